@@ -1,0 +1,1 @@
+"""Loopyard: self-hosted agent sandboxes and agent evaluation behind the Runloop API."""

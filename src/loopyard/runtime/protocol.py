@@ -1,0 +1,245 @@
+"""What a provider of sandboxes promises.
+
+Every provider (crun, Docker, a fleet) passes the one conformance suite in `tests/runtime/conformance.py` unchanged.
+Ids are chosen by the caller and written to the store before a call is made, so that each call can be repeated after a
+crash: `create` and `start_command` with an id that already exists do nothing, `destroy` of what is gone does nothing.
+"""
+
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Literal, Protocol
+
+Stream = Literal["stdout", "stderr"]
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Hard limits of a sandbox, enforced by the host's kernel."""
+
+    cpu_cores: float = 1.0
+    memory_bytes: int = 2 * 1024**3
+    disk_bytes: int = 4 * 1024**3
+    pids: int = 4096
+
+
+@dataclass(frozen=True, slots=True)
+class User:
+    """The account inside the sandbox that commands run as. `uid` 0 is the sandbox's root, nobody on the host."""
+
+    name: str = "user"
+    uid: int = 1000
+
+    @property
+    def home(self) -> str:
+        return "/root" if self.uid == 0 else f"/home/{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxSpec:
+    """A sandbox to be made. `image` is None for the base image; `environment` is seen by every command in it."""
+
+    id: str
+    image: str | None = None
+    limits: Limits = field(default_factory=Limits)
+    user: User = field(default_factory=User)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    hostname: str = "devbox"
+
+
+class SandboxState(StrEnum):
+    RUNNING = "running"
+    EXITED = "exited"
+
+
+@dataclass(frozen=True, slots=True)
+class SandboxStatus:
+    """What a sandbox is now. `out_of_memory` is true once the kernel has killed anything in it for its memory limit."""
+
+    state: SandboxState
+    out_of_memory: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSpec:
+    """A program to run in a sandbox.
+
+    `cwd` None is the user's home, and `user` None the sandbox's own. `environment` comes on top of the sandbox's.
+    `attach_stdin` keeps standard input open for `write_stdin`; otherwise it is empty.
+    `timeout_seconds` stops the whole process group with SIGKILL when it has passed, also while the server is away.
+    """
+
+    id: str
+    argv: Sequence[str]
+    cwd: str | None = None
+    user: User | None = None
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    attach_stdin: bool = False
+    timeout_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandResult:
+    """How a command ended.
+
+    `exit_status` is 0..255, a death by signal N is 128 + N as a shell says it. `timed_out` tells that its own
+    `timeout_seconds` ended it. `lost` tells that the host lost track of it (the sandbox or the host went down under
+    it), in which case `exit_status` is 137.
+    """
+
+    exit_status: int
+    timed_out: bool = False
+    lost: bool = False
+
+
+class Runtime(Protocol):
+    """A provider of sandboxes on one host or many. All methods may be called concurrently."""
+
+    name: str
+
+    async def open(self) -> None:
+        """Check rights and programs, make what is missing, and take up again what an earlier process left running.
+
+        Raises:
+            RuntimeUnavailable: This host cannot run the provider; the message says what to do about it.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release this process's own resources. Sandboxes and commands keep running."""
+        ...
+
+    async def create(self, spec: SandboxSpec) -> None:
+        """Make and start a sandbox; return when commands can be started in it. Does nothing if it is running.
+
+        Raises:
+            ImageNotFound: `spec.image` is not on this host.
+            SandboxStartFailed: The host could not start it; nothing of it is left.
+        """
+        ...
+
+    async def destroy(self, sandbox_id: str) -> None:
+        """Stop everything in the sandbox and free its disk, network and limits. The output of its commands is kept
+        until `forget`. Does nothing if it is gone; a call that was cut off can be repeated."""
+        ...
+
+    async def forget(self, sandbox_id: str) -> None:
+        """Delete what is kept of a destroyed sandbox: the output of its commands."""
+        ...
+
+    async def sandboxes(self) -> dict[str, SandboxStatus]:
+        """Every sandbox there is anything of on the host, half-made ones included, by id."""
+        ...
+
+    async def status(self, sandbox_id: str) -> SandboxStatus:
+        """What this sandbox is now.
+
+        Raises:
+            SandboxNotFound: There is none of this id.
+        """
+        ...
+
+    async def wait(self, sandbox_id: str) -> SandboxStatus:
+        """Wait until the sandbox's init process has ended.
+
+        Raises:
+            SandboxNotFound: There is none of this id, or it was destroyed meanwhile.
+        """
+        ...
+
+    async def start_command(self, sandbox_id: str, spec: CommandSpec) -> None:
+        """Start a command and return at once. It and its output survive this process. Does nothing if the id is
+        already used in this sandbox.
+
+        Raises:
+            SandboxNotFound: There is no such sandbox.
+            SandboxNotRunning: Its init process has ended.
+            CommandStartFailed: The host could not start it. (A program or a folder that does not exist inside is a
+                result, 127 or 126, with the reason on standard error.)
+        """
+        ...
+
+    async def wait_command(self, sandbox_id: str, command_id: str) -> CommandResult:
+        """Wait until the command's own process has ended (background processes it left do not matter). Also answers
+        for commands that ended before this process started, and after the sandbox was destroyed.
+
+        Raises:
+            CommandNotFound: It was never started, or was forgotten.
+        """
+        ...
+
+    async def commands(self, sandbox_id: str) -> dict[str, CommandResult | None]:
+        """Every command ever started in the sandbox and not forgotten; None while it runs."""
+        ...
+
+    async def read_output(
+        self, sandbox_id: str, command_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
+    ) -> bytes:
+        """Up to `limit` bytes of output from byte `offset` on, or from the end for a negative `offset` (the last
+        -offset bytes); empty at the end of what is written so far.
+
+        Raises:
+            CommandNotFound: It was never started, or was forgotten.
+        """
+        ...
+
+    async def output_size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
+        """Bytes written so far.
+
+        Raises:
+            CommandNotFound: It was never started, or was forgotten.
+        """
+        ...
+
+    async def wait_output(
+        self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float
+    ) -> bool:
+        """Wait until there is output past byte `offset` (true), or the command has ended and there is none, or the time
+        has passed (false).
+
+        Raises:
+            CommandNotFound: It was never started, or was forgotten.
+        """
+        ...
+
+    async def write_stdin(self, sandbox_id: str, command_id: str, data: bytes, *, eof: bool = False) -> None:
+        """Write to the standard input of a command started with `attach_stdin`; `eof` closes it afterwards.
+
+        Raises:
+            CommandNotFound: It was never started, has ended, or has no standard input attached.
+        """
+        ...
+
+    async def signal_command(self, sandbox_id: str, command_id: str, signal: int, *, group: bool = True) -> None:
+        """Send a signal to the command's process, or to its whole process group. Does nothing once it has ended.
+
+        Raises:
+            CommandNotFound: It was never started, or was forgotten.
+        """
+        ...
+
+    def read_file(self, sandbox_id: str, path: str, *, user: User | None = None) -> AsyncIterator[bytes]:
+        """A file's bytes, in chunks, as the sandbox's user sees it. A relative path starts at the user's home. Memory
+        use does not grow with the file. Raises on the first step, before any chunk.
+
+        Raises:
+            SandboxNotFound, SandboxNotRunning, FileNotFound, FileAccessDenied, FileUnsuitable.
+        """
+        ...
+
+    async def write_file(
+        self,
+        sandbox_id: str,
+        path: str,
+        content: AsyncIterable[bytes],
+        *,
+        user: User | None = None,
+        mode: int | None = None,
+    ) -> None:
+        """Replace a file's content, making its parent folders; it belongs to the user. A relative path starts at the
+        user's home. `mode` None keeps an existing file's mode. Other files are never touched if this is cut off.
+
+        Raises:
+            SandboxNotFound, SandboxNotRunning, FileAccessDenied, FileUnsuitable, NoSpaceLeft.
+        """
+        ...
