@@ -1,0 +1,1 @@
+"""Accounts: every row belongs to one, and no caller sees another's."""

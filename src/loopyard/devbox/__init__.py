@@ -1,0 +1,1 @@
+"""Devboxes: isolated Linux sandboxes, and what is done in them."""

@@ -1,0 +1,1 @@
+"""Executions: commands run in a devbox."""

@@ -1,0 +1,30 @@
+from typing import Any
+
+from sqlalchemy import Index
+from sqlalchemy.orm import Mapped
+
+from loopyard.store.base import Base, PrimaryId
+
+
+class Execution(Base):
+    """A command in a devbox. The runtime's command has the same id, and keeps the output."""
+
+    __tablename__ = "execution"
+    __table_args__ = (Index("ix_execution_status", "status"),)
+
+    devbox_id: Mapped[PrimaryId]
+    id: Mapped[PrimaryId]
+    purpose: Mapped[str]
+    """`exec` for a caller's command, `launch` for one of `launch_commands`, `scoring` for a scorer's."""
+    command: Mapped[str]
+    """The command as its author wrote it."""
+    spec: Mapped[dict[str, Any]]
+    """What the runtime is asked to run (fields of `CommandSpec`), so that it can be asked again after a crash."""
+    shell_name: Mapped[str | None]
+    status: Mapped[str]
+    exit_status: Mapped[int | None]
+    timed_out: Mapped[bool]
+    lost: Mapped[bool]
+    """Whether the box or the host went down under it, so that `exit_status` is not the command's own word."""
+    start_time_ms: Mapped[int]
+    end_time_ms: Mapped[int | None]

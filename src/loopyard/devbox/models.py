@@ -1,0 +1,40 @@
+from typing import Any
+
+from sqlalchemy import JSON, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from loopyard.store.base import Base, ForeignId, PrimaryId, StringMapColumn
+
+
+class Devbox(Base):
+    """A devbox as the API knows it. Its sandbox in the runtime has the same id."""
+
+    __tablename__ = "devbox"
+    __table_args__ = (
+        Index("ix_devbox_account_id_id", "account_id", "id"),
+        Index("ix_devbox_account_id_status_id", "account_id", "status", "id"),
+        Index("ix_devbox_status", "status"),
+    )
+
+    id: Mapped[PrimaryId]
+    account_id: Mapped[ForeignId]
+    name: Mapped[str | None]
+    status: Mapped[str]
+    metadata_: Mapped[StringMapColumn] = mapped_column("metadata")
+    environment_variables: Mapped[StringMapColumn]
+    launch_parameters: Mapped[dict[str, Any]]
+    file_mounts: Mapped[StringMapColumn] = mapped_column(deferred=True)
+    """Path to content. Not loaded with the row: it may be megabytes."""
+    state_transitions: Mapped[list[Any]] = mapped_column(JSON)
+    initiator_type: Mapped[str]
+    initiator_id: Mapped[str | None]
+    create_time_ms: Mapped[int]
+    expires_at_ms: Mapped[int | None]
+    """When `keep_alive_time_seconds` ends; None where an idle policy takes its place."""
+    active_at_ms: Mapped[int]
+    """The last time anyone used it, as the idle policy counts."""
+    end_time_ms: Mapped[int | None]
+    shutdown_reason: Mapped[str | None]
+    failure_reason: Mapped[str | None]
+    reclaimed: Mapped[bool] = mapped_column(default=False)
+    """Whether the runtime has freed all of an ended devbox."""

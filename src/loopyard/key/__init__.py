@@ -1,0 +1,1 @@
+"""API keys: what a caller proves itself with."""

@@ -1,0 +1,1 @@
+"""Small pieces every resource shares. Nothing here knows of any resource."""

@@ -1,0 +1,105 @@
+"""Transactions, the same way on SQLite and PostgreSQL.
+
+Whoever opens a transaction commits it: the request (through `WriteSession`) or a background task (through
+`Database.write`). Services and repositories only add to it. What must happen after the commit is handed to
+`after_commit`, so that nothing acts on a decision that is not written down yet.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from typing import Annotated, Any, cast
+
+from fastapi import Depends, Request
+from sqlalchemy import Connection, event
+from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+
+_WRITE = "loopyard_write"
+_AFTER_COMMIT = "after_commit"
+_BUSY_TIMEOUT_MS = 30_000
+
+
+def after_commit(session: AsyncSession, action: Callable[[], None]) -> None:
+    """Run `action` once the session's transaction is committed; never if it is rolled back."""
+    session.info.setdefault(_AFTER_COMMIT, []).append(action)
+
+
+class Database:
+    """The engine and its transactions."""
+
+    def __init__(self, url: str) -> None:
+        """Open the store at a SQLAlchemy URL whose driver is `sqlite+aiosqlite` or `postgresql+asyncpg`."""
+        self.engine = _engine(url)
+        writer = self.engine.execution_options(**{_WRITE: True})
+        self._read = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
+        self._write = async_sessionmaker(writer, expire_on_commit=False, autoflush=False)
+        # SQLite has one writer. Waiting in order here is faster than its own polling for the lock.
+        self._turn = asyncio.Lock() if self.engine.dialect.name == "sqlite" else None
+
+    @asynccontextmanager
+    async def read(self) -> AsyncIterator[AsyncSession]:
+        """A session that sees one consistent state and writes nothing."""
+        async with self._read() as session:
+            yield session
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncSession]:
+        """A transaction, committed at the end of the block, rolled back if the block raises.
+
+        Do nothing slow inside, and never open a second one inside: on SQLite it would wait for the first for ever.
+        """
+        async with AsyncExitStack() as stack:
+            if self._turn is not None:
+                await stack.enter_async_context(self._turn)
+            session = await stack.enter_async_context(self._write())
+            async with session.begin():
+                yield session
+        actions = cast("list[Callable[[], None]]", session.info.pop(_AFTER_COMMIT, []))
+        for action in actions:
+            action()
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+def _engine(url: str) -> AsyncEngine:
+    if not url.startswith("sqlite"):
+        return create_async_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True)
+    engine = create_async_engine(url, pool_size=20, max_overflow=20, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+    event.listen(engine.sync_engine, "connect", _configure_sqlite)
+    event.listen(engine.sync_engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _configure_sqlite(connection: Any, _: Any) -> None:
+    connection.isolation_level = None  # the driver must not begin transactions by itself; _begin_sqlite does
+    cursor = connection.cursor()
+    # In WAL mode NORMAL keeps every commit through a crash of the process; FULL keeps it through a power cut too.
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "cache_size=-65536", "mmap_size=1073741824"):
+        cursor.execute(f"PRAGMA {pragma}")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    # A deferred transaction that turns to writing can fail as stale at once; one that means to write says so first.
+    writes = connection.get_execution_options().get(_WRITE, False)
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+
+
+def database_of(request: Request) -> Database:
+    return cast("Database", request.app.state.database)
+
+
+async def _read_session(request: Request) -> AsyncIterator[AsyncSession]:
+    async with database_of(request).read() as session:
+        yield session
+
+
+async def _write_session(request: Request) -> AsyncIterator[AsyncSession]:
+    async with database_of(request).write() as session:
+        yield session
+
+
+# The function scope commits before the answer is sent: a client never holds an id that is not stored.
+ReadSession = Annotated[AsyncSession, Depends(_read_session, scope="function")]
+WriteSession = Annotated[AsyncSession, Depends(_write_session, scope="function")]

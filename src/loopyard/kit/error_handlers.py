@@ -1,0 +1,69 @@
+"""Turns every error into the one wire shape."""
+
+import logging
+from collections.abc import Sequence
+from typing import Any, cast
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from loopyard.kit.errors import BadRequest, ErrorView, LoopyardError
+
+log = logging.getLogger("loopyard.http")
+
+_CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+_PLACES = {"body", "query", "path", "header", "cookie"}
+
+
+def install(app: FastAPI) -> None:
+    """Make `app` answer all its errors as `ErrorView`."""
+    app.add_exception_handler(LoopyardError, _loopyard_error)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+    app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(Exception, _unexpected_error)
+
+
+def _answer(error: LoopyardError) -> JSONResponse:
+    headers: dict[str, str] = {}
+    if error.retryable is not None:
+        headers["x-should-retry"] = "true" if error.retryable else "false"
+    if error.status == 401:
+        headers["WWW-Authenticate"] = "Bearer"
+    return JSONResponse(error.body(), error.status, headers)
+
+
+async def _loopyard_error(_: Request, error: Exception) -> JSONResponse:
+    return _answer(cast("LoopyardError", error))
+
+
+async def _validation_error(_: Request, error: Exception) -> JSONResponse:
+    return _answer(explain(cast("RequestValidationError", error).errors()))
+
+
+async def _http_error(_: Request, error: Exception) -> JSONResponse:
+    http = cast("HTTPException", error)
+    code = _CODES.get(http.status_code, "invalid_request" if http.status_code < 500 else "internal_error")
+    body = ErrorView(code=code, message=str(http.detail)).model_dump(exclude_none=True)
+    return JSONResponse(body, http.status_code, http.headers)
+
+
+async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
+    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    return _answer(LoopyardError("The server failed to answer this request; its log has the details."))
+
+
+def explain(problems: Sequence[Any]) -> BadRequest:
+    """The first of pydantic's complaints as a `BadRequest` that names the field by its dotted path on the wire."""
+    if not problems:
+        return BadRequest("The request is not valid.")
+    first = problems[0]
+    path = [str(part) for part in first.get("loc", ())]
+    if path and path[0] in _PLACES:
+        path = path[1:]
+    if first.get("type") == "json_invalid":
+        return BadRequest("The request body is not valid JSON.", field="body")
+    field = ".".join(path) or "body"
+    message = str(first.get("msg", "not valid")).removeprefix("Value error, ")
+    return BadRequest(f"{field}: {message}", field=field)

@@ -1,0 +1,84 @@
+"""One base class for every error a caller may see, and the one shape it has on the wire."""
+
+from typing import Any
+
+from pydantic import BaseModel, Field
+
+
+class ErrorView(BaseModel):
+    """The body of every answer that is not a success."""
+
+    code: str = Field(description="What kind of error it is, in snake_case; fit for a program to decide on.")
+    message: str = Field(description="What happened and what to do about it, for a person to read.")
+    field: str | None = Field(default=None, description="The parameter or body field at fault, dotted, if one is.")
+
+
+class LoopyardError(Exception):
+    """Base of the errors that become an answer. Subclasses fix `status` (HTTP) and `code`."""
+
+    status = 500
+    code = "internal_error"
+    retryable: bool | None = None
+    """Whether the official clients should try again by themselves; None leaves it to their own rules."""
+
+    def __init__(self, message: str, *, field: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+
+    def body(self) -> dict[str, Any]:
+        return ErrorView(code=self.code, message=self.message, field=self.field).model_dump(exclude_none=True)
+
+
+class BadRequest(LoopyardError):  # noqa: N818
+    status = 400
+    code = "invalid_request"
+
+
+class Unauthorized(LoopyardError):  # noqa: N818
+    status = 401
+    code = "unauthorized"
+
+
+class Forbidden(LoopyardError):  # noqa: N818
+    status = 403
+    code = "forbidden"
+
+
+class NotFound(LoopyardError):  # noqa: N818
+    status = 404
+    code = "not_found"
+
+
+class WaitTimeout(LoopyardError):
+    """A long poll's time passed without a match. The clients' own helpers ask again."""
+
+    status = 408
+    code = "wait_timeout"
+
+
+class WrongState(LoopyardError):  # noqa: N818
+    """The resource is in a state that does not allow the call, and trying again would not change that."""
+
+    status = 409
+    code = "wrong_state"
+    retryable = False
+
+
+class Busy(LoopyardError):  # noqa: N818
+    """The resource is busy for now; the same call succeeds later."""
+
+    status = 409
+    code = "busy"
+
+
+class TooLarge(LoopyardError):  # noqa: N818
+    status = 413
+    code = "too_large"
+
+
+class Unavailable(LoopyardError):  # noqa: N818
+    """The infrastructure could not do its part. Not the caller's fault."""
+
+    status = 503
+    code = "infrastructure_failure"

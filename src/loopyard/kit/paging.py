@@ -1,0 +1,65 @@
+"""Lists, newest first, paged by key: a page starts after an id, so rows that come meanwhile shift nothing."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Depends, Query
+from sqlalchemy import Select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+DEFAULT_LIMIT = 20
+MAX_LIMIT = 5000
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class PageQuery:
+    """What a caller asks of a list, besides its filters."""
+
+    limit: int = DEFAULT_LIMIT
+    starting_after: str | None = None
+    include_total_count: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """One page. `total_count` counts all rows that match the filters, on whatever page; None if not asked for."""
+
+    items: Sequence[T]
+    has_more: bool
+    total_count: int | None
+
+
+def _page_query(
+    limit: Annotated[
+        int, Query(ge=1, le=MAX_LIMIT, description="The most items to return. Default 20, at most 5000.")
+    ] = DEFAULT_LIMIT,
+    starting_after: Annotated[
+        str | None, Query(description="Id of the last item of the page before; this page starts after it.")
+    ] = None,
+    include_total_count: Annotated[
+        bool, Query(description="Whether to count all matching items. False is faster on large data.")
+    ] = True,
+) -> PageQuery:
+    return PageQuery(limit, starting_after, include_total_count)
+
+
+PageParams = Annotated[PageQuery, Depends(_page_query)]
+
+
+def after(statement: Select[Any], id_column: InstrumentedAttribute[str], query: PageQuery) -> Select[Any]:
+    """Order newest first, start after the cursor, and ask for one row more than the page holds."""
+    if query.starting_after is not None:
+        statement = statement.where(id_column < query.starting_after)
+    return statement.order_by(id_column.desc()).limit(query.limit + 1)
+
+
+async def fetch_page(
+    session: AsyncSession, statement: Select[tuple[T]], id_column: InstrumentedAttribute[str], query: PageQuery
+) -> tuple[Sequence[T], bool]:
+    """The rows of a page, and whether more follow."""
+    rows = (await session.scalars(after(statement, id_column, query))).all()
+    return rows[: query.limit], len(rows) > query.limit

@@ -1,0 +1,44 @@
+"""Background work of the server, held so that it is neither collected nor lost at the end."""
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from typing import Any
+
+log = logging.getLogger("loopyard.tasks")
+
+
+class Tasks:
+    """The running background tasks, at most one by each name."""
+
+    def __init__(self) -> None:
+        self._running: dict[str, asyncio.Task[None]] = {}
+        self._closing = False
+
+    def start(self, name: str, work: Coroutine[Any, Any, None]) -> None:
+        """Run `work` in the background, unless work of this name is running already (then it is dropped).
+
+        An exception is logged; what it left undone is taken up by the reconciliation at the next start.
+        """
+        if self._closing or name in self._running:
+            work.close()
+            return
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._running[name] = task
+        task.add_done_callback(self._ended)
+
+    def running(self, name: str) -> bool:
+        return name in self._running
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.pop(task.get_name(), None)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("background task %s failed", task.get_name(), exc_info=error)
+
+    async def close(self) -> None:
+        """Cancel all, and wait until each has ended."""
+        self._closing = True
+        tasks = list(self._running.values())
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
