@@ -1,15 +1,16 @@
 """Finds the account behind the `Authorization: Bearer` header."""
 
 from dataclasses import dataclass
-from typing import Annotated, cast
+from typing import Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from loopyard.key import repository
 from loopyard.key.bootstrap import digest
 from loopyard.kit.db import Database
 from loopyard.kit.errors import Unauthorized
+from loopyard.kit.parts import part
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +47,11 @@ _bearer = HTTPBearer(auto_error=False, scheme_name="bearerAuth", description="Th
 
 
 async def _caller(
-    request: Request, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+    authenticator: Annotated[Authenticator, Depends(part(Authenticator))],
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
 ) -> Caller:
     if credentials is None:
         raise Unauthorized("Send the API key as 'Authorization: Bearer <key>'.")
-    authenticator = cast("Authenticator", request.app.state.authenticator)
     return await authenticator.caller(credentials.credentials)
 
 

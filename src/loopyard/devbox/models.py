@@ -31,8 +31,10 @@ class Devbox(Base):
     create_time_ms: Mapped[int]
     expires_at_ms: Mapped[int | None]
     """When `keep_alive_time_seconds` ends; None where an idle policy takes its place."""
+    idle_after_ms: Mapped[int | None]
+    """How long nobody may use it before the idle policy ends it; None without such a policy."""
     active_at_ms: Mapped[int]
-    """The last time anyone used it, as the idle policy counts."""
+    """When it became usable, or its files were last used. The executions know their own times."""
     end_time_ms: Mapped[int | None]
     shutdown_reason: Mapped[str | None]
     failure_reason: Mapped[str | None]

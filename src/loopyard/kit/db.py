@@ -10,9 +10,13 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, cast
 
-from fastapi import Depends, Request
+from fastapi import Depends
 from sqlalchemy import Connection, event
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy.orm import DeclarativeBase
+
+from loopyard.kit.parts import part
 
 _WRITE = "loopyard_write"
 _AFTER_COMMIT = "after_commit"
@@ -22,6 +26,11 @@ _BUSY_TIMEOUT_MS = 30_000
 def after_commit(session: AsyncSession, action: Callable[[], None]) -> None:
     """Run `action` once the session's transaction is committed; never if it is rolled back."""
     session.info.setdefault(_AFTER_COMMIT, []).append(action)
+
+
+def upsert_into(session: AsyncSession, table: type[DeclarativeBase]) -> postgresql.Insert | sqlite.Insert:
+    """An INSERT that takes `on_conflict_do_nothing` and `on_conflict_do_update` on the session's engine."""
+    return sqlite.insert(table) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(table)
 
 
 class Database:
@@ -86,17 +95,16 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
-def database_of(request: Request) -> Database:
-    return cast("Database", request.app.state.database)
+DatabaseDep = Annotated[Database, Depends(part(Database))]
 
 
-async def _read_session(request: Request) -> AsyncIterator[AsyncSession]:
-    async with database_of(request).read() as session:
+async def _read_session(database: DatabaseDep) -> AsyncIterator[AsyncSession]:
+    async with database.read() as session:
         yield session
 
 
-async def _write_session(request: Request) -> AsyncIterator[AsyncSession]:
-    async with database_of(request).write() as session:
+async def _write_session(database: DatabaseDep) -> AsyncIterator[AsyncSession]:
+    async with database.write() as session:
         yield session
 
 

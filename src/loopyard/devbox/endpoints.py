@@ -1,0 +1,114 @@
+"""/v1/devboxes: making, finding, changing and ending devboxes."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query
+
+from loopyard.auth.caller import CallerDep
+from loopyard.devbox import repository
+from loopyard.devbox.models import Devbox
+from loopyard.devbox.schemas import (
+    DevboxCreateParams,
+    DevboxListView,
+    DevboxUpdateParams,
+    DevboxView,
+    WaitForStatusParams,
+)
+from loopyard.devbox.service import DevboxService
+from loopyard.devbox.states import StatusName
+from loopyard.kit.changes import Changes
+from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.idempotency import RequestKey, claim
+from loopyard.kit.ids import new_id
+from loopyard.kit.paging import PageParams
+from loopyard.kit.parts import part
+
+LONGEST_WAIT_SECONDS = 30.0
+DEFAULT_WAIT_SECONDS = 25.0
+
+router = APIRouter(prefix="/v1/devboxes", tags=["devboxes"])
+
+DevboxServiceDep = Annotated[DevboxService, Depends(part(DevboxService))]
+ChangesDep = Annotated[Changes, Depends(part(Changes))]
+
+
+@router.post("", operation_id="devboxes.create")
+async def create(
+    caller: CallerDep,
+    session: WriteSession,
+    service: DevboxServiceDep,
+    request_key: RequestKey = None,
+    params: Annotated[DevboxCreateParams | None, Body()] = None,
+) -> DevboxView:
+    """Make a devbox. The answer comes at once, with the devbox provisioning."""
+    devbox_id = new_id("dbx")
+    owner = await claim(session, caller.account_id, "devboxes.create", request_key, devbox_id)
+    if owner != devbox_id:
+        return DevboxView.model_validate(await service.get(session, caller.account_id, owner))
+    params = params or DevboxCreateParams()
+    return DevboxView.model_validate(await service.create(session, caller.account_id, params, devbox_id=devbox_id))
+
+
+@router.get("", operation_id="devboxes.list")
+async def list_devboxes(
+    caller: CallerDep,
+    session: ReadSession,
+    page_query: PageParams,
+    status: Annotated[StatusName | None, Query(description="Only devboxes in this status.")] = None,
+) -> DevboxListView:
+    """The account's devboxes, newest first."""
+    page = await repository.page(session, caller.account_id, status, page_query)
+    views = [DevboxView.model_validate(devbox) for devbox in page.items]
+    return DevboxListView(devboxes=views, has_more=page.has_more, total_count=page.total_count)
+
+
+@router.get("/{id}", operation_id="devboxes.retrieve")
+async def retrieve(id: str, caller: CallerDep, session: ReadSession, service: DevboxServiceDep) -> DevboxView:  # noqa: A002
+    """One devbox."""
+    return DevboxView.model_validate(await service.get(session, caller.account_id, id))
+
+
+@router.post("/{id}", operation_id="devboxes.update")
+async def update(
+    id: str,  # noqa: A002
+    caller: CallerDep,
+    session: WriteSession,
+    service: DevboxServiceDep,
+    params: Annotated[DevboxUpdateParams | None, Body()] = None,
+) -> DevboxView:
+    """Change a devbox's name or metadata; what is not given stays."""
+    devbox = await service.update(session, caller.account_id, id, params or DevboxUpdateParams())
+    return DevboxView.model_validate(devbox)
+
+
+@router.post("/{id}/wait_for_status", operation_id="devboxes.wait_for_status")
+async def wait_for_status(
+    id: str,  # noqa: A002
+    params: WaitForStatusParams,
+    caller: CallerDep,
+    database: DatabaseDep,
+    service: DevboxServiceDep,
+    changes: ChangesDep,
+) -> DevboxView:
+    """Wait until the devbox is in one of the statuses, 30 seconds at most; 408 if it is not by then."""
+
+    async def read() -> Devbox:
+        async with database.read() as session:
+            return await service.get(session, caller.account_id, id)
+
+    wanted = set(params.statuses)
+    seconds = DEFAULT_WAIT_SECONDS if params.timeout_seconds is None else params.timeout_seconds
+    devbox = await changes.wait_until(id, read, lambda row: row.status in wanted, min(seconds, LONGEST_WAIT_SECONDS))
+    return DevboxView.model_validate(devbox)
+
+
+@router.post("/{id}/shutdown", operation_id="devboxes.shutdown")
+async def shutdown(
+    id: str,  # noqa: A002
+    caller: CallerDep,
+    session: WriteSession,
+    service: DevboxServiceDep,
+    force: Annotated[bool, Query(description="End it even while a snapshot of it is being taken.")] = False,  # noqa: ARG001
+) -> DevboxView:
+    """End a devbox and everything that runs in it. One that has ended already stays as it is."""
+    return DevboxView.model_validate(await service.shut_down(session, caller.account_id, id))

@@ -1,0 +1,212 @@
+"""/v1/devboxes/{id}/execute… and /executions: running commands and following them."""
+
+import hashlib
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+from sse_starlette import EventSourceResponse
+
+from loopyard.auth.caller import CallerDep
+from loopyard.devbox.execution.engine import ExecutionEngine, change_key
+from loopyard.devbox.execution.output import follow
+from loopyard.devbox.execution.schemas import (
+    ExecuteAsyncParams,
+    ExecuteParams,
+    ExecuteSyncParams,
+    ExecutionResultView,
+    ExecutionUpdateChunk,
+    ExecutionView,
+    WaitForExecutionParams,
+)
+from loopyard.devbox.execution.service import ExecutionService
+from loopyard.devbox.faults import faults_as_answers
+from loopyard.kit.changes import Changes
+from loopyard.kit.errors import BadRequest, WaitTimeout
+from loopyard.kit.idempotency import RequestKey
+from loopyard.kit.ids import new_id
+from loopyard.kit.parts import part
+from loopyard.runtime.protocol import Runtime, Stream
+
+LONGEST_WAIT_SECONDS = 25.0
+PING_SECONDS = 10
+
+router = APIRouter(prefix="/v1/devboxes", tags=["executions"])
+
+ServiceDep = Annotated[ExecutionService, Depends(part(ExecutionService))]
+EngineDep = Annotated[ExecutionEngine, Depends(part(ExecutionEngine))]
+
+
+def _last_n(
+    last_n: Annotated[
+        str | None,
+        Query(pattern=r"^\d{1,9}$", description="How many last lines of each stream to return. Default 100."),
+    ] = None,
+) -> int | None:
+    return None if last_n is None else int(last_n)
+
+
+def _offset(
+    offset: Annotated[
+        str | None, Query(pattern=r"^\d{1,18}$", description="The byte to start from. Default 0.")
+    ] = None,
+) -> int:
+    return int(offset or 0)
+
+
+LastN = Annotated[int | None, Depends(_last_n)]
+Offset = Annotated[int, Depends(_offset)]
+
+
+def _wait_seconds(asked: float | None) -> float:
+    return LONGEST_WAIT_SECONDS if asked is None else min(asked, LONGEST_WAIT_SECONDS)
+
+
+@router.post("/{id}/execute", operation_id="devboxes.execute")
+async def execute(
+    id: str,  # noqa: A002
+    params: ExecuteParams,
+    caller: CallerDep,
+    service: ServiceDep,
+    engine: EngineDep,
+    last_n: LastN,
+) -> ExecutionView:
+    """Run a command under an id of the caller's, and wait for its end up to `optimistic_timeout` seconds (25 at most).
+
+    The same id again does not run it again, but answers with the execution there is.
+    """
+    await service.start(caller.account_id, id, params.command_id, params.command, shell_name=params.shell_name)
+    try:
+        execution = await engine.wait(id, params.command_id, _wait_seconds(params.optimistic_timeout))
+    except WaitTimeout:
+        execution = await engine.get(id, params.command_id)
+    return await service.view(execution, last_n)
+
+
+@router.post("/{id}/execute_sync", operation_id="devboxes.execute_sync")
+async def execute_sync(
+    id: str,  # noqa: A002
+    params: ExecuteSyncParams,
+    caller: CallerDep,
+    service: ServiceDep,
+    engine: EngineDep,
+    request_key: RequestKey = None,
+) -> ExecutionResultView:
+    """Run a command and wait for its end, however long it takes."""
+    if params.attach_stdin:
+        raise BadRequest("attach_stdin: only execute_async can attach standard input.", field="attach_stdin")
+    execution_id = _execution_id(request_key)
+    await service.start(caller.account_id, id, execution_id, params.command, shell_name=params.shell_name)
+    return await service.result(await engine.wait(id, execution_id))
+
+
+@router.post("/{id}/execute_async", operation_id="devboxes.execute_async")
+async def execute_async(
+    id: str,  # noqa: A002
+    params: ExecuteAsyncParams,
+    caller: CallerDep,
+    service: ServiceDep,
+    engine: EngineDep,
+    request_key: RequestKey = None,
+) -> ExecutionView:
+    """Start a command and answer at once."""
+    execution_id = _execution_id(request_key)
+    await service.start(
+        caller.account_id,
+        id,
+        execution_id,
+        params.command,
+        shell_name=params.shell_name,
+        attach_stdin=bool(params.attach_stdin),
+    )
+    return await service.view(await engine.get(id, execution_id))
+
+
+def _execution_id(request_key: str | None) -> str:
+    """The id for the execution of this request: the same for every retry of it, so that a retry runs nothing twice."""
+    if request_key is None:
+        return new_id("exe")
+    return f"exe_{hashlib.blake2b(request_key.encode(), digest_size=16).hexdigest()}"
+
+
+@router.get("/{devbox_id}/executions/{execution_id}", operation_id="executions.retrieve")
+async def retrieve(
+    devbox_id: str, execution_id: str, caller: CallerDep, service: ServiceDep, last_n: LastN
+) -> ExecutionView:
+    """One execution, with the end of its output once it is completed."""
+    return await service.view(await service.get(caller.account_id, devbox_id, execution_id), last_n)
+
+
+@router.post("/{devbox_id}/executions/{execution_id}/wait_for_status", operation_id="devboxes.wait_for_command")
+async def wait_for_status(
+    devbox_id: str,
+    execution_id: str,
+    params: WaitForExecutionParams,
+    caller: CallerDep,
+    service: ServiceDep,
+    changes: Annotated[Changes, Depends(part(Changes))],
+    last_n: LastN,
+) -> ExecutionView:
+    """Wait until the execution is in one of the statuses, 25 seconds at most; 408 if it is not by then."""
+    wanted = set(params.statuses)
+    execution = await changes.wait_until(
+        change_key(devbox_id, execution_id),
+        lambda: service.get(caller.account_id, devbox_id, execution_id),
+        lambda row: row.status in wanted,
+        _wait_seconds(params.timeout_seconds),
+    )
+    return await service.view(execution, last_n)
+
+
+_SSE = {200: {"content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/ExecutionUpdateChunk"}}}}}
+
+
+@router.get(
+    "/{devbox_id}/executions/{execution_id}/stream_stdout_updates",
+    operation_id="executions.stream_stdout_updates",
+    response_class=EventSourceResponse,
+    responses={**_SSE},
+)
+async def stream_stdout_updates(
+    devbox_id: str,
+    execution_id: str,
+    caller: CallerDep,
+    service: ServiceDep,
+    runtime: Annotated[Runtime, Depends(part(Runtime))],
+    offset: Offset,
+) -> EventSourceResponse:
+    """Standard output from byte `offset` on, as it is written; ends when the command has ended."""
+    await service.get(caller.account_id, devbox_id, execution_id)
+    return await _stream(runtime, devbox_id, execution_id, "stdout", offset)
+
+
+@router.get(
+    "/{devbox_id}/executions/{execution_id}/stream_stderr_updates",
+    operation_id="executions.stream_stderr_updates",
+    response_class=EventSourceResponse,
+    responses={**_SSE},
+)
+async def stream_stderr_updates(
+    devbox_id: str,
+    execution_id: str,
+    caller: CallerDep,
+    service: ServiceDep,
+    runtime: Annotated[Runtime, Depends(part(Runtime))],
+    offset: Offset,
+) -> EventSourceResponse:
+    """Standard error from byte `offset` on, as it is written; ends when the command has ended."""
+    await service.get(caller.account_id, devbox_id, execution_id)
+    return await _stream(runtime, devbox_id, execution_id, "stderr", offset)
+
+
+async def _stream(
+    runtime: Runtime, devbox_id: str, execution_id: str, stream: Stream, offset: int
+) -> EventSourceResponse:
+    with faults_as_answers():
+        await runtime.output_size(devbox_id, execution_id, stream)
+
+    async def events() -> AsyncIterator[dict[str, str]]:
+        async for chunk in follow(runtime, devbox_id, execution_id, stream, offset):
+            yield {"data": ExecutionUpdateChunk(output=chunk.output, offset=chunk.offset).model_dump_json()}
+
+    return EventSourceResponse(events(), ping=PING_SECONDS)

@@ -1,0 +1,95 @@
+"""Reads what commands wrote, as text."""
+
+import codecs
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+from loopyard.runtime.protocol import Runtime, Stream
+
+DEFAULT_LINES = 100
+"""How many last lines an answer holds if the caller does not say."""
+
+MAX_BYTES = 256 * 1024
+"""How many last bytes of a stream an answer holds at most. The whole of it can be read as a stream."""
+
+_CHUNK_BYTES = 256 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Tail:
+    """The end of a stream. `truncated` is true where it does not start at the stream's beginning."""
+
+    text: str
+    truncated: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chunk:
+    """A piece of a stream; `offset` is the byte at which the stream goes on after it."""
+
+    output: str
+    offset: int
+
+
+async def tail(
+    runtime: Runtime, devbox_id: str, execution_id: str, stream: Stream, lines: int | None, max_bytes: int = MAX_BYTES
+) -> Tail:
+    """The last `lines` lines of a stream (None: all), in at most `max_bytes` bytes. Invalid UTF-8 is replaced.
+
+    Raises:
+        CommandNotFound: The runtime does not know the command.
+    """
+    size = await runtime.output_size(devbox_id, execution_id, stream)
+    if size == 0:
+        return Tail("", truncated=False)
+    start = max(0, size - max_bytes)
+    data = await runtime.read_output(devbox_id, execution_id, stream, start, size - start)
+    while start > 0 and data and data[0] & 0xC0 == 0x80:  # do not begin within a character
+        start, data = start + 1, data[1:]
+    if lines is not None:
+        cut = _start_of_last_lines(data, lines)
+        start, data = start + cut, data[cut:]
+    return Tail(data.decode(errors="replace"), truncated=start > 0)
+
+
+def _start_of_last_lines(data: bytes, lines: int) -> int:
+    """Where the last `lines` lines begin. A newline at the very end closes a line, it does not open one."""
+    if lines == 0:
+        return len(data)
+    position = len(data) - 1 if data.endswith(b"\n") else len(data)
+    for _ in range(lines):
+        position = data.rfind(b"\n", 0, position)
+        if position < 0:
+            return 0
+    return position + 1
+
+
+async def follow(
+    runtime: Runtime, devbox_id: str, execution_id: str, stream: Stream, offset: int
+) -> AsyncIterator[Chunk]:
+    """The stream from byte `offset` to its end, as it is written. Invalid UTF-8 is replaced; a character whose bytes
+    come in two pieces is held back until it is whole.
+
+    Raises:
+        CommandNotFound: The runtime does not know the command.
+    """
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    while True:
+        data = await runtime.read_output(devbox_id, execution_id, stream, offset, _CHUNK_BYTES)
+        if data:
+            offset += len(data)
+            if text := decoder.decode(data):
+                yield Chunk(text, offset - len(decoder.getstate()[0]))
+        elif not await _more(runtime, devbox_id, execution_id, stream, offset):
+            break
+    if rest := decoder.decode(b"", final=True):
+        yield Chunk(rest, offset)
+
+
+async def _more(runtime: Runtime, devbox_id: str, execution_id: str, stream: Stream, offset: int) -> bool:
+    """Wait for output past `offset`; false once the command has ended and there is none."""
+    while True:
+        if await runtime.wait_output(devbox_id, execution_id, stream, offset, timeout_seconds=10):
+            return True
+        if (await runtime.commands(devbox_id)).get(execution_id) is not None:
+            return await runtime.output_size(devbox_id, execution_id, stream) > offset

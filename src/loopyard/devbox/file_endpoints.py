@@ -1,0 +1,92 @@
+"""/v1/devboxes/{id}/…file…: reading and writing files in a devbox."""
+
+import codecs
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, File, Form, UploadFile
+from fastapi.responses import StreamingResponse
+
+from loopyard.auth.caller import CallerDep
+from loopyard.devbox.execution.schemas import ExecutionResultView
+from loopyard.devbox.files import DevboxFiles
+from loopyard.devbox.schemas import DownloadFileParams, ReadFileParams, WriteFileParams
+from loopyard.kit.errors import BadRequest
+from loopyard.kit.parts import part
+
+_UPLOAD_CHUNK_BYTES = 1 << 20
+
+router = APIRouter(prefix="/v1/devboxes", tags=["files"])
+
+FilesDep = Annotated[DevboxFiles, Depends(part(DevboxFiles))]
+
+
+@router.post(
+    "/{id}/read_file_contents",
+    operation_id="devboxes.read_file_contents",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
+async def read_file_contents(id: str, params: ReadFileParams, caller: CallerDep, files: FilesDep) -> StreamingResponse:  # noqa: A002
+    """A file's content as text; bytes that are not UTF-8 are replaced."""
+    content = await files.read(caller.account_id, id, params.file_path, field="file_path")
+    return StreamingResponse(_as_text(content), media_type="text/plain")
+
+
+@router.post(
+    "/{id}/download_file",
+    operation_id="devboxes.download_file",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def download_file(id: str, params: DownloadFileParams, caller: CallerDep, files: FilesDep) -> StreamingResponse:  # noqa: A002
+    """A file's bytes."""
+    content = await files.read(caller.account_id, id, params.path, field="path")
+    return StreamingResponse(content, media_type="application/octet-stream")
+
+
+@router.post("/{id}/write_file_contents", operation_id="devboxes.write_file_contents")
+async def write_file_contents(
+    id: str,  # noqa: A002
+    params: WriteFileParams,
+    caller: CallerDep,
+    files: FilesDep,
+) -> ExecutionResultView:
+    """Write text to a file, replacing what was there; parent folders are made."""
+    try:
+        data = params.contents.encode()
+    except UnicodeEncodeError:
+        raise BadRequest("contents: must be valid Unicode.", field="contents") from None
+    await files.write(caller.account_id, id, params.file_path, _once(data), field="file_path")
+    return ExecutionResultView(devbox_id=id, exit_status=0, stdout="", stderr="")
+
+
+@router.post("/{id}/upload_file", operation_id="devboxes.upload_file")
+async def upload_file(
+    id: str,  # noqa: A002
+    path: Annotated[str, Form(min_length=1, max_length=4096)],
+    file: Annotated[UploadFile, File()],
+    caller: CallerDep,
+    files: FilesDep,
+) -> dict[str, str]:
+    """Write an uploaded file, replacing what was there; parent folders are made."""
+    if "\x00" in path:
+        raise BadRequest("path: must not contain NUL characters.", field="path")
+    await files.write(caller.account_id, id, path, _upload(file), field="path")
+    return {}
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def _upload(file: UploadFile) -> AsyncIterator[bytes]:
+    while chunk := await file.read(_UPLOAD_CHUNK_BYTES):
+        yield chunk
+
+
+async def _as_text(content: AsyncIterator[bytes]) -> AsyncIterator[str]:
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    async for chunk in content:
+        yield decoder.decode(chunk)
+    yield decoder.decode(b"", final=True)

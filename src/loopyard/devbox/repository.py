@@ -1,0 +1,89 @@
+"""SQL for devboxes."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import undefer
+
+from loopyard.devbox.execution.models import Execution
+from loopyard.devbox.models import Devbox
+from loopyard.devbox.states import FINAL, Status
+from loopyard.kit.paging import Page, PageQuery, fetch_page
+
+
+async def get(session: AsyncSession, devbox_id: str, account_id: str | None = None) -> Devbox | None:
+    """A devbox by id, of any account if `account_id` is None."""
+    devbox = await session.get(Devbox, devbox_id)
+    return devbox if devbox is not None and account_id in (None, devbox.account_id) else None
+
+
+async def lock(session: AsyncSession, devbox_id: str) -> Devbox | None:
+    """A devbox by id, kept from others' changes until the transaction ends."""
+    return await session.get(Devbox, devbox_id, with_for_update=True, populate_existing=True)
+
+
+async def file_mounts(session: AsyncSession, devbox_id: str) -> dict[str, str]:
+    statement = select(Devbox).where(Devbox.id == devbox_id).options(undefer(Devbox.file_mounts))
+    devbox = await session.scalar(statement.execution_options(populate_existing=True))
+    return devbox.file_mounts if devbox else {}
+
+
+async def page(session: AsyncSession, account_id: str, status: str | None, query: PageQuery) -> Page[Devbox]:
+    conditions: list[ColumnElement[bool]] = [Devbox.account_id == account_id]
+    if status is not None:
+        conditions.append(Devbox.status == status)
+    total = None
+    if query.include_total_count:
+        total = await session.scalar(select(func.count()).select_from(Devbox).where(*conditions))
+    rows, more = await fetch_page(session, select(Devbox).where(*conditions), Devbox.id, query)
+    return Page(rows, more, total)
+
+
+async def unfinished(session: AsyncSession) -> Sequence[Devbox]:
+    """All that are not in a final state."""
+    return (await session.scalars(select(Devbox).where(Devbox.status.not_in(FINAL)))).all()
+
+
+async def ids_not_reclaimed(session: AsyncSession) -> Sequence[str]:
+    """The ended ones of which the runtime may still hold something."""
+    statement = select(Devbox.id).where(Devbox.status.in_(FINAL), Devbox.reclaimed.is_(False))
+    return (await session.scalars(statement)).all()
+
+
+async def known_ids(session: AsyncSession, ids: Sequence[str]) -> set[str]:
+    """Those of `ids` that there is a row for."""
+    return set((await session.scalars(select(Devbox.id).where(Devbox.id.in_(ids)))).all())
+
+
+async def mark_reclaimed(session: AsyncSession, devbox_id: str) -> None:
+    await session.execute(update(Devbox).where(Devbox.id == devbox_id).values(reclaimed=True))
+
+
+async def touch(session: AsyncSession, devbox_id: str, time_ms: int) -> None:
+    await session.execute(update(Devbox).where(Devbox.id == devbox_id).values(active_at_ms=time_ms))
+
+
+async def ids_expired(session: AsyncSession, time_ms: int) -> Sequence[str]:
+    """The running ones whose keep-alive time has ended."""
+    statement = select(Devbox.id).where(Devbox.status == Status.RUNNING, Devbox.expires_at_ms <= time_ms)
+    return (await session.scalars(statement)).all()
+
+
+async def ids_idle(session: AsyncSession, time_ms: int) -> Sequence[str]:
+    """The running ones with an idle policy that nothing runs in, and nobody has used for as long as it says."""
+    used = (
+        select(Execution.id)
+        .where(
+            Execution.devbox_id == Devbox.id,
+            (Execution.end_time_ms.is_(None)) | (Execution.end_time_ms + Devbox.idle_after_ms > time_ms),
+        )
+        .exists()
+    )
+    statement = select(Devbox.id).where(
+        Devbox.status == Status.RUNNING,
+        Devbox.idle_after_ms.is_not(None),
+        Devbox.active_at_ms + Devbox.idle_after_ms <= time_ms,
+        ~used,
+    )
+    return (await session.scalars(statement)).all()
