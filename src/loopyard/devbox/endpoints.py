@@ -63,14 +63,14 @@ async def list_devboxes(
 
 
 @router.get("/{id}", operation_id="devboxes.retrieve")
-async def retrieve(id: str, caller: CallerDep, session: ReadSession, service: DevboxServiceDep) -> DevboxView:  # noqa: A002
+async def retrieve(id: str, caller: CallerDep, session: ReadSession, service: DevboxServiceDep) -> DevboxView:
     """One devbox."""
     return DevboxView.model_validate(await service.get(session, caller.account_id, id))
 
 
 @router.post("/{id}", operation_id="devboxes.update")
 async def update(
-    id: str,  # noqa: A002
+    id: str,
     caller: CallerDep,
     session: WriteSession,
     service: DevboxServiceDep,
@@ -83,7 +83,7 @@ async def update(
 
 @router.post("/{id}/wait_for_status", operation_id="devboxes.wait_for_status")
 async def wait_for_status(
-    id: str,  # noqa: A002
+    id: str,
     params: WaitForStatusParams,
     caller: CallerDep,
     database: DatabaseDep,
@@ -104,7 +104,7 @@ async def wait_for_status(
 
 @router.post("/{id}/shutdown", operation_id="devboxes.shutdown")
 async def shutdown(
-    id: str,  # noqa: A002
+    id: str,
     caller: CallerDep,
     session: WriteSession,
     service: DevboxServiceDep,

@@ -1,6 +1,6 @@
 """What the runtime's errors mean to a caller of the API."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager
 
 from loopyard.kit.errors import BadRequest, Forbidden, LoopyardError, NotFound, Unavailable, WrongState
@@ -19,7 +19,7 @@ _MEANING: dict[type[runtime_errors.RuntimeFault], type[LoopyardError]] = {
 
 
 @contextmanager
-def faults_as_answers(field: str | None = None) -> Iterator[None]:
+def faults_as_answers(field: str | None = None) -> Generator[None]:
     """Raise what the runtime raises as the API's errors, naming the request's `field` where that is at fault."""
     try:
         yield

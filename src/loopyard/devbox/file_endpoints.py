@@ -27,7 +27,7 @@ FilesDep = Annotated[DevboxFiles, Depends(part(DevboxFiles))]
     response_class=StreamingResponse,
     responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
 )
-async def read_file_contents(id: str, params: ReadFileParams, caller: CallerDep, files: FilesDep) -> StreamingResponse:  # noqa: A002
+async def read_file_contents(id: str, params: ReadFileParams, caller: CallerDep, files: FilesDep) -> StreamingResponse:
     """A file's content as text; bytes that are not UTF-8 are replaced."""
     content = await files.read(caller.account_id, id, params.file_path, field="file_path")
     return StreamingResponse(_as_text(content), media_type="text/plain")
@@ -39,7 +39,7 @@ async def read_file_contents(id: str, params: ReadFileParams, caller: CallerDep,
     response_class=StreamingResponse,
     responses={200: {"content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}}}},
 )
-async def download_file(id: str, params: DownloadFileParams, caller: CallerDep, files: FilesDep) -> StreamingResponse:  # noqa: A002
+async def download_file(id: str, params: DownloadFileParams, caller: CallerDep, files: FilesDep) -> StreamingResponse:
     """A file's bytes."""
     content = await files.read(caller.account_id, id, params.path, field="path")
     return StreamingResponse(content, media_type="application/octet-stream")
@@ -47,7 +47,7 @@ async def download_file(id: str, params: DownloadFileParams, caller: CallerDep, 
 
 @router.post("/{id}/write_file_contents", operation_id="devboxes.write_file_contents")
 async def write_file_contents(
-    id: str,  # noqa: A002
+    id: str,
     params: WriteFileParams,
     caller: CallerDep,
     files: FilesDep,
@@ -63,7 +63,7 @@ async def write_file_contents(
 
 @router.post("/{id}/upload_file", operation_id="devboxes.upload_file")
 async def upload_file(
-    id: str,  # noqa: A002
+    id: str,
     path: Annotated[str, Form(min_length=1, max_length=4096)],
     file: Annotated[UploadFile, File()],
     caller: CallerDep,

@@ -12,7 +12,7 @@ from loopyard.runtime.protocol import CommandSpec, Runtime
 _SHOWN_LINES = 20
 
 
-class LaunchFailed(Exception):  # noqa: N818
+class LaunchFailed(Exception):
     """The devbox could not be initialized; the message says why."""
 
     def __init__(self, reason: FailureReason, message: str) -> None:

@@ -29,7 +29,12 @@ class Lifecycle:
     """The devboxes of this server. All its methods open transactions of their own."""
 
     def __init__(
-        self, database: Database, runtime: Runtime, executions: ExecutionEngine, changes: Changes, tasks: Tasks
+        self,
+        database: Database,
+        runtime: Runtime,
+        executions: ExecutionEngine,
+        changes: Changes,
+        tasks: Tasks,
     ) -> None:
         self._database = database
         self._runtime = runtime
@@ -163,6 +168,4 @@ def _making(devbox_id: str) -> str:
 
 
 def _sandbox(devbox: Devbox, launch: LaunchParameters) -> SandboxSpec:
-    return SandboxSpec(
-        id=devbox.id, limits=launch.limits, user=launch.user, environment=devbox.environment_variables
-    )
+    return SandboxSpec(id=devbox.id, limits=launch.limits, user=launch.user, environment=devbox.environment_variables)

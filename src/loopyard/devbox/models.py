@@ -1,9 +1,11 @@
 from typing import Any
 
-from sqlalchemy import JSON, Index
+from sqlalchemy import JSON, Index, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from loopyard.store.base import Base, ForeignId, PrimaryId, StringMapColumn
+
+_LIVE = text("NOT reclaimed")
 
 
 class Devbox(Base):
@@ -13,7 +15,7 @@ class Devbox(Base):
     __table_args__ = (
         Index("ix_devbox_account_id_id", "account_id", "id"),
         Index("ix_devbox_account_id_status_id", "account_id", "status", "id"),
-        Index("ix_devbox_status", "status"),
+        Index("ix_devbox_live", "status", sqlite_where=_LIVE, postgresql_where=_LIVE),
     )
 
     id: Mapped[PrimaryId]

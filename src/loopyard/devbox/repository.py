@@ -42,12 +42,12 @@ async def page(session: AsyncSession, account_id: str, status: str | None, query
 
 async def unfinished(session: AsyncSession) -> Sequence[Devbox]:
     """All that are not in a final state."""
-    return (await session.scalars(select(Devbox).where(Devbox.status.not_in(FINAL)))).all()
+    return (await session.scalars(select(Devbox).where(~Devbox.reclaimed, Devbox.status.not_in(FINAL)))).all()
 
 
 async def ids_not_reclaimed(session: AsyncSession) -> Sequence[str]:
     """The ended ones of which the runtime may still hold something."""
-    statement = select(Devbox.id).where(Devbox.status.in_(FINAL), Devbox.reclaimed.is_(False))
+    statement = select(Devbox.id).where(~Devbox.reclaimed, Devbox.status.in_(FINAL))
     return (await session.scalars(statement)).all()
 
 
@@ -66,7 +66,9 @@ async def touch(session: AsyncSession, devbox_id: str, time_ms: int) -> None:
 
 async def ids_expired(session: AsyncSession, time_ms: int) -> Sequence[str]:
     """The running ones whose keep-alive time has ended."""
-    statement = select(Devbox.id).where(Devbox.status == Status.RUNNING, Devbox.expires_at_ms <= time_ms)
+    statement = select(Devbox.id).where(
+        ~Devbox.reclaimed, Devbox.status == Status.RUNNING, Devbox.expires_at_ms <= time_ms
+    )
     return (await session.scalars(statement)).all()
 
 
@@ -81,6 +83,7 @@ async def ids_idle(session: AsyncSession, time_ms: int) -> Sequence[str]:
         .exists()
     )
     statement = select(Devbox.id).where(
+        ~Devbox.reclaimed,
         Devbox.status == Status.RUNNING,
         Devbox.idle_after_ms.is_not(None),
         Devbox.active_at_ms + Devbox.idle_after_ms <= time_ms,

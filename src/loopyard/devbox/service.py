@@ -152,9 +152,9 @@ def check_offered(params: DevboxCreateParams, launch: LaunchParameters) -> None:
         raise NotFound(f"There is no snapshot {params.snapshot_id}.", field="snapshot_id")
     for name in (params.secrets or {}).values():
         raise BadRequest(f"secrets: there is no secret named {name}.", field="secrets")
-    for field in _NOT_YET_AT_LAUNCH:
-        if getattr(launch, field):
-            field = f"launch_parameters.{field}"
+    for name in _NOT_YET_AT_LAUNCH:
+        if getattr(launch, name):
+            field = f"launch_parameters.{name}"
             raise BadRequest(f"{field}: this server does not offer it yet; leave it out.", field=field)
     if launch.idle_policy is not None and launch.idle_policy.on_idle == "suspend":
         field = "launch_parameters.lifecycle.after_idle.on_idle"

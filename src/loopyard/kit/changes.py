@@ -1,7 +1,7 @@
 """Wakes those who wait for a row to change."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import TypeVar
 
@@ -25,7 +25,7 @@ class Changes:
             event.set()
 
     @contextmanager
-    def _subscribe(self, key: str) -> Iterator[asyncio.Event]:
+    def _subscribe(self, key: str) -> Generator[asyncio.Event]:
         event = asyncio.Event()
         self._waiters.setdefault(key, set()).add(event)
         try:

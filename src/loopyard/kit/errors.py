@@ -30,22 +30,22 @@ class LoopyardError(Exception):
         return ErrorView(code=self.code, message=self.message, field=self.field).model_dump(exclude_none=True)
 
 
-class BadRequest(LoopyardError):  # noqa: N818
+class BadRequest(LoopyardError):
     status = 400
     code = "invalid_request"
 
 
-class Unauthorized(LoopyardError):  # noqa: N818
+class Unauthorized(LoopyardError):
     status = 401
     code = "unauthorized"
 
 
-class Forbidden(LoopyardError):  # noqa: N818
+class Forbidden(LoopyardError):
     status = 403
     code = "forbidden"
 
 
-class NotFound(LoopyardError):  # noqa: N818
+class NotFound(LoopyardError):
     status = 404
     code = "not_found"
 
@@ -57,7 +57,7 @@ class WaitTimeout(LoopyardError):
     code = "wait_timeout"
 
 
-class WrongState(LoopyardError):  # noqa: N818
+class WrongState(LoopyardError):
     """The resource is in a state that does not allow the call, and trying again would not change that."""
 
     status = 409
@@ -65,19 +65,19 @@ class WrongState(LoopyardError):  # noqa: N818
     retryable = False
 
 
-class Busy(LoopyardError):  # noqa: N818
+class Busy(LoopyardError):
     """The resource is busy for now; the same call succeeds later."""
 
     status = 409
     code = "busy"
 
 
-class TooLarge(LoopyardError):  # noqa: N818
+class TooLarge(LoopyardError):
     status = 413
     code = "too_large"
 
 
-class Unavailable(LoopyardError):  # noqa: N818
+class Unavailable(LoopyardError):
     """The infrastructure could not do its part. Not the caller's fault."""
 
     status = 503

@@ -20,7 +20,11 @@ KEEP_MS = 24 * 3600 * 1000
 
 RequestKey = Annotated[
     str | None,
-    Header(alias="x-request-id", max_length=255, description="The same for every retry of one call; made by clients."),
+    Header(
+        alias="x-request-id",
+        max_length=255,
+        description="The same for every retry of one call; made by clients.",
+    ),
 ]
 
 
@@ -48,7 +52,9 @@ async def claim(session: AsyncSession, account_id: str, operation: str, key: str
     await session.execute(statement.on_conflict_do_nothing())
     owner = await session.scalar(
         select(IdempotencyKey.resource_id).where(
-            IdempotencyKey.account_id == account_id, IdempotencyKey.operation == operation, IdempotencyKey.key == key
+            IdempotencyKey.account_id == account_id,
+            IdempotencyKey.operation == operation,
+            IdempotencyKey.key == key,
         )
     )
     return owner or resource_id

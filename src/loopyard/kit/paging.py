@@ -58,7 +58,10 @@ def after(statement: Select[Any], id_column: InstrumentedAttribute[str], query: 
 
 
 async def fetch_page(
-    session: AsyncSession, statement: Select[tuple[T]], id_column: InstrumentedAttribute[str], query: PageQuery
+    session: AsyncSession,
+    statement: Select[T],
+    id_column: InstrumentedAttribute[str],
+    query: PageQuery,
 ) -> tuple[Sequence[T], bool]:
     """The rows of a page, and whether more follow."""
     rows = (await session.scalars(after(statement, id_column, query))).all()

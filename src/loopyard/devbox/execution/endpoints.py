@@ -64,7 +64,7 @@ def _wait_seconds(asked: float | None) -> float:
 
 @router.post("/{id}/execute", operation_id="devboxes.execute")
 async def execute(
-    id: str,  # noqa: A002
+    id: str,
     params: ExecuteParams,
     caller: CallerDep,
     service: ServiceDep,
@@ -85,7 +85,7 @@ async def execute(
 
 @router.post("/{id}/execute_sync", operation_id="devboxes.execute_sync")
 async def execute_sync(
-    id: str,  # noqa: A002
+    id: str,
     params: ExecuteSyncParams,
     caller: CallerDep,
     service: ServiceDep,
@@ -102,7 +102,7 @@ async def execute_sync(
 
 @router.post("/{id}/execute_async", operation_id="devboxes.execute_async")
 async def execute_async(
-    id: str,  # noqa: A002
+    id: str,
     params: ExecuteAsyncParams,
     caller: CallerDep,
     service: ServiceDep,

@@ -1,16 +1,21 @@
 from typing import Any
 
-from sqlalchemy import Index
+from sqlalchemy import Index, text
 from sqlalchemy.orm import Mapped
 
 from loopyard.store.base import Base, PrimaryId
+
+_UNFINISHED = text("status <> 'completed'")
 
 
 class Execution(Base):
     """A command in a devbox. The runtime's command has the same id, and keeps the output."""
 
     __tablename__ = "execution"
-    __table_args__ = (Index("ix_execution_status", "status"),)
+    __table_args__ = (
+        Index("ix_execution_unfinished", "id", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
+        Index("ix_execution_devbox_id_end_time_ms", "devbox_id", "end_time_ms"),
+    )
 
     devbox_id: Mapped[PrimaryId]
     id: Mapped[PrimaryId]

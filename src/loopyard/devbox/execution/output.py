@@ -32,7 +32,12 @@ class Chunk:
 
 
 async def tail(
-    runtime: Runtime, devbox_id: str, execution_id: str, stream: Stream, lines: int | None, max_bytes: int = MAX_BYTES
+    runtime: Runtime,
+    devbox_id: str,
+    execution_id: str,
+    stream: Stream,
+    lines: int | None,
+    max_bytes: int = MAX_BYTES,
 ) -> Tail:
     """The last `lines` lines of a stream (None: all), in at most `max_bytes` bytes. Invalid UTF-8 is replaced.
 

@@ -45,5 +45,7 @@ async def unfinished(session: AsyncSession) -> Sequence[Execution]:
 
 async def of_devbox(session: AsyncSession, devbox_id: str) -> Sequence[Execution]:
     """All executions of a devbox, oldest first."""
-    statement = select(Execution).where(Execution.devbox_id == devbox_id).order_by(Execution.start_time_ms, Execution.id)
+    statement = (
+        select(Execution).where(Execution.devbox_id == devbox_id).order_by(Execution.start_time_ms, Execution.id)
+    )
     return (await session.scalars(statement)).all()

@@ -1,0 +1,71 @@
+"""Puts a server together: its parts, its routes, and what happens at start and end."""
+
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from loopyard import __version__
+from loopyard.account.endpoints import router as account_router
+from loopyard.auth.caller import Authenticator
+from loopyard.devbox.endpoints import router as devbox_router
+from loopyard.devbox.execution.endpoints import router as execution_router
+from loopyard.devbox.execution.engine import ExecutionEngine
+from loopyard.devbox.execution.service import ExecutionService
+from loopyard.devbox.file_endpoints import router as file_router
+from loopyard.devbox.files import DevboxFiles
+from loopyard.devbox.lifecycle import Lifecycle
+from loopyard.devbox.reaper import Reaper
+from loopyard.devbox.service import DevboxService
+from loopyard.health import router as health_router
+from loopyard.kit import error_handlers, openapi
+from loopyard.kit.changes import Changes
+from loopyard.kit.db import Database
+from loopyard.kit.parts import Parts
+from loopyard.kit.tasks import Tasks
+from loopyard.runtime.protocol import Runtime
+
+
+def create_app(runtime: Runtime, database: Database) -> FastAPI:
+    """A server on an opened runtime and an up-to-date store. Its lifespan reconciles them, and closes its own work."""
+    parts = _assemble(runtime, database)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
+        tasks = parts.get(Tasks)
+        await parts.get(ExecutionEngine).reconcile()
+        await parts.get(Lifecycle).reconcile()
+        tasks.start("reaper", parts.get(Reaper).run())
+        yield
+        await tasks.close()
+
+    app = FastAPI(
+        title="Loopyard",
+        version=__version__,
+        summary="Agent sandboxes and agent evaluation behind the Runloop API",
+        lifespan=lifespan,
+        docs_url=None,
+        redoc_url=None,
+    )
+    app.state.parts = parts
+    error_handlers.install(app)
+    for router in (health_router, account_router, execution_router, file_router, devbox_router):
+        app.include_router(router)
+    openapi.install(app)
+    return app
+
+
+def _assemble(runtime: Runtime, database: Database) -> Parts:
+    parts = Parts()
+    parts.add(Database, database)
+    parts.add(Runtime, runtime)
+    parts.add(Authenticator, Authenticator(database))
+    changes = parts.add(Changes, Changes())
+    tasks = parts.add(Tasks, Tasks())
+    executions = parts.add(ExecutionEngine, ExecutionEngine(database, runtime, changes, tasks))
+    lifecycle = parts.add(Lifecycle, Lifecycle(database, runtime, executions, changes, tasks))
+    devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings))
+    parts.add(ExecutionService, ExecutionService(database, runtime, devboxes, executions))
+    parts.add(DevboxFiles, DevboxFiles(database, runtime, devboxes))
+    parts.add(Reaper, Reaper(database, lifecycle.endings))
+    return parts

@@ -1,0 +1,14 @@
+"""The `loopyard` command."""
+
+import typer
+
+from loopyard.cli import openapi, serve
+
+app = typer.Typer(
+    name="loopyard",
+    help="Agent sandboxes and agent evaluation on your own machine, behind the Runloop API.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+app.command("serve")(serve.serve)
+app.command("openapi")(openapi.print_openapi)

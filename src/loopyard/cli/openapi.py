@@ -1,0 +1,17 @@
+"""`loopyard openapi`: the API's description, without a running server."""
+
+import json
+from pathlib import Path
+
+import typer
+
+
+def print_openapi() -> None:
+    """Print the OpenAPI 3.1 document of the API as JSON. Needs no running server and changes nothing."""
+    from loopyard.app import create_app
+    from loopyard.config import Settings
+    from loopyard.kit.db import Database
+
+    settings = Settings(data_dir=Path("/nonexistent"))
+    app = create_app(settings.runtime.build(settings.data_dir), Database("sqlite+aiosqlite://"))
+    typer.echo(json.dumps(app.openapi(), indent=2))

@@ -1,0 +1,35 @@
+"""`loopyard serve`: runs the server."""
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="The port to listen on; 0 takes a free one.", min=0, max=65535)] = 8080,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="Where everything is kept: database, key, images, sandboxes.", envvar="LOOPYARD_DATA_DIR"),
+    ] = None,
+    database_url: Annotated[
+        str | None,
+        typer.Option(
+            help="A PostgreSQL URL (postgresql://user:password@host/name) to use instead of the embedded SQLite.",
+            envvar="LOOPYARD_DATABASE_URL",
+        ),
+    ] = None,
+    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+) -> None:
+    """Run the server until SIGTERM or Ctrl-C.
+
+    The first start makes an API key, keeps it in the file `api-key` of the data folder, and prints the two lines that
+    a client needs. Devboxes keep running when the server stops; the next start takes them up again.
+    """
+    from loopyard.config import Settings
+    from loopyard.server import run
+
+    given: dict[str, Any] = {"data_dir": data_dir, "database_url": database_url}
+    settings = Settings(**{name: value for name, value in given.items() if value is not None})
+    raise typer.Exit(run(settings, host, port, log_level))

@@ -1,0 +1,132 @@
+"""Starts a server in this process, in an order that a crash cannot break, and ends it cleanly."""
+
+import asyncio
+import fcntl
+import logging
+import os
+import socket
+import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+
+import uvicorn
+import uvloop
+from rich.console import Console
+from rich.markup import escape
+from sqlalchemy.exc import DBAPIError
+
+from loopyard.app import create_app
+from loopyard.config import Settings
+from loopyard.key.bootstrap import KEY_FILE, BootstrapKey, ensure_key
+from loopyard.kit.db import Database
+from loopyard.runtime.errors import RuntimeUnavailable
+from loopyard.store import migrate
+
+_BACKLOG = 2048
+_GRACE_SECONDS = 5
+
+err = Console(stderr=True, highlight=False, soft_wrap=True)
+
+
+class StartFailed(Exception):
+    """The server cannot start; the message says why and what to do."""
+
+
+def run(settings: Settings, host: str, port: int, log_level: str) -> int:
+    """Run until SIGTERM or SIGINT. Returns the exit status: 0 after a clean end, 1 if it could not start."""
+    logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    try:
+        with (
+            _data_folder(settings.data_dir),
+            _listen(host, port) as listener,
+            asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
+        ):
+            runner.run(_serve(settings, listener, log_level))
+    except (StartFailed, RuntimeUnavailable) as error:
+        err.print("[bold red]Loopyard cannot start.[/]", escape(str(error)))
+        return 1
+    return 0
+
+
+async def _serve(settings: Settings, listener: socket.socket, log_level: str) -> None:
+    database = Database(settings.store_url)
+    runtime = settings.runtime.build(settings.data_dir)
+    try:
+        await _prepare_store(database)
+        configured = settings.api_key.get_secret_value() if settings.api_key else None
+        key = await ensure_key(database, settings.data_dir, configured)
+        await runtime.open()
+        config = uvicorn.Config(
+            create_app(runtime, database),
+            log_level=log_level,
+            access_log=log_level == "debug",
+            http="httptools",
+            backlog=_BACKLOG,
+            timeout_graceful_shutdown=_GRACE_SECONDS,
+            server_header=False,
+        )
+        server = uvicorn.Server(config)
+        _announce(listener, key, settings)
+        await server.serve([listener])
+    finally:
+        await runtime.close()
+        await database.close()
+
+
+async def _prepare_store(database: Database) -> None:
+    try:
+        await migrate.upgrade(database)
+    except (OSError, DBAPIError) as error:
+        shown = database.engine.url.render_as_string(hide_password=True)
+        raise StartFailed(f"The database {shown} cannot be used: {error}") from error
+
+
+def _announce(listener: socket.socket, key: BootstrapKey, settings: Settings) -> None:
+    """Say where the server is, and at the first start the two lines that a client needs."""
+    host, port = listener.getsockname()[:2]
+    url = f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+    lines = [f"Loopyard listens on {url}"]
+    if key.fresh:
+        lines += [f"export RUNLOOP_BASE_URL={url}", f"export RUNLOOP_API_KEY={key.value}"]
+    else:
+        lines += [f"The API key is in {settings.data_dir / KEY_FILE}"]
+    sys.stdout.write("\n".join(lines) + "\n")
+    sys.stdout.flush()
+
+
+@contextmanager
+def _listen(host: str, port: int) -> Generator[socket.socket]:
+    """A bound socket, taken before anything else is started so that a used port is told at once."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        listener = socket.socket(family, kind, protocol)
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listener.bind(address)
+    except OSError as error:
+        raise StartFailed(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another by --port.") from error
+    with listener:
+        yield listener
+
+
+@contextmanager
+def _data_folder(path: Path) -> Generator[None]:
+    """Make the data folder, readable by its owner only, and hold it against a second server."""
+    try:
+        path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o700)
+        descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    except OSError as error:
+        raise StartFailed(
+            f"The data folder {path} cannot be used: {error.strerror}. Name another by --data-dir."
+        ) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise StartFailed(
+                f"Another server uses the data folder {path}. Stop it, or name another folder."
+            ) from error
+        yield
+    finally:
+        os.close(descriptor)

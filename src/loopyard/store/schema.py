@@ -1,0 +1,22 @@
+"""Every table of the project in one place, for the migrations."""
+
+import importlib
+
+from sqlalchemy import MetaData
+
+from loopyard.store.base import Base
+
+_MODEL_MODULES = (
+    "loopyard.account.models",
+    "loopyard.key.models",
+    "loopyard.kit.idempotency",
+    "loopyard.devbox.models",
+    "loopyard.devbox.execution.models",
+)
+
+
+def metadata() -> MetaData:
+    """The tables as the code wants them."""
+    for module in _MODEL_MODULES:
+        importlib.import_module(module)
+    return Base.metadata
