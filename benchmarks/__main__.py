@@ -1,0 +1,84 @@
+"""`./run bench`: measures, prints a table, and keeps the figures."""
+
+import asyncio
+import sys
+import tempfile
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from benchmarks import host, report
+from benchmarks.context import QUICK, Context, Counts
+from benchmarks.loopyard import connected
+from benchmarks.measures import MEASURES
+from benchmarks.peers.start import engines
+from benchmarks.result import Measure, Subject
+from tests.serving import serving
+
+_PEERS: Sequence[Subject] = ("podman", "docker")
+_WARM = "The image is there and one box was made before the clock starts; nothing is made in advance."
+
+
+def main(
+    only: Annotated[list[str] | None, typer.Option(help=f"Only this; may be repeated: {', '.join(MEASURES)}.")] = None,
+    *,
+    quick: Annotated[bool, typer.Option(help="Few samples and little data: to see that it works.")] = False,
+    peers: Annotated[bool, typer.Option(help="Whether to measure podman and docker too.")] = True,
+    json: Annotated[Path | None, typer.Option(help="Where to keep the figures; else among benchmarks/results.")] = None,
+) -> None:
+    """Measure a Loopyard server of its own on this machine, beside podman and docker where they are installed."""
+    unknown = set(only or ()) - set(MEASURES)
+    if unknown:
+        raise typer.BadParameter(f"{', '.join(sorted(unknown))}: choose of {', '.join(MEASURES)}.")
+    facts: dict[str, Any] = {
+        "taken_at": host.now().isoformat(timespec="seconds"),
+        **host.commit(),
+        "quick": quick,
+        "warm": _WARM,
+        "host": host.facts(),
+    }
+    counts = QUICK if quick else Counts()
+    measures, told = asyncio.run(_measure(only or list(MEASURES), counts, _PEERS if peers else ()))
+    report.show(measures, told)
+    print(_WARM)
+    path = report.save(report.document(measures, told, facts), json or _throw_away(quick))
+    print(f"Figures: {path}")
+    if any(measure.error for measure in measures):
+        raise typer.Exit(1)
+
+
+def _throw_away(quick: bool) -> Path | None:
+    """Quick figures are not worth keeping among the others."""
+    return Path(tempfile.gettempdir()) / "loopyard-bench-quick.json" if quick else None
+
+
+async def _measure(
+    names: Sequence[str], counts: Counts, peers: Sequence[Subject]
+) -> tuple[list[Measure], dict[str, str]]:
+    measures: list[Measure] = []
+    async with _context(counts, peers) as (context, told):
+        for name in names:
+            print(f"measuring: {name} ...", file=sys.stderr, flush=True)
+            try:
+                measures.append(await MEASURES[name](context))
+            except Exception as error:  # what the others gave is still worth showing
+                measures.append(Measure(name, name, [], error=repr(error)))
+    return measures, told
+
+
+@asynccontextmanager
+async def _context(counts: Counts, peers: Sequence[Subject]) -> AsyncGenerator[tuple[Context, dict[str, str]]]:
+    with tempfile.TemporaryDirectory(prefix="loopyard-bench-") as folder, serving(Path(folder) / "data") as server:
+        async with (
+            connected(server) as loopyard,
+            server.async_client() as official,
+            engines(server.data_dir / "images" / "base", peers) as (running, told),
+        ):
+            yield Context(counts, server, loopyard, official, running), told
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,48 @@
+"""What every measurement is given."""
+
+from dataclasses import dataclass
+
+from runloop_api_client import AsyncRunloop
+
+from benchmarks.loopyard import Loopyard
+from benchmarks.peers.engine import Engine
+from tests.serving import ServerProcess
+
+
+@dataclass(frozen=True, slots=True)
+class Counts:
+    """How often each thing is done, and how much of it."""
+
+    create: int = 50
+    execute: int = 200
+    command_line: int = 20
+    burst: int = 100
+    idle: int = 200
+    scenario_runs: int = 30
+    pages: int = 60
+    large_pages: int = 15
+    rows: tuple[int, ...] = (1_000, 100_000, 1_000_000)
+
+
+QUICK = Counts(
+    create=5,
+    execute=20,
+    command_line=3,
+    burst=10,
+    idle=10,
+    scenario_runs=3,
+    pages=10,
+    large_pages=3,
+    rows=(1_000, 10_000),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """A server of the benchmark's own on a warm image, driven plainly and by the official client; and its peers."""
+
+    counts: Counts
+    server: ServerProcess
+    loopyard: Loopyard
+    official: AsyncRunloop
+    engines: list[Engine]

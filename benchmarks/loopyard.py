@@ -1,0 +1,79 @@
+"""Drives a Loopyard server as any client would: plain HTTP, on one pool of connections."""
+
+import asyncio
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from tests.serving import ServerProcess
+
+_REQUEST_SECONDS = 120
+_ENDED = ["shutdown", "failure"]
+
+
+class Loopyard:
+    """One server. Any answer that is not a success raises `httpx.HTTPStatusError`."""
+
+    def __init__(self, http: httpx.AsyncClient) -> None:
+        self._http = http
+
+    async def get(self, path: str, **query: str | int | bool) -> Any:
+        return self._json(await self._http.get(path, params=query))
+
+    async def post(self, path: str, **body: object) -> Any:
+        return self._json(await self._http.post(path, json=body))
+
+    def _json(self, answer: httpx.Response) -> Any:
+        answer.raise_for_status()
+        return answer.json()
+
+    async def create(self) -> str:
+        """Make a devbox and wait until it runs. Returns its id.
+
+        Raises:
+            RuntimeError: It ended instead.
+        """
+        made = await self.post("/v1/devboxes")
+        return await self.wait_running(made["id"])
+
+    async def wait_running(self, devbox_id: str) -> str:
+        devbox = await self.post(f"/v1/devboxes/{devbox_id}/wait_for_status", statuses=["running", *_ENDED])
+        if devbox["status"] != "running":
+            raise RuntimeError(f"the devbox did not start: {devbox['failure_reason']}")
+        return devbox_id
+
+    async def execute(self, devbox_id: str, command: str = "true") -> None:
+        result = await self.post(f"/v1/devboxes/{devbox_id}/execute_sync", command=command)
+        if result["exit_status"] != 0:
+            raise RuntimeError(f"'{command}' ended with {result['exit_status']}: {result['stderr']}")
+
+    async def create_to_first_command(self) -> str:
+        devbox_id = await self.create()
+        await self.execute(devbox_id)
+        return devbox_id
+
+    async def shut_down_all(self) -> None:
+        """End every devbox, and wait until all have ended."""
+        running = [
+            devbox["id"]
+            for devbox in (await self.get("/v1/devboxes", limit=5000))["devboxes"]
+            if devbox["status"] not in _ENDED
+        ]
+        await asyncio.gather(*(self._shut_down(devbox_id) for devbox_id in running))
+
+    async def _shut_down(self, devbox_id: str) -> None:
+        await self.post(f"/v1/devboxes/{devbox_id}/shutdown")
+        await self.post(f"/v1/devboxes/{devbox_id}/wait_for_status", statuses=_ENDED)
+
+
+@asynccontextmanager
+async def connected(server: ServerProcess) -> AsyncGenerator[Loopyard]:
+    """A client of a server that runs."""
+    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
+    headers = {"Authorization": f"Bearer {server.api_key}"}
+    async with httpx.AsyncClient(
+        base_url=server.base_url, headers=headers, limits=limits, timeout=_REQUEST_SECONDS
+    ) as http:
+        yield Loopyard(http)

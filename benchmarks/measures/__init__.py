@@ -1,0 +1,16 @@
+"""Everything that is measured, by name, in the order in which it is."""
+
+from collections.abc import Awaitable, Callable, Mapping
+
+from benchmarks.context import Context
+from benchmarks.measures.burst import burst
+from benchmarks.measures.devboxes import create, execute
+from benchmarks.measures.memory import idle_memory
+from benchmarks.result import Measure
+
+MEASURES: Mapping[str, Callable[[Context], Awaitable[Measure]]] = {
+    "create": create,
+    "execute": execute,
+    "burst": burst,
+    "memory": idle_memory,
+}

@@ -1,0 +1,35 @@
+"""No committed file names a package host, or a folder of the machine it was written on."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+# Written in pieces, so that they do not find themselves.
+HOSTS = re.compile(
+    "|".join(("pypi" r"\.org", "pythonhosted", r"deb\.deb" "ian", r"archive\.ub" "untu", r"npm" r"js\."))
+)
+FOLDERS = re.compile("|".join((r"(?<![\w/.])/wo" "rk/", r"(?<![\w/.])/opt/(py" "pi|whe" "els)", r"\.py" "env/")))
+
+
+def committed() -> list[Path]:
+    listed = subprocess.run(
+        ["git", "-c", f"safe.directory={ROOT}", "-C", ROOT, "ls-files", "-z"], capture_output=True, check=False
+    )
+    if listed.returncode != 0:
+        pytest.skip("this is not a git checkout")
+    return [ROOT / name for name in listed.stdout.decode().split("\0") if name and (ROOT / name).is_file()]
+
+
+@pytest.mark.parametrize("pattern", [HOSTS, FOLDERS], ids=["hosts", "folders"])
+def test_nothing_of_one_machine_is_committed(pattern: re.Pattern[str]) -> None:
+    files = committed()
+    assert ROOT / "run" in files
+    found = [
+        f"{path.relative_to(ROOT)}: {match.group()}"
+        for path in files
+        for match in pattern.finditer(path.read_text(errors="replace"))
+    ]
+    assert not found
