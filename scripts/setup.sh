@@ -1,10 +1,11 @@
 # Sets up what ./run needs: only what is missing, one line of progress for each step. Sourced, with $root set.
 # The machine's own settings of apt, pip and uv hold: nothing here names a mirror or an index.
 # shellcheck shell=bash
-# shellcheck disable=SC2154 # root is set by ./run
+# shellcheck disable=SC2153,SC2154 # root is set by ./run, SUDO_GID by sudo
 
 state="$root/.loopyard"
 uv="$state/tools/bin/uv"
+worked=""
 
 say() { printf '%s\n' "run: $*" >&2; }
 
@@ -23,6 +24,7 @@ step() {
         tail -n 25 "$state/setup.log" >&2
         fail "$name: failed (the whole log is $state/setup.log)"
     fi
+    worked=yes
     say "$name: done in $((SECONDS - begun)) s"
 }
 
@@ -43,6 +45,16 @@ prepare() {
         "prepare_$part"
     done
     exec 9>&-
+    [ -z "$worked" ] || [ -z "${SUDO_UID:-}" ] || give_back
+}
+
+# What sudo made in someone's checkout belongs to them, so that the commands that need no root work without it.
+give_back() {
+    local path
+    chown -h "$SUDO_UID:$SUDO_GID" "$state" "$state"/setup.*
+    for path in "$state/tools" "$root/.venv"; do
+        [ ! -e "$path" ] || chown -hR "$SUDO_UID:$SUDO_GID" "$path"
+    done
 }
 
 apt_install() {

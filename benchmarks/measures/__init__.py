@@ -6,11 +6,13 @@ from benchmarks.context import Context
 from benchmarks.measures.burst import burst
 from benchmarks.measures.devboxes import create, execute
 from benchmarks.measures.memory import idle_memory
+from benchmarks.measures.scenario_runs import scenario_run
 from benchmarks.result import Measure
 
 MEASURES: Mapping[str, Callable[[Context], Awaitable[Measure]]] = {
     "create": create,
     "execute": execute,
     "burst": burst,
+    "run": scenario_run,
     "memory": idle_memory,
 }
