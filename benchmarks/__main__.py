@@ -63,7 +63,7 @@ async def _measure(
         for name in names:
             print(f"measuring: {name} ...", file=sys.stderr, flush=True)
             try:
-                measures.append(await MEASURES[name](context))
+                measures += await MEASURES[name](context)
             except Exception as error:  # what the others gave is still worth showing
                 measures.append(Measure(name, name, [], error=repr(error)))
     return measures, told

@@ -16,7 +16,7 @@ RESULTS = Path(__file__).parent / "results"
 
 
 def show(measures: Sequence[Measure], peers: Mapping[str, str]) -> None:
-    """Print every series, and what its median is as a multiple of the measure's first."""
+    """Print every series, and its median as a multiple of the one that it is compared with."""
     table = Table(title="Loopyard, measured", title_justify="left")
     for name in ("measure", "subject", "by"):
         table.add_column(name)
@@ -24,7 +24,7 @@ def show(measures: Sequence[Measure], peers: Mapping[str, str]) -> None:
         table.add_column(name, justify="right")
     for measure in measures:
         for position, series in enumerate(measure.series):
-            table.add_row(*_cells(measure, series, first=position == 0), end_section=series is measure.series[-1])
+            table.add_row(*_cells(measure, position), end_section=series is measure.series[-1])
     console = Console()
     console.print(table)
     for peer, told in peers.items():
@@ -37,13 +37,14 @@ def show(measures: Sequence[Measure], peers: Mapping[str, str]) -> None:
             console.print(f"{series.subject} failed: {error}", markup=False)
 
 
-def _cells(measure: Measure, series: Series, *, first: bool) -> list[str]:
-    name = measure.title if first else ""
-    summary, reference = series.summary, measure.series[0].summary
+def _cells(measure: Measure, position: int) -> list[str]:
+    series = measure.series[position]
+    summary, reference = series.summary, measure.series[measure.reference].summary
+    name = measure.title if position == 0 else ""
     if summary is None:
         return [name, series.subject, series.how, "0", str(series.failed), "-", "-", "-", "-", ""]
     unit = measure.unit
-    ratio = "" if first or reference is None else f"x {summary.median / reference.median:.1f}"
+    ratio = f"x {summary.median / reference.median:.2g}" if reference and position != measure.reference else ""
     return [
         name,
         series.subject,
@@ -54,7 +55,7 @@ def _cells(measure: Measure, series: Series, *, first: bool) -> list[str]:
         f"{_number(summary.median_low)} to {_number(summary.median_high)}" if summary.count > 1 else "",
         f"{_number(summary.p95)} {unit}",
         ratio,
-        f"{measure.aim:g} {unit}" if first and measure.aim else "",
+        f"{measure.aim:g} {unit}" if measure.aim and position == 0 else "",
     ]
 
 

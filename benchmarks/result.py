@@ -29,7 +29,7 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Measure:
-    """One thing measured, on every subject that could do it. The first series is what the others are compared with.
+    """One thing measured, in one or more series, of which all are compared with the one at index `reference`.
 
     `aim` is the greatest median, in the unit, that the project wants of its own first series. `error` tells why the
     measurement could not be finished.
@@ -39,6 +39,7 @@ class Measure:
     title: str
     series: list[Series]
     unit: Unit = "ms"
+    reference: int = 0
     aim: float | None = None
     note: str = ""
     error: str = ""

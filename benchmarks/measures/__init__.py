@@ -9,7 +9,7 @@ from benchmarks.measures.memory import idle_memory
 from benchmarks.measures.scenario_runs import scenario_run
 from benchmarks.result import Measure
 
-MEASURES: Mapping[str, Callable[[Context], Awaitable[Measure]]] = {
+MEASURES: Mapping[str, Callable[[Context], Awaitable[list[Measure]]]] = {
     "create": create,
     "execute": execute,
     "burst": burst,

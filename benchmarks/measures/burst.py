@@ -8,7 +8,7 @@ from benchmarks.context import Context
 from benchmarks.result import Measure, Series, Subject
 
 
-async def burst(context: Context) -> Measure:
+async def burst(context: Context) -> list[Measure]:
     """All creates are sent at once; each is timed to the end of its first command."""
     count = context.counts.burst
     series = [await _burst("loopyard", count, context.loopyard.create_to_first_command)]
@@ -16,7 +16,7 @@ async def burst(context: Context) -> Measure:
     for engine in context.engines:
         series.append(await _burst(engine.subject, count, engine.create_to_first_command))
         await engine.remove_all()
-    return Measure("burst", f"{count} creates at once, each to its first command", series, facts={"asked": count})
+    return [Measure("burst", f"{count} creates at once, each to its first command", series, facts={"asked": count})]
 
 
 async def _burst(subject: Subject, count: int, create: Callable[[], Awaitable[object]]) -> Series:

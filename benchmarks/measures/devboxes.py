@@ -4,7 +4,7 @@ from benchmarks.context import Context
 from benchmarks.result import Measure, Series, timed
 
 
-async def create(context: Context) -> Measure:
+async def create(context: Context) -> list[Measure]:
     """From asking for a devbox to the end of its first command, one after another."""
     counts, loopyard, official = context.counts, context.loopyard, context.official
 
@@ -20,10 +20,10 @@ async def create(context: Context) -> Measure:
         series.append(Series(engine.subject, "HTTP", await timed(counts.create, engine.create_to_first_command)))
         series.append(Series(engine.subject, "run", await timed(counts.command_line, engine.run_by_command_line)))
         await engine.remove_all()
-    return Measure("create", "create to first command, one after another", series, aim=60)
+    return [Measure("create", "create to first command, one after another", series, aim=60)]
 
 
-async def execute(context: Context) -> Measure:
+async def execute(context: Context) -> list[Measure]:
     """A command that does nothing, there and back, one after another in one devbox."""
     counts, loopyard, official = context.counts, context.loopyard, context.official
     devbox = await loopyard.create()
@@ -44,4 +44,4 @@ async def execute(context: Context) -> Measure:
         )
         series += [Series(engine.subject, "HTTP", by_http), Series(engine.subject, "exec", by_command_line)]
         await engine.remove_all()
-    return Measure("execute", "execute_sync, there and back", series, aim=12)
+    return [Measure("execute", "execute_sync, there and back", series, aim=12)]

@@ -12,7 +12,7 @@ _AT_ONCE = 8
 _SETTLE_SECONDS = 3
 
 
-async def idle_memory(context: Context) -> Measure:
+async def idle_memory(context: Context) -> list[Measure]:
     """What the machine's available memory falls by, for each of many idle boxes. One sample: their mean."""
     count = context.counts.idle
     series = [await _fill("loopyard", count, context.loopyard.create)]
@@ -21,7 +21,7 @@ async def idle_memory(context: Context) -> Measure:
         series.append(await _fill(engine.subject, count, engine.create))
         await engine.remove_all()
     title = f"memory of each of {count} idle boxes"
-    return Measure("memory", title, series, unit="MiB", note="The fall of the machine's available memory, divided.")
+    return [Measure("memory", title, series, unit="MiB", note="The fall of the machine's available memory, divided.")]
 
 
 async def _fill(subject: Subject, count: int, create: Callable[[], Awaitable[object]]) -> Series:

@@ -26,10 +26,10 @@ _SCENARIO: dict[str, Any] = {
 }
 
 
-async def scenario_run(context: Context) -> Measure:
+async def scenario_run(context: Context) -> list[Measure]:
     """Start a run, wait for its environment, score it, complete it; one after another."""
     loopyard, official, count = context.loopyard, context.official, context.counts.scenario_runs
-    scenario_id = (await loopyard.post("/v1/scenarios", **_SCENARIO))["id"]
+    scenario_id = await make_scenario(loopyard)
 
     async def by_official_client() -> None:
         run = await official.scenarios.start_run_and_await_env_ready(scenario_id=scenario_id, polling_config=_POLL)
@@ -37,15 +37,20 @@ async def scenario_run(context: Context) -> Measure:
         _check(ended.to_dict())
 
     series = [
-        Series("loopyard", "HTTP", await timed(count, lambda: _run(loopyard, scenario_id))),
+        Series("loopyard", "HTTP", await timed(count, lambda: run_once(loopyard, scenario_id))),
         Series("loopyard", "official client", await timed(count, by_official_client)),
     ]
     await loopyard.shut_down_all()
     note = f"States are asked for every {_POLL_SECONDS * 1000:g} ms; the official client's own default is 1 s."
-    return Measure("run", "scenario run, start to completed", series, note=note)
+    return [Measure("run", "scenario run, start to completed", series, note=note)]
 
 
-async def _run(loopyard: Loopyard, scenario_id: str) -> None:
+async def make_scenario(loopyard: Loopyard) -> str:
+    return (await loopyard.post("/v1/scenarios", **_SCENARIO))["id"]
+
+
+async def run_once(loopyard: Loopyard, scenario_id: str) -> str:
+    """One run from its start until it is completed. Returns its id."""
     run = await loopyard.post("/v1/scenarios/start_run", scenario_id=scenario_id)
     await loopyard.wait_running(run["devbox_id"])
     path = f"/v1/scenarios/runs/{run['id']}"
@@ -54,6 +59,7 @@ async def _run(loopyard: Loopyard, scenario_id: str) -> None:
         await asyncio.sleep(_POLL_SECONDS)
         run = await loopyard.get(path)
     _check(await loopyard.post(f"{path}/complete"))
+    return run["id"]
 
 
 def _check(run: dict[str, Any]) -> None:
