@@ -1,62 +1,66 @@
 """Results as a table for people, and as JSON to keep."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import orjson
+from rich import box
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from benchmarks import host
 from benchmarks.result import Measure, Series
 
+_WIDTH = 110
 RESULTS = Path(__file__).parent / "results"
 
 
 def show(measures: Sequence[Measure], peers: Mapping[str, str]) -> None:
     """Print every series, and its median as a multiple of the one that it is compared with."""
-    table = Table(title="Loopyard, measured", title_justify="left")
-    for name in ("measure", "subject", "by"):
-        table.add_column(name)
+    table = Table(title="Loopyard, measured", title_justify="left", box=box.SIMPLE_HEAD)
+    table.add_column("", no_wrap=True)
     for name in ("n", "failed", "median", "95 % of medians", "p95", "ratio", "aim"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for measure in measures:
-        for position, series in enumerate(measure.series):
-            table.add_row(*_cells(measure, position), end_section=series is measure.series[-1])
-    console = Console()
+        aim = f"{measure.aim:g} {measure.unit}" if measure.aim else ""
+        table.add_row(f"[bold]{escape(measure.title)}", *[""] * 6, aim)
+        for series in measure.series:
+            table.add_row(f"  {series.subject}, {series.how}", *_cells(measure, series))
+    console = Console(highlight=False)
+    if not console.is_terminal:
+        console.width = _WIDTH
     console.print(table)
-    for peer, told in peers.items():
-        console.print(f"{peer}: {told}")
-    for measure in measures:
-        if measure.note or measure.error:
-            console.print(f"{measure.name}: {measure.note or measure.error}", markup=False)
-    for series in (series for measure in measures for series in measure.series):
-        for error in series.errors:
-            console.print(f"{series.subject} failed: {error}", markup=False)
+    for line in _remarks(measures, peers):
+        console.print(line, markup=False)
 
 
-def _cells(measure: Measure, position: int) -> list[str]:
-    series = measure.series[position]
-    summary, reference = series.summary, measure.series[measure.reference].summary
-    name = measure.title if position == 0 else ""
+def _cells(measure: Measure, series: Series) -> list[str]:
+    summary, reference = series.summary, measure.series[measure.reference]
     if summary is None:
-        return [name, series.subject, series.how, "0", str(series.failed), "-", "-", "-", "-", ""]
-    unit = measure.unit
-    ratio = f"x {summary.median / reference.median:.2g}" if reference and position != measure.reference else ""
+        return ["0", str(series.failed)]
+    ratio = f"x {summary.median / reference.summary.median:.2g}" if reference.summary else ""
     return [
-        name,
-        series.subject,
-        series.how,
         str(summary.count),
         str(series.failed),
-        f"{_number(summary.median)} {unit}",
+        f"{_number(summary.median)} {measure.unit}",
         f"{_number(summary.median_low)} to {_number(summary.median_high)}" if summary.count > 1 else "",
-        f"{_number(summary.p95)} {unit}",
-        ratio,
-        f"{measure.aim:g} {unit}" if measure.aim and position == 0 else "",
+        f"{_number(summary.p95)} {measure.unit}",
+        "" if series is reference else ratio,
     ]
+
+
+def _remarks(measures: Sequence[Measure], peers: Mapping[str, str]) -> Iterator[str]:
+    for peer, told in peers.items():
+        yield f"{peer}: {told}"
+    for measure in measures:
+        if measure.note or measure.error:
+            yield f"{measure.title}: {measure.error or measure.note}"
+        for series in measure.series:
+            for error in series.errors:
+                yield f"{measure.title}: {series.subject} failed: {error}"
 
 
 def _number(value: float) -> str:

@@ -34,10 +34,11 @@ async def _fill(subject: Subject, count: int, create: Callable[[], Awaitable[obj
 
     before = await _available()
     results = await asyncio.gather(*(one() for _ in range(count)), return_exceptions=True)
-    failed = sum(isinstance(result, BaseException) for result in results)
+    errors = [str(result)[:300] for result in results if isinstance(result, BaseException)]
     used = before - await _available()
-    made = count - failed
-    return Series(subject, "HTTP", [used / made / 1024**2] if made else [], failed=failed)
+    made = count - len(errors)
+    samples = [used / made / 1024**2] if made else []
+    return Series(subject, "HTTP", samples, failed=len(errors), errors=sorted(set(errors)))
 
 
 async def _available() -> int:
