@@ -37,6 +37,7 @@ def create_app(runtime: Runtime, database: Database) -> FastAPI:
         await parts.get(Lifecycle).reconcile()
         tasks.start("reaper", parts.get(Reaper).run())
         yield
+        await parts.get(Lifecycle).settle()
         await tasks.close()
 
     app = FastAPI(

@@ -24,6 +24,10 @@ log = logging.getLogger("loopyard.devbox")
 CREATES_AT_ONCE = 4 * (os.cpu_count() or 1)
 """How many sandboxes are being made at the same time. More would only make each of them slower."""
 
+SETTLE_SECONDS = 20.0
+
+_FREEING = "free "
+
 
 class Lifecycle:
     """The devboxes of this server. All its methods open transactions of their own."""
@@ -52,7 +56,11 @@ class Lifecycle:
         self._changes.publish(devbox_id)
         # One that is still being made is freed by its maker, who looks at the end whether it is still wanted.
         if not self._tasks.running(_making(devbox_id)):
-            self._tasks.start(f"free {devbox_id}", self._free(devbox_id))
+            self._tasks.start(f"{_FREEING}{devbox_id}", self._free(devbox_id))
+
+    async def settle(self) -> None:
+        """Before the server ends: finish freeing what has ended. What takes too long is taken up at the next start."""
+        await self._tasks.settle(_FREEING, SETTLE_SECONDS)
 
     async def _make(self, devbox_id: str) -> None:
         async with self._slots:
@@ -149,7 +157,7 @@ class Lifecycle:
             await self._runtime.destroy(sandbox_id)
             await self._runtime.forget(sandbox_id)
         for devbox_id in ended:
-            self._tasks.start(f"free {devbox_id}", self._free(devbox_id))
+            self._tasks.start(f"{_FREEING}{devbox_id}", self._free(devbox_id))
         for devbox in unfinished:
             if devbox.status != Status.RUNNING:
                 self.begin(devbox.id)

@@ -30,6 +30,12 @@ class Tasks:
     def running(self, name: str) -> bool:
         return name in self._running
 
+    async def settle(self, prefix: str, timeout: float) -> None:
+        """Wait until the tasks whose names start with `prefix` have ended, `timeout` seconds at most."""
+        tasks = [task for name, task in self._running.items() if name.startswith(prefix)]
+        if tasks:
+            await asyncio.wait(tasks, timeout=timeout)
+
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task.get_name(), None)
         if not task.cancelled() and (error := task.exception()) is not None:

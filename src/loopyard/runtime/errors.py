@@ -5,45 +5,45 @@ class RuntimeFault(Exception):
     """Base of every error a provider raises. Its message is fit to be shown to the caller."""
 
 
-class RuntimeUnavailable(RuntimeFault):  # noqa: N818
+class RuntimeUnavailable(RuntimeFault):
     """The provider cannot work on this host. The message says what is missing and how to get it."""
 
 
-class SandboxNotFound(RuntimeFault):  # noqa: N818
+class SandboxNotFound(RuntimeFault):
     """No sandbox of this id exists: it was never made, was destroyed, or the host lost it."""
 
 
-class SandboxNotRunning(RuntimeFault):  # noqa: N818
+class SandboxNotRunning(RuntimeFault):
     """The sandbox is known, but its init process has ended, so nothing can run in it."""
 
 
-class SandboxStartFailed(RuntimeFault):  # noqa: N818
+class SandboxStartFailed(RuntimeFault):
     """The host could not bring the sandbox up. Nothing of it is left behind."""
 
 
-class ImageNotFound(RuntimeFault):  # noqa: N818
+class ImageNotFound(RuntimeFault):
     """The sandbox's image is not on this host."""
 
 
-class CommandNotFound(RuntimeFault):  # noqa: N818
+class CommandNotFound(RuntimeFault):
     """No command of this id was ever started in this sandbox."""
 
 
-class CommandStartFailed(RuntimeFault):  # noqa: N818
+class CommandStartFailed(RuntimeFault):
     """The host could not start the command: the infrastructure's fault, not the command's."""
 
 
-class FileNotFound(RuntimeFault):  # noqa: N818
+class FileNotFound(RuntimeFault):
     """The path names nothing inside the sandbox."""
 
 
-class FileAccessDenied(RuntimeFault):  # noqa: N818
+class FileAccessDenied(RuntimeFault):
     """The sandbox's user may not read or write this path."""
 
 
-class FileUnsuitable(RuntimeFault):  # noqa: N818
+class FileUnsuitable(RuntimeFault):
     """The path is a directory, a device, or otherwise not a file that can be read or written."""
 
 
-class NoSpaceLeft(RuntimeFault):  # noqa: N818
+class NoSpaceLeft(RuntimeFault):
     """The sandbox's disk is full."""

@@ -1,0 +1,5 @@
+"""`python -m loopyard`: the `loopyard` command."""
+
+from loopyard.cli import app
+
+app()

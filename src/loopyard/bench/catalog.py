@@ -1,0 +1,73 @@
+"""Makes the server's scenarios the same as the folder's: one by each name, never a second one."""
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any, cast
+
+from runloop_api_client import AsyncRunloop
+from runloop_api_client.types import ScenarioView
+
+from loopyard.bench.definition import ScenarioDefinition
+
+_PAGE = 100
+
+
+def wire_form(scenario: ScenarioDefinition) -> dict[str, Any]:
+    """The body that creates the scenario; sent as an update, it replaces every part of an older one."""
+    environment = scenario.environment.model_dump(exclude_none=True)
+    return {
+        "name": scenario.name,
+        "input_context": {
+            "problem_statement": scenario.problem_statement,
+            "additional_context": scenario.additional_context,
+        },
+        "environment_parameters": environment,
+        "scoring_contract": {
+            "scoring_function_parameters": [
+                function.model_dump(exclude_none=True) for function in scenario.scoring_functions
+            ]
+        },
+        "reference_output": scenario.reference_output.contents if scenario.reference_output else "",
+        "metadata": scenario.metadata,
+        "required_environment_variables": scenario.required_environment_variables,
+        "required_secret_names": scenario.required_secret_names,
+        "scorer_timeout_sec": scenario.scorer_timeout_sec,
+        "validation_type": scenario.validation_type,
+    }
+
+
+def same_content(body: dict[str, Any], view: ScenarioView) -> bool:
+    """Whether the server's scenario already is what the body says."""
+    held = view.model_dump(mode="json", by_alias=True)
+    held["environment_parameters"] = held.pop("environment", None)
+    return _plain({key: body[key] for key in body}) == _plain({key: held.get(key) for key in body})
+
+
+async def publish(client: AsyncRunloop, scenarios: Sequence[ScenarioDefinition]) -> dict[str, str]:
+    """Create what is missing and update what differs. Returns the scenarios' ids by name.
+
+    Raises:
+        APIError: The server refuses one, or cannot be reached.
+    """
+    ids = await asyncio.gather(*(_publish_one(client, scenario) for scenario in scenarios))
+    return {scenario.name: id for scenario, id in zip(scenarios, ids, strict=True)}
+
+
+async def _publish_one(client: AsyncRunloop, scenario: ScenarioDefinition) -> str:
+    body = wire_form(scenario)
+    async for view in client.scenarios.list(name=scenario.name, limit=_PAGE):
+        if view.name == scenario.name and view.status == "active":
+            if not same_content(body, view):
+                await client.scenarios.update(view.id, **body)
+            return view.id
+    return (await client.scenarios.create(**body)).id
+
+
+def _plain(value: Any) -> Any:
+    """The value without what stands for nothing: None, and empty text, lists and tables."""
+    if isinstance(value, dict):
+        table = {key: _plain(item) for key, item in cast("dict[str, Any]", value).items()}
+        return {key: item for key, item in table.items() if item not in (None, "", [], {})}
+    if isinstance(value, list):
+        return [_plain(item) for item in cast("list[Any]", value)]
+    return value

@@ -1,0 +1,91 @@
+"""What `scenario.toml` and `benchmark.toml` hold."""
+
+import math
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, field_validator
+
+from loopyard.bench.parts import Part
+from loopyard.bench.scorers import Filled, ScoringFunction
+
+DEFAULT_SCORER_TIMEOUT_SEC = 1800
+WEIGHT_TOLERANCE = 1e-6
+
+SizeName = Literal["X_SMALL", "SMALL", "MEDIUM", "LARGE", "X_LARGE", "XX_LARGE", "CUSTOM_SIZE"]
+
+
+class UserParameters(Part):
+    """The Linux user of the box."""
+
+    uid: Annotated[int, Field(ge=0)]
+    username: Filled
+
+
+class LaunchParameters(Part):
+    """The wire's LaunchParameters, as far as a scenario needs them."""
+
+    resource_size_request: SizeName | None = None
+    custom_cpu_cores: Annotated[float, Field(gt=0)] | None = None
+    custom_gb_memory: Annotated[int, Field(gt=0)] | None = None
+    custom_disk_size: Annotated[int, Field(gt=0)] | None = None
+    architecture: Literal["x86_64", "arm64"] | None = None
+    keep_alive_time_seconds: Annotated[int, Field(gt=0)] | None = None
+    launch_commands: list[Filled] | None = None
+    """Run one after another before the box is `running`: they set up what the agent finds."""
+    network_policy_id: str | None = None
+    user_parameters: UserParameters | None = None
+
+
+class Environment(Part):
+    """Where the agent works. At most one of `blueprint_id` and `snapshot_id`."""
+
+    working_directory: Annotated[str, Field(pattern=r"^/")] | None = None
+    """An absolute path in the box. The agent starts and the scorers run there. Default: the user's home."""
+    blueprint_id: str | None = None
+    snapshot_id: str | None = None
+    launch_parameters: LaunchParameters | None = None
+
+
+class ReferenceOutput(Part):
+    """A known solution: a bash script, or a patch for `git apply`; both are applied in the working directory."""
+
+    text_keys: ClassVar[tuple[str, ...]] = ("contents",)
+    type: Literal["script", "patch"]
+    contents: Filled
+
+
+class ScenarioDefinition(Part):
+    """One `scenario.toml`."""
+
+    text_keys: ClassVar[tuple[str, ...]] = ("problem_statement",)
+    name: Filled
+    problem_statement: Filled
+    additional_context: Any = None
+    environment: Environment = Environment()
+    scoring_functions: Annotated[list[ScoringFunction], Field(min_length=1)]
+    reference_output: ReferenceOutput | None = None
+    metadata: dict[str, str] = Field(default_factory=dict[str, str])
+    required_environment_variables: list[Filled] = Field(default_factory=list[str])
+    required_secret_names: list[Filled] = Field(default_factory=list[str])
+    scorer_timeout_sec: Annotated[int, Field(gt=0)] = DEFAULT_SCORER_TIMEOUT_SEC
+    validation_type: Literal["UNSPECIFIED", "FORWARD", "REVERSE", "EVALUATION"] = "UNSPECIFIED"
+
+    @field_validator("scoring_functions")
+    @classmethod
+    def _sound(cls, functions: list[ScoringFunction]) -> list[ScoringFunction]:
+        names = [function.name for function in functions]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            raise ValueError(f"the name {twice[0]!r} is given twice; scoring functions need names of their own")
+        total = math.fsum(function.weight for function in functions)
+        if abs(total - 1) > WEIGHT_TOLERANCE:
+            raise ValueError(f"the weights sum to {total:g}; change them so that they sum to 1.0")
+        return functions
+
+
+class BenchmarkDefinition(Part):
+    """The optional `benchmark.toml` of a set of scenarios."""
+
+    text_keys: ClassVar[tuple[str, ...]] = ("description",)
+    name: Filled
+    description: str = ""

@@ -1,0 +1,54 @@
+"""What the parts of a scenario file have in common: no unknown keys, and text that may stand in a file of its own."""
+
+from pathlib import Path
+from typing import Any, ClassVar, cast
+
+from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+
+FILE_SUFFIX = "_file"
+
+
+class Part(BaseModel):
+    """A table of a scenario file.
+
+    The keys in `text_keys` may be given as `KEY = "text"` or as `KEY_file = "path"`, with the path relative to the
+    scenario's folder. The folder is the validation context's `folder`.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    text_keys: ClassVar[tuple[str, ...]] = ()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _read_files(cls, data: Any, info: ValidationInfo) -> Any:
+        if not isinstance(data, dict):
+            return data
+        table = dict(cast("dict[str, Any]", data))
+        for key in cls.text_keys:
+            name = table.pop(key + FILE_SUFFIX, None)
+            if name is None:
+                continue
+            if key in table:
+                raise ValueError(f"{key} and {key}{FILE_SUFFIX} are both given; keep one of them")
+            folder = cast("dict[str, Path]", info.context)["folder"]
+            table[key] = read_text(folder, key + FILE_SUFFIX, name)
+        return table
+
+
+def read_text(folder: Path, key: str, name: object) -> str:
+    """The text of a file of the folder.
+
+    Raises:
+        ValueError: The name is no text, leads out of the folder, or names no readable UTF-8 file.
+    """
+    if not isinstance(name, str) or not name:
+        raise ValueError(f"{key} must be the path of a file, relative to the scenario's folder")
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ValueError(f"{key} = {name!r} leads out of the scenario's folder; copy the file into it")
+    try:
+        return path.read_text(encoding="utf-8")
+    except OSError as error:
+        raise ValueError(f"{key} = {name!r} cannot be read ({error.strerror}); correct the path") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{key} = {name!r} is not UTF-8 text; save it as UTF-8") from error

@@ -1,0 +1,123 @@
+"""Real servers as processes of their own, for tests that use them, kill them and start them again."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from runloop_api_client import AsyncRunloop, Runloop
+
+START_SECONDS = 300
+"""A first start may build the base image."""
+
+
+class ServerProcess:
+    """A `loopyard serve` on a free port of the loopback address, over a data folder that outlives it."""
+
+    def __init__(self, data_dir: Path, *, database_url: str | None = None) -> None:
+        self.data_dir = data_dir
+        self.database_url = database_url
+        self.base_url = ""
+        self.printed: list[str] = []
+        self._process: subprocess.Popen[str] | None = None
+
+    @property
+    def api_key(self) -> str:
+        return (self.data_dir / "api-key").read_text().strip()
+
+    @property
+    def log(self) -> str:
+        """All that the server has logged, through every start."""
+        return (self.data_dir.parent / f"{self.data_dir.name}.log").read_text(errors="replace")
+
+    def client(self, **options: object) -> Runloop:
+        """The official client, pointed here."""
+        return Runloop(bearer_token=self.api_key, base_url=self.base_url, **options)  # type: ignore[arg-type]
+
+    def async_client(self, **options: object) -> AsyncRunloop:
+        """The official asynchronous client, pointed here."""
+        return AsyncRunloop(bearer_token=self.api_key, base_url=self.base_url, **options)  # type: ignore[arg-type]
+
+    def start(self, env: Mapping[str, str] | None = None) -> "ServerProcess":
+        """Start it and wait until it answers.
+
+        Raises:
+            RuntimeError: It ended instead; the message holds the end of its log.
+        """
+        command = [sys.executable, "-m", "loopyard", "serve", "--port", "0", "--data-dir", str(self.data_dir)]
+        if self.database_url is not None:
+            command += ["--database-url", self.database_url]
+        log = (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab")
+        with log:
+            self._process = subprocess.Popen(
+                command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **(env or {})}
+            )
+        watchdog = threading.Timer(START_SECONDS, self._process.kill)
+        watchdog.start()
+        self.printed = []
+        assert self._process.stdout is not None
+        for line in self._process.stdout:
+            self.printed.append(line.rstrip())
+            if line.startswith("Loopyard listens on "):
+                self.base_url = line.split()[-1]
+                # What follows is printed in the same breath.
+                self.printed.append(self._process.stdout.readline().rstrip())
+                watchdog.cancel()
+                return self
+        watchdog.cancel()
+        raise RuntimeError(f"the server ended with {self._process.wait()}:\n{self.log[-4000:]}")
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    def kill(self) -> None:
+        """SIGKILL, as a crash would."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> int:
+        """SIGTERM; returns the exit status."""
+        return self._end(signal.SIGTERM)
+
+    def wait_dead(self, timeout: float = 60) -> int:
+        """Wait until it has ended by itself (at a failpoint)."""
+        assert self._process is not None
+        status = self._process.wait(timeout)
+        self._close()
+        return status
+
+    def _end(self, number: signal.Signals) -> int:
+        assert self._process is not None
+        self._process.send_signal(number)
+        return self.wait_dead()
+
+    def _close(self) -> None:
+        assert self._process is not None
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+        self._process = None
+
+    @property
+    def alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+
+@contextmanager
+def serving(data_dir: Path, *, database_url: str | None = None, env: Mapping[str, str] | None = None) -> Generator[ServerProcess]:
+    """A started server; at the end its devboxes are shut down, it is stopped, and nothing of it is left running."""
+    server = ServerProcess(data_dir, database_url=database_url).start(env)
+    try:
+        yield server
+    finally:
+        if not server.alive:
+            server.start()
+        client = server.client()
+        for devbox in client.devboxes.list(limit=5000):
+            if devbox.status not in ("shutdown", "failure"):
+                client.devboxes.shutdown(devbox.id)
+        server.stop()
