@@ -4,10 +4,12 @@ import asyncio
 from collections.abc import Sequence
 from typing import Any, cast
 
-from runloop_api_client import AsyncRunloop
+from runloop_api_client import AsyncRunloop, BadRequestError, UnprocessableEntityError
 from runloop_api_client.types import ScenarioView
 
 from loopyard.bench.definition import ScenarioDefinition
+from loopyard.bench.loader import FolderFault
+from loopyard.bench.wire_errors import describe
 
 _PAGE = 100
 
@@ -47,16 +49,27 @@ async def publish(client: AsyncRunloop, scenarios: Sequence[ScenarioDefinition])
     """Create what is missing and update what differs. Returns the scenarios' ids by name.
 
     Raises:
-        APIError: The server refuses one, or cannot be reached.
+        FolderFault: The server does not take some of them; all are told.
+        APIError: The server cannot be reached, or refuses the key.
     """
-    ids = await asyncio.gather(*(_publish_one(client, scenario) for scenario in scenarios))
-    return {scenario.name: id for scenario, id in zip(scenarios, ids, strict=True)}
+    faults: list[str] = []
+    ids = await asyncio.gather(*(_publish_one(client, scenario, faults) for scenario in scenarios))
+    if faults:
+        raise FolderFault(faults)
+    return {scenario.name: scenario_id for scenario, scenario_id in zip(scenarios, ids, strict=True)}
 
 
-async def _publish_one(client: AsyncRunloop, scenario: ScenarioDefinition) -> str:
-    body = wire_form(scenario)
-    async for view in client.scenarios.list(name=scenario.name, limit=_PAGE):
-        if view.name == scenario.name and view.status == "active":
+async def _publish_one(client: AsyncRunloop, scenario: ScenarioDefinition, faults: list[str]) -> str:
+    try:
+        return await _create_or_update(client, wire_form(scenario))
+    except (BadRequestError, UnprocessableEntityError) as error:
+        faults.append(f"scenario {scenario.name!r}: the server does not take it: {describe(error)}")
+        return ""
+
+
+async def _create_or_update(client: AsyncRunloop, body: dict[str, Any]) -> str:
+    async for view in client.scenarios.list(name=body["name"], limit=_PAGE):
+        if view.name == body["name"] and view.status == "active":
             if not same_content(body, view):
                 await client.scenarios.update(view.id, **body)
             return view.id

@@ -2,13 +2,15 @@
 
 import typer
 
-from loopyard.cli import openapi, serve
+from loopyard.cli import bench, openapi, serve
 
 app = typer.Typer(
     name="loopyard",
     help="Agent sandboxes and agent evaluation on your own machine, behind the Runloop API.",
     no_args_is_help=True,
+    rich_markup_mode="markdown",
     pretty_exceptions_enable=False,
 )
 app.command("serve")(serve.serve)
+app.add_typer(bench.app)
 app.command("openapi")(openapi.print_openapi)

@@ -1,0 +1,109 @@
+"""The agents a bench can run: each says, as data, what is to happen in the box of a scenario."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import PurePosixPath
+from typing import Protocol
+
+from loopyard.bench.definition import ScenarioDefinition
+
+FOLDER = PurePosixPath("/tmp/loopyard")  # noqa: S108 - inside the box
+"""Where an agent's files are put in the box: outside of the working directory, which belongs to the task."""
+
+PROBLEM_FILE = FOLDER / "problem_statement.md"
+LONGEST_VARIABLE = 120_000
+"""Bytes of a problem statement that fit into `$PROBLEM_STATEMENT`. The kernel takes 131,072 for one variable or
+argument, and commands put the statement into arguments with words of their own around it."""
+
+
+class Unsuited(Exception):
+    """The agent cannot run this scenario; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What an agent does in the box: the files are written, then the Bash script runs in the working directory, as the
+    box's user and with the extra variables."""
+
+    script: str
+    files: Mapping[PurePosixPath, str] = field(default_factory=dict[PurePosixPath, str])
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+class Agent(Protocol):
+    """One who tries to solve scenarios."""
+
+    @property
+    def name(self) -> str:
+        """What the results call it."""
+        ...
+
+    @property
+    def expected_score(self) -> float | None:
+        """What it scores on every sound scenario; None if that is what the bench is to find out."""
+        ...
+
+    def turn(self, scenario: ScenarioDefinition) -> Turn | None:
+        """What it does; None for nothing at all.
+
+        Raises:
+            Unsuited: It cannot run this scenario.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Oracle:
+    """Applies the reference output, and so scores 1.0."""
+
+    name: str = "oracle"
+    expected_score: float | None = 1.0
+
+    def turn(self, scenario: ScenarioDefinition) -> Turn:
+        reference = scenario.reference_output
+        if reference is None:
+            raise Unsuited(f"scenario {scenario.name!r} has no [reference_output], which the agent oracle applies")
+        if reference.type == "patch":
+            patch = FOLDER / "reference.patch"
+            # git takes a patch only with the end of its last line.
+            contents = reference.contents.rstrip("\n") + "\n"
+            return Turn(f"git apply --verbose {patch}", {patch: contents})
+        return Turn(reference.contents)
+
+
+@dataclass(frozen=True, slots=True)
+class Nop:
+    """Does nothing, and so scores 0.0."""
+
+    name: str = "nop"
+    expected_score: float | None = 0.0
+
+    def turn(self, scenario: ScenarioDefinition) -> None:  # noqa: ARG002
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class CommandAgent:
+    """Runs a command of the user's own with the problem statement in `$PROBLEM_STATEMENT`, and in the file named by
+    `$PROBLEM_STATEMENT_FILE`. For a statement over `LONGEST_VARIABLE` bytes the variable says to read the file."""
+
+    name: str
+    command: str
+    expected_score: float | None = None
+
+    def turn(self, scenario: ScenarioDefinition) -> Turn:
+        statement = scenario.problem_statement
+        if len(statement.encode()) > LONGEST_VARIABLE:
+            statement = f"The problem statement is long. Read all of it in the file {PROBLEM_FILE}."
+        environment = {"PROBLEM_STATEMENT": statement, "PROBLEM_STATEMENT_FILE": str(PROBLEM_FILE)}
+        return Turn(self.command, {PROBLEM_FILE: scenario.problem_statement}, environment)
+
+
+BUILT_IN: dict[str, Agent] = {agent.name: agent for agent in (Oracle(), Nop())}
+
+
+def command_agents(commands: list[str]) -> list[Agent]:
+    """Agents for users' commands: `command`, or `command-1`, `command-2` and so on where there are several."""
+    if len(commands) == 1:
+        return [CommandAgent("command", commands[0])]
+    return [CommandAgent(f"command-{number}", command) for number, command in enumerate(commands, 1)]

@@ -1,0 +1,121 @@
+"""A server of the bench's own, where none is named: started for the time of the run over the usual data folder."""
+
+import asyncio
+import ctypes
+import os
+import signal
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from runloop_api_client import APIError, AsyncRunloop
+
+from loopyard.key.bootstrap import KEY_FILE
+
+START_SECONDS = 1800
+"""A first start builds the base image, from packages that may come over a slow line."""
+
+STOP_SECONDS = 60
+LOG_FILE = "bench-server.log"
+
+_ANNOUNCEMENT = "Loopyard listens on "
+_SHOWN_BYTES = 3000
+_SET_PARENT_DEATH_SIGNAL = 1
+_LOOK_SECONDS = 0.05
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class ServerFailed(Exception):
+    """The server could not be started or reached; the message says why."""
+
+
+@asynccontextmanager
+async def local_server(data_dir: Path, notice: Callable[[str], None]) -> AsyncGenerator[AsyncRunloop]:
+    """A client of a server that is ended with the block, after the block has shut down its boxes.
+
+    The server is in a session of its own, so that Ctrl-C in the terminal reaches the bench alone, which still needs the
+    server to shut its boxes down. Should the bench be killed, the kernel ends the server.
+
+    Args:
+        data_dir: The server's data folder. It may be in use by no other server.
+        notice: Told, in a line, what is being waited for.
+
+    Raises:
+        ServerFailed: It did not start; the message holds the end of its log.
+    """
+    data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    log = data_dir / LOG_FILE
+    notice("starting a server (the first start builds the base image of the boxes)")
+    with log.open("wb") as sink:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "loopyard", "serve", "--port", "0", "--data-dir", str(data_dir)),
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=sink,
+            start_new_session=True,
+            preexec_fn=_die_with_parent,
+        )
+    try:
+        url = await _announced(process, log)
+        key = (data_dir / KEY_FILE).read_text().strip()
+        async with AsyncRunloop(base_url=url, bearer_token=key) as client:
+            await _answering(client)
+            notice(f"the server answers on {url}")
+            yield client
+            notice("ending the server")
+    finally:
+        await _stop(process)
+
+
+def _die_with_parent() -> None:
+    _libc.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+    # Ctrl-C may be ignored in the bench (nohup does that); the server's own handling must not inherit it.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
+async def _announced(process: asyncio.subprocess.Process, log: Path) -> str:
+    """The server's URL, once it has printed it."""
+    assert process.stdout is not None  # noqa: S101
+    try:
+        async with asyncio.timeout(START_SECONDS):
+            async for line in process.stdout:
+                if (text := line.decode(errors="replace").strip()).startswith(_ANNOUNCEMENT):
+                    return text.removeprefix(_ANNOUNCEMENT)
+    except TimeoutError:
+        raise ServerFailed(f"the server did not start within {START_SECONDS} seconds:\n{_end_of(log)}") from None
+    status = await process.wait()
+    raise ServerFailed(f"the server ended with status {status}:\n{_end_of(log)}")
+
+
+async def _answering(client: AsyncRunloop) -> None:
+    """Wait until the port that was announced answers."""
+    impatient = client.with_options(max_retries=0, timeout=5)
+    for _ in range(int(START_SECONDS / _LOOK_SECONDS)):
+        try:
+            await impatient.get("/healthz", cast_to=object)
+        except APIError:
+            await asyncio.sleep(_LOOK_SECONDS)
+        else:
+            return
+    raise ServerFailed("the server has started, but does not answer")
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            # What it still prints must not block it.
+            await process.communicate()
+    except TimeoutError:
+        process.kill()
+        await process.wait()
+
+
+def _end_of(log: Path) -> str:
+    with log.open("rb") as file:
+        file.seek(max(0, os.fstat(file.fileno()).st_size - _SHOWN_BYTES))
+        return file.read().decode(errors="replace").strip()

@@ -1,0 +1,104 @@
+"""What came of a bench, and whether all is well."""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+SCORE_TOLERANCE = 1e-6
+
+
+class State(StrEnum):
+    """How an attempt ended. Only `SCORED` says anything about the agent."""
+
+    SCORED = "scored"
+    INFRASTRUCTURE_FAILED = "infrastructure failed"
+    CANCELED = "canceled"
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionResult:
+    """One scoring function's result, in the wire's words."""
+
+    name: str
+    score: float
+    state: str
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentResult:
+    """How the agent's script ended. `output` is the end of what it printed."""
+
+    exit_status: int
+    timed_out: bool
+    output: str
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One agent's attempt at one scenario. `seconds` is all of it: box, agent and scoring."""
+
+    scenario: str
+    agent: str
+    state: State
+    seconds: float
+    score: float | None = None
+    expected_score: float | None = None
+    reason: str | None = None
+    run_id: str | None = None
+    devbox_id: str | None = None
+    agent_result: AgentResult | None = None
+    functions: list[FunctionResult] = field(default_factory=list[FunctionResult])
+
+    @property
+    def faults(self) -> list[str]:
+        """Why the scenario is broken: one line each, none if it is sound or if nothing is known of it."""
+        if self.state != State.SCORED or self.expected_score is None or self.score is None:
+            return []
+        found: list[str] = []
+        if not math.isclose(self.score, self.expected_score, abs_tol=SCORE_TOLERANCE):
+            found.append(f"{self.agent} scored {self.score:g}, not {self.expected_score:.1f}")
+        found += [f"the scorer {result.name} ended in an error" for result in self.functions if result.state == "error"]
+        return found
+
+    @property
+    def broken(self) -> bool:
+        return bool(self.faults)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSummary:
+    """One agent's results together. `mean_score` is over the scored attempts; None without any."""
+
+    agent: str
+    mean_score: float | None
+    scored: int
+    infrastructure_failed: int
+    canceled: int
+    broken: int
+
+
+def summarize(results: Sequence[Result]) -> list[AgentSummary]:
+    """A summary for each agent, in the order in which they first appear."""
+    summaries: list[AgentSummary] = []
+    for agent in dict.fromkeys(result.agent for result in results):
+        own = [result for result in results if result.agent == agent]
+        scores = [result.score for result in own if result.state == State.SCORED and result.score is not None]
+        summaries.append(
+            AgentSummary(
+                agent,
+                math.fsum(scores) / len(scores) if scores else None,
+                scored=len(scores),
+                infrastructure_failed=sum(result.state == State.INFRASTRUCTURE_FAILED for result in own),
+                canceled=sum(result.state == State.CANCELED for result in own),
+                broken=sum(result.broken for result in own),
+            )
+        )
+    return summaries
+
+
+def exit_status(results: Sequence[Result]) -> int:
+    """0 if every attempt was scored and no scenario is broken, else 1. What an agent of the user's own scores does not
+    matter: a low score is a result, not a failure."""
+    return int(any(result.state != State.SCORED or result.broken for result in results))

@@ -1,0 +1,84 @@
+"""Carries out all trials of a bench, a few at a time."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from runloop_api_client import AsyncRunloop
+
+from loopyard.bench.plan import Trial
+from loopyard.bench.results import Result, State
+from loopyard.bench.trial import carry_out
+
+
+class Watcher(Protocol):
+    """Is told how a bench goes on."""
+
+    def doing(self, trial: Trial, what: str) -> None:
+        """A trial that is under way has come to something else."""
+        ...
+
+    def finished(self, trial: Trial, result: Result) -> None:
+        """A trial has ended, or will never start."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How many trials at once, and how many seconds an agent has for each."""
+
+    concurrency: int
+    agent_timeout: float
+
+
+async def run_trials(
+    client: AsyncRunloop,
+    scenario_ids: Mapping[str, str],
+    trials: Sequence[Trial],
+    *,
+    benchmark: str,
+    pace: Pace,
+    watcher: Watcher,
+) -> list[Result]:
+    """Carry out the trials. Returns a result for each, in their order.
+
+    When this task is cancelled, the trials under way are cancelled on the server, so that no box is left running, and
+    all that are not scored by then are `canceled`.
+
+    Args:
+        client: The server.
+        scenario_ids: The scenarios' ids there, by name.
+        trials: What to do.
+        benchmark: The name that the runs' metadata gets.
+        pace: How many at once, and for how long.
+        watcher: Told how it goes on.
+    """
+    slots = asyncio.Semaphore(pace.concurrency)
+
+    async def one(trial: Trial) -> Result:
+        try:
+            async with slots:
+                result = await carry_out(
+                    client,
+                    scenario_ids[trial.scenario.name],
+                    trial,
+                    benchmark=benchmark,
+                    agent_timeout=pace.agent_timeout,
+                    phase=lambda what: watcher.doing(trial, what),
+                )
+        except asyncio.CancelledError:
+            result = Result(trial.scenario.name, trial.agent.name, State.CANCELED, 0.0, reason="never started")
+        watcher.finished(trial, result)
+        return result
+
+    tasks = [asyncio.create_task(one(trial)) for trial in trials]
+    try:
+        await asyncio.wait(tasks)
+    except asyncio.CancelledError:
+        # A task that was never begun would end without a result.
+        await asyncio.sleep(0)
+        for task in tasks:
+            task.cancel()
+        await asyncio.wait(tasks)
+    return [task.result() for task in tasks]

@@ -1,0 +1,197 @@
+"""Carries out one trial on a server: a run is started, the agent has its turn in the box, its work is scored."""
+
+import asyncio
+import shlex
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from runloop_api_client import APIError, AsyncRunloop, RunloopError
+from runloop_api_client.lib.polling import PollingConfig, PollingTimeout
+from runloop_api_client.types import DevboxAsyncExecutionDetailView, ScenarioRunView
+
+from loopyard.bench.agents import FOLDER, Turn
+from loopyard.bench.plan import Trial
+from loopyard.bench.results import AgentResult, FunctionResult, Result, State
+from loopyard.bench.wire_errors import describe
+
+READY_SECONDS = 1800
+"""How long a box may take to be made, launch commands included."""
+
+_POLL_SECONDS = 0.25
+_GRACE_SECONDS = 10
+"""Between the polite and the final signal to an agent that is out of time."""
+_SLACK_SECONDS = 120
+_CLEANUP_SECONDS = 30
+_SHOWN_LINES = "100"
+_TIMED_OUT = {124, 137}
+
+Phase = Callable[[str], None]
+"""Told what the trial is doing now, in a word or two."""
+
+
+class InfrastructureFailed(Exception):
+    """The trial could not be carried out, and so says nothing about the agent. The message says why."""
+
+
+@dataclass(slots=True)
+class _Progress:
+    """What is known so far, for a trial that ends early."""
+
+    run: ScenarioRunView | None = None
+    agent_result: AgentResult | None = None
+
+
+async def carry_out(
+    client: AsyncRunloop, scenario_id: str, trial: Trial, *, benchmark: str, agent_timeout: float, phase: Phase
+) -> Result:
+    """Run one trial from its start to its score. Whatever happens, its box is shut down at the end.
+
+    Args:
+        client: The server.
+        scenario_id: The scenario there.
+        trial: What to do.
+        benchmark: The name that the run's metadata gets.
+        agent_timeout: Seconds for the agent's turn. What it has done by then is scored.
+        phase: Told what is being done.
+
+    Returns:
+        The result; a failure of the infrastructure is one, and so is a cancellation.
+    """
+    begun = time.monotonic()
+    known = _Progress()
+    state, reason, scored = State.SCORED, None, None
+    try:
+        scored = await _attempt(client, scenario_id, trial, known, benchmark, agent_timeout, phase)
+    except InfrastructureFailed as failure:
+        state, reason = State.INFRASTRUCTURE_FAILED, str(failure)
+    except (APIError, RunloopError, PollingTimeout) as error:
+        state, reason = State.INFRASTRUCTURE_FAILED, await _why(client, known.run, error)
+    except asyncio.CancelledError:
+        state, reason = State.CANCELED, "interrupted"
+    finally:
+        if scored is None and known.run is not None:
+            phase("ending")
+            await _cancel(client, known.run.id)
+    contract = scored.scoring_contract_result if scored else None
+    return Result(
+        scenario=trial.scenario.name,
+        agent=trial.agent.name,
+        state=state,
+        seconds=time.monotonic() - begun,
+        score=contract.score if contract else None,
+        expected_score=trial.agent.expected_score,
+        reason=reason,
+        run_id=known.run.id if known.run else None,
+        devbox_id=known.run.devbox_id if known.run else None,
+        agent_result=known.agent_result,
+        functions=[
+            FunctionResult(one.scoring_function_name, one.score, one.state, one.output)
+            for one in (contract.scoring_function_results if contract else [])
+        ],
+    )
+
+
+async def _attempt(
+    client: AsyncRunloop,
+    scenario_id: str,
+    trial: Trial,
+    known: _Progress,
+    benchmark: str,
+    agent_timeout: float,
+    phase: Phase,
+) -> ScenarioRunView:
+    phase("making a box")
+    known.run = run = await _start(client, scenario_id, trial, known, benchmark)
+    await client.devboxes.await_running(run.devbox_id, polling_config=_patience(READY_SECONDS))
+    if trial.turn is not None:
+        phase("agent at work")
+        directory = trial.scenario.environment.working_directory
+        known.agent_result = await _take_turn(client, run.devbox_id, trial.turn, directory, agent_timeout)
+    phase("scoring")
+    patience = _patience(trial.scenario.scorer_timeout_sec + _SLACK_SECONDS)
+    scored = await client.scenarios.runs.score_and_complete(run.id, polling_config=patience)
+    if scored.scoring_contract_result is None:
+        raise InfrastructureFailed(f"the run is {scored.state} without a score")
+    return scored
+
+
+async def _start(
+    client: AsyncRunloop, scenario_id: str, trial: Trial, known: _Progress, benchmark: str
+) -> ScenarioRunView:
+    """Start the run. A cancellation waits for the answer: a run whose id nobody knows could not be ended."""
+    starting = asyncio.ensure_future(
+        client.scenarios.start_run(
+            scenario_id=scenario_id,
+            run_name=f"{trial.scenario.name} by {trial.agent.name}",
+            metadata={"agent": trial.agent.name, "benchmark": benchmark},
+            run_profile={
+                "env_vars": dict(trial.environment),
+                "secrets": {name: name for name in trial.scenario.required_secret_names},
+                "purpose": "bench",
+            },
+        )
+    )
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        known.run = await starting
+        raise
+
+
+async def _take_turn(
+    client: AsyncRunloop, devbox_id: str, turn: Turn, directory: str | None, seconds: float
+) -> AgentResult:
+    script = FOLDER / "agent.sh"
+    variables = {FOLDER / "env" / name: value for name, value in turn.environment.items()}
+    for path, contents in {**turn.files, **variables, script: turn.script}.items():
+        await client.devboxes.write_file_contents(devbox_id, file_path=str(path), contents=contents)
+    lines = [f"cd -- {shlex.quote(directory)} || exit"] if directory else []
+    # From files, since the text of a command may be shorter than a variable.
+    lines += [f'export {path.name}="$(cat {path})"' for path in variables]
+    lines.append(f"exec timeout --kill-after={_GRACE_SECONDS} {seconds:g} bash {script}")
+    begun = time.monotonic()
+    execution = await client.devboxes.execute_async(devbox_id, command="\n".join(lines))
+    ended = await client.devboxes.executions.await_completed(
+        execution.execution_id, devbox_id=devbox_id, polling_config=_patience(seconds + _GRACE_SECONDS + _SLACK_SECONDS)
+    )
+    status = ended.exit_status if ended.exit_status is not None else 137
+    timed_out = status in _TIMED_OUT and time.monotonic() - begun >= seconds
+    return AgentResult(status, timed_out, _output(ended))
+
+
+def _output(execution: DevboxAsyncExecutionDetailView) -> str:
+    parts = [part.strip("\n") for part in (execution.stdout, execution.stderr) if part and part.strip()]
+    return "\n".join(parts)
+
+
+async def _why(client: AsyncRunloop, run: ScenarioRunView | None, error: Exception) -> str:
+    """The error, and what the server knows of its cause."""
+    reasons = [describe(error)]
+    if run is not None:
+        try:
+            devbox = await client.devboxes.retrieve(run.devbox_id)
+            told = [entry.failure_reason for entry in devbox.state_transitions if entry.failure_reason]
+            if devbox.status in ("failure", "shutdown"):
+                ending = devbox.failure_reason or devbox.shutdown_reason or "no reason given"
+                reasons = [f"the box ended: {devbox.status} ({ending})", *told]
+            else:
+                now = await client.scenarios.runs.retrieve(run.id)
+                reasons.append(f"the run is {now.state}, its box is {devbox.status}")
+        except APIError as second:
+            reasons.append(f"the server does not say more: {describe(second)}")
+    return "\n".join(reasons)
+
+
+async def _cancel(client: AsyncRunloop, run_id: str) -> None:
+    """Cancel the run, which shuts its box down. A run that has ended by itself is left as it is."""
+    try:
+        await client.scenarios.runs.cancel(run_id, timeout=_CLEANUP_SECONDS)
+    except APIError:
+        return
+
+
+def _patience(seconds: float) -> PollingConfig:
+    return PollingConfig(
+        interval_seconds=_POLL_SECONDS, max_attempts=int(seconds / _POLL_SECONDS) + 1, timeout_seconds=seconds
+    )
