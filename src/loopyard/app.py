@@ -24,6 +24,22 @@ from loopyard.kit.db import Database
 from loopyard.kit.parts import Parts
 from loopyard.kit.tasks import Tasks
 from loopyard.runtime.protocol import Runtime
+from loopyard.scenario.endpoints import router as scenario_router
+from loopyard.scenario.run.counts import Folder
+from loopyard.scenario.run.endpoints import router as run_router
+from loopyard.scenario.run.scoring import RunScoring
+from loopyard.scenario.run.service import RunService
+from loopyard.scorer.engine import ScoringEngine
+
+_ROUTERS = (
+    health_router,
+    account_router,
+    execution_router,
+    file_router,
+    devbox_router,
+    run_router,
+    scenario_router,
+)
 
 
 def create_app(runtime: Runtime, database: Database) -> FastAPI:
@@ -35,7 +51,9 @@ def create_app(runtime: Runtime, database: Database) -> FastAPI:
         tasks = parts.get(Tasks)
         await parts.get(ExecutionEngine).reconcile()
         await parts.get(Lifecycle).reconcile()
+        await parts.get(RunScoring).reconcile()
         tasks.start("reaper", parts.get(Reaper).run())
+        tasks.start("folder", parts.get(Folder).run())
         yield
         await parts.get(Lifecycle).settle()
         await tasks.close()
@@ -50,7 +68,7 @@ def create_app(runtime: Runtime, database: Database) -> FastAPI:
     )
     app.state.parts = parts
     error_handlers.install(app)
-    for router in (health_router, account_router, execution_router, file_router, devbox_router):
+    for router in _ROUTERS:
         app.include_router(router)
     openapi.install(app)
     return app
@@ -69,4 +87,8 @@ def _assemble(runtime: Runtime, database: Database) -> Parts:
     parts.add(ExecutionService, ExecutionService(database, runtime, devboxes, executions))
     parts.add(DevboxFiles, DevboxFiles(database, runtime, devboxes))
     parts.add(Reaper, Reaper(database, lifecycle.endings))
+    scorers = ScoringEngine(runtime, executions)
+    scoring = parts.add(RunScoring, RunScoring(database, scorers, lifecycle.endings, changes, tasks))
+    parts.add(RunService, RunService(devboxes, lifecycle.endings, scoring))
+    parts.add(Folder, Folder(database))
     return parts

@@ -7,7 +7,7 @@ import os
 from loopyard.devbox import repository
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.execution.engine import ExecutionEngine
-from loopyard.devbox.launch import LaunchFailed, initialize
+from loopyard.devbox.launch import LaunchFailed, initialize, make_folder
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.states import FINAL, FailureReason, Status, can_become, move
@@ -85,11 +85,13 @@ class Lifecycle:
         failpoint("devbox.created")
         async with self._database.read() as session:
             files = await repository.file_mounts(session, devbox.id)
-        if files or launch.launch_commands:
+        if files or launch.launch_commands or devbox.working_directory:
             if not await self._advance(devbox.id, Status.INITIALIZING):
                 return
             failpoint("devbox.initializing")
             try:
+                if devbox.working_directory is not None:
+                    await make_folder(self._runtime, self._executions, devbox.id, devbox.working_directory, launch.user)
                 await initialize(self._runtime, self._executions, devbox.id, files, launch.launch_commands or [])
             except LaunchFailed as failure:
                 await self._fail(devbox.id, failure.reason, str(failure))

@@ -27,6 +27,8 @@ class Devbox(Base):
     launch_parameters: Mapped[dict[str, Any]]
     file_mounts: Mapped[StringMapColumn] = mapped_column(deferred=True)
     """Path to content. Not loaded with the row: it may be megabytes."""
+    working_directory: Mapped[str | None]
+    """An absolute path that is made before it runs, and belongs to its user if it was not there."""
     state_transitions: Mapped[list[Any]] = mapped_column(JSON)
     initiator_type: Mapped[str]
     initiator_id: Mapped[str | None]

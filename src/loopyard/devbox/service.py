@@ -43,8 +43,10 @@ class DevboxService:
         *,
         devbox_id: str | None = None,
         initiator: Initiator | None = None,
+        working_directory: str | None = None,
     ) -> Devbox:
-        """Decide on a new devbox; it is made once the transaction is committed.
+        """Decide on a new devbox; it is made once the transaction is committed. An absolute `working_directory` is made
+        in it if it is not there.
 
         Raises:
             BadRequest: Something asked for is not valid or not offered here.
@@ -64,6 +66,7 @@ class DevboxService:
             environment_variables=params.environment_variables or {},
             launch_parameters=launch.model_dump(mode="json", exclude_none=True),
             file_mounts=files_of(params.file_mounts, params.mounts),
+            working_directory=working_directory,
             state_transitions=[transition(Status.QUEUED, now), transition(Status.PROVISIONING, now)],
             initiator_type=initiator.type,
             initiator_id=initiator.id,

@@ -39,7 +39,8 @@ async def _loopyard_error(_: Request, error: Exception) -> JSONResponse:
 
 
 async def _validation_error(_: Request, error: Exception) -> JSONResponse:
-    return _answer(explain(cast("RequestValidationError", error).errors()))
+    invalid = cast("RequestValidationError", error)
+    return _answer(explain(invalid.errors(), invalid.body))
 
 
 async def _http_error(_: Request, error: Exception) -> JSONResponse:
@@ -54,16 +55,40 @@ async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
     return _answer(LoopyardError("The server failed to answer this request; its log has the details."))
 
 
-def explain(problems: Sequence[Any]) -> BadRequest:
-    """The first of pydantic's complaints as a `BadRequest` that names the field by its dotted path on the wire."""
+def explain(problems: Sequence[Any], body: Any = None) -> BadRequest:
+    """The first of pydantic's complaints as a `BadRequest` that names the field by its dotted path on the wire.
+
+    `body` is what was sent, if it is known: it tells which parts of pydantic's own path are fields.
+    """
     if not problems:
         return BadRequest("The request is not valid.")
     first = problems[0]
-    path = [str(part) for part in first.get("loc", ())]
+    path = list(first.get("loc", ()))
     if path and path[0] in _PLACES:
-        path = path[1:]
+        path = _fields(path[1:], body) if path[0] == "body" else path[1:]
     if first.get("type") == "json_invalid":
         return BadRequest("The request body is not valid JSON.", field="body")
-    field = ".".join(path) or "body"
+    if str(first.get("type", "")).startswith("union_tag"):
+        path.append(str(first["ctx"]["discriminator"]).strip("'"))
+    field = ".".join(str(part) for part in path) or "body"
     message = str(first.get("msg", "not valid")).removeprefix("Value error, ")
     return BadRequest(f"{field}: {message}", field=field)
+
+
+def _fields(path: list[Any], body: Any) -> list[Any]:
+    """The path without the tags that pydantic puts in where a `type` field chooses among several models."""
+    fields: list[Any] = []
+    value = body
+    for part in path:
+        table = cast("dict[Any, Any]", value) if isinstance(value, dict) else None
+        if table is not None and part not in table and table.get("type") == part:
+            continue
+        fields.append(part)
+        if table is not None:
+            value = table.get(part)
+        elif isinstance(value, list) and isinstance(part, int):
+            items = cast("list[Any]", value)
+            value = items[part] if part < len(items) else None
+        else:
+            value = None
+    return fields

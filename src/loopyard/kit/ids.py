@@ -4,6 +4,7 @@ The second part is a UUIDv7 (RFC 9562, section 5.7) in 26 characters of Crockfor
 field counts up within a millisecond, so that ids made by one process are in strictly rising order.
 """
 
+import re
 import secrets
 import threading
 import time
@@ -32,3 +33,8 @@ def new_id(prefix: str) -> str:
     uuid = (milliseconds << 80) | (0x7 << 76) | (random_a << 64) | (0b10 << 62) | tail
     digits = [_ALPHABET[(uuid >> shift) & 31] for shift in range(125, -1, -5)]
     return f"{prefix}_{''.join(digits)}"
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """Whether the text is made as `new_id` makes ids with this prefix."""
+    return re.fullmatch(f"{re.escape(prefix)}_[{_ALPHABET}]{{26}}", text) is not None

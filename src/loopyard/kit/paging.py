@@ -9,6 +9,9 @@ from sqlalchemy import Select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import InstrumentedAttribute
 
+from loopyard.kit.errors import BadRequest
+from loopyard.kit.ids import is_id
+
 DEFAULT_LIMIT = 20
 MAX_LIMIT = 5000
 
@@ -48,6 +51,19 @@ def _page_query(
 
 
 PageParams = Annotated[PageQuery, Depends(_page_query)]
+
+
+def cursor_of(query: PageQuery, prefix: str) -> PageQuery:
+    """The query, if its cursor can be the id of a row whose ids start with `prefix`, whether that row is there or not:
+    one that was deleted still tells where its page ended.
+
+    Raises:
+        BadRequest: It cannot be.
+    """
+    if query.starting_after is not None and not is_id(query.starting_after, prefix):
+        message = f"starting_after: give the id of the last item of the page before; it begins with '{prefix}_'."
+        raise BadRequest(message, field="starting_after")
+    return query
 
 
 def after(statement: Select[Any], id_column: InstrumentedAttribute[str], query: PageQuery) -> Select[Any]:

@@ -1,0 +1,21 @@
+"""Names of resources: how they are found, exactly or in part, the same way on both databases."""
+
+import hashlib
+
+from sqlalchemy import ColumnElement
+from sqlalchemy.orm import InstrumentedAttribute
+
+
+def digest(name: str) -> str:
+    """32 characters that stand for a name in indexes. A name itself may be longer than an index takes."""
+    return hashlib.sha256(name.encode()).hexdigest()[:32]
+
+
+def fold(name: str) -> str:
+    """The name without difference of case, in any language."""
+    return name.casefold()
+
+
+def holds(folded: InstrumentedAttribute[str] | InstrumentedAttribute[str | None], text: str) -> ColumnElement[bool]:
+    """Whether a name, folded, holds the text somewhere in it, whatever the case."""
+    return folded.contains(fold(text), autoescape=True)

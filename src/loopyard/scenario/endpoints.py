@@ -1,0 +1,98 @@
+"""/v1/scenarios: making, finding, changing and archiving scenarios."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query
+
+from loopyard.auth.caller import CallerDep
+from loopyard.kit.db import ReadSession, WriteSession
+from loopyard.kit.idempotency import RequestKey, claim
+from loopyard.kit.ids import new_id
+from loopyard.kit.paging import Page, PageParams
+from loopyard.kit.wire import ShortText
+from loopyard.scenario import repository, service
+from loopyard.scenario.models import Scenario
+from loopyard.scenario.repository import ScenarioFilters
+from loopyard.scenario.schemas import (
+    ScenarioCreateParams,
+    ScenarioListView,
+    ScenarioUpdateParams,
+    ScenarioView,
+    ValidationType,
+)
+
+router = APIRouter(prefix="/v1/scenarios", tags=["scenarios"])
+
+Name = Annotated[ShortText | None, Query(description="Only scenarios of exactly this name.")]
+Search = Annotated[
+    ShortText | None,
+    Query(description="Only scenarios whose id starts with this, or whose name holds it in upper or lower case."),
+]
+
+
+def _filters(
+    name: Name = None,
+    search: Search = None,
+    benchmark_id: Annotated[ShortText | None, Query(description="Only scenarios of this benchmark.")] = None,
+    validation_type: Annotated[ValidationType | None, Query(description="Only scenarios of this type.")] = None,
+) -> ScenarioFilters:
+    return ScenarioFilters(name, search, benchmark_id, validation_type)
+
+
+@router.post("", operation_id="scenarios.create")
+async def create(
+    params: ScenarioCreateParams, caller: CallerDep, session: WriteSession, request_key: RequestKey = None
+) -> ScenarioView:
+    """Make a scenario."""
+    scenario_id = new_id("scn")
+    owner = await claim(session, caller.account_id, "scenarios.create", request_key, scenario_id)
+    if owner != scenario_id:
+        return ScenarioView.of(await service.get(session, caller.account_id, owner))
+    return ScenarioView.of(await service.create(session, caller.account_id, params, scenario_id=scenario_id))
+
+
+@router.get("", operation_id="scenarios.list")
+async def list_scenarios(
+    caller: CallerDep,
+    session: ReadSession,
+    page_query: PageParams,
+    filters: Annotated[ScenarioFilters, Depends(_filters)],
+) -> ScenarioListView:
+    """The account's scenarios, newest first, without the archived ones."""
+    return _list_view(await repository.page(session, caller.account_id, filters, page_query))
+
+
+@router.get("/list_public", operation_id="scenarios.list_public")
+async def list_public(
+    _: CallerDep, session: ReadSession, page_query: PageParams, name: Name = None, search: Search = None
+) -> ScenarioListView:
+    """The scenarios that are open to every account, newest first."""
+    return _list_view(await repository.page(session, None, ScenarioFilters(name, search), page_query))
+
+
+@router.get("/{id}", operation_id="scenarios.retrieve")
+async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> ScenarioView:
+    """One scenario."""
+    return ScenarioView.of(await service.get(session, caller.account_id, id))
+
+
+@router.post("/{id}", operation_id="scenarios.update")
+async def update(
+    id: ShortText,
+    caller: CallerDep,
+    session: WriteSession,
+    params: Annotated[ScenarioUpdateParams | None, Body()] = None,
+) -> ScenarioView:
+    """Change a scenario; what is not given stays, an empty map, list or text clears."""
+    return ScenarioView.of(await service.update(session, caller.account_id, id, params or ScenarioUpdateParams()))
+
+
+@router.post("/{id}/archive", operation_id="scenarios.archive")
+async def archive(id: ShortText, caller: CallerDep, session: WriteSession) -> ScenarioView:
+    """Take a scenario out of the lists. It can neither be changed nor started any more; its runs stay."""
+    return ScenarioView.of(await service.archive(session, caller.account_id, id))
+
+
+def _list_view(page: Page[Scenario]) -> ScenarioListView:
+    views = [ScenarioView.of(scenario) for scenario in page.items]
+    return ScenarioListView(scenarios=views, has_more=page.has_more, total_count=page.total_count)

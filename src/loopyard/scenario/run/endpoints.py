@@ -1,0 +1,114 @@
+"""/v1/scenarios/start_run and /v1/scenarios/runs: starting, finding, scoring and ending runs."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Response
+from fastapi.responses import StreamingResponse
+
+from loopyard.auth.caller import CallerDep
+from loopyard.devbox.execution import repository as executions
+from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.idempotency import RequestKey, claim
+from loopyard.kit.ids import new_id
+from loopyard.kit.paging import PageParams, cursor_of
+from loopyard.kit.parts import part
+from loopyard.kit.wire import ShortText
+from loopyard.runtime.protocol import Runtime
+from loopyard.scenario.run import logs, repository
+from loopyard.scenario.run.rendering import render
+from loopyard.scenario.run.repository import RunFilters
+from loopyard.scenario.run.schemas import ScenarioRunListView, ScenarioRunView, ScenarioStartRunParams
+from loopyard.scenario.run.service import RunService
+from loopyard.scenario.run.states import StateName
+
+router = APIRouter(prefix="/v1/scenarios", tags=["scenario runs"])
+
+ServiceDep = Annotated[RunService, Depends(part(RunService))]
+RuntimeDep = Annotated[Runtime, Depends(part(Runtime))]
+
+
+def _filters(
+    name: Annotated[ShortText | None, Query(description="Only runs of exactly this name.")] = None,
+    state: Annotated[StateName | None, Query(description="Only runs in this state.")] = None,
+    benchmark_run_id: Annotated[ShortText | None, Query(description="Only runs of this benchmark run.")] = None,
+    scenario_id: Annotated[ShortText | None, Query(description="Only runs of this scenario.")] = None,
+    search: Annotated[
+        ShortText | None,
+        Query(description="Only runs whose id starts with this, or whose name holds it in upper or lower case."),
+    ] = None,
+) -> RunFilters:
+    return RunFilters(name, state, benchmark_run_id, scenario_id, search)
+
+
+@router.post("/start_run", operation_id="scenarios.start_run")
+async def start_run(
+    params: ScenarioStartRunParams,
+    caller: CallerDep,
+    session: WriteSession,
+    service: ServiceDep,
+    request_key: RequestKey = None,
+) -> ScenarioRunView:
+    """Start a run of a scenario. The answer comes at once, while the devbox is being made."""
+    run_id = new_id("scr")
+    owner = await claim(session, caller.account_id, "scenarios.start_run", request_key, run_id)
+    if owner != run_id:
+        return ScenarioRunView.model_validate(await service.get(session, caller.account_id, owner))
+    return ScenarioRunView.model_validate(await service.start(session, caller.account_id, params, run_id=run_id))
+
+
+@router.get("/runs", operation_id="scenarios.runs.list", response_model=ScenarioRunListView)
+async def list_runs(
+    caller: CallerDep,
+    session: ReadSession,
+    page_query: PageParams,
+    filters: Annotated[RunFilters, Depends(_filters)],
+) -> Response:
+    """The account's runs, newest first. A page starts after the run named by `starting_after`, whether or not that run
+    is in the list, so that runs that come or change meanwhile are neither lost nor seen twice."""
+    page = await repository.page(session, caller.account_id, filters, cursor_of(page_query, "scr"))
+    return Response(render(page), media_type="application/json")
+
+
+@router.get("/runs/{id}", operation_id="scenarios.runs.retrieve")
+async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession, service: ServiceDep) -> ScenarioRunView:
+    """One run."""
+    return ScenarioRunView.model_validate(await service.get(session, caller.account_id, id))
+
+
+@router.post("/runs/{id}/score", operation_id="scenarios.runs.score")
+async def score(id: ShortText, caller: CallerDep, session: WriteSession, service: ServiceDep) -> ScenarioRunView:
+    """Begin to score a run. It is scored once, however often this is called."""
+    return ScenarioRunView.model_validate(await service.score(session, caller.account_id, id))
+
+
+@router.post("/runs/{id}/complete", operation_id="scenarios.runs.complete")
+async def complete(id: ShortText, caller: CallerDep, session: WriteSession, service: ServiceDep) -> ScenarioRunView:
+    """End a run and shut its devbox down. A run that was not scored stays without a score."""
+    return ScenarioRunView.model_validate(await service.complete(session, caller.account_id, id))
+
+
+@router.post("/runs/{id}/cancel", operation_id="scenarios.runs.cancel")
+async def cancel(id: ShortText, caller: CallerDep, session: WriteSession, service: ServiceDep) -> ScenarioRunView:
+    """End a run and shut its devbox down, whatever is going on."""
+    return ScenarioRunView.model_validate(await service.cancel(session, caller.account_id, id))
+
+
+@router.post(
+    "/runs/{id}/download_logs",
+    operation_id="scenarios.runs.download_logs",
+    response_class=StreamingResponse,
+    responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
+)
+async def download_logs(
+    id: ShortText, caller: CallerDep, database: DatabaseDep, service: ServiceDep, runtime: RuntimeDep
+) -> StreamingResponse:
+    """A zip file of every command that ran in the run's devbox, the scorers' included, with its output."""
+    async with database.read() as session:
+        run = await service.get(session, caller.account_id, id)
+        commands = await executions.of_devbox(session, run.devbox_id)
+    view = ScenarioRunView.model_validate(run).model_dump(mode="json", by_alias=True)
+    return StreamingResponse(
+        logs.archive(runtime, view, commands),
+        media_type="application/zip",
+        headers={"Content-Disposition": f'attachment; filename="{run.id}.zip"'},
+    )

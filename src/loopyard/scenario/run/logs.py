@@ -1,0 +1,91 @@
+"""The logs of a run as a zip file, made while it is sent."""
+
+import asyncio
+import json
+import zipfile
+from collections.abc import AsyncIterator, Sequence
+from typing import Any
+
+from loopyard.devbox.execution.models import Execution
+from loopyard.runtime.errors import RuntimeFault
+from loopyard.runtime.protocol import Runtime, Stream
+
+_CHUNK_BYTES = 256 * 1024
+_FOLDERS = {"exec": "executions", "launch": "launch", "scoring": "scoring"}
+_STREAMS: tuple[Stream, ...] = ("stdout", "stderr")
+
+
+class _Outlet:
+    """A file that cannot be sought, whose bytes are taken away as they come."""
+
+    def __init__(self) -> None:
+        self._pieces: list[bytes] = []
+
+    def write(self, data: bytes) -> int:
+        self._pieces.append(bytes(data))
+        return len(data)
+
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def take(self) -> bytes:
+        data, self._pieces = b"".join(self._pieces), []
+        return data
+
+
+async def archive(runtime: Runtime, run: dict[str, Any], executions: Sequence[Execution]) -> AsyncIterator[bytes]:
+    """A zip file in pieces.
+
+    For each execution it has a folder with `command`, `stdout`, `stderr` and `exit_status` (empty while it runs), in
+    `launch/`, `executions/` or `scoring/`; `run.json` is the run, and `manifest.json`, the last entry, lists the rest.
+    """
+    outlet = _Outlet()
+    listed: list[dict[str, Any]] = []
+    with zipfile.ZipFile(outlet, "w", zipfile.ZIP_DEFLATED) as file:  # type: ignore[arg-type]
+        file.writestr("run.json", _json(run))
+        for number, execution in enumerate(executions):
+            folder = f"{_FOLDERS.get(execution.purpose, 'executions')}/{number:04}-{execution.id}"
+            entry = _entry(folder, execution)
+            file.writestr(f"{folder}/command", execution.command)
+            exit_status = "" if execution.exit_status is None else f"{execution.exit_status}\n"
+            file.writestr(f"{folder}/exit_status", exit_status)
+            for stream in _STREAMS:
+                size = 0
+                with file.open(f"{folder}/{stream}", "w", force_zip64=True) as target:
+                    try:
+                        async for data in _output(runtime, execution, stream):
+                            await asyncio.to_thread(target.write, data)
+                            size += len(data)
+                            yield outlet.take()
+                    except RuntimeFault as fault:
+                        entry["missing"] = str(fault)
+                entry[f"{stream}_bytes"] = size
+            listed.append(entry)
+        file.writestr("manifest.json", _json({"run_id": run["id"], "executions": listed}))
+    yield outlet.take()
+
+
+def _entry(folder: str, execution: Execution) -> dict[str, Any]:
+    return {
+        "folder": folder,
+        "execution_id": execution.id,
+        "purpose": execution.purpose,
+        "command": execution.command,
+        "status": execution.status,
+        "exit_status": execution.exit_status,
+        "timed_out": execution.timed_out,
+        "lost": execution.lost,
+        "start_time_ms": execution.start_time_ms,
+        "end_time_ms": execution.end_time_ms,
+    }
+
+
+async def _output(runtime: Runtime, execution: Execution, stream: Stream) -> AsyncIterator[bytes]:
+    offset = 0
+    while data := await runtime.read_output(execution.devbox_id, execution.id, stream, offset, _CHUNK_BYTES):
+        yield data
+        offset += len(data)
+
+
+def _json(value: Any) -> str:
+    return json.dumps(value, indent=2, ensure_ascii=False)

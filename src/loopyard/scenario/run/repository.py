@@ -1,0 +1,135 @@
+"""SQL for scenario runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import ColumnElement, Row, Text, and_, func, or_, select, type_coerce
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.kit import names
+from loopyard.kit.clock import now_ms
+from loopyard.kit.errors import WrongState
+from loopyard.kit.paging import Page, PageQuery, after
+from loopyard.scenario.run import counts
+from loopyard.scenario.run.counts import CountKey
+from loopyard.scenario.run.models import ScenarioRun
+from loopyard.scenario.run.states import FINAL, State, can_become
+
+PLAIN_NAMES = (
+    "id",
+    "name",
+    "scenario_id",
+    "devbox_id",
+    "benchmark_run_id",
+    "state",
+    "purpose",
+    "start_time_ms",
+    "duration_ms",
+)
+JSON_NAMES = ("metadata", "environment_variables", "secrets_provided", "scoring_contract_result")
+"""The columns of a list, by their names on the wire: plain ones, then those that come as the text of their JSON."""
+
+_TABLE = ScenarioRun.__table__.columns
+_LISTED = (*(_TABLE[name] for name in PLAIN_NAMES), *(type_coerce(_TABLE[name], Text) for name in JSON_NAMES))
+
+
+@dataclass(frozen=True, slots=True)
+class RunFilters:
+    """What a list is narrowed to. `name` is the whole name; `search` the start of an id, or a part of a name."""
+
+    name: str | None = None
+    state: str | None = None
+    benchmark_run_id: str | None = None
+    scenario_id: str | None = None
+    search: str | None = None
+
+
+async def insert(session: AsyncSession, run: ScenarioRun) -> None:
+    """Add a run and count it."""
+    session.add(run)
+    await session.flush()
+    await counts.record(session, run, None, run.state)
+
+
+async def move(session: AsyncSession, run: ScenarioRun, state: State) -> None:
+    """Move a locked run on, count it anew, and record its duration if it is over.
+
+    Raises:
+        WrongState: Its present state does not lead there.
+    """
+    before = run.state
+    if not can_become(before, state):
+        raise WrongState(f"Scenario run {run.id} is {before} and cannot become {state}.")
+    run.state = state
+    if state in FINAL:
+        run.duration_ms = max(0, now_ms() - run.start_time_ms)
+    await session.flush()
+    await counts.record(session, run, before, state)
+
+
+async def get(session: AsyncSession, run_id: str, account_id: str) -> ScenarioRun | None:
+    """A run of the account."""
+    statement = select(ScenarioRun).where(ScenarioRun.id == run_id, ScenarioRun.account_id == account_id)
+    return await session.scalar(statement)
+
+
+async def find(session: AsyncSession, run_id: str) -> ScenarioRun | None:
+    """A run of whatever account."""
+    return await session.get(ScenarioRun, run_id)
+
+
+async def lock(session: AsyncSession, run_id: str) -> ScenarioRun | None:
+    """A run, kept from others' changes until the transaction ends. Lock its devbox first if both are needed."""
+    return await session.get(ScenarioRun, run_id, with_for_update=True, populate_existing=True)
+
+
+async def ids_scoring(session: AsyncSession) -> Sequence[str]:
+    """All runs that are being scored."""
+    return (await session.scalars(select(ScenarioRun.id).where(ScenarioRun.state == State.SCORING))).all()
+
+
+async def page(session: AsyncSession, account_id: str, filters: RunFilters, query: PageQuery) -> Page[Row[Any]]:
+    """A page of the account's runs, newest first, as rows of `PLAIN_NAMES` and `JSON_NAMES`."""
+    conditions = _conditions(account_id, filters)
+    total = None
+    if query.include_total_count:
+        total = await _total(session, account_id, filters, conditions)
+    rows = (await session.execute(after(select(*_LISTED).where(*conditions), ScenarioRun.id, query))).all()
+    return Page(rows[: query.limit], len(rows) > query.limit, total)
+
+
+def _conditions(account_id: str, filters: RunFilters) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [ScenarioRun.account_id == account_id]
+    if filters.name is not None:
+        # The digest finds it in the index; comparing the name too makes it exact.
+        by_name = and_(ScenarioRun.name_digest == names.digest(filters.name), ScenarioRun.name == filters.name)
+        conditions.append(by_name)
+    if filters.state is not None:
+        conditions.append(ScenarioRun.state == filters.state)
+    if filters.benchmark_run_id is not None:
+        conditions.append(ScenarioRun.benchmark_run_id == filters.benchmark_run_id)
+    if filters.scenario_id is not None:
+        conditions.append(ScenarioRun.scenario_id == filters.scenario_id)
+    if filters.search:
+        by_id = ScenarioRun.id.startswith(filters.search, autoescape=True)
+        conditions.append(or_(by_id, names.holds(ScenarioRun.name_folded, filters.search)))
+    return conditions
+
+
+async def _total(
+    session: AsyncSession, account_id: str, filters: RunFilters, conditions: Sequence[ColumnElement[bool]]
+) -> int:
+    """All runs that match: from the counts where they tell it, else by counting the matches."""
+    match replace(filters, state=None, search=filters.search or None):
+        case RunFilters(None, None, None, None, None):
+            key = CountKey(account_id, "account", "")
+        case RunFilters(None, None, None, str(scenario_id), None):
+            key = CountKey(account_id, "scenario", scenario_id)
+        case RunFilters(None, None, str(benchmark_run_id), None, None):
+            key = CountKey(account_id, "benchmark_run", benchmark_run_id)
+        case RunFilters(str(name), None, None, None, None):
+            key = CountKey(account_id, "name", names.digest(name))
+        case _:
+            return await session.scalar(select(func.count()).select_from(ScenarioRun).where(*conditions)) or 0
+    return await counts.total(session, key, filters.state)

@@ -1,0 +1,129 @@
+"""Scores runs in the background, and takes scoring up again after a crash."""
+
+import logging
+from collections.abc import Set as AbstractSet
+from contextlib import suppress
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.devbox import repository as devboxes
+from loopyard.devbox.endings import Endings
+from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.states import FINAL as DEVBOX_FINAL
+from loopyard.devbox.states import Status
+from loopyard.kit.changes import Changes
+from loopyard.kit.db import Database, after_commit
+from loopyard.kit.errors import WaitTimeout
+from loopyard.kit.failpoint import failpoint
+from loopyard.kit.tasks import Tasks
+from loopyard.scenario import repository as scenarios
+from loopyard.scenario.run import repository
+from loopyard.scenario.run.models import ScenarioRun
+from loopyard.scenario.run.states import State
+from loopyard.scorer import contract
+from loopyard.scorer.contract import ScoringContractResult
+from loopyard.scorer.engine import Scoring, ScoringEngine, ScoringInterrupted
+
+log = logging.getLogger("loopyard.scenario.run")
+
+_GRACE_SECONDS = 3.0
+
+
+class RunScoring:
+    """The scoring that goes on in this server. All its methods but `publish` open transactions of their own."""
+
+    def __init__(
+        self, database: Database, engine: ScoringEngine, endings: Endings, changes: Changes, tasks: Tasks
+    ) -> None:
+        self._database = database
+        self._engine = engine
+        self._endings = endings
+        self._changes = changes
+        self._tasks = tasks
+
+    def begin(self, run_id: str) -> None:
+        """Start to score a run that is written down as scoring."""
+        self._tasks.start(f"score {run_id}", self._score(run_id))
+
+    def publish(self, session: AsyncSession, run_id: str) -> None:
+        """Wake those who wait for the run, once the transaction is committed."""
+        after_commit(session, lambda: self._changes.publish(run_id))
+
+    async def reconcile(self) -> None:
+        """At start: take up every run that is written down as scoring."""
+        async with self._database.read() as session:
+            runs = await repository.ids_scoring(session)
+        for run_id in runs:
+            self.begin(run_id)
+
+    async def _score(self, run_id: str) -> None:
+        async with self._database.read() as session:
+            run = await repository.find(session, run_id)
+        if run is None or run.state != State.SCORING or not await self._devbox_runs(run):
+            return  # what ended the devbox has ended the run too
+        async with self._database.read() as session:
+            scoring = await _scoring_of(session, run)
+        try:
+            result = await self._engine.score(scoring)
+        except ScoringInterrupted as interruption:
+            await self._fail(run, str(interruption))
+            return
+        failpoint("run.judged")
+        await self._record(run_id, result)
+        failpoint("run.scored")
+
+    async def _devbox_runs(self, run: ScenarioRun) -> bool:
+        """Wait until the run's devbox can be used; false if it has ended instead."""
+        return await self._devbox_status(run, {Status.RUNNING, *DEVBOX_FINAL}) == Status.RUNNING
+
+    async def _devbox_status(
+        self, run: ScenarioRun, statuses: AbstractSet[str | None], timeout: float | None = None
+    ) -> str | None:
+        """Wait until the run's devbox has one of the statuses, and tell which; None if there is no devbox."""
+
+        async def read() -> str | None:
+            async with self._database.read() as session:
+                devbox = await devboxes.get(session, run.devbox_id)
+            return None if devbox is None else devbox.status
+
+        wanted = {None, *statuses}
+        return await self._changes.wait_until(run.devbox_id, read, lambda status: status in wanted, timeout)
+
+    async def _record(self, run_id: str, result: ScoringContractResult) -> None:
+        """Write the result down, unless the run ended meanwhile."""
+        async with self._database.write() as session:
+            run = await repository.lock(session, run_id)
+            if run is None or run.state != State.SCORING:
+                return
+            run.scoring_contract_result = result.model_dump(mode="json")
+            await repository.move(session, run, State.SCORED)
+            self.publish(session, run_id)
+
+    async def _fail(self, run: ScenarioRun, reason: str) -> None:
+        """End a run whose scoring the infrastructure broke, and its devbox. If that is what has ended the run already,
+        it stays as it is."""
+        log.warning("run %s could not be scored: %s", run.id, reason)
+        with suppress(WaitTimeout):  # whoever watches the devbox knows better why it went down
+            await self._devbox_status(run, DEVBOX_FINAL, _GRACE_SECONDS)
+        async with self._database.write() as session:
+            devbox = await devboxes.lock(session, run.devbox_id)
+            if devbox is not None and devbox.status not in DEVBOX_FINAL:
+                await self._endings.fail(session, devbox, "health_check_failed", reason)
+            locked = await repository.lock(session, run.id)
+            if locked is not None and locked.state == State.SCORING:
+                locked.failure_reason = reason
+                await repository.move(session, locked, State.FAILED)
+                self.publish(session, run.id)
+
+
+async def _scoring_of(session: AsyncSession, run: ScenarioRun) -> Scoring:
+    devbox = await devboxes.get(session, run.devbox_id)
+    launch = LaunchParameters.model_validate(devbox.launch_parameters if devbox is not None else {})
+    return Scoring(
+        devbox_id=run.devbox_id,
+        user=launch.user,
+        working_directory=run.working_directory,
+        timeout_seconds=run.scorer_timeout_sec,
+        key=run.scoring_key or run.id,
+        functions=contract.load(await scenarios.contract(session, run.contract_digest)),
+    )

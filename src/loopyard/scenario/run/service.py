@@ -1,0 +1,177 @@
+"""Decides about scenario runs. What it decides is written by the caller's transaction and acted on after its commit."""
+
+import secrets
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.devbox import repository as devboxes
+from loopyard.devbox.endings import Endings
+from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.models import Devbox
+from loopyard.devbox.service import DevboxService, Initiator
+from loopyard.devbox.states import FINAL as DEVBOX_FINAL
+from loopyard.kit import names
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import after_commit
+from loopyard.kit.errors import Busy, NotFound, WrongState
+from loopyard.kit.failpoint import failpoint
+from loopyard.kit.ids import new_id
+from loopyard.scenario import repository as scenarios
+from loopyard.scenario.environment import ScenarioEnvironment
+from loopyard.scenario.run import repository
+from loopyard.scenario.run.models import ScenarioRun
+from loopyard.scenario.run.profile import check_required, devbox_params, named_by_profile
+from loopyard.scenario.run.schemas import RunProfile, ScenarioStartRunParams
+from loopyard.scenario.run.scoring import RunScoring
+from loopyard.scenario.run.states import FINAL, State, state_after_end
+from loopyard.scenario.schemas import DEFAULT_SCORER_TIMEOUT_SEC
+from loopyard.scorer.engine import resolve
+
+
+class RunService:
+    """The runs of this server."""
+
+    def __init__(self, devbox_service: DevboxService, endings: Endings, scoring: RunScoring) -> None:
+        self._devboxes = devbox_service
+        self._endings = endings
+        self._scoring = scoring
+        endings.add_listener(self._devbox_ended)
+
+    async def start(
+        self, session: AsyncSession, account_id: str, params: ScenarioStartRunParams, *, run_id: str
+    ) -> ScenarioRun:
+        """Decide on a run and its devbox, which is made once the transaction is committed.
+
+        Raises:
+            NotFound: There is no such scenario or benchmark run.
+            WrongState: The scenario is archived.
+            BadRequest: Something that the scenario requires is missing, or the profile is not valid.
+        """
+        scenario = await scenarios.visible(session, params.scenario_id, account_id)
+        if scenario is None:
+            raise NotFound(f"There is no scenario {params.scenario_id}.", field="scenario_id")
+        if scenario.status == "archived":
+            raise WrongState(f"Scenario {scenario.id} is archived; no run of it can be started.", field="scenario_id")
+        if params.benchmark_run_id is not None:
+            raise NotFound(f"There is no benchmark run {params.benchmark_run_id}.", field="benchmark_run_id")
+        profile = params.run_profile or RunProfile()
+        check_required(scenario, profile)
+        environment = ScenarioEnvironment.model_validate(scenario.environment or {})
+        create = devbox_params(params.run_name or scenario.name, environment, profile)
+        launch = create.launch_parameters or LaunchParameters()
+        working_directory = resolve(environment.working_directory, launch.user)
+        await scenarios.keep_contract(session, scenario.contract_digest, scenario.scoring_functions)
+        run = ScenarioRun(
+            id=run_id,
+            account_id=account_id,
+            scenario_id=scenario.id,
+            devbox_id=new_id("dbx"),
+            benchmark_run_id=params.benchmark_run_id,
+            name=params.run_name,
+            name_digest=None if params.run_name is None else names.digest(params.run_name),
+            name_folded=None if params.run_name is None else names.fold(params.run_name),
+            state=State.RUNNING,
+            metadata_=params.metadata or {},
+            purpose=profile.purpose,
+            environment_variables=profile.env_vars or {},
+            secrets_provided=profile.secrets or {},
+            contract_digest=scenario.contract_digest,
+            working_directory=working_directory,
+            scorer_timeout_sec=scenario.scorer_timeout_sec or DEFAULT_SCORER_TIMEOUT_SEC,
+            start_time_ms=now_ms(),
+        )
+        with named_by_profile():
+            await self._devboxes.create(
+                session,
+                account_id,
+                create,
+                devbox_id=run.devbox_id,
+                initiator=Initiator("scenario", run.id),
+                working_directory=working_directory,
+            )
+        await repository.insert(session, run)
+        after_commit(session, lambda: failpoint("run.started"))
+        return run
+
+    async def get(self, session: AsyncSession, account_id: str, run_id: str) -> ScenarioRun:
+        """A run of the account.
+
+        Raises:
+            NotFound: It has none of this id.
+        """
+        run = await repository.get(session, run_id, account_id)
+        if run is None:
+            raise NotFound(f"There is no scenario run {run_id}.", field="id")
+        return run
+
+    async def score(self, session: AsyncSession, account_id: str, run_id: str) -> ScenarioRun:
+        """Decide to score a run, which is done in the background; if its devbox is still being made, once it runs.
+
+        A run is scored once: one that is being scored or was scored stays as it is.
+
+        Raises:
+            NotFound: The account has none of this id.
+            WrongState: It is over.
+        """
+        await self.get(session, account_id, run_id)
+        run = await self._lock(session, run_id)
+        if run.state in (State.SCORING, State.SCORED):
+            return run
+        if run.state in FINAL:
+            raise WrongState(f"Scenario run {run_id} is {run.state}; it cannot be scored any more.")
+        run.scoring_key = secrets.token_hex(16)
+        await repository.move(session, run, State.SCORING)
+        after_commit(session, lambda: failpoint("run.scoring"))
+        after_commit(session, lambda: self._scoring.begin(run_id))
+        return run
+
+    async def complete(self, session: AsyncSession, account_id: str, run_id: str) -> ScenarioRun:
+        """End a run with the score it has, if it has one, and its devbox. One that is completed stays as it is.
+
+        Raises:
+            NotFound: The account has none of this id.
+            Busy: It is being scored.
+            WrongState: It ended otherwise.
+        """
+        return await self._end(session, account_id, run_id, State.COMPLETED)
+
+    async def cancel(self, session: AsyncSession, account_id: str, run_id: str) -> ScenarioRun:
+        """End a run and its devbox, whatever is going on in it. One that is canceled stays as it is.
+
+        Raises:
+            NotFound: The account has none of this id.
+            WrongState: It ended otherwise.
+        """
+        return await self._end(session, account_id, run_id, State.CANCELED)
+
+    async def _end(self, session: AsyncSession, account_id: str, run_id: str, state: State) -> ScenarioRun:
+        run = await self.get(session, account_id, run_id)
+        devbox = await devboxes.lock(session, run.devbox_id)
+        run = await self._lock(session, run_id)
+        if run.state == state:
+            return run
+        if run.state == State.SCORING and state == State.COMPLETED:
+            raise Busy(f"Scenario run {run_id} is being scored; complete it when it is scored.")
+        await repository.move(session, run, state)
+        if devbox is not None and devbox.status not in DEVBOX_FINAL:
+            await self._endings.shut_down(session, devbox, "api_shutdown")
+        after_commit(session, lambda: failpoint("run.ended"))
+        self._scoring.publish(session, run_id)
+        return run
+
+    async def _lock(self, session: AsyncSession, run_id: str) -> ScenarioRun:
+        run = await repository.lock(session, run_id)
+        if run is None:
+            raise NotFound(f"There is no scenario run {run_id}.", field="id")
+        return run
+
+    async def _devbox_ended(self, session: AsyncSession, devbox: Devbox) -> None:
+        """End the run with its devbox, in the same transaction."""
+        if devbox.initiator_type != "scenario" or devbox.initiator_id is None:
+            return
+        run = await repository.lock(session, devbox.initiator_id)
+        if run is None or run.state in FINAL:
+            return
+        run.failure_reason = devbox.shutdown_reason or devbox.failure_reason
+        await repository.move(session, run, state_after_end(run.state, devbox.shutdown_reason))
+        self._scoring.publish(session, run.id)

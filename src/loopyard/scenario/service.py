@@ -1,0 +1,134 @@
+"""Decides about scenarios."""
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.kit import names
+from loopyard.kit.clock import now_ms
+from loopyard.kit.errors import NotFound, WrongState
+from loopyard.scenario import environment, repository
+from loopyard.scenario.environment import ScenarioEnvironment
+from loopyard.scenario.models import Scenario
+from loopyard.scenario.schemas import InputContext, InputContextUpdate, ScenarioCreateParams, ScenarioUpdateParams
+from loopyard.scorer import contract
+from loopyard.scorer.contract import ScoringFunction
+
+_ENVIRONMENT = "environment_parameters"
+_FUNCTIONS = "scoring_contract.scoring_function_parameters"
+
+
+async def create(session: AsyncSession, account_id: str, params: ScenarioCreateParams, *, scenario_id: str) -> Scenario:
+    """Write a new scenario down.
+
+    Raises:
+        BadRequest: Its scoring functions cannot score, or something asked for is not offered here.
+        NotFound: The blueprint or snapshot named does not exist.
+    """
+    scenario = Scenario(
+        id=scenario_id,
+        account_id=account_id,
+        status="active",
+        is_public=False,
+        input_context=_given(params.input_context),
+        environment=_environment(params.environment_parameters),
+        reference_output=params.reference_output or None,
+        required_environment_variables=params.required_environment_variables or [],
+        required_secret_names=params.required_secret_names or [],
+        scorer_timeout_sec=params.scorer_timeout_sec,
+        validation_type=params.validation_type or "UNSPECIFIED",
+        metadata_=params.metadata or {},
+        create_time_ms=now_ms(),
+    )
+    _name(scenario, params.name)
+    _score_by(scenario, params.scoring_contract.scoring_function_parameters)
+    session.add(scenario)
+    await session.flush()
+    return scenario
+
+
+async def get(session: AsyncSession, account_id: str, scenario_id: str) -> Scenario:
+    """A scenario that the account may see: its own, or a public one.
+
+    Raises:
+        NotFound: There is none of this id.
+    """
+    scenario = await repository.visible(session, scenario_id, account_id)
+    if scenario is None:
+        raise NotFound(f"There is no scenario {scenario_id}.", field="id")
+    return scenario
+
+
+async def update(session: AsyncSession, account_id: str, scenario_id: str, params: ScenarioUpdateParams) -> Scenario:
+    """Change what is given; an empty map, list or text clears. Runs that were started before are not changed.
+
+    Raises:
+        NotFound: The account has none of this id.
+        WrongState: It is archived.
+        BadRequest: Its scoring functions cannot score, or something asked for is not offered here.
+    """
+    scenario = await _own(session, account_id, scenario_id)
+    if scenario.status == "archived":
+        raise WrongState(f"Scenario {scenario_id} is archived and cannot be updated.")
+    if params.name is not None:
+        _name(scenario, params.name)
+    if params.input_context is not None:
+        scenario.input_context = {**scenario.input_context, **_given(params.input_context)}
+    if params.environment_parameters is not None:
+        scenario.environment = _environment(params.environment_parameters)
+    if params.scoring_contract is not None and params.scoring_contract.scoring_function_parameters is not None:
+        _score_by(scenario, params.scoring_contract.scoring_function_parameters)
+    if params.metadata is not None:
+        scenario.metadata_ = params.metadata
+    if params.reference_output is not None:
+        scenario.reference_output = params.reference_output or None
+    if params.required_environment_variables is not None:
+        scenario.required_environment_variables = params.required_environment_variables
+    if params.required_secret_names is not None:
+        scenario.required_secret_names = params.required_secret_names
+    if params.scorer_timeout_sec is not None:
+        scenario.scorer_timeout_sec = params.scorer_timeout_sec
+    if params.validation_type is not None:
+        scenario.validation_type = params.validation_type
+    await session.flush()
+    return scenario
+
+
+async def archive(session: AsyncSession, account_id: str, scenario_id: str) -> Scenario:
+    """Take a scenario out of the lists; no run of it can be started any more. One that is archived stays so.
+
+    Raises:
+        NotFound: The account has none of this id.
+    """
+    scenario = await _own(session, account_id, scenario_id)
+    scenario.status = "archived"
+    await session.flush()
+    return scenario
+
+
+async def _own(session: AsyncSession, account_id: str, scenario_id: str) -> Scenario:
+    scenario = await repository.lock(session, scenario_id, account_id)
+    if scenario is None:
+        raise NotFound(f"There is no scenario {scenario_id}.", field="id")
+    return scenario
+
+
+def _given(context: InputContext | InputContextUpdate) -> dict[str, Any]:
+    return {name: value for name, value in context.model_dump().items() if value is not None}
+
+
+def _name(scenario: Scenario, name: str) -> None:
+    scenario.name, scenario.name_digest, scenario.name_folded = name, names.digest(name), names.fold(name)
+
+
+def _score_by(scenario: Scenario, functions: list[ScoringFunction]) -> None:
+    contract.check(functions, _FUNCTIONS)
+    scenario.scoring_functions = contract.dump(functions)
+    scenario.contract_digest = contract.digest(functions)
+
+
+def _environment(params: ScenarioEnvironment | None) -> dict[str, Any] | None:
+    if params is None:
+        return None
+    environment.check(params, _ENVIRONMENT)
+    return params.model_dump(mode="json", exclude_none=True) or None

@@ -1,0 +1,78 @@
+"""What every type of scorer is."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+from loopyard.kit.wire import Params
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a scoring function finds things in the box. `directory` is its own, made at scoring time, writable by root
+    only, under a name that nobody can have guessed before. `working_directory` is absolute."""
+
+    directory: str
+    working_directory: str
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedFile:
+    """A file that is written to the box at scoring time, whatever was there. `protected` files belong to root."""
+
+    path: str
+    content: str
+    protected: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What is done to score: files are placed, then a program is run in the working directory as the box's user."""
+
+    argv: Sequence[str]
+    files: Sequence[PlacedFile] = ()
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How the program ended. `stdout` is the end of its standard output, large enough for any score."""
+
+    exit_status: int
+    stdout: str
+
+
+class NoScore(Exception):
+    """The program gave no valid score; the message says why, for a person to read."""
+
+
+class Scorer(Params, ABC):
+    """One way to score. Subclasses hold the wire's fields for their `type`."""
+
+    offered: ClassVar[bool] = True
+    """Whether this server can run it."""
+
+    @abstractmethod
+    def job(self, place: Place) -> Job:
+        """What is to be done in the box."""
+
+    @abstractmethod
+    def judge(self, ended: Ended) -> float:
+        """The score, 0 to 1.
+
+        Raises:
+            NoScore: There is none, or it is not valid.
+        """
+
+
+class ScorerNotOffered(Scorer):
+    """A type that the wire knows and this server does not run yet. Scenarios with it are refused."""
+
+    offered: ClassVar[bool] = False
+
+    def job(self, place: Place) -> Job:
+        raise NotImplementedError(f"{type(self).__name__} is refused when a scenario is made; {place}")
+
+    def judge(self, ended: Ended) -> float:
+        raise NotImplementedError(f"{type(self).__name__} is refused when a scenario is made; {ended}")
