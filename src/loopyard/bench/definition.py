@@ -5,7 +5,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field, field_validator
 
-from loopyard.bench.parts import Part
+from loopyard.bench.parts import FilledText, Part, Text
 from loopyard.bench.scorers import Filled, ScoringFunction
 
 DEFAULT_SCORER_TIMEOUT_SEC = 1800
@@ -51,7 +51,7 @@ class ReferenceOutput(Part):
 
     text_keys: ClassVar[tuple[str, ...]] = ("contents",)
     type: Literal["script", "patch"]
-    contents: Filled
+    contents: FilledText
 
 
 class ScenarioDefinition(Part):
@@ -59,7 +59,7 @@ class ScenarioDefinition(Part):
 
     text_keys: ClassVar[tuple[str, ...]] = ("problem_statement",)
     name: Filled
-    problem_statement: Filled
+    problem_statement: FilledText
     additional_context: Any = None
     environment: Environment = Environment()
     scoring_functions: Annotated[list[ScoringFunction], Field(min_length=1)]
@@ -88,4 +88,4 @@ class BenchmarkDefinition(Part):
 
     text_keys: ClassVar[tuple[str, ...]] = ("description",)
     name: Filled
-    description: str = ""
+    description: Text = ""

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from loopyard.bench.definition import BenchmarkDefinition, ScenarioDefinition
 from loopyard.bench.parts import Part
+from loopyard.bench.scorers import SCORER_TYPES
 
 SCENARIO_FILE = "scenario.toml"
 BENCHMARK_FILE = "benchmark.toml"
@@ -100,6 +101,8 @@ def _fault(detail: Any) -> str:
     """One of pydantic's errors as `key: what is wrong and what to do`. List positions count from 1."""
     key = ""
     for part in detail["loc"]:
+        if key.endswith(".scorer") and part in SCORER_TYPES:
+            continue  # pydantic's name for the kind of table, no key of the file
         key += f"[{part + 1}]" if isinstance(part, int) else f".{part}"
     key = key.lstrip(".")
     match detail["type"]:

@@ -1,9 +1,10 @@
 """What the parts of a scenario file have in common: no unknown keys, and text that may stand in a file of its own."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar, cast
+from typing import Annotated, Any, ClassVar, cast
 
-from pydantic import BaseModel, ConfigDict, ValidationInfo, model_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
 FILE_SUFFIX = "_file"
 
@@ -20,19 +21,38 @@ class Part(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _read_files(cls, data: Any, info: ValidationInfo) -> Any:
+    def _find_files(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             return data
         table = dict(cast("dict[str, Any]", data))
         for key in cls.text_keys:
             name = table.pop(key + FILE_SUFFIX, None)
-            if name is None:
-                continue
-            if key in table:
-                raise ValueError(f"{key} and {key}{FILE_SUFFIX} are both given; keep one of them")
-            folder = cast("dict[str, Path]", info.context)["folder"]
-            table[key] = read_text(folder, key + FILE_SUFFIX, name)
+            if name is not None:
+                table[key] = _TextFile(name, given_twice=key in table)
         return table
+
+
+@dataclass(frozen=True, slots=True)
+class _TextFile:
+    """Stands for a text until its own key is looked at, so that a fault names that key and hides no other fault."""
+
+    name: object
+    given_twice: bool
+
+
+def _contents(value: Any, info: ValidationInfo) -> Any:
+    if not isinstance(value, _TextFile):
+        return value
+    if value.given_twice:
+        raise ValueError(f"it is given as {info.field_name}{FILE_SUFFIX} too; keep one of them")
+    folder = cast("dict[str, Path]", info.context)["folder"]
+    return read_text(folder, f"{info.field_name}{FILE_SUFFIX}", value.name)
+
+
+Text = Annotated[str, BeforeValidator(_contents)]
+"""The type of the keys in `text_keys`."""
+
+FilledText = Annotated[Text, Field(min_length=1)]
 
 
 def read_text(folder: Path, key: str, name: object) -> str:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from loopyard.bench.parts import Part
+from loopyard.bench.parts import FilledText, Part, Text
 
 Filled = Annotated[str, Field(min_length=1)]
 
@@ -14,7 +14,7 @@ class BashScriptScorer(Part):
 
     text_keys: ClassVar[tuple[str, ...]] = ("bash_script",)
     type: Literal["bash_script_scorer"]
-    bash_script: Filled
+    bash_script: FilledText
 
 
 class CommandScorer(Part):
@@ -22,7 +22,7 @@ class CommandScorer(Part):
 
     text_keys: ClassVar[tuple[str, ...]] = ("command",)
     type: Literal["command_scorer"]
-    command: Filled
+    command: FilledText
 
 
 class TestFile(Part):
@@ -32,7 +32,7 @@ class TestFile(Part):
     text_keys: ClassVar[tuple[str, ...]] = ("file_contents",)
     file_path: Filled
     """Where it goes, relative to the working directory."""
-    file_contents: str
+    file_contents: Text
 
 
 class TestBasedScorer(Part):
@@ -49,9 +49,9 @@ class PythonScriptScorer(Part):
 
     text_keys: ClassVar[tuple[str, ...]] = ("python_script", "requirements_contents")
     type: Literal["python_script_scorer"]
-    python_script: Filled
+    python_script: FilledText
     python_version_constraint: str | None = None
-    requirements_contents: str | None = None
+    requirements_contents: Text | None = None
 
 
 class AstGrepScorer(Part):
@@ -75,6 +75,18 @@ Scorer = Annotated[
     BashScriptScorer | CommandScorer | TestBasedScorer | PythonScriptScorer | AstGrepScorer | CustomScorer,
     Field(discriminator="type"),
 ]
+
+
+SCORER_TYPES = frozenset(
+    {
+        "bash_script_scorer",
+        "command_scorer",
+        "test_based_scorer",
+        "python_script_scorer",
+        "ast_grep_scorer",
+        "custom_scorer",
+    }
+)
 
 
 class ScoringFunction(Part):

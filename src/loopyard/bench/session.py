@@ -61,13 +61,13 @@ def run(options: Options) -> int:
     except FolderFault as fault:
         err.print("[bold red]These scenarios cannot be run:[/]")
         for line in fault.faults:
-            err.print(f"  {escape(line)}")
+            err.print(f"  {escape(line)}", soft_wrap=True)
         return MISUSED
     except Misuse as misuse:
         err.print(f"[bold red]{escape(str(misuse))}[/]")
         return MISUSED
     except ServerFailed as failure:
-        err.print("[bold red]There is no server to run on:[/]", escape(str(failure)))
+        err.print("[bold red]There is no server to run on:[/]", escape(str(failure)), soft_wrap=True)
         return FAILED
     except KeyboardInterrupt:
         err.print("[bold red]Given up while the boxes were being shut down.[/] Some may still be running.")
@@ -96,9 +96,11 @@ async def _on_server(
     client: AsyncRunloop, options: Options, suite: Suite, trials: list[Trial], err: Console
 ) -> list[Result]:
     try:
+        # Without the client's usual patience: a wrong address or key is to be told at once.
+        await client.with_options(max_retries=1).scenarios.list(limit=1)
         ids = await publish(client, suite.scenarios)
     except APIError as error:
-        raise ServerFailed(f"{client.base_url} answers the first call with: {describe(error)}") from error
+        raise ServerFailed(f"{client.base_url} cannot be used: {describe(error)}") from error
     with shown(err, len(trials)) as watcher:
         return await run_trials(client, ids, trials, benchmark=suite.benchmark.name, pace=options.pace, watcher=watcher)
 

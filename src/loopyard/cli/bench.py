@@ -87,8 +87,11 @@ def run(
     from loopyard.bench.runner import Pace
     from loopyard.bench.session import MISUSED, Options
     from loopyard.bench.session import run as run_session
-    from loopyard.config import default_data_dir
 
+    if data_dir is None:
+        from loopyard.config import default_data_dir
+
+        data_dir = default_data_dir()
     agents = [BUILT_IN[name] for name in dict.fromkeys(agent or [])] + command_agents(agent_command or [])
     if not agents:
         typer.echo("Name an agent: --agent oracle, --agent nop or --agent-command COMMAND.", err=True)
@@ -98,7 +101,7 @@ def run(
         agents=agents,
         scenarios=scenario or [],
         pace=Pace(concurrency, agent_timeout),
-        data_dir=(data_dir or default_data_dir()).expanduser().absolute(),
+        data_dir=data_dir.expanduser().absolute(),
         json_file=json_file,
     )
     raise typer.Exit(run_session(options))
