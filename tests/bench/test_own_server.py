@@ -1,0 +1,84 @@
+"""A bench without a named server starts one, and leaves nothing behind."""
+
+import secrets
+import signal
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.bench.benching import Bench, agents
+from tests.bench.folders import write_tiny
+from tests.bench.test_bench_runs import until
+from tests.serving import ServerProcess, serving
+
+
+@pytest.fixture
+def suite(tmp_path: Path) -> Path:
+    path = tmp_path / "suite"
+    write_tiny(path)
+    return path
+
+
+def left_over(mark: object) -> list[str]:
+    """The command lines in which this occurs: those of the server and its helpers, and of programs in boxes."""
+    found: list[str] = []
+    for process in psutil.process_iter():
+        try:
+            words = " ".join(process.cmdline())
+        except psutil.Error:
+            continue
+        if str(mark) in words:
+            found.append(words)
+    return found
+
+
+def test_a_server_is_started_for_the_time_of_the_run(suite: Path, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    ended = Bench(suite, *agents(["oracle", "nop"]), data_dir=data_dir).wait()
+    assert ended.status == 0, ended.out + ended.err
+    assert "starting a server" in ended.err
+    assert left_over(data_dir) == []
+    with serving(data_dir) as server, server.client() as client:
+        runs = list(client.scenarios.runs.list(limit=20))
+        assert sorted(run.metadata["agent"] for run in runs) == ["nop", "oracle"]
+        assert {run.state for run in runs} == {"completed"}
+        assert all(client.devboxes.retrieve(run.devbox_id).status == "shutdown" for run in runs)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interruption_ends_the_boxes_and_the_server(suite: Path, tmp_path: Path, number: signal.Signals) -> None:
+    data_dir = tmp_path / "data"
+    nap = f"sleep 300.{secrets.randbelow(10**9):09}"
+    bench = Bench(suite, "--agent-command", nap, data_dir=data_dir)
+    until(lambda: left_over(nap) != [], 300)
+    bench.process.send_signal(number)
+    ended = bench.wait(90)
+    assert ended.status == 128 + number, ended.err
+    assert ended.content["results"][0]["state"] == "canceled"
+    assert left_over(nap) == []
+    assert left_over(data_dir) == []
+
+
+def test_a_bench_that_is_killed_takes_its_server_along(suite: Path, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    nap = f"sleep 300.{secrets.randbelow(10**9):09}"
+    bench = Bench(suite, "--agent-command", nap, data_dir=data_dir)
+    until(lambda: left_over(nap) != [], 300)
+    bench.process.kill()
+    bench.wait()
+    until(lambda: not any(" serve " in words for words in left_over(data_dir)))
+    # What was running is taken up, and ended, by the next server.
+    with serving(data_dir):
+        pass
+    assert left_over(nap) == []
+    assert left_over(data_dir) == []
+
+
+def test_a_data_folder_in_use_is_told(suite: Path, server: ServerProcess) -> None:
+    begun = time.monotonic()
+    ended = Bench(suite, "--agent", "nop", data_dir=server.data_dir).wait()
+    assert ended.status == 1
+    assert "Another server uses the data folder" in ended.err
+    assert time.monotonic() - begun < 30

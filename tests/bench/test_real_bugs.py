@@ -1,0 +1,22 @@
+"""The examples, whole: on each, the reference output scores 1.0 and doing nothing 0.0. Needs a package index."""
+
+from pathlib import Path
+
+from loopyard.bench.loader import load
+from tests.bench.benching import Bench, agents
+from tests.serving import ServerProcess
+
+EXAMPLES = Path(__file__).parents[2] / "examples" / "real-bugs"
+
+
+def test_oracle_solves_each_real_bug_and_nop_none(server: ServerProcess, tmp_path: Path) -> None:
+    link = tmp_path / "real-bugs"
+    link.symlink_to(EXAMPLES)
+    ended = Bench(link, *agents(["oracle", "nop"]), "--concurrency", "2", server=server).wait(1200)
+    scenarios = load(EXAMPLES).scenarios
+    scores = {(result["scenario"], result["agent"]): result["score"] for result in ended.content["results"]}
+    assert scores == {
+        (scenario.name, agent): score for scenario in scenarios for agent, score in (("oracle", 1.0), ("nop", 0.0))
+    }, ended.out + ended.err
+    assert ended.status == 0
+    assert not [result for result in ended.content["results"] if result["broken"]]
