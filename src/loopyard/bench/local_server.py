@@ -3,10 +3,11 @@
 import asyncio
 import ctypes
 import os
+import re
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from runloop_api_client import APIError, AsyncRunloop
@@ -23,6 +24,8 @@ _ANNOUNCEMENT = "Loopyard listens on "
 _SHOWN_BYTES = 3000
 _SET_PARENT_DEATH_SIGNAL = 1
 _LOOK_SECONDS = 0.05
+
+_WARNING = re.compile(r" (WARNING|ERROR) [\w.]+: (?P<message>.+)")
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -47,7 +50,7 @@ async def local_server(data_dir: Path, notice: Callable[[str], None]) -> AsyncGe
     """
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = data_dir / LOG_FILE
-    notice("starting a server (the first start builds the base image of the boxes)")
+    notice("starting a server (its first start makes the base image of the boxes)")
     with log.open("wb") as sink:
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "loopyard", "serve", "--port", "0", "--data-dir", str(data_dir)),
@@ -57,8 +60,10 @@ async def local_server(data_dir: Path, notice: Callable[[str], None]) -> AsyncGe
             start_new_session=True,
             preexec_fn=_die_with_parent,
         )
+    warnings = asyncio.create_task(_pass_on(log, notice))
     try:
         url = await _announced(process, log)
+        warnings.cancel()
         key = (data_dir / KEY_FILE).read_text().strip()
         async with AsyncRunloop(base_url=url, bearer_token=key) as client:
             await _answering(client)
@@ -66,6 +71,7 @@ async def local_server(data_dir: Path, notice: Callable[[str], None]) -> AsyncGe
             yield client
             notice("ending the server")
     finally:
+        warnings.cancel()
         await _stop(process)
 
 
@@ -87,6 +93,16 @@ async def _announced(process: asyncio.subprocess.Process, log: Path) -> str:
         raise ServerFailed(f"the server did not start within {START_SECONDS} seconds:\n{_end_of(log)}") from None
     status = await process.wait()
     raise ServerFailed(f"the server ended with status {status}:\n{_end_of(log)}")
+
+
+async def _pass_on(log: Path, notice: Callable[[str], None]) -> None:
+    """Tell the server's warnings, such as that it is making the base image, until this is cancelled."""
+    with log.open(encoding="utf-8", errors="replace") as file:
+        while True:
+            for line in file:
+                if found := _WARNING.search(line):
+                    notice(found["message"].strip())
+            await asyncio.sleep(_LOOK_SECONDS)
 
 
 async def _answering(client: AsyncRunloop) -> None:
@@ -112,7 +128,10 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
             await process.communicate()
     except TimeoutError:
         process.kill()
-        await process.wait()
+    if await process.wait() != 0:
+        # It was ended in the middle of its start: what it had started for that ends too.
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGTERM)
 
 
 def _end_of(log: Path) -> str:

@@ -1,6 +1,6 @@
 """Shows how a bench goes on: bars on a terminal, a line for each event elsewhere."""
 
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -70,6 +70,18 @@ def shown(console: Console, total: int) -> Generator[Bars | Lines]:
     columns = (SpinnerColumn(), TextColumn("{task.description}"), BarColumn(), _Count(), TimeElapsedColumn())
     with Progress(*columns, console=console, transient=True) as progress:
         yield Bars(progress, total)
+
+
+@contextmanager
+def waiting(console: Console) -> Generator[tuple[Callable[[str], None], Callable[[], None]]]:
+    """Two calls: one shows what is being waited for, with a clock on a terminal; the other ends that."""
+    if not console.is_terminal:
+        yield (lambda text: console.print(escape(text), soft_wrap=True)), (lambda: None)
+        return
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=console, transient=True) as progress:
+        line = progress.add_task("")
+        yield (lambda text: progress.update(line, description=escape(text))), progress.stop
 
 
 class _Count(MofNCompleteColumn):

@@ -18,7 +18,7 @@ from loopyard.bench.catalog import publish
 from loopyard.bench.loader import FolderFault, Suite, load
 from loopyard.bench.local_server import ServerFailed, local_server
 from loopyard.bench.plan import Trial, plan
-from loopyard.bench.progress import shown
+from loopyard.bench.progress import shown, waiting
 from loopyard.bench.results import Result, exit_status
 from loopyard.bench.runner import Pace, run_trials
 from loopyard.bench.wire_errors import describe
@@ -112,16 +112,9 @@ async def _server(options: Options, err: Console) -> AsyncGenerator[AsyncRunloop
         async with AsyncRunloop(base_url=url, bearer_token=os.environ["RUNLOOP_API_KEY"]) as client:
             yield client
         return
-    with err.status("") as status:
-
-        def notice(text: str) -> None:
-            if err.is_terminal:
-                status.update(escape(text))
-            else:
-                err.print(escape(text))
-
+    with waiting(err) as (notice, done):
         async with local_server(options.data_dir, notice) as client:
-            status.stop()
+            done()
             yield client
 
 
