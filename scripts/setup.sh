@@ -73,7 +73,7 @@ packages() {
 
 # What each program that the sandboxes need comes from: program:package.
 sandbox_programs=(
-    crun:crun runc:runc mmdebstrap:mmdebstrap nft:nftables ip:iproute2 newuidmap:uidmap mount:mount
+    crun:crun catatonit:catatonit mmdebstrap:mmdebstrap mkfs.btrfs:btrfs-progs nft:nftables ip:iproute2 mount:mount
     update-ca-certificates:ca-certificates
 )
 

@@ -19,9 +19,11 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def image_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+def images() -> Path:
     """Base images are made once and shared by all the data folders that the tests make."""
-    os.environ.setdefault("LOOPYARD_IMAGE_CACHE", str(Path.home() / ".cache/loopyard/images"))
+    folder = Path(os.environ.setdefault("LOOPYARD_RUNTIME__IMAGES", str(Path.home() / ".cache/loopyard/images")))
+    os.environ.setdefault("LOOPYARD_RUNTIME__DISK_GIB", "20")
+    return folder
 
 
 @pytest.fixture(scope="session")

@@ -1,5 +1,1 @@
 """Loopyard: self-hosted agent sandboxes and agent evaluation behind the Runloop API."""
-
-from importlib.metadata import version
-
-__version__ = version("loopyard")

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
 
-from loopyard import __version__
 from loopyard.account.endpoints import router as account_router
 from loopyard.auth.caller import Authenticator
 from loopyard.devbox.endpoints import router as devbox_router
@@ -30,6 +29,7 @@ from loopyard.scenario.run.endpoints import router as run_router
 from loopyard.scenario.run.scoring import RunScoring
 from loopyard.scenario.run.service import RunService
 from loopyard.scorer.engine import ScoringEngine
+from loopyard.version import VERSION
 
 _ROUTERS = (
     health_router,
@@ -60,7 +60,7 @@ def create_app(runtime: Runtime, database: Database) -> FastAPI:
 
     app = FastAPI(
         title="Loopyard",
-        version=__version__,
+        version=VERSION,
         summary="Agent sandboxes and agent evaluation behind the Runloop API",
         lifespan=lifespan,
         docs_url=None,

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from sqlalchemy import text
 
-from loopyard import __version__
+from loopyard.version import VERSION
 from loopyard.kit.db import ReadSession
 from loopyard.kit.wire import View
 
@@ -19,4 +19,4 @@ class HealthView(View):
 async def healthz(session: ReadSession) -> HealthView:
     """Answers once the server has started and can read its store. Needs no key."""
     await session.execute(text("SELECT 1"))
-    return HealthView(status="ok", version=__version__)
+    return HealthView(status="ok", version=VERSION)

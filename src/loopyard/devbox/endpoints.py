@@ -15,9 +15,10 @@ from loopyard.devbox.schemas import (
     WaitForStatusParams,
 )
 from loopyard.devbox.service import DevboxService
-from loopyard.devbox.states import StatusName
+from loopyard.devbox.states import STARTING, StatusName
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.errors import WaitTimeout
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageParams
@@ -47,6 +48,32 @@ async def create(
         return DevboxView.model_validate(await service.get(session, caller.account_id, owner))
     params = params or DevboxCreateParams()
     return DevboxView.model_validate(await service.create(session, caller.account_id, params, devbox_id=devbox_id))
+
+
+@router.post("/create_and_await_running", operation_id="devboxes.create_and_await_running")
+async def create_and_await_running(
+    caller: CallerDep,
+    database: DatabaseDep,
+    service: DevboxServiceDep,
+    changes: ChangesDep,
+    request_key: RequestKey = None,
+    params: Annotated[DevboxCreateParams | None, Body()] = None,
+) -> DevboxView:
+    """Make a devbox and answer when it runs or has failed, or after 25 seconds as it is then."""
+    async with database.write() as session:
+        devbox = await create(caller, session, service, request_key, params)
+
+    async def read() -> Devbox:
+        async with database.read() as session:
+            return await service.get(session, caller.account_id, devbox.id)
+
+    try:
+        row = await changes.wait_until(
+            devbox.id, read, lambda row: row.status not in STARTING, timeout=DEFAULT_WAIT_SECONDS
+        )
+    except WaitTimeout:
+        row = await read()
+    return DevboxView.model_validate(row)
 
 
 @router.get("", operation_id="devboxes.list")

@@ -210,9 +210,7 @@ class Runtime(Protocol):
         """
         ...
 
-    async def signal_command(
-        self, sandbox_id: str, command_id: str, signal: int, *, group: bool = True
-    ) -> None:
+    async def signal_command(self, sandbox_id: str, command_id: str, signal: int, *, group: bool = True) -> None:
         """Send a signal to the command's process, or to its whole process group. Does nothing once it has ended.
 
         Raises:

@@ -1,0 +1,199 @@
+"""The commands of sandboxes, as files: what they were asked, what they wrote, how they ended."""
+
+import asyncio
+import contextlib
+import errno
+import os
+import shutil
+import signal
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
+from loopyard.runtime.crun.processes import is_alive, wait_end
+from loopyard.runtime.errors import CommandNotFound
+from loopyard.runtime.protocol import CommandResult, Stream
+
+_LOST = CommandResult(exit_status=137, lost=True)
+_FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
+_STDIN_PAUSE = 0.02
+
+
+class Commands:
+    """Reads and watches commands' folders. Needs no launcher: the folders tell all, also after a crash."""
+
+    def __init__(self, layout: Layout) -> None:
+        self._layout = layout
+
+    def prepare(
+        self, sandbox_id: str, command_id: str, process: dict[str, Any], *, stdin_for: int | None
+    ) -> Path | None:
+        """Make a command's folder; None if there is one that was begun already.
+
+        `stdin_for` is the host's uid to which a named pipe for standard input is to belong; None for none.
+        """
+        folder = self._layout.command(sandbox_id, command_id)
+        if (folder / "begun").exists():
+            return None
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+        write_whole(folder / "process.json", process)
+        for name in ("stdout", "stderr"):
+            (folder / name).touch(0o600)
+        if stdin_for is not None:
+            os.mkfifo(folder / "stdin", 0o600)
+            os.chown(folder / "stdin", stdin_for, stdin_for)
+        (folder / "begun").touch()
+        return folder
+
+    def unprepare(self, sandbox_id: str, command_id: str) -> None:
+        """It was never started after all."""
+        shutil.rmtree(self._layout.command(sandbox_id, command_id), ignore_errors=True)
+
+    def result(self, sandbox_id: str, command_id: str) -> CommandResult | None:
+        """How it ended; None while it runs.
+
+        Raises:
+            CommandNotFound: It was never started, or was forgotten.
+        """
+        folder = self._folder(sandbox_id, command_id)
+        if (result := _read_result(folder)) is not None:
+            return result
+        supervisor = read_json(folder / "supervisor.json")
+        if supervisor is not None and is_alive(supervisor["pid"], supervisor["start_ticks"]):
+            return None
+        return _read_result(folder) or self._declare_lost(folder)
+
+    async def wait(self, sandbox_id: str, command_id: str) -> CommandResult:
+        """Wait until it has ended. Raises CommandNotFound."""
+        folder = self._folder(sandbox_id, command_id)
+        while (result := _read_result(folder)) is None:
+            supervisor = read_json(folder / "supervisor.json")
+            if supervisor is None or not is_alive(supervisor["pid"], supervisor["start_ticks"]):
+                return _read_result(folder) or self._declare_lost(folder)
+            await wait_end(supervisor["pid"], supervisor["start_ticks"])
+        return result
+
+    def _declare_lost(self, folder: Path) -> CommandResult:
+        """Its supervisor was killed. What it watched over must not go on unwatched."""
+        pid = _command_pid(folder)
+        if pid is not None and pid[1] is not None and is_alive(pid[0], pid[1]):
+            with contextlib.suppress(ProcessLookupError, PermissionError):
+                os.killpg(pid[0], signal.SIGKILL)
+        write_whole(folder / "result.json", asdict(_LOST))
+        return _LOST
+
+    def all(self, sandbox_id: str) -> dict[str, CommandResult | None]:
+        """Every command of the sandbox that was begun and not forgotten."""
+        names = subfolders(self._layout.commands_of(sandbox_id))
+        found: dict[str, CommandResult | None] = {}
+        for name in names:
+            with contextlib.suppress(CommandNotFound):
+                found[name] = self.result(sandbox_id, name)
+        return found
+
+    def read(self, sandbox_id: str, command_id: str, stream: Stream, offset: int, limit: int) -> bytes:
+        """Up to `limit` bytes of output from `offset` on; a negative one counts from the end. Raises CommandNotFound."""
+        path = self._folder(sandbox_id, command_id) / stream
+        with path.open("rb") as file:
+            if offset < 0:
+                offset = max(0, os.fstat(file.fileno()).st_size + offset)
+            return os.pread(file.fileno(), limit, offset)
+
+    def size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
+        """Bytes of output so far. Raises CommandNotFound."""
+        return (self._folder(sandbox_id, command_id) / stream).stat().st_size
+
+    async def wait_output(
+        self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float
+    ) -> bool:
+        """Wait for output past `offset`: true once there is some, false at the end or when the time has passed."""
+        path = self._folder(sandbox_id, command_id) / stream
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + timeout_seconds
+        pause = _FIRST_PAUSE
+        while True:
+            ended = self.result(sandbox_id, command_id) is not None  # before the look, so that no last word is missed
+            if path.stat().st_size > offset:
+                return True
+            left = deadline - loop.time()
+            if ended or left <= 0:
+                return False
+            await asyncio.sleep(min(pause, left))
+            pause = min(pause * 1.5, _LONGEST_PAUSE)
+
+    async def write_stdin(self, sandbox_id: str, command_id: str, data: bytes, *, eof: bool) -> None:
+        """Write to the command's standard input, waiting while it is full. Raises CommandNotFound."""
+        folder = self._folder(sandbox_id, command_id)
+        gone = CommandNotFound(f"Command {command_id} has ended, or takes no input.")
+        if self.result(sandbox_id, command_id) is not None:
+            raise gone
+        try:
+            pipe = os.open(folder / "stdin", os.O_WRONLY | os.O_NONBLOCK)
+        except OSError as error:
+            raise gone from error
+        try:
+            await _write_all(pipe, data)
+        except BrokenPipeError as error:
+            raise gone from error
+        finally:
+            os.close(pipe)
+        if eof and (supervisor := read_json(folder / "supervisor.json")) is not None:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(supervisor["pid"], signal.SIGUSR1)
+
+    async def signal(self, sandbox_id: str, command_id: str, number: int, *, group: bool) -> None:
+        """Send a signal to the command, or its whole group; nothing once it has ended. Raises CommandNotFound."""
+        folder = self._folder(sandbox_id, command_id)
+        pause = _FIRST_PAUSE
+        while self.result(sandbox_id, command_id) is None:
+            if (pid := _command_pid(folder)) is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    (os.killpg if group else os.kill)(pid[0], number)
+                return
+            await asyncio.sleep(pause)  # it is just being started
+
+    def end_unfinished(self, sandbox_id: str) -> None:
+        """The sandbox is gone: whatever ran in it is over."""
+        for name, result in self.all(sandbox_id).items():
+            if result is None:
+                self._declare_lost(self._layout.command(sandbox_id, name))
+
+    def forget(self, sandbox_id: str) -> None:
+        """Delete all output of the sandbox's commands."""
+        shutil.rmtree(self._layout.commands_of(sandbox_id), ignore_errors=True)
+
+    def _folder(self, sandbox_id: str, command_id: str) -> Path:
+        folder = self._layout.command(sandbox_id, command_id)
+        if not (folder / "begun").exists():
+            raise CommandNotFound(f"There is no command {command_id} in sandbox {sandbox_id}.")
+        return folder
+
+
+def _read_result(folder: Path) -> CommandResult | None:
+    content = read_json(folder / "result.json")
+    return None if content is None else CommandResult(**content)
+
+
+def _command_pid(folder: Path) -> tuple[int, int | None] | None:
+    """The command's process id, and when it started if it is there still."""
+    try:
+        pid = int((folder / "pid").read_text())
+        with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123
+            return pid, int(stat.read().rpartition(b")")[2].split()[19])
+    except (FileNotFoundError, ProcessLookupError):
+        return None
+    except ValueError:
+        return None
+
+
+async def _write_all(pipe: int, data: bytes) -> None:
+    view = memoryview(data)
+    while view:
+        try:
+            view = view[os.write(pipe, view) :]
+        except OSError as error:
+            if error.errno != errno.EAGAIN:
+                raise
+            await asyncio.sleep(_STDIN_PAUSE)

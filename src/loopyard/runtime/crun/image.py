@@ -1,0 +1,158 @@
+"""The base image: a small Debian or Ubuntu of the host's own release, made once by mmdebstrap."""
+
+import asyncio
+import fcntl
+import hashlib
+import logging
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from loopyard.runtime.crun import apt
+from loopyard.runtime.errors import RuntimeUnavailable
+
+log = logging.getLogger("loopyard.runtime.image")
+
+BASE = "base"
+
+_PACKAGES = [
+    "bash",
+    "coreutils",
+    "git",
+    "curl",
+    "ca-certificates",
+    "python3",
+    "python3-pip",
+    "python3-venv",
+    "procps",
+    "less",
+    "sudo",
+    "openssh-client",
+    "iproute2",
+    "iputils-ping",
+    "patch",
+    "xz-utils",
+    "zstd",
+    "rsync",
+    "openssh-sftp-server",
+]
+
+_HOOK = """set -eu
+root=$1
+useradd --root "$root" --create-home --shell /bin/bash --uid 1000 user
+echo 'user ALL=(ALL:ALL) NOPASSWD:ALL' >"$root/etc/sudoers.d/user"
+chmod 440 "$root/etc/sudoers.d/user"
+# apt's own unprivileged user cannot be changed to everywhere; the box is the sandbox already.
+echo 'APT::Sandbox::User "root";' >"$root/etc/apt/apt.conf.d/90sandbox"
+echo 'Acquire::Languages "none";' >>"$root/etc/apt/apt.conf.d/90sandbox"
+printf '[global]\\nbreak-system-packages = true\\ndisable-pip-version-check = true\\nroot-user-action = ignore\\n' \\
+    >"$root/etc/pip.conf"
+rm -f "$root/etc/resolv.conf" "$root/etc/hostname"
+rm -rf "$root/var/cache/apt/archives/"*.deb
+"""
+
+
+async def ensure_base(images: Path, ca_bundle: Path | None) -> None:
+    """Make the base image unless it is there. It takes about half a minute and needs the host's package mirror.
+
+    Raises:
+        RuntimeUnavailable: It could not be made; the message holds the end of what mmdebstrap said.
+    """
+    images.mkdir(parents=True, exist_ok=True)
+    name = f"{BASE}-{_key(ca_bundle)}"
+    async with _locked(images / "lock"):
+        if not (images / name).is_dir():
+            await _make(images, name, ca_bundle)
+        link = images / BASE
+        if not link.is_symlink() or link.readlink() != Path(name):
+            temporary = images / f"{BASE}.new"
+            temporary.unlink(missing_ok=True)
+            temporary.symlink_to(name)
+            temporary.rename(link)
+
+
+def _key(ca_bundle: Path | None) -> str:
+    """Changes with everything that goes into the image."""
+    authorities = ca_bundle.read_bytes() if ca_bundle is not None and ca_bundle.exists() else b""
+    recipe = f"{_PACKAGES}{_HOOK}{apt.release()}".encode()
+    return hashlib.sha256(recipe + authorities).hexdigest()[:12]
+
+
+async def _make(images: Path, name: str, ca_bundle: Path | None) -> None:
+    log.warning("making the base image of the sandboxes; this happens once and takes about half a minute")
+    with tempfile.TemporaryDirectory(prefix="making-", dir=images) as folder:
+        work = Path(folder)
+        hook = work / "hook"
+        hook.write_text(_HOOK + _trust(ca_bundle))
+        sources = work / "sources"
+        sources.mkdir()
+        command = [
+            "mmdebstrap",
+            "--mode=root",
+            "--variant=minbase",
+            f"--include={','.join(_PACKAGES)}",
+            '--aptopt=Acquire::Retries "3"',
+            "--dpkgopt=path-exclude=/usr/share/man/*",
+            "--dpkgopt=path-exclude=/usr/share/doc/*",
+            "--dpkgopt=path-include=/usr/share/doc/*/copyright",
+            "--dpkgopt=path-exclude=/usr/share/locale/*",
+            f'--customize-hook=sh {hook} "$1"',
+            apt.codename(),
+            str(work / "root"),
+            *apt.own_sources(sources),
+        ]
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+        )
+        output, _ = await process.communicate()
+        if process.returncode != 0:
+            said = "\n".join(output.decode(errors="replace").splitlines()[-15:])
+            raise RuntimeUnavailable(
+                f"The base image could not be made (mmdebstrap ended with {process.returncode}):\n{said}"
+            )
+        (work / "root").rename(images / name)
+    for old in images.glob(f"{BASE}-*"):
+        if old.name != name:
+            log.info("the base image %s is out of date; sandboxes that run keep it until they end", old.name)
+
+
+def _trust(ca_bundle: Path | None) -> str:
+    """Shell lines that make the image trust the host's authorities that it does not know by itself."""
+    if ca_bundle is None or not ca_bundle.exists():
+        return ""
+    certificates = [
+        f"-----BEGIN CERTIFICATE-----{part.partition('-----END CERTIFICATE-----')[0]}-----END CERTIFICATE-----\n"
+        for part in ca_bundle.read_text(errors="replace").split("-----BEGIN CERTIFICATE-----")[1:]
+    ]
+    known = {_normal(file) for file in _shipped_authorities()}
+    own = [text for text in certificates if _normal(text) not in known]
+    lines = ['mkdir -p "$root/usr/local/share/ca-certificates"']
+    for index, text in enumerate(own):
+        lines.append(f"cat >\"$root/usr/local/share/ca-certificates/host-{index}.crt\" <<'PEM'\n{text}PEM")
+    return "\n".join([*lines, 'chroot "$root" update-ca-certificates'])
+
+
+def _shipped_authorities() -> list[str]:
+    folder = Path("/usr/share/ca-certificates/mozilla")
+    return [file.read_text(errors="replace") for file in folder.glob("*.crt")]
+
+
+def _normal(certificate: str) -> str:
+    return "".join(certificate.split())
+
+
+@asynccontextmanager
+async def _locked(path: Path) -> AsyncGenerator[None]:
+    """Held against other servers that share the folder; freed with the process."""
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
+        for leftover in path.parent.glob("making-*"):  # of a server that was killed meanwhile
+            await asyncio.to_thread(shutil.rmtree, leftover, ignore_errors=True)
+        yield
+    finally:
+        os.close(descriptor)

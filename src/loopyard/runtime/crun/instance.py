@@ -1,0 +1,130 @@
+"""This server's share of the host: a block of uid ranges, addresses and names that no other server here uses."""
+
+import fcntl
+import ipaddress
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from loopyard.runtime.crun.launcher.slots import UIDS
+from loopyard.runtime.crun.layout import read_json, subfolders, write_whole
+from loopyard.runtime.errors import RuntimeUnavailable
+
+RUN = Path("/run/loopyard")
+"""Gone with the machine's power, like the sandboxes."""
+
+SLOTS = 1024
+BLOCKS = 32
+_FIRST_RANGE = 16384
+"""The first uid range taken: uids from 2^30 on, which no distribution hands out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instance:
+    """One block. Slots are numbered from 0 to 1023."""
+
+    block: int
+    network: str
+
+    @property
+    def folder(self) -> Path:
+        return RUN / str(self.block)
+
+    @property
+    def crun_root(self) -> Path:
+        """Where crun keeps the state of this server's sandboxes."""
+        return self.folder / "crun"
+
+    @property
+    def subnet(self) -> ipaddress.IPv4Network:
+        """The addresses of all its sandboxes: a /21."""
+        return list(ipaddress.IPv4Network(self.network).subnets(new_prefix=21))[self.block]
+
+    @property
+    def table(self) -> str:
+        """The name of its nftables table."""
+        return f"loopyard_{self.block}"
+
+    @property
+    def link_prefix(self) -> str:
+        """What the names of its network links start with."""
+        return f"ly{self.block}-"
+
+    def link(self, slot: int) -> str:
+        return f"{self.link_prefix}{slot}"
+
+    def addresses(self, slot: int) -> tuple[str, str]:
+        """The host's and the sandbox's end of a slot's network, a /31."""
+        return str(self.subnet[2 * slot]), str(self.subnet[2 * slot + 1])
+
+    def uid_base(self, slot: int) -> int:
+        return (_FIRST_RANGE + self.block * SLOTS + slot) * UIDS
+
+    def cgroup(self, sandbox_id: str) -> str:
+        return f"/loopyard/{self.block}/{sandbox_id}"
+
+
+def claim(data_dir: Path, network: str) -> Instance:
+    """The block of the server that keeps its data in `data_dir`: the one it had before, else a free one.
+
+    Raises:
+        RuntimeUnavailable: All are taken.
+    """
+    with _all_blocks():
+        owners = {int(name): _owner(RUN / name) for name in subfolders(RUN) if name.isdigit()}
+        block = next((number for number, owner in owners.items() if owner == str(data_dir)), None)
+        if block is None:
+            block = next((number for number in range(BLOCKS) if not _taken(number, owners.get(number))), None)
+        if block is None:
+            raise RuntimeUnavailable(f"{BLOCKS} servers have sandboxes on this host already; no more fit.")
+        instance = Instance(block, network)
+        instance.crun_root.mkdir(parents=True, exist_ok=True)
+        write_whole(instance.folder / "owner.json", str(data_dir))
+    return instance
+
+
+@contextmanager
+def _all_blocks() -> Generator[None]:
+    RUN.mkdir(mode=0o755, parents=True, exist_ok=True)
+    lock = os.open(RUN / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(lock)
+
+
+def _owner(folder: Path) -> str | None:
+    return read_json(folder / "owner.json")
+
+
+def _taken(block: int, owner: str | None) -> bool:
+    """Whether a block's server runs, or has sandboxes that do."""
+    if owner is None:
+        return False
+    if _locked(Path(owner) / "lock"):
+        return True
+    crun_root = RUN / str(block) / "crun"
+    return any(_alive(read_json(crun_root / name / "status")) for name in subfolders(crun_root))
+
+
+def _locked(path: Path) -> bool:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return False
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    finally:
+        os.close(descriptor)
+    return False
+
+
+def _alive(status: dict[str, int] | None) -> bool:
+    if status is None:
+        return False
+    return Path(f"/proc/{status['pid']}").exists()

@@ -1,0 +1,182 @@
+"""Makes a sandbox out of a slot, an image and a place on the disk, and takes it apart again."""
+
+import json
+import os
+import shutil
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from loopyard.runtime.crun import btrfs
+from loopyard.runtime.crun.launcher.place import tidy
+from loopyard.runtime.crun.launcher.programs import run, start
+from loopyard.runtime.crun.launcher.slots import Slot
+from loopyard.runtime.crun.syscalls import (
+    CLONE_NEWNET,
+    MOUNT_ATTR_NODEV,
+    MOUNT_ATTR_NOEXEC,
+    MOUNT_ATTR_NOSUID,
+    MOUNT_ATTR_RDONLY,
+    RESOLVE_IN_ROOT,
+    attach,
+    files_owned_by,
+    idmap,
+    new_mount,
+    open_tree,
+    openat2,
+    setns,
+    umount,
+)
+
+_SYSFS = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
+
+
+def create(
+    answer: Callable[..., None],
+    *,
+    crun: list[str],
+    id: str,
+    bundle: str,
+    image: str,
+    disk: str,
+    disk_bytes: int | None,
+    slot: Slot,
+) -> None:
+    """Start the sandbox whose folder is `bundle`, on the root folder `image`, with its own files on `disk`.
+
+    Args:
+        crun: The command line up to crun's own command.
+        id: The sandbox's id.
+        bundle: Holds `config.json` and `place.json` (what to put into the root file system first).
+        image: The folder below everything; only read.
+        disk: Where the sandbox's changes go. One that is there is used again.
+        disk_bytes: The most these may be; None for no limit.
+        slot: The namespaces.
+        answer: Told the process id of the sandbox's init, and the clock tick at which it started.
+    """
+    root, lower, upper = f"{bundle}/root", f"{bundle}/lower", f"{bundle}/upper"
+    for folder in (root, lower, upper):
+        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+    make_disk(disk, disk_bytes)
+    _attach_idmapped(image, lower, slot, MOUNT_ATTR_RDONLY)
+    _attach_idmapped(disk, upper, slot)
+    options = [("source", "overlay"), ("lowerdir", lower), ("upperdir", f"{upper}/upper"), ("workdir", f"{upper}/work")]
+    with files_owned_by(slot.uid_base, slot.uid_base):
+        # The mounter's ids are what the overlay writes as: in the upper layer they become the box's root.
+        attach(new_mount("overlay", options), root)
+        _put(root, json.loads(Path(f"{bundle}/place.json").read_text()), slot.uid_base)
+    setns(slot.network_namespace, CLONE_NEWNET)
+    attach(new_mount("sysfs", [], _SYSFS), f"{root}/sys")
+    network = f"{bundle}/network"  # what the configuration names
+    if os.path.lexists(network):
+        os.unlink(network)  # noqa: PTH108
+    os.symlink(f"/proc/{os.getpid()}/ns/net", network)  # noqa: PTH211
+    try:
+        _start(crun, id, bundle)
+    finally:
+        # The sandbox's own mount namespace holds them from here on, and lets them go with its last process.
+        for folder in (root, lower, upper):
+            umount(folder)
+    pid = int(Path(f"{bundle}/pid").read_text())
+    state = {"pid": pid, "start_ticks": start_ticks(pid)}
+    temporary = Path(f"{bundle}/state.json.new")
+    temporary.write_text(json.dumps(state))
+    temporary.rename(f"{bundle}/state.json")
+    answer(**state)
+
+
+def _start(crun: list[str], id: str, bundle: str) -> None:
+    nothing = os.open(os.devnull, os.O_RDWR)
+    # A pipe as standard output would be held open by the sandbox; and crun's complaints are read afterwards.
+    log = os.open(f"{bundle}/crun.log", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
+    argv = [*crun, "run", "--detach", "--bundle", bundle, "--pid-file", f"{bundle}/pid", id]
+    status = os.waitstatus_to_exitcode(os.waitpid(start(argv, nothing, nothing, log), 0)[1])
+    if status != 0:
+        raise OSError(f"crun ended with {status}: {os.pread(log, 4096, 0).decode(errors='replace').strip()}")
+
+
+def make_disk(disk: str, disk_bytes: int | None) -> None:
+    """Make the place for a sandbox's changes, unless it is there."""
+    parent, name = os.path.split(disk)
+    if disk_bytes is None:
+        os.makedirs(disk, exist_ok=True)  # noqa: PTH103
+    else:
+        os.makedirs(parent, exist_ok=True)  # noqa: PTH103
+        if not os.path.exists(disk):  # noqa: PTH110
+            btrfs.create_subvolume(parent, name)
+        btrfs.limit_size(disk, disk_bytes)
+    for folder in (f"{disk}/upper", f"{disk}/work"):
+        os.makedirs(folder, 0o755, exist_ok=True)  # noqa: PTH103
+
+
+def _attach_idmapped(source: str, target: str, slot: Slot, attributes: int = 0) -> None:
+    tree = open_tree(source)
+    idmap(tree, slot.user_namespace, attributes)
+    attach(tree, target)
+    os.close(tree)
+
+
+def _put(root: str, place: Mapping[str, Any], uid_base: int) -> None:
+    """Write the files and folders that the sandbox is to find. Links in the image lead to nowhere but the image."""
+    top = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
+    for path, owner in place["folders"].items():
+        parent, name = _parent(top, path)
+        if not _exists(parent, name):
+            os.mkdir(name, 0o755, dir_fd=parent)
+            os.chown(name, uid_base + owner, uid_base + owner, dir_fd=parent, follow_symlinks=False)
+        os.close(parent)
+    for path, (content, mode) in place["files"].items():
+        parent, name = _parent(top, path)
+        if _exists(parent, name):
+            os.unlink(name, dir_fd=parent)  # it may be a link, to anywhere
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=parent)
+        os.write(file, content.encode())
+        os.fchmod(file, mode)
+        os.close(file)
+        os.close(parent)
+    os.close(top)
+
+
+def _parent(top: int, path: str) -> tuple[int, str]:
+    folder, name = os.path.split(path)
+    return openat2(top, folder or ".", os.O_RDONLY | os.O_DIRECTORY, 0, RESOLVE_IN_ROOT), name
+
+
+def _exists(parent: int, name: str) -> bool:
+    try:
+        os.lstat(name, dir_fd=parent)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+def start_ticks(pid: int) -> int:
+    """When the process started, in clock ticks since the machine did: with the pid, it names a process for good."""
+    with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123
+        return int(stat.read().rpartition(b")")[2].split()[19])
+
+
+def destroy(
+    answer: Callable[..., None], *, crun: list[str], id: str, bundle: str, disk: str, cgroup: str, keep_disk: bool
+) -> None:
+    """Stop all that runs in the sandbox and delete its folder and, unless it is to be kept, its disk. Can be repeated."""
+    run([*crun, "delete", "--force", id], fine=(0, 1))
+    tidy(cgroup)
+    if not keep_disk:
+        delete_disk(disk)
+    shutil.rmtree(bundle, ignore_errors=True)
+    answer(done=True)
+
+
+def delete_disk(disk: str) -> None:
+    """Delete a sandbox's changes, if they are there."""
+    parent, name = os.path.split(disk)
+    try:
+        if btrfs.is_subvolume(disk):
+            btrfs.delete_subvolume(parent, name)
+            return
+    except FileNotFoundError:
+        return
+    except OSError:  # not on btrfs after all
+        pass
+    shutil.rmtree(disk, ignore_errors=True)

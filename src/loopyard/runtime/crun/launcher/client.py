@@ -1,0 +1,154 @@
+"""The server's end of the launcher."""
+
+import asyncio
+import itertools
+import json
+import socket
+import subprocess
+import sys
+from typing import Any
+
+from loopyard.runtime.crun.launcher.place import Place
+from loopyard.runtime.errors import RuntimeFault, RuntimeUnavailable
+
+_MESSAGE_BYTES = 1 << 16
+_START_SECONDS = 60
+
+
+class LauncherFault(RuntimeFault):
+    """The launcher could not do what it was asked; the message says why."""
+
+
+class LauncherClient:
+    """Asks the launcher, and waits for its answers. Starts it anew if somebody kills it."""
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._socket: socket.socket | None = None
+        self._starting = asyncio.Lock()
+        self.generation = 0
+        """How often it was started. What a launcher made ready is gone with it."""
+        self.disk_limits = False
+        """Whether the sandboxes' disk has limits."""
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    async def start(self) -> None:
+        """Start the launcher.
+
+        Raises:
+            RuntimeUnavailable: It cannot work on this host.
+        """
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours.setblocking(False)
+        command = (
+            sys.executable,
+            "-m",
+            "loopyard.runtime.crun.launcher",
+            str(theirs.fileno()),
+            json.dumps(self._place),
+        )
+        # A session of its own: Ctrl-C at the terminal must not reach what runs in sandboxes.
+        self._process = await asyncio.to_thread(
+            subprocess.Popen, command, pass_fds=(theirs.fileno(),), start_new_session=True, stdin=subprocess.DEVNULL
+        )
+        theirs.close()
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                hello = json.loads(await asyncio.get_running_loop().sock_recv(ours, _MESSAGE_BYTES) or b"{}")
+        except TimeoutError:
+            hello = {}
+        if "disk_limits" not in hello:
+            ours.close()
+            raise RuntimeUnavailable(f"The launcher did not start: {hello.get('error', 'see the messages above')}")
+        self.disk_limits = hello["disk_limits"]
+        self.generation += 1
+        self._socket = ours
+        asyncio.get_running_loop().add_reader(ours.fileno(), self._receive)
+
+    async def close(self) -> None:
+        """Let the launcher end; what it started goes on."""
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
+        self._fail_all("the server is ending")
+        if self._process is not None:
+            await asyncio.to_thread(self._process.wait)
+
+    async def ask(self, act: str, **arguments: Any) -> dict[str, Any]:
+        """Have the launcher do something.
+
+        Raises:
+            LauncherFault: It failed; the message says why.
+        """
+        await self._revive()
+        assert self._socket is not None
+        number = next(self._numbers)
+        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
+        self._waiting[number] = future
+        message = json.dumps({"number": number, "act": act, "arguments": arguments}).encode()
+        try:
+            await asyncio.get_running_loop().sock_sendall(self._socket, message)
+            answer = await future
+        except OSError as error:
+            raise LauncherFault(f"the launcher is gone: {error}") from error
+        finally:
+            self._waiting.pop(number, None)
+        if "error" in answer:
+            raise LauncherFault(answer["error"])
+        return answer
+
+    async def attempt(self, act: str, **arguments: Any) -> str | None:
+        """The same, but answers with what went wrong, or None."""
+        try:
+            await self.ask(act, **arguments)
+        except LauncherFault as fault:
+            return str(fault)
+        return None
+
+    def _receive(self) -> None:
+        assert self._socket is not None
+        while True:
+            try:
+                message = self._socket.recv(_MESSAGE_BYTES)
+            except BlockingIOError:
+                return
+            except OSError:
+                message = b""
+            if not message:
+                self._lost()
+                return
+            answer = json.loads(message)
+            future = self._waiting.get(answer["number"])
+            if future is None or future.done():
+                continue
+            if "ended" in answer:
+                answer["error"] = f"the launcher's child ended with {answer['ended']} before its work was done"
+            future.set_result(answer)
+
+    def _lost(self) -> None:
+        assert self._socket is not None
+        asyncio.get_running_loop().remove_reader(self._socket.fileno())
+        self._socket.close()
+        self._socket = None
+        self._fail_all("the launcher was killed")
+
+    def _fail_all(self, reason: str) -> None:
+        for future in self._waiting.values():
+            if not future.done():
+                future.set_result({"error": reason})
+
+    async def _revive(self) -> None:
+        async with self._starting:
+            if self._socket is not None and self._process is not None and self._process.poll() is None:
+                return
+            if self._socket is not None:
+                self._lost()
+            await self.start()

@@ -1,0 +1,51 @@
+"""Where the launcher lives: a private mount namespace, and in it the disk that the sandboxes write to."""
+
+import os
+import shutil
+from typing import TypedDict
+
+from loopyard.runtime.crun import btrfs
+from loopyard.runtime.crun.launcher.programs import ProgramFailed, run
+from loopyard.runtime.crun.syscalls import CLONE_NEWNS, MS_REC, MS_SLAVE, mount, umount, unshare
+
+UNIFIED = "/sys/fs/cgroup/unified"
+_CGROUP2 = "/sys/fs/cgroup/cgroup.controllers"
+
+
+class Place(TypedDict):
+    """`pool` is the folder to mount the disk at; `pool_image` the file that holds it, None for no disk of its own."""
+
+    pool: str
+    pool_image: str | None
+
+
+def enter(given: Place) -> bool:
+    """Go there. Returns whether disk limits hold.
+
+    Raises:
+        OSError: The host does not allow it, or the disk cannot be mounted.
+    """
+    unshare(CLONE_NEWNS)
+    mount("none", "/", None, MS_REC | MS_SLAVE)
+    if not os.path.exists(_CGROUP2) and os.path.ismount(UNIFIED):  # noqa: PTH110
+        # On a hybrid of cgroup v1 and v2 crun refuses to start; without the v2 part it takes v1.
+        umount(UNIFIED)
+        mount("tmpfs", UNIFIED, "tmpfs", 0, "size=16m,mode=755")
+    if given["pool_image"] is None:
+        return False
+    return _mount_pool(given["pool_image"], given["pool"])
+
+
+def tidy(cgroup: str) -> None:
+    """Remove what crun wrote to the stand-in for the v2 part. On a real cgroup file system this does nothing."""
+    if not os.path.exists(_CGROUP2):  # noqa: PTH110
+        shutil.rmtree(f"{UNIFIED}/{cgroup.lstrip('/')}", ignore_errors=True)
+
+
+def _mount_pool(image: str, pool: str) -> bool:
+    # --nooverlap finds the loop device again on which the sandboxes of an earlier server still run.
+    try:
+        run(["mount", "-t", "btrfs", "-o", "loop,noatime,discard=async,nosuid,nodev", image, pool])
+    except ProgramFailed as error:
+        raise OSError(f"the sandboxes' disk {image} cannot be mounted: {error}") from error
+    return btrfs.enable_quotas(pool)

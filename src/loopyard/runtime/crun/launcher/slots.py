@@ -1,0 +1,93 @@
+"""Slots: a uid range and a network namespace, made ready before a sandbox needs them, and used again after it."""
+
+import json
+import os
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from loopyard.runtime.crun.launcher.programs import run
+from loopyard.runtime.crun.syscalls import CLONE_NEWNET, CLONE_NEWUSER, setns, unshare
+
+UIDS = 65536
+"""How many user and group ids a sandbox has."""
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """The descriptors of a slot's namespaces, and the first uid of its range."""
+
+    user_namespace: int
+    network_namespace: int
+    uid_base: int
+
+
+def prepare(
+    answer: Callable[..., None],
+    *,
+    number: int,
+    uid_base: int,
+    link: str,
+    host_address: str,
+    address: str,
+    mtu: int,
+    donations: socket.socket,
+) -> None:
+    """Make slot `number`: `link` is the name of the host's end of its network, the addresses are its two ends."""
+    host_network = os.open("/proc/self/ns/net", os.O_RDONLY)
+    user = _user_namespace(uid_base)
+    unshare(CLONE_NEWNET)
+    network = os.open("/proc/self/ns/net", os.O_RDONLY)
+    Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 2147483647")
+    Path("/proc/sys/net/ipv4/ip_unprivileged_port_start").write_text("0")
+    Path("/proc/sys/net/ipv6/conf/default/disable_ipv6").write_text("1")
+    inside = (
+        "link set lo up",
+        f"link add eth0 mtu {mtu} type veth peer name {link} mtu {mtu} netns {os.getppid()}",
+        f"addr add {address}/31 dev eth0",
+        "link set eth0 up",
+        f"route add default via {host_address}",
+    )
+    run(["ip", "-batch", "-"], "\n".join(inside).encode())
+    setns(host_network, CLONE_NEWNET)
+    outside = (f"addr add {host_address}/31 dev {link}", f"link set {link} addrgenmode none up")
+    run(["ip", "-batch", "-"], "\n".join(outside).encode())
+    socket.send_fds(donations, [json.dumps([number, uid_base]).encode()], [user, network])
+    answer(done=True)
+
+
+def receive(donated: socket.socket) -> tuple[int, Slot]:
+    """A slot that a child has made ready."""
+    message, descriptors, _, _ = socket.recv_fds(donated, 4096, 2)
+    number, uid_base = json.loads(message)
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    return number, Slot(descriptors[0], descriptors[1], uid_base)
+
+
+def _user_namespace(uid_base: int) -> int:
+    """A descriptor of a user namespace that maps ids from 0 on to the range at `uid_base`."""
+    told, tell = os.pipe()
+    held, hold = os.pipe()
+    child = os.fork()
+    if child == 0:
+        os.close(hold)
+        try:
+            unshare(CLONE_NEWUSER)
+            os.write(tell, b"+")
+            os.read(held, 1)
+        finally:
+            os._exit(0)
+    os.close(tell)
+    try:
+        if os.read(told, 1) != b"+":
+            raise OSError("this host does not let a user namespace be made (see user.max_user_namespaces)")
+        for name in ("uid_map", "gid_map"):
+            Path(f"/proc/{child}/{name}").write_text(f"0 {uid_base} {UIDS}\n")
+        return os.open(f"/proc/{child}/ns/user", os.O_RDONLY)
+    finally:
+        os.close(hold)
+        os.close(held)
+        os.close(told)
+        os.waitpid(child, 0)

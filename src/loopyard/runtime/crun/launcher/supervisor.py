@@ -1,0 +1,216 @@
+"""Watches over one command of a sandbox: moves its output to files, ends it in time, and writes how it ended.
+
+It is a process by itself, so that the command needs neither the server nor the launcher. Output comes through pipes,
+never by handing the host's files to the command: with those it could fill the host's disk past every limit.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import signal
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from loopyard.runtime.crun.launcher.box import start_ticks
+from loopyard.runtime.crun.launcher.programs import start
+
+_PIPE_BYTES = 1 << 20
+_F_SETPIPE_SZ = 1031
+_CANNOT_RUN, _NOT_FOUND = 126, 127
+_KILLED = 137
+
+
+@dataclass
+class _Stream:
+    """A pipe that is emptied into a file. What comes past `room` bytes is thrown away."""
+
+    pipe: int
+    file: int
+    room: int
+    written: int = 0
+    open: bool = True
+
+    def move(self) -> None:
+        """Move what is there."""
+        while self.open:
+            try:
+                if self.written < self.room:
+                    moved = os.splice(
+                        self.pipe, self.file, min(_PIPE_BYTES, self.room - self.written), offset_dst=self.written
+                    )
+                else:
+                    moved = len(os.read(self.pipe, _PIPE_BYTES))
+            except BlockingIOError:
+                return
+            except OSError:  # the host's disk is full: the command must not hang for that
+                self.room = self.written
+                continue
+            self.open = moved > 0
+            if self.written < self.room:
+                self.written += moved
+
+
+@dataclass
+class _Command:
+    folder: Path
+    streams: list[_Stream] = field(default_factory=list[_Stream])
+    timed_out: bool = False
+
+    def pid(self) -> int | None:
+        """The process id of the command itself, once crun has started it."""
+        try:
+            return int((self.folder / "pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    def finish(self, status: int) -> None:
+        """Write the result, complete or not at all."""
+        started = self.pid() is not None
+        result = {"exit_status": status, "timed_out": self.timed_out, "lost": False}
+        if not started:
+            result["exit_status"], result["lost"] = self._not_started()
+        temporary = self.folder / "result.json.new"
+        temporary.write_text(json.dumps(result))
+        temporary.rename(self.folder / "result.json")
+
+    def _not_started(self) -> tuple[int, bool]:
+        """What it means that crun could not start the program: the caller's mistake, or the host's."""
+        log = (self.folder / "crun.log").read_text(errors="replace").strip()
+        said = log.rpartition("error: ")[2] or log
+        stream = self.streams[1]
+        os.pwrite(stream.file, f"{said}\n".encode(), stream.written)
+        lowered = said.lower()
+        if "not found" in lowered or "no such file" in lowered:
+            return (_NOT_FOUND if "executable" in lowered else _CANNOT_RUN), False
+        if "permission denied" in lowered or "exec format" in lowered or "not a directory" in lowered:
+            return _CANNOT_RUN, False
+        return _KILLED, True
+
+
+def execute(
+    answer: Callable[..., None],
+    *,
+    crun: list[str],
+    id: str,
+    folder: str,
+    uid: int,
+    stdin: bool,
+    timeout_seconds: float | None,
+    most_bytes: int,
+) -> None:
+    """Run the command whose folder holds `process.json` in the sandbox `id`, and stay until it has ended.
+
+    Args:
+        crun: The command line up to crun's own command.
+        id: The sandbox's id.
+        folder: The command's folder; gets `stdout`, `stderr`, `pid` and in the end `result.json`.
+        uid: The host's uid of the user that the command runs as.
+        stdin: Whether the named pipe `stdin` in the folder is its standard input.
+        timeout_seconds: After how long its process group is killed; None for never.
+        most_bytes: How much of each stream is kept.
+        answer: Told this process's id, and the clock tick at which it started.
+    """
+    os.setsid()
+    command = _Command(Path(folder))
+    ends = [_stream(command, name, uid, most_bytes) for name in ("stdout", "stderr")]
+    given, hold = _stdin(folder) if stdin else (os.open(os.devnull, os.O_RDONLY), None)
+    argv = [*crun, "--log", f"{folder}/crun.log", "exec", "--process", f"{folder}/process.json"]
+    child = start([*argv, "--pid-file", f"{folder}/pid", id], given, *ends)
+    for end in (*ends, given):
+        os.close(end)
+    me = os.getpid()
+    supervisor = {"pid": me, "start_ticks": start_ticks(me)}
+    temporary = Path(f"{folder}/supervisor.json.new")
+    temporary.write_text(json.dumps(supervisor))
+    temporary.rename(f"{folder}/supervisor.json")
+    answer(**supervisor)
+    status = _watch(command, child, hold, timeout_seconds)
+    command.finish(status)
+    _leave(command)
+
+
+def _stream(command: _Command, name: str, uid: int, most_bytes: int) -> int:
+    """Set up a stream; returns the end of the pipe that the command writes to."""
+    reader, writer = os.pipe()
+    os.set_blocking(reader, False)
+    os.fchown(writer, uid, uid)  # so that the command can open /dev/stdout
+    with contextlib.suppress(OSError):  # past the user's share of pipe memory it works as well, only slower
+        fcntl.fcntl(reader, _F_SETPIPE_SZ, _PIPE_BYTES)
+    file = os.open(command.folder / name, os.O_WRONLY | os.O_CREAT, 0o600)
+    command.streams.append(_Stream(reader, file, most_bytes))
+    return writer
+
+
+def _stdin(folder: str) -> tuple[int, int]:
+    """The command's end of the named pipe, and one that keeps it open until SIGUSR1 says that no more comes."""
+    path = f"{folder}/stdin"
+    reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    hold = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
+    return reader, hold
+
+
+def _watch(command: _Command, child: int, hold: int | None, timeout_seconds: float | None) -> int:
+    """Move output until the command has ended; returns its exit status."""
+    if hold is not None:
+        signal.signal(signal.SIGUSR1, lambda *_: os.close(hold))
+    ended = os.pidfd_open(child)
+    poll = select.poll()
+    poll.register(ended, select.POLLIN)
+    for stream in command.streams:
+        poll.register(stream.pipe, select.POLLIN)
+    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    while True:
+        pause = None
+        if deadline is not None:
+            pause = max(0.0, deadline - time.monotonic())
+            if pause == 0:
+                deadline = _time_out(command)
+                continue
+        ready = {descriptor for descriptor, _ in poll.poll(None if pause is None else pause * 1000 + 1)}
+        for stream in command.streams:
+            if stream.pipe in ready:
+                stream.move()
+                if not stream.open:
+                    poll.unregister(stream.pipe)
+        if ended in ready:
+            break
+    for stream in command.streams:
+        stream.move()
+    status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return status if status >= 0 else 128 - status
+
+
+def _time_out(command: _Command) -> float | None:
+    """Kill the command's process group. Returns when to look again, if it is not there yet."""
+    command.timed_out = True
+    pid = command.pid()
+    if pid is None:
+        return time.monotonic() + 0.05
+    try:
+        os.killpg(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return None
+    return None
+
+
+def _leave(command: _Command) -> None:
+    """End, so that the command counts as ended; but what it left running may go on writing, so a child stays."""
+    if not any(stream.open for stream in command.streams) or os.fork() != 0:
+        return
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    poll = select.poll()
+    for stream in command.streams:
+        if stream.open:
+            poll.register(stream.pipe, select.POLLIN)
+    while any(stream.open for stream in command.streams):
+        ready = {descriptor for descriptor, _ in poll.poll()}
+        for stream in command.streams:
+            if stream.pipe in ready and stream.open:
+                stream.move()
+                if not stream.open:
+                    poll.unregister(stream.pipe)

@@ -1,0 +1,79 @@
+"""Where the provider keeps things on the host."""
+
+import json
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+_SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
+
+
+def _safe(id: str) -> str:
+    if not _SAFE.fullmatch(id):
+        raise ValueError(f"{id!r} cannot be an id: it must be a plain file name")
+    return id
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """The folders below the data folder."""
+
+    data: Path
+
+    @property
+    def sandboxes(self) -> Path:
+        return self.data / "sandboxes"
+
+    @property
+    def pool(self) -> Path:
+        """Where the launcher sees the sandboxes' disk."""
+        return self.data / "pool"
+
+    @property
+    def pool_image(self) -> Path:
+        return self.data / "pool.btrfs"
+
+    @property
+    def commands(self) -> Path:
+        return self.data / "commands"
+
+    def bundle(self, sandbox_id: str) -> Path:
+        """What crun and this provider know of a sandbox."""
+        return self.sandboxes / _safe(sandbox_id)
+
+    def disk(self, sandbox_id: str) -> Path:
+        """A sandbox's changes to its image."""
+        return self.pool / "boxes" / _safe(sandbox_id)
+
+    def commands_of(self, sandbox_id: str) -> Path:
+        return self.commands / _safe(sandbox_id)
+
+    def command(self, sandbox_id: str, command_id: str) -> Path:
+        """What a command wrote, and how it ended."""
+        return self.commands_of(sandbox_id) / _safe(command_id)
+
+
+def write_whole(path: Path, content: Any) -> None:
+    """Write JSON to a file that is there complete or not at all."""
+    temporary = path.with_name(path.name + ".new")
+    temporary.write_text(json.dumps(content))
+    temporary.rename(path)
+
+
+def read_json(path: Path) -> Any | None:
+    """The content of a JSON file; None where there is none."""
+    try:
+        return json.loads(path.read_text())
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def subfolders(path: Path) -> list[str]:
+    """The names of the folders in a folder; none where it does not exist."""
+    try:
+        with os.scandir(path) as entries:
+            return [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []

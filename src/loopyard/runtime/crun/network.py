@@ -1,0 +1,127 @@
+"""The sandboxes' way out: forwarding, masquerading, and what is closed to them from the start.
+
+Each sandbox has a link of its own to the host and nothing else: no two share a wire. Rules for what a sandbox may reach
+stand in one nftables table for each server.
+"""
+
+import asyncio
+import ipaddress
+import json
+import logging
+import subprocess
+from pathlib import Path
+
+from loopyard.runtime.crun.instance import Instance
+from loopyard.runtime.errors import RuntimeUnavailable
+
+log = logging.getLogger("loopyard.runtime.network")
+
+_FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
+_RESOLV_CONF = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
+
+_RULES = """
+table inet {table} {{}}
+delete table inet {table}
+table inet {table} {{
+    chain input {{
+        type filter hook input priority -10; policy accept;
+        iifname "{links}*" ct state established,related accept
+        iifname "{links}*" icmp type echo-request accept
+        iifname "{links}*" counter drop
+    }}
+    chain forward {{
+        type filter hook forward priority -10; policy accept;
+        oifname "{links}*" ct state established,related accept
+        oifname "{links}*" counter drop
+        iifname "{links}*" ip saddr != {subnet} counter drop
+        iifname "{links}*" ip daddr {resolvers} meta l4proto {{ tcp, udp }} th dport 53 accept
+        iifname "{links}*" ip daddr {{ 169.254.0.0/16, {all_boxes} }} counter drop
+        iifname "{links}*" meta nfproto ipv6 counter drop
+        iifname "{links}*" accept
+    }}
+    chain postrouting {{
+        type nat hook postrouting priority srcnat; policy accept;
+        ip saddr {subnet} oifname != "{links}*" masquerade
+    }}
+}}
+"""
+
+
+def nameservers() -> list[str]:
+    """The host's IPv4 resolvers that can be reached from elsewhere than the host itself; never loopback ones."""
+    for path in _RESOLV_CONF:
+        found: list[str] = []
+        for line in path.read_text().splitlines() if path.exists() else ():
+            words = line.split()
+            if len(words) > 1 and words[0] == "nameserver" and _routable(words[1]):
+                found.append(words[1])
+        if found:
+            return found
+    return []
+
+
+def _routable(address: str) -> bool:
+    try:
+        return not ipaddress.IPv4Address(address).is_loopback
+    except ValueError:
+        return False
+
+
+def search_domains() -> str:
+    """The host's `search` line of resolv.conf, or nothing."""
+    lines = _RESOLV_CONF[0].read_text().splitlines() if _RESOLV_CONF[0].exists() else []
+    return next((line.strip() for line in lines if line.startswith("search ")), "")
+
+
+def mtu() -> int:
+    """The largest packet that goes out by the host's default route."""
+    for line in Path("/proc/net/route").read_text().splitlines()[1:]:
+        name, destination = line.split()[:2]
+        if destination == "00000000":
+            return int(Path(f"/sys/class/net/{name}/mtu").read_text())
+    return 1500
+
+
+async def open_way_out(instance: Instance) -> None:
+    """Let sandboxes reach the world.
+
+    Raises:
+        RuntimeUnavailable: The kernel or nft refuses.
+    """
+    if _FORWARDING.read_text().strip() != "1":
+        log.info("turning on net.ipv4.ip_forward, so that sandboxes reach the network")
+        _FORWARDING.write_text("1")
+    resolvers = ", ".join(nameservers()) or "255.255.255.255"
+    rules = _RULES.format(
+        table=instance.table,
+        links=instance.link_prefix,
+        subnet=instance.subnet,
+        resolvers=f"{{ {resolvers} }}",
+        all_boxes=instance.network,
+    )
+    await _run("nft", "-f", "-", stdin=rules)
+
+
+async def remove_stale_links(instance: Instance, kept: set[int]) -> None:
+    """Delete the links of slots that nobody uses, which an earlier server left."""
+    listed = json.loads(await _run("ip", "-json", "link", "show") or "[]")
+    names = [link["ifname"] for link in listed if link["ifname"].startswith(instance.link_prefix)]
+    stale = [name for name in names if int(name.removeprefix(instance.link_prefix)) not in kept]
+    if stale:
+        await _run("ip", "-force", "-batch", "-", stdin="".join(f"link del {name}\n" for name in stale))
+
+
+async def close_way_out(instance: Instance) -> None:
+    """Remove the rules: for when the server is gone for good and no sandbox runs."""
+    await _run("nft", "-f", "-", stdin=f"table inet {instance.table} {{}}\ndelete table inet {instance.table}\n")
+
+
+async def _run(*command: str, stdin: str = "") -> str:
+    process = await asyncio.create_subprocess_exec(
+        *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+    )
+    output, errors = await process.communicate(stdin.encode())
+    if process.returncode != 0:
+        said = errors.decode(errors="replace").strip()
+        raise RuntimeUnavailable(f"'{' '.join(command)}' failed, so sandboxes would have no network: {said}")
+    return output.decode()

@@ -1,0 +1,42 @@
+"""Other processes, named so that a number used again is never taken for them."""
+
+import asyncio
+import contextlib
+import os
+
+from loopyard.runtime.crun.launcher.box import start_ticks
+
+
+def is_alive(pid: int, ticks: int) -> bool:
+    """Whether the process that started at this clock tick is still there (and not dead and only unburied)."""
+    try:
+        with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123
+            fields = stat.read().rpartition(b")")[2].split()
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return int(fields[19]) == ticks and fields[0] not in (b"Z", b"X")
+
+
+async def wait_end(pid: int, ticks: int) -> None:
+    """Wait until the process that started at this clock tick has ended."""
+    try:
+        descriptor = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        # Only now it is sure whose descriptor this is.
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if start_ticks(pid) == ticks:
+                await _readable(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+async def _readable(descriptor: int) -> None:
+    loop = asyncio.get_running_loop()
+    ready = asyncio.Event()
+    loop.add_reader(descriptor, ready.set)
+    try:
+        await ready.wait()
+    finally:
+        loop.remove_reader(descriptor)

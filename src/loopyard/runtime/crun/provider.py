@@ -1,0 +1,333 @@
+"""The runtime protocol, carried out by crun on this host."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from loopyard.runtime.config import CrunConfig
+from loopyard.runtime.crun import disk, files, host, image, instance, network, oci
+from loopyard.runtime.crun.accounts import Account, Accounts
+from loopyard.runtime.crun.commands import Commands
+from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
+from loopyard.runtime.crun.processes import is_alive, wait_end
+from loopyard.runtime.crun.slot_pool import SlotPool
+from loopyard.runtime.errors import (
+    CommandStartFailed,
+    ImageNotFound,
+    SandboxNotFound,
+    SandboxNotRunning,
+    SandboxStartFailed,
+)
+from loopyard.runtime.protocol import (
+    CommandResult,
+    CommandSpec,
+    SandboxSpec,
+    SandboxState,
+    SandboxStatus,
+    Stream,
+    User,
+)
+
+log = logging.getLogger("loopyard.runtime")
+
+_CHUNK_BYTES = 1 << 20
+_MOST_OUTPUT_BYTES = 2 << 30
+"""How much of each stream of a command is kept: 2 GiB."""
+
+
+@dataclass(slots=True)
+class _Box:
+    """What the server remembers of a sandbox; all of it can be read again from its folder."""
+
+    image: Path
+    slot: int
+    uid_base: int
+    user: User
+    environment: Mapping[str, str]
+    pid: int
+    start_ticks: int
+
+
+class CrunRuntime:
+    """Sandboxes by crun. See the protocol for what each method does and raises."""
+
+    name = "crun"
+
+    def __init__(self, config: CrunConfig, data_dir: Path) -> None:
+        self._config = config
+        self._layout = Layout(data_dir)
+        self._images = config.images or data_dir / "images"
+        self._commands = Commands(self._layout)
+        self._boxes: dict[str, _Box] = {}
+        self._acts: dict[str, asyncio.Lock] = {}
+        self._accounts: dict[Path, Accounts] = {}
+
+    async def open(self) -> None:
+        host.check()
+        self._init = host.program("catatonit")
+        await image.ensure_base(self._images, self._config.ca_bundle)
+        self._layout.sandboxes.mkdir(parents=True, exist_ok=True)
+        self._layout.commands.mkdir(parents=True, exist_ok=True)
+        self._instance = instance.claim(self._layout.data, self._config.network)
+        self._crun = [str(host.program("crun")), "--root", str(self._instance.crun_root), "--cgroup-manager=cgroupfs"]
+        self._launcher = LauncherClient(await asyncio.to_thread(disk.prepare, self._layout, self._config.disk_gib))
+        await self._launcher.start()
+        for sandbox_id in subfolders(self._layout.sandboxes):
+            box = self._recall(sandbox_id)
+            if box is not None and is_alive(box.pid, box.start_ticks):
+                self._boxes[sandbox_id] = box
+        used = {box.slot for box in self._boxes.values()}
+        await network.open_way_out(self._instance)
+        await network.remove_stale_links(self._instance, used)
+        self._slots = SlotPool(self._instance, self._launcher, self._config.spare_slots, used)
+        self._slots.refill()
+
+    async def close(self) -> None:
+        if hasattr(self, "_slots"):
+            await self._slots.close()
+        if hasattr(self, "_launcher"):
+            await self._launcher.close()
+
+    async def create(self, spec: SandboxSpec) -> None:
+        async with self._acting(spec.id):
+            if (box := self._boxes.get(spec.id)) is not None and is_alive(box.pid, box.start_ticks):
+                return
+            if self._layout.bundle(spec.id).exists():
+                await self._remove(spec.id, keep_disk=True)
+            self._boxes[spec.id] = await self._start(spec)
+
+    async def _start(self, spec: SandboxSpec) -> _Box:
+        root = self._image(spec.image)
+        slot = await self._slots.take()
+        bundle = self._layout.bundle(spec.id)
+        try:
+            uid_base = self._instance.uid_base(slot)
+            self._write_bundle(bundle, spec, root, slot, uid_base)
+            started = await self._launcher.ask(
+                "create",
+                crun=self._crun,
+                id=spec.id,
+                bundle=str(bundle),
+                image=str(root),
+                disk=str(self._layout.disk(spec.id)),
+                disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
+                slot=slot,
+            )
+        except (LauncherFault, OSError) as error:
+            self._slots.give_back(slot)
+            await self._remove(spec.id, keep_disk=False)
+            raise SandboxStartFailed(f"The host could not start the sandbox: {error}") from error
+        return _Box(root, slot, uid_base, spec.user, spec.environment, started["pid"], started["start_ticks"])
+
+    def _image(self, name: str | None) -> Path:
+        root = self._images / (name or image.BASE)
+        if not root.is_dir():
+            raise ImageNotFound(f"There is no image {name} on this host.")
+        return root.resolve()
+
+    def _write_bundle(self, bundle: Path, spec: SandboxSpec, root: Path, slot: int, uid_base: int) -> None:
+        accounts = self._accounts_of(root)
+        additions = None
+        if accounts.find(spec.user) is None:
+            additions = accounts.add(spec.user)[1]
+        bundle.mkdir(parents=True)
+        meta = {
+            "image": str(root),
+            "slot": slot,
+            "uid_base": uid_base,
+            "user": asdict(spec.user),
+            "environment": dict(spec.environment),
+        }
+        write_whole(bundle / "meta.json", meta)
+        resolvers = "".join(f"nameserver {address}\n" for address in network.nameservers())
+        place = {
+            "folders": additions.folders if additions else {},
+            "files": {
+                "etc/resolv.conf": (f"{network.search_domains()}\n{resolvers}".lstrip(), 0o644),
+                "etc/hostname": (f"{spec.hostname}\n", 0o644),
+                "etc/hosts": (f"127.0.0.1 localhost {spec.hostname}\n::1 localhost\n", 0o644),
+                **(additions.files if additions else {}),
+            },
+        }
+        write_whole(bundle / "place.json", place)
+        configuration = oci.configuration(
+            bundle,
+            self._init,
+            spec.hostname,
+            uid_base,
+            self._instance.cgroup(spec.id),
+            spec.limits,
+            limit_swap=host.can_limit_swap(),
+        )
+        write_whole(bundle / "config.json", configuration)
+
+    def _accounts_of(self, root: Path) -> Accounts:
+        if root not in self._accounts:
+            self._accounts[root] = Accounts(root)
+        return self._accounts[root]
+
+    async def destroy(self, sandbox_id: str) -> None:
+        async with self._acting(sandbox_id):
+            known = self._boxes.pop(sandbox_id, None)
+            slot = known.slot if known is not None else None
+            await self._remove(sandbox_id, keep_disk=False)
+            if slot is not None:
+                self._slots.give_back(slot)
+            self._commands.end_unfinished(sandbox_id)
+        self._acts.pop(sandbox_id, None)
+
+    async def _remove(self, sandbox_id: str, *, keep_disk: bool) -> None:
+        if not self._layout.bundle(sandbox_id).exists() and keep_disk:
+            return
+        try:
+            await self._launcher.ask(
+                "destroy",
+                crun=self._crun,
+                id=sandbox_id,
+                bundle=str(self._layout.bundle(sandbox_id)),
+                disk=str(self._layout.disk(sandbox_id)),
+                cgroup=self._instance.cgroup(sandbox_id),
+                keep_disk=keep_disk,
+            )
+        except LauncherFault as fault:
+            log.warning("sandbox %s could not be removed whole: %s", sandbox_id, fault)
+
+    async def forget(self, sandbox_id: str) -> None:
+        await asyncio.to_thread(self._commands.forget, sandbox_id)
+
+    async def sandboxes(self) -> dict[str, SandboxStatus]:
+        found = {*subfolders(self._layout.sandboxes), *self._boxes}
+        return {sandbox_id: self._status(sandbox_id) for sandbox_id in found}
+
+    async def status(self, sandbox_id: str) -> SandboxStatus:
+        if not self._layout.bundle(sandbox_id).exists():
+            raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
+        return self._status(sandbox_id)
+
+    def _status(self, sandbox_id: str) -> SandboxStatus:
+        box = self._boxes.get(sandbox_id)
+        running = box is not None and is_alive(box.pid, box.start_ticks)
+        killed = host.out_of_memory(self._instance.cgroup(sandbox_id))
+        return SandboxStatus(SandboxState.RUNNING if running else SandboxState.EXITED, out_of_memory=killed)
+
+    async def wait(self, sandbox_id: str) -> SandboxStatus:
+        box = self._boxes.get(sandbox_id)
+        if box is not None:
+            await wait_end(box.pid, box.start_ticks)
+        return await self.status(sandbox_id)
+
+    async def start_command(self, sandbox_id: str, spec: CommandSpec) -> None:
+        box = self._running(sandbox_id)
+        account = self._account(box, spec.user or box.user)
+        environment = {**self._trusting(), **box.environment, **spec.environment}
+        process = oci.process(account, spec.argv, spec.cwd or account.home, environment, host.most_open_files())
+        uid = box.uid_base + account.uid
+        stdin_for = uid if spec.attach_stdin else None
+        folder = self._commands.prepare(sandbox_id, spec.id, process, stdin_for=stdin_for)
+        if folder is None:
+            return
+        try:
+            await self._launcher.ask(
+                "execute",
+                crun=self._crun,
+                id=sandbox_id,
+                folder=str(folder),
+                uid=uid,
+                stdin=spec.attach_stdin,
+                timeout_seconds=spec.timeout_seconds,
+                most_bytes=_MOST_OUTPUT_BYTES,
+            )
+        except LauncherFault as fault:
+            self._commands.unprepare(sandbox_id, spec.id)
+            raise CommandStartFailed(f"The host could not start the command: {fault}") from fault
+
+    def _running(self, sandbox_id: str) -> _Box:
+        box = self._boxes.get(sandbox_id)
+        if box is not None and is_alive(box.pid, box.start_ticks):
+            return box
+        if box is None and not self._layout.bundle(sandbox_id).exists():
+            raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
+        raise SandboxNotRunning(f"Sandbox {sandbox_id} does not run any more.")
+
+    def _account(self, box: _Box, user: User) -> Account:
+        accounts = self._accounts_of(box.image)
+        return accounts.find(user) or accounts.add(user)[0]
+
+    def _trusting(self) -> dict[str, str]:
+        """What makes programs with authorities of their own trust the sandbox's."""
+        if self._config.ca_bundle is None or not self._config.ca_bundle.exists():
+            return {}
+        names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
+        return dict.fromkeys(names, "/etc/ssl/certs/ca-certificates.crt")
+
+    async def wait_command(self, sandbox_id: str, command_id: str) -> CommandResult:
+        return await self._commands.wait(sandbox_id, command_id)
+
+    async def commands(self, sandbox_id: str) -> dict[str, CommandResult | None]:
+        return self._commands.all(sandbox_id)
+
+    async def read_output(
+        self, sandbox_id: str, command_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
+    ) -> bytes:
+        return self._commands.read(sandbox_id, command_id, stream, offset, limit)
+
+    async def output_size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
+        return self._commands.size(sandbox_id, command_id, stream)
+
+    async def wait_output(
+        self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float
+    ) -> bool:
+        return await self._commands.wait_output(sandbox_id, command_id, stream, offset, timeout_seconds)
+
+    async def write_stdin(self, sandbox_id: str, command_id: str, data: bytes, *, eof: bool = False) -> None:
+        await self._commands.write_stdin(sandbox_id, command_id, data, eof=eof)
+
+    async def signal_command(self, sandbox_id: str, command_id: str, signal: int, *, group: bool = True) -> None:
+        await self._commands.signal(sandbox_id, command_id, signal, group=group)
+
+    async def read_file(self, sandbox_id: str, path: str, *, user: User | None = None) -> AsyncIterator[bytes]:
+        view = self._viewpoint(sandbox_id, user)
+        descriptor = await asyncio.to_thread(files.open_for_reading, view, path)
+        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123
+            while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+                yield chunk
+
+    async def write_file(
+        self,
+        sandbox_id: str,
+        path: str,
+        content: AsyncIterable[bytes],
+        *,
+        user: User | None = None,
+        mode: int | None = None,
+    ) -> None:
+        view = self._viewpoint(sandbox_id, user)
+        writing = await asyncio.to_thread(files.open_for_writing, view, path, mode)
+        try:
+            async for chunk in content:
+                await asyncio.to_thread(writing.write, chunk)
+            await asyncio.to_thread(writing.commit)
+        finally:
+            await asyncio.to_thread(writing.close)
+
+    def _viewpoint(self, sandbox_id: str, user: User | None) -> files.Viewpoint:
+        box = self._running(sandbox_id)
+        return files.Viewpoint(box.pid, box.start_ticks, box.uid_base, self._account(box, user or box.user))
+
+    def _acting(self, sandbox_id: str) -> asyncio.Lock:
+        """One act at a time on one sandbox."""
+        return self._acts.setdefault(sandbox_id, asyncio.Lock())
+
+    def _recall(self, sandbox_id: str) -> _Box | None:
+        """A sandbox of an earlier server, from its folder; None if it was only half made."""
+        bundle = self._layout.bundle(sandbox_id)
+        meta: dict[str, Any] | None = read_json(bundle / "meta.json")
+        state = read_json(bundle / "state.json")
+        if meta is None or state is None:
+            return None
+        user = User(**meta["user"])
+        return _Box(Path(meta["image"]), meta["slot"], meta["uid_base"], user, meta["environment"], **state)

@@ -1,0 +1,137 @@
+"""System calls that Python's own library does not have. Light, since the launcher forks with it all day.
+
+The numbers are the same on every architecture that Linux has kept in step since version 5.1. Each raises OSError.
+"""
+
+import ctypes
+import os
+import struct
+from collections.abc import Generator
+from contextlib import contextmanager
+
+_libc = ctypes.CDLL(None, use_errno=True)
+_syscall = _libc.syscall
+_syscall.restype = ctypes.c_long
+
+_OPEN_TREE, _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT = 428, 429, 430, 431, 432
+_OPENAT2, _MOUNT_SETATTR = 437, 442
+
+CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
+
+MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
+MS_REC, MS_PRIVATE, MS_SLAVE = 16384, 1 << 18, 1 << 19
+MNT_DETACH = 2
+
+MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC = 1, 2, 4, 8
+
+_AT_EMPTY_PATH, _AT_RECURSIVE = 0x1000, 0x8000
+_OPEN_TREE_CLONE, _OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
+_MOVE_MOUNT_F_EMPTY_PATH = 4
+_MOUNT_ATTR_IDMAP = 0x00100000
+_FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CMD_CREATE = 0, 1, 6
+
+RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT = 0x02, 0x10
+
+_PR_SET_SECUREBITS = 28
+_SECBIT_NO_SETUID_FIXUP = 1 << 2
+
+
+def _checked(result: int, what: str) -> int:
+    if result < 0:
+        number = ctypes.get_errno()
+        raise OSError(number, f"{what}: {os.strerror(number)}")
+    return result
+
+
+def unshare(flags: int) -> None:
+    """Leave the namespaces named by `flags` for new ones."""
+    _checked(_libc.unshare(flags), "unshare")
+
+
+def setns(descriptor: int, kind: int) -> None:
+    """Enter the namespace behind a descriptor; `kind` is its CLONE_NEW… flag."""
+    _checked(_libc.setns(descriptor, kind), "setns")
+
+
+def mount(source: str, target: str, kind: str | None, flags: int, data: str | None = None) -> None:
+    """mount(2)."""
+    result = _libc.mount(
+        os.fsencode(source),
+        os.fsencode(target),
+        None if kind is None else kind.encode(),
+        ctypes.c_ulong(flags),
+        None if data is None else data.encode(),
+    )
+    _checked(result, f"mount {target}")
+
+
+def umount(target: str, flags: int = MNT_DETACH) -> None:
+    """umount2(2)."""
+    _checked(_libc.umount2(os.fsencode(target), flags), f"umount {target}")
+
+
+def open_tree(path: str, *, recursive: bool = False) -> int:
+    """A detached copy of the mount at `path`, to be changed and attached elsewhere."""
+    flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | (_AT_RECURSIVE if recursive else 0)
+    return _checked(_syscall(_OPEN_TREE, -100, os.fsencode(path), ctypes.c_uint(flags)), f"open_tree {path}")
+
+
+def idmap(mount_fd: int, user_namespace_fd: int, attributes: int = 0) -> None:
+    """Make a detached mount show owners as the user namespace maps them, and set MOUNT_ATTR_… on it."""
+    attr = struct.pack("QQQQ", _MOUNT_ATTR_IDMAP | attributes, 0, 0, user_namespace_fd)
+    _checked(_syscall(_MOUNT_SETATTR, mount_fd, b"", _AT_EMPTY_PATH, attr, len(attr)), "mount_setattr")
+
+
+def attach(mount_fd: int, path: str) -> None:
+    """Attach a detached mount at `path`."""
+    result = _syscall(_MOVE_MOUNT, mount_fd, b"", -100, os.fsencode(path), _MOVE_MOUNT_F_EMPTY_PATH)
+    _checked(result, f"move_mount {path}")
+
+
+def new_mount(kind: str, options: list[tuple[str, str | None]], attributes: int = 0) -> int:
+    """A new detached mount of a file system of this kind. An option with None is a flag."""
+    context = _checked(_syscall(_FSOPEN, kind.encode(), 1), f"fsopen {kind}")
+    try:
+        for key, value in options:
+            command = _FSCONFIG_SET_FLAG if value is None else _FSCONFIG_SET_STRING
+            given = None if value is None else os.fsencode(value)
+            _checked(_syscall(_FSCONFIG, context, command, key.encode(), given, 0), f"{kind} {key}={value}")
+        _checked(_syscall(_FSCONFIG, context, _FSCONFIG_CMD_CREATE, None, None, 0), f"{kind} {_complaint(context)}")
+        return _checked(_syscall(_FSMOUNT, context, 1, attributes), f"fsmount {kind}")
+    finally:
+        os.close(context)
+
+
+def _complaint(context: int) -> str:
+    """What the kernel says went wrong, where it says so."""
+    os.set_blocking(context, False)
+    try:
+        return os.read(context, 4096).decode(errors="replace").strip()
+    except OSError:
+        return ""
+
+
+@contextmanager
+def files_owned_by(uid: int, gid: int) -> Generator[None]:
+    """Use these ids for file access meanwhile, but keep every capability (this thread only)."""
+    _checked(_libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "prctl")
+    set_fs_ids(uid, gid)
+    try:
+        yield
+    finally:
+        set_fs_ids(0, 0)
+        _checked(_libc.prctl(_PR_SET_SECUREBITS, 0, 0, 0, 0), "prctl")
+
+
+def set_fs_ids(uid: int, gid: int) -> None:
+    """Set this thread's ids for file access. Leaving uid 0 drops the capabilities over files; returning restores."""
+    _libc.setfsgid(gid)
+    _libc.setfsuid(uid)
+    if _libc.setfsuid(-1) != uid or _libc.setfsgid(-1) != gid:
+        raise PermissionError("setfsuid had no effect")
+
+
+def openat2(folder: int, path: str, flags: int, mode: int = 0, resolve: int = 0) -> int:
+    """openat2(2): like os.open below `folder`, with rules for how the path is resolved."""
+    how = struct.pack("QQQ", flags | os.O_CLOEXEC, mode, resolve)
+    return _checked(_syscall(_OPENAT2, folder, os.fsencode(path), how, len(how)), f"open {path}")
