@@ -37,6 +37,10 @@ class Instance:
         """Where crun keeps the state of this server's sandboxes."""
         return self.folder / "crun"
 
+    def root(self, sandbox_id: str) -> Path:
+        """Where a sandbox's root file system is mounted while it starts: outside of the private data folder."""
+        return self.folder / "roots" / sandbox_id
+
     @property
     def subnet(self) -> ipaddress.IPv4Network:
         """The addresses of all its sandboxes: a /21."""

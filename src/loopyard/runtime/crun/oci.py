@@ -83,20 +83,19 @@ def process(
 
 
 def configuration(
-    bundle: Path, init: Path, hostname: str, uid_base: int, cgroup: str, limits: Limits, *, limit_swap: bool
+    bundle: Path, root: Path, init: Path, hostname: str, uid_base: int, cgroup: str, limits: Limits, *, limit_swap: bool
 ) -> dict[str, Any]:
-    """A sandbox whose root file system is mounted at `root` in its bundle, and its network namespace linked
-    to as `network`."""
+    """A sandbox whose root file system is mounted at `root`, and whose network namespace its bundle links to."""
     mapping = [{"containerID": 0, "hostID": uid_base, "size": UIDS}]
-    root = Account("root", 0, 0, (0,), "/root", "/bin/sh")
+    superuser = Account("root", 0, 0, (0,), "/root", "/bin/sh")
     memory: dict[str, Any] = {"limit": limits.memory_bytes}
     if limit_swap:
         memory["swap"] = limits.memory_bytes
     return {
         "ociVersion": "1.0.0",
         "hostname": hostname,
-        "root": {"path": str(bundle / "root")},
-        "process": process(root, [INIT, "-P"], "/", {}, 1024),
+        "root": {"path": str(root)},
+        "process": process(superuser, [INIT, "-P"], "/", {}, 1024),
         "mounts": _mounts(init),
         "linux": {
             "namespaces": [

@@ -112,6 +112,7 @@ class CrunRuntime:
                 crun=self._crun,
                 id=spec.id,
                 bundle=str(bundle),
+                root=str(self._instance.root(spec.id)),
                 image=str(root),
                 disk=str(self._layout.disk(spec.id)),
                 disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
@@ -156,6 +157,7 @@ class CrunRuntime:
         write_whole(bundle / "place.json", place)
         configuration = oci.configuration(
             bundle,
+            self._instance.root(spec.id),
             self._init,
             spec.hostname,
             uid_base,

@@ -37,6 +37,7 @@ def create(
     crun: list[str],
     id: str,
     bundle: str,
+    root: str,
     image: str,
     disk: str,
     disk_bytes: int | None,
@@ -48,13 +49,14 @@ def create(
         crun: The command line up to crun's own command.
         id: The sandbox's id.
         bundle: Holds `config.json` and `place.json` (what to put into the root file system first).
+        root: Where its root file system is mounted while it starts. The sandbox's own root must be able to get there.
         image: The folder below everything; only read.
         disk: Where the sandbox's changes go. One that is there is used again.
         disk_bytes: The most these may be; None for no limit.
         slot: The namespaces.
         answer: Told the process id of the sandbox's init, and the clock tick at which it started.
     """
-    root, lower, upper = f"{bundle}/root", f"{bundle}/lower", f"{bundle}/upper"
+    lower, upper = f"{bundle}/lower", f"{bundle}/upper"
     for folder in (root, lower, upper):
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
     make_disk(disk, disk_bytes)
@@ -77,6 +79,7 @@ def create(
         # The sandbox's own mount namespace holds them from here on, and lets them go with its last process.
         for folder in (root, lower, upper):
             umount(folder)
+        os.rmdir(root)  # noqa: PTH106
     pid = int(Path(f"{bundle}/pid").read_text())
     state = {"pid": pid, "start_ticks": start_ticks(pid)}
     temporary = Path(f"{bundle}/state.json.new")
