@@ -33,7 +33,7 @@ def show(console: Console, results: Sequence[Result]) -> None:
     console.print(table)
     for result in results:
         for line in details(result):
-            console.print(line)
+            console.print(line, soft_wrap=True)
     for summary in summarize(results):
         mean = "no score" if summary.mean_score is None else f"mean score {summary.mean_score:.3f}"
         apart = [
