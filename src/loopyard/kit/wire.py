@@ -9,9 +9,13 @@ MAX_INT = 2**63 - 1
 """The greatest integer both databases hold."""
 
 
-def _no_nul(text: str) -> str:
+def _storable(text: str) -> str:
     if "\x00" in text:
         raise ValueError("must not contain NUL characters")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("must be valid Unicode") from None
     return text
 
 
@@ -21,11 +25,7 @@ def _clean_tree(value: Any) -> Any:
     while stack:
         item = stack.pop()
         if isinstance(item, str):
-            _no_nul(item)
-            try:
-                item.encode()
-            except UnicodeEncodeError:
-                raise ValueError("must be valid Unicode") from None
+            _storable(item)
         elif isinstance(item, Mapping):
             stack.extend(item.keys())  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
             stack.extend(item.values())  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
@@ -34,7 +34,7 @@ def _clean_tree(value: Any) -> Any:
     return value
 
 
-Text = Annotated[str, AfterValidator(_no_nul)]
+Text = Annotated[str, AfterValidator(_storable)]
 """Text that can be stored: any Unicode but NUL."""
 
 ShortText = Annotated[Text, StringConstraints(max_length=1024)]
