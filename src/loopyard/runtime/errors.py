@@ -47,3 +47,15 @@ class FileUnsuitable(RuntimeFault):
 
 class NoSpaceLeft(RuntimeFault):
     """The sandbox's disk is full."""
+
+
+class SnapshotFailed(RuntimeFault):
+    """The host could not take the snapshot. Nothing of it is left behind."""
+
+
+class SnapshotNotFound(RuntimeFault):
+    """No snapshot of this id is on this host."""
+
+
+class PortClosed(RuntimeFault):
+    """Nothing listens on this port of the sandbox."""

@@ -5,6 +5,7 @@ Ids are chosen by the caller and written to the store before a call is made, so 
 crash: `create` and `start_command` with an id that already exists do nothing, `destroy` of what is gone does nothing.
 """
 
+import socket
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -37,10 +38,14 @@ class User:
 
 @dataclass(frozen=True, slots=True)
 class SandboxSpec:
-    """A sandbox to be made. `image` is None for the base image; `environment` is seen by every command in it."""
+    """A sandbox to be made. `image` is None for the base image; `environment` is seen by every command in it.
+
+    `snapshot` names a snapshot to start from; its image is the snapshot's own, and `image` is ignored.
+    """
 
     id: str
     image: str | None = None
+    snapshot: str | None = None
     limits: Limits = field(default_factory=Limits)
     user: User = field(default_factory=User)
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -92,6 +97,39 @@ class CommandResult:
     lost: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Terminal:
+    """The size of a terminal, in characters, and what kind it says it is (the variable TERM)."""
+
+    rows: int = 24
+    columns: int = 80
+    kind: str = "xterm-256color"
+
+
+class Attached(Protocol):
+    """A command whose streams are this process's own. It ends with this process, unlike those of `start_command`.
+
+    With a terminal, `stdin` and `stdout` are both the terminal's descriptor and `stderr` is None; else each is the end
+    of a pipe. They are not blocking. Whoever asked closes them.
+    """
+
+    stdin: int
+    stdout: int
+    stderr: int | None
+
+    async def wait(self) -> int:
+        """Wait until the command has ended; its exit status, 128 + N for a death by signal N."""
+        ...
+
+    def signal(self, number: int) -> None:
+        """Send a signal to the command's process group (with a terminal: to the group in its foreground)."""
+        ...
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Change the terminal's size; nothing without one."""
+        ...
+
+
 class Runtime(Protocol):
     """A provider of sandboxes on one host or many. All methods may be called concurrently."""
 
@@ -113,7 +151,7 @@ class Runtime(Protocol):
         """Make and start a sandbox; return when commands can be started in it. Does nothing if it is running.
 
         Raises:
-            ImageNotFound: `spec.image` is not on this host.
+            ImageNotFound, SnapshotNotFound: What it is to be made of is not on this host.
             SandboxStartFailed: The host could not start it; nothing of it is left.
         """
         ...
@@ -121,6 +159,33 @@ class Runtime(Protocol):
     async def destroy(self, sandbox_id: str) -> None:
         """Stop everything in the sandbox and free its disk, network and limits. The output of its commands is kept
         until `forget`. Does nothing if it is gone; a call that was cut off can be repeated."""
+        ...
+
+    async def suspend(self, sandbox_id: str) -> None:
+        """Stop everything in the sandbox and free its network and limits, but keep its disk and the output of its
+        commands. `create` with the same id starts it again on that disk. Does nothing if it is stopped.
+
+        Raises:
+            SandboxNotFound: There is none of this id.
+        """
+        ...
+
+    async def snapshot(self, sandbox_id: str, snapshot_id: str) -> None:
+        """Keep the sandbox's disk as it is at one moment, running or suspended, under a new id. Does nothing if there
+        is a snapshot of this id. It outlives the sandbox.
+
+        Raises:
+            SandboxNotFound: There is none of this id.
+            SnapshotFailed: The host could not take it; nothing of it is left.
+        """
+        ...
+
+    async def delete_snapshot(self, snapshot_id: str) -> None:
+        """Delete a snapshot. Sandboxes that were made from it keep all they have. Does nothing if it is gone."""
+        ...
+
+    async def snapshots(self) -> dict[str, int]:
+        """Every snapshot on the host, with the bytes that it holds by itself."""
         ...
 
     async def forget(self, sandbox_id: str) -> None:
@@ -215,6 +280,24 @@ class Runtime(Protocol):
 
         Raises:
             CommandNotFound: It was never started, or was forgotten.
+        """
+        ...
+
+    async def attach_command(self, sandbox_id: str, spec: CommandSpec, terminal: Terminal | None = None) -> Attached:
+        """Start a command whose streams the caller holds, with a terminal of the sandbox's own if one is asked for.
+        `spec.id` and `spec.attach_stdin` mean nothing here.
+
+        Raises:
+            SandboxNotFound, SandboxNotRunning, CommandStartFailed.
+        """
+        ...
+
+    async def connect(self, sandbox_id: str, port: int) -> socket.socket:
+        """A connection to a TCP port of the sandbox's own loopback address, not blocking.
+
+        Raises:
+            SandboxNotFound, SandboxNotRunning.
+            PortClosed: Nothing listens there.
         """
         ...
 
