@@ -152,7 +152,12 @@ fill_environment() {
         "${install[@]}" --no-deps --no-build-isolation --editable "$root"
 }
 
-# The base image of the sandboxes, made once.
+# The base image of the sandboxes, made once, and shared by all that ./run starts in this checkout.
 prepare_image() {
-    :
+    local link="$LOOPYARD_RUNTIME__IMAGES/base"
+    if [ -e "$link" ]; then # it may be of another recipe: the program knows
+        "$root/.venv/bin/loopyard" image base >/dev/null || fail "the base image of the sandboxes: failed"
+    else
+        step "base image of the sandboxes" "$root/.venv/bin/loopyard" image base
+    fi
 }

@@ -2,7 +2,7 @@
 
 import typer
 
-from loopyard.cli import bench, openapi, serve
+from loopyard.cli import bench, image, openapi, serve
 
 app = typer.Typer(
     name="loopyard",
@@ -13,4 +13,5 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.add_typer(bench.app)
+app.add_typer(image.app)
 app.command("openapi")(openapi.print_openapi)

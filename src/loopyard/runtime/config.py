@@ -31,6 +31,10 @@ class CrunConfig(BaseModel):
         description="Certificate authorities, in PEM, that sandboxes trust besides their own; null for none.",
     )
 
+    def images_of(self, data_dir: Path) -> Path:
+        """Where a server over this data folder keeps images."""
+        return self.images or data_dir / "images"
+
     def build(self, data_dir: Path) -> Runtime:
         """The provider, not yet opened; nothing is touched before."""
         from loopyard.runtime.crun.provider import CrunRuntime

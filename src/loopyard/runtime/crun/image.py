@@ -8,7 +8,8 @@ import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import AsyncGenerator
+from collections import deque
+from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -18,6 +19,8 @@ from loopyard.runtime.errors import RuntimeUnavailable
 log = logging.getLogger("loopyard.runtime.image")
 
 BASE = "base"
+
+_SHOWN_LINES = 15
 
 _PACKAGES = [
     "bash",
@@ -56,8 +59,15 @@ rm -rf "$root/var/cache/apt/archives/"*.deb
 """
 
 
-async def ensure_base(images: Path, ca_bundle: Path | None) -> None:
+async def ensure_base(images: Path, ca_bundle: Path | None, told: Callable[[str], None] = log.info) -> Path:
     """Make the base image unless it is there. It takes about half a minute and needs the host's package mirror.
+
+    Args:
+        images: Where it is kept.
+        ca_bundle: Certificate authorities that it trusts besides Debian's own.
+        told: Gets a line for each step of the making.
+
+    Returns its folder.
 
     Raises:
         RuntimeUnavailable: It could not be made; the message holds the end of what mmdebstrap said.
@@ -66,13 +76,14 @@ async def ensure_base(images: Path, ca_bundle: Path | None) -> None:
     name = f"{BASE}-{_key(ca_bundle)}"
     async with _locked(images / "lock"):
         if not (images / name).is_dir():
-            await _make(images, name, ca_bundle)
+            await _make(images, name, ca_bundle, told)
         link = images / BASE
         if not link.is_symlink() or link.readlink() != Path(name):
             temporary = images / f"{BASE}.new"
             temporary.unlink(missing_ok=True)
             temporary.symlink_to(name)
             temporary.rename(link)
+    return images / name
 
 
 def _key(ca_bundle: Path | None) -> str:
@@ -82,7 +93,7 @@ def _key(ca_bundle: Path | None) -> str:
     return hashlib.sha256(recipe + authorities).hexdigest()[:12]
 
 
-async def _make(images: Path, name: str, ca_bundle: Path | None) -> None:
+async def _make(images: Path, name: str, ca_bundle: Path | None, told: Callable[[str], None]) -> None:
     log.warning("making the base image of the sandboxes; this happens once and takes about half a minute")
     with tempfile.TemporaryDirectory(prefix="making-", dir=images) as folder:
         work = Path(folder)
@@ -108,16 +119,27 @@ async def _make(images: Path, name: str, ca_bundle: Path | None) -> None:
         process = await asyncio.create_subprocess_exec(
             *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        output, _ = await process.communicate()
-        if process.returncode != 0:
-            said = "\n".join(output.decode(errors="replace").splitlines()[-15:])
+        last = await _follow(process, told)
+        if await process.wait() != 0:
             raise RuntimeUnavailable(
-                f"The base image could not be made (mmdebstrap ended with {process.returncode}):\n{said}"
+                f"The base image could not be made (mmdebstrap ended with {process.returncode}):\n{last}"
             )
         (work / "root").rename(images / name)
     for old in images.glob(f"{BASE}-*"):
         if old.name != name:
             log.info("the base image %s is out of date; sandboxes that run keep it until they end", old.name)
+
+
+async def _follow(process: asyncio.subprocess.Process, told: Callable[[str], None]) -> str:
+    """Pass on the steps that mmdebstrap tells. Returns the end of all that it said."""
+    assert process.stdout is not None  # noqa: S101
+    last: deque[str] = deque(maxlen=_SHOWN_LINES)
+    async for line in process.stdout:
+        text = line.decode(errors="replace").rstrip()
+        last.append(text)
+        if text.startswith("I: "):
+            told(text.removeprefix("I: "))
+    return "\n".join(last)
 
 
 def _trust(ca_bundle: Path | None) -> str:

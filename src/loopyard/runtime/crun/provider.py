@@ -60,7 +60,7 @@ class CrunRuntime:
     def __init__(self, config: CrunConfig, data_dir: Path) -> None:
         self._config = config
         self._layout = Layout(data_dir)
-        self._images = config.images or data_dir / "images"
+        self._images = config.images_of(data_dir)
         self._commands = Commands(self._layout)
         self._boxes: dict[str, _Box] = {}
         self._acts: dict[str, asyncio.Lock] = {}
