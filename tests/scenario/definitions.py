@@ -11,7 +11,7 @@ def command(name: str, line: str, weight: float = 1.0) -> dict[str, Any]:
     return {"name": name, "weight": weight, "scorer": {"type": "command_scorer", "command": line}}
 
 
-def tests(name: str, line: str, files: dict[str, str], weight: float = 1.0) -> dict[str, Any]:
+def checked(name: str, line: str, files: dict[str, str], weight: float = 1.0) -> dict[str, Any]:
     test_files = [{"file_path": path, "file_contents": contents} for path, contents in files.items()]
     scorer = {"type": "test_based_scorer", "test_command": line, "test_files": test_files}
     return {"name": name, "weight": weight, "scorer": scorer}

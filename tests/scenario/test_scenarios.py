@@ -5,8 +5,7 @@ from typing import Any
 
 import pytest
 from runloop_api_client import APIStatusError, BadRequestError, ConflictError, NotFoundError, Runloop
-from tests.scenario.definitions import bash, command, scenario
-from tests.scenario.definitions import tests as test_based
+from tests.scenario.definitions import bash, checked, command, scenario
 
 
 def _error(error: APIStatusError) -> dict[str, Any]:
@@ -23,10 +22,13 @@ def test_what_is_created_is_retrieved(client: Runloop) -> None:
             "scoring_function_parameters": [
                 bash("b-1", "echo score=1", 0.25),
                 command("c_2", "true", 0.25),
-                test_based("t3", "sh t.sh", {"t.sh": "exit 0"}, 0.5),
+                checked("t3", "sh t.sh", {"t.sh": "exit 0"}, 0.5),
             ]
         },
-        environment_parameters={"working_directory": "/work", "launch_parameters": {"resource_size_request": "X_SMALL"}},
+        environment_parameters={
+            "working_directory": "/work",
+            "launch_parameters": {"resource_size_request": "X_SMALL"},
+        },
         metadata={"team": "a"},
         reference_output="diff",
         required_environment_variables=["A"],
@@ -123,7 +125,7 @@ FUNCTIONS = "scoring_contract.scoring_function_parameters"
         ([bash("a", "")], f"{FUNCTIONS}.0.scorer.bash_script"),
         ([bash("a", "\x00")], f"{FUNCTIONS}.0.scorer.bash_script"),
         ([command("a", "")], f"{FUNCTIONS}.0.scorer.command"),
-        ([test_based("a", "x", {"dir/": "x"})], f"{FUNCTIONS}.0.scorer.test_files.0.file_path"),
+        ([checked("a", "x", {"dir/": "x"})], f"{FUNCTIONS}.0.scorer.test_files.0.file_path"),
         ([{"name": "a", "weight": 1, "scorer": {"type": "guess"}}], f"{FUNCTIONS}.0.scorer.type"),
         ([{"name": "a", "weight": 1, "scorer": {}}], f"{FUNCTIONS}.0.scorer.type"),
         ([{"name": "a", "weight": 1}], f"{FUNCTIONS}.0.scorer"),

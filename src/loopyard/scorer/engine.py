@@ -1,5 +1,6 @@
 """Runs scoring functions in a devbox. Can be repeated after a crash: what was started before is not run again."""
 
+import asyncio
 import posixpath
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,11 @@ _READ_BYTES = 1024**2
 """How far from the end of standard output a score is looked for."""
 
 _ROOT = User("root", 0)
+
+_KILLED = 137
+"""The exit status of what SIGKILL ended."""
+
+_NOTICE_SECONDS = 1.0
 
 
 class ScoringInterrupted(Exception):
@@ -81,7 +87,7 @@ class ScoringEngine:
                 return _error(function, f"A file of the scorer could not be written: {fault}")
         execution = await self._run(scoring, index, job)
         failpoint(f"scoring.{index}.ended")
-        if execution.lost:
+        if execution.lost or await self._killed_with_box(execution):
             raise ScoringInterrupted(f"The devbox went down under the scoring function {function.name}.")
         return await self._judge(scoring, function, execution)
 
@@ -116,6 +122,17 @@ class ScoringEngine:
         )
         command = f"{function.scorer.type} {function.name}"
         return await self._executions.run(scoring.devbox_id, NewExecution(spec, command, purpose="scoring"))
+
+    async def _killed_with_box(self, execution: Execution) -> bool:
+        """Whether the scorer was killed because its devbox went down, which may be noticed a moment later."""
+        if execution.exit_status != _KILLED or execution.timed_out:
+            return False
+        try:
+            async with asyncio.timeout(_NOTICE_SECONDS):
+                await self._runtime.wait(execution.devbox_id)
+        except TimeoutError:
+            return False
+        return True
 
     async def _judge(self, scoring: Scoring, function: ScoringFunction, execution: Execution) -> ScoringFunctionResult:
         out = await self._tail(execution, "stdout", _READ_BYTES)

@@ -1,6 +1,7 @@
 """The list of runs against a naive model, on both engines: every filter, every page, exact totals."""
 
 import itertools
+import json
 from typing import Any
 
 import pytest
@@ -14,7 +15,9 @@ from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageQuery
 from loopyard.scenario.run import counts, repository
 from loopyard.scenario.run.models import ScenarioRun
+from loopyard.scenario.run.rendering import render
 from loopyard.scenario.run.repository import RunFilters
+from loopyard.scenario.run.schemas import ScenarioRunView
 from loopyard.scenario.run.states import State, can_become
 
 pytestmark = pytest.mark.anyio
@@ -141,6 +144,21 @@ async def test_runs_that_come_and_change_while_pages_are_read_shift_nothing(data
         added += 2
         await _move(database, made[len(seen) % 30].id, State.CANCELED)
     assert seen == [run.id for run in reversed(made)]
+
+
+async def test_a_rendered_page_is_what_the_view_of_each_run_is(database: Database) -> None:
+    plain, full = new_run(), new_run(name='"ü\\', benchmark_run_id="bmr_a")
+    full.metadata_, full.purpose, full.duration_ms = {"ä": '"\n\u2028'}, "p", 5
+    full.scoring_contract_result = {"score": 0.1, "scoring_function_results": []}
+    await _insert(database, plain, full)
+    async with database.read() as session:
+        page = await repository.page(session, "acc_1", RunFilters(), PageQuery())
+    answer = json.loads(render(page))
+    assert answer == {
+        "runs": [ScenarioRunView.model_validate(run).model_dump(by_alias=True) for run in (full, plain)],
+        "has_more": False,
+        "total_count": 2,
+    }
 
 
 async def test_a_page_after_a_run_that_is_gone_goes_on_where_it_was(database: Database) -> None:

@@ -1,16 +1,19 @@
 """Runs through the official client, in real sandboxes: from start to score to end."""
 
+import os
+import signal
 import time
 import uuid
 from collections.abc import Generator
+from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
 from runloop_api_client import APIStatusError, BadRequestError, ConflictError, NotFoundError, Runloop
 from runloop_api_client.lib.polling import PollingConfig
 from runloop_api_client.types import ScenarioRunView
-from tests.scenario.definitions import bash, command, scenario
-from tests.scenario.definitions import tests as test_based
+from tests.scenario.definitions import bash, checked, command, scenario
 from tests.serving import ServerProcess
 
 POLL = PollingConfig(interval_seconds=0.05, max_attempts=1200)
@@ -84,7 +87,7 @@ def test_every_scorer_type_and_the_weighted_score(api: Runloop) -> None:
         bash("bash", "echo score=0.2; echo score=0.4", 0.5),
         command("passes", "test -f done", 0.2),
         command("fails", "exit 7", 0.1),
-        test_based("tests", "sh t/check.sh", {"t/check.sh": "grep -q yes done"}, 0.2),
+        checked("tests", "sh t/check.sh", {"t/check.sh": "grep -q yes done"}, 0.2),
         do="echo yes > done",
     )
     result = ended.scoring_contract_result
@@ -147,12 +150,21 @@ def test_a_working_directory_may_be_relative_to_the_home(api: Runloop) -> None:
 def test_test_files_are_the_servers_whatever_the_agent_left_there(api: Runloop) -> None:
     ended = _scored(
         api,
-        test_based("tests", "sh check.sh", {"check.sh": "test -f real", "sub/data": "x"}),
-        do="echo 'exit 0' > check.sh; chmod 400 check.sh; mkdir sub; chmod 500 sub",
+        checked("tests", "sh check.sh && sh sub/check.sh", {"check.sh": "test -f real", "sub/check.sh": "exit 0"}),
+        do="echo 'exit 0' > check.sh; chmod 400 check.sh",
     )
     assert ended.scoring_contract_result is not None
     (result,) = ended.scoring_contract_result.scoring_function_results
     assert (result.score, result.state) == (0.0, "complete")
+
+
+@pytest.mark.parametrize("trick", ["mkdir check.sh", "touch sub", "mkdir sub && chmod 500 sub", "mkfifo check.sh"])
+def test_a_place_that_takes_no_test_file_is_an_error_of_the_scorer(api: Runloop, trick: str) -> None:
+    ended = _scored(api, checked("tests", "true", {"check.sh": "exit 0", "sub/check.sh": "exit 0"}), do=trick)
+    assert ended.scoring_contract_result is not None
+    (result,) = ended.scoring_contract_result.scoring_function_results
+    assert (result.score, result.state) == (0.0, "error")
+    assert "could not be written" in result.output
 
 
 def test_any_script_text_reaches_the_box_as_it_is(api: Runloop) -> None:
@@ -281,7 +293,9 @@ def test_a_run_whose_devbox_is_shut_down_is_canceled(api: Runloop) -> None:
 
 
 def test_a_run_whose_devbox_cannot_start_fails(api: Runloop) -> None:
-    made = api.scenarios.create(**scenario(environment_parameters={"launch_parameters": {"launch_commands": ["exit 1"]}}))
+    made = api.scenarios.create(
+        **scenario(environment_parameters={"launch_parameters": {"launch_commands": ["exit 1"]}})
+    )
     run = api.scenarios.start_run(scenario_id=made.id)
     assert _wait_over(api, run.id).state == "failed"
     scoring = api.scenarios.start_run(scenario_id=made.id)
@@ -291,20 +305,23 @@ def test_a_run_whose_devbox_cannot_start_fails(api: Runloop) -> None:
 
 
 def test_a_devbox_that_goes_down_under_the_scoring_is_no_score(api: Runloop) -> None:
-    run = _ready(api, bash("killer", "sudo kill -9 1; sudo kill -9 -1; sleep 30"), scorer_timeout_sec=20)
+    run = _ready(api, bash("slow", "touch ~/began; sleep 60; echo score=1"))
     api.scenarios.runs.score(run.id)
-    ended = _wait_over(api, run.id) if _box_dies(api, run.devbox_id) else api.scenarios.runs.cancel(run.id)
-    assert ended.state in ("failed", "canceled")
-    assert ended.scoring_contract_result is None
+    api.devboxes.execute_sync(run.devbox_id, command="while [ ! -e began ]; do sleep 0.05; done")
+    os.kill(_init_of(run.devbox_id), signal.SIGKILL)
+    ended = _wait_over(api, run.id)
+    assert (ended.state, ended.scoring_contract_result) == ("failed", None)
+    assert api.devboxes.retrieve(run.devbox_id).status == "failure"
 
 
-def _box_dies(api: Runloop, devbox_id: str) -> bool:
-    deadline = time.monotonic() + 10
-    while time.monotonic() < deadline:
-        if api.devboxes.retrieve(devbox_id).status == "failure":
-            return True
-        time.sleep(0.1)
-    return False
+def _init_of(devbox_id: str) -> int:
+    """The first process of a devbox, as the host sees it."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            is_first = (process / "status").read_text().split("NSpid:")[1].splitlines()[0].split()[1:] == ["1"]
+            if is_first and devbox_id in (process / "cgroup").read_text():
+                return int(process.name)
+    raise AssertionError(f"no first process of {devbox_id}")
 
 
 def test_what_a_scenario_requires_is_checked_before_anything_is_made(api: Runloop) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Text, and_, func, or_, select, type_coerce
+from sqlalchemy import ColumnElement, Row, Text, and_, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.kit import names
@@ -31,7 +31,7 @@ JSON_NAMES = ("metadata", "environment_variables", "secrets_provided", "scoring_
 """The columns of a list, by their names on the wire: plain ones, then those that come as the text of their JSON."""
 
 _TABLE = ScenarioRun.__table__.columns
-_LISTED = (*(_TABLE[name] for name in PLAIN_NAMES), *(type_coerce(_TABLE[name], Text) for name in JSON_NAMES))
+_LISTED = (*(_TABLE[name] for name in PLAIN_NAMES), *(cast(_TABLE[name], Text) for name in JSON_NAMES))
 
 
 @dataclass(frozen=True, slots=True)
