@@ -118,9 +118,13 @@ async def close_way_out(instance: Instance) -> None:
 
 async def _run(*command: str, stdin: str = "") -> str:
     process = await asyncio.create_subprocess_exec(
-        *command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        *command,
+        # No pipe without need: writing to one of a program that has ended already is an error in uvloop.
+        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
     )
-    output, errors = await process.communicate(stdin.encode())
+    output, errors = await process.communicate(stdin.encode() or None)
     if process.returncode != 0:
         said = errors.decode(errors="replace").strip()
         raise RuntimeUnavailable(f"'{' '.join(command)}' failed, so sandboxes would have no network: {said}")
