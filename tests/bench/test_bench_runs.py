@@ -135,7 +135,8 @@ def test_an_interruption_shuts_all_boxes_down(server: ServerProcess, client: Run
         ]
         return sum(client.devboxes.retrieve(run.devbox_id).status == "running" for run in mine)
 
-    until(lambda: running() == 2)
+    until(lambda: running() == 2 or bench.process.poll() is not None)
+    assert bench.process.poll() is None, bench.wait()
     bench.process.send_signal(signal.SIGINT)
     ended = bench.wait(60)
     assert ended.status == 130, ended.err

@@ -34,6 +34,12 @@ def left_over(mark: object) -> list[str]:
     return found
 
 
+def until_asleep(bench: Bench, nap: str) -> None:
+    """Wait until the agent's program runs in its box (the bench itself was given the same words, among others)."""
+    until(lambda: nap in left_over(nap) or bench.process.poll() is not None, 300)
+    assert bench.process.poll() is None, bench.wait()
+
+
 def test_a_server_is_started_for_the_time_of_the_run(suite: Path, tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     ended = Bench(suite, *agents(["oracle", "nop"]), data_dir=data_dir).wait()
@@ -52,7 +58,7 @@ def test_an_interruption_ends_the_boxes_and_the_server(suite: Path, tmp_path: Pa
     data_dir = tmp_path / "data"
     nap = f"sleep 300.{secrets.randbelow(10**9):09}"
     bench = Bench(suite, "--agent-command", nap, data_dir=data_dir)
-    until(lambda: left_over(nap) != [], 300)
+    until_asleep(bench, nap)
     bench.process.send_signal(number)
     ended = bench.wait(90)
     assert ended.status == 128 + number, ended.err
@@ -65,7 +71,7 @@ def test_a_bench_that_is_killed_takes_its_server_along(suite: Path, tmp_path: Pa
     data_dir = tmp_path / "data"
     nap = f"sleep 300.{secrets.randbelow(10**9):09}"
     bench = Bench(suite, "--agent-command", nap, data_dir=data_dir)
-    until(lambda: left_over(nap) != [], 300)
+    until_asleep(bench, nap)
     bench.process.kill()
     bench.wait()
     until(lambda: not any(" serve " in words for words in left_over(data_dir)))

@@ -12,15 +12,15 @@ from pathlib import Path
 
 from runloop_api_client import APIError, AsyncRunloop
 
-from loopyard.key.bootstrap import KEY_FILE
-
 START_SECONDS = 1800
 """A first start builds the base image, from packages that may come over a slow line."""
 
 STOP_SECONDS = 60
 LOG_FILE = "bench-server.log"
 
-_ANNOUNCEMENT = "Loopyard listens on "
+_URL_IS = "Loopyard listens on "
+_KEY_IS = "export RUNLOOP_API_KEY="
+_KEY_IS_IN = "The API key is in "
 _SHOWN_BYTES = 3000
 _SET_PARENT_DEATH_SIGNAL = 1
 _LOOK_SECONDS = 0.05
@@ -62,9 +62,8 @@ async def local_server(data_dir: Path, notice: Callable[[str], None]) -> AsyncGe
         )
     warnings = asyncio.create_task(_pass_on(log, notice))
     try:
-        url = await _announced(process, log)
+        url, key = await _announced(process, log)
         warnings.cancel()
-        key = (data_dir / KEY_FILE).read_text().strip()
         async with AsyncRunloop(base_url=url, bearer_token=key) as client:
             await _answering(client)
             notice(f"the server answers on {url}")
@@ -81,14 +80,20 @@ def _die_with_parent() -> None:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-async def _announced(process: asyncio.subprocess.Process, log: Path) -> str:
-    """The server's URL, once it has printed it."""
+async def _announced(process: asyncio.subprocess.Process, log: Path) -> tuple[str, str]:
+    """The server's URL and key, once it has printed the one, and the other or the file that holds it."""
     assert process.stdout is not None  # noqa: S101
+    url = ""
     try:
         async with asyncio.timeout(START_SECONDS):
             async for line in process.stdout:
-                if (text := line.decode(errors="replace").strip()).startswith(_ANNOUNCEMENT):
-                    return text.removeprefix(_ANNOUNCEMENT)
+                text = line.decode(errors="replace").strip()
+                if text.startswith(_URL_IS):
+                    url = text.removeprefix(_URL_IS)
+                elif text.startswith(_KEY_IS):
+                    return url, text.removeprefix(_KEY_IS)
+                elif text.startswith(_KEY_IS_IN):
+                    return url, Path(text.removeprefix(_KEY_IS_IN)).read_text().strip()
     except TimeoutError:
         raise ServerFailed(f"the server did not start within {START_SECONDS} seconds:\n{_end_of(log)}") from None
     status = await process.wait()
