@@ -170,9 +170,10 @@ class Runtime(Protocol):
         """
         ...
 
-    async def snapshot(self, sandbox_id: str, snapshot_id: str) -> None:
+    async def snapshot(self, sandbox_id: str, snapshot_id: str) -> int | None:
         """Keep the sandbox's disk as it is at one moment, running or suspended, under a new id. Does nothing if there
-        is a snapshot of this id. It outlives the sandbox.
+        is a snapshot of this id. It outlives the sandbox. Returns how many bytes it holds beyond its image; None where
+        the provider cannot tell.
 
         Raises:
             SandboxNotFound: There is none of this id.
@@ -184,8 +185,8 @@ class Runtime(Protocol):
         """Delete a snapshot. Sandboxes that were made from it keep all they have. Does nothing if it is gone."""
         ...
 
-    async def snapshots(self) -> dict[str, int]:
-        """Every snapshot on the host, with the bytes that it holds by itself."""
+    async def snapshots(self) -> set[str]:
+        """The ids of all snapshots on the host, half-made ones included."""
         ...
 
     async def forget(self, sandbox_id: str) -> None:

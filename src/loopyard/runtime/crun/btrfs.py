@@ -11,6 +11,8 @@ _TREE_ROOT = 256
 _NAME_BYTES = 4087
 _READ_ONLY = 2
 _LIMIT_REFERENCED = 1
+_QUOTA_TREE, _QGROUP_INFO = 8, 242
+_FOUND_AT, _FIRST_ITEM_AT, _ITEM_HEADER_BYTES = 64, 104, 32
 _SIMPLE_QUOTAS, _FULL_QUOTAS = 4, 1
 
 
@@ -21,6 +23,9 @@ def _ioctl_number(direction: int, number: int, size: int) -> int:
 _SUBVOL_CREATE = _ioctl_number(1, 14, 4096)
 _SNAP_DESTROY = _ioctl_number(1, 15, 4096)
 _SNAP_CREATE_V2 = _ioctl_number(1, 23, 4096)
+_TREE_SEARCH = _ioctl_number(3, 17, 4096)
+_INO_LOOKUP = _ioctl_number(3, 18, 4096)
+_SUBVOL_GETFLAGS = _ioctl_number(2, 25, 8)
 _QUOTA_CTL = _ioctl_number(3, 40, 16)
 _QGROUP_LIMIT = _ioctl_number(2, 43, 48)
 
@@ -63,8 +68,15 @@ def delete_subvolume(folder: str, name: str) -> None:
 
 
 def is_subvolume(path: str) -> bool:
-    """Whether `path` is the top of a subvolume, on a file system that is known to be btrfs."""
-    return os.stat(path).st_ino == _TREE_ROOT
+    """Whether `path` is the top of a btrfs subvolume."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.ioctl(descriptor, _SUBVOL_GETFLAGS, bytearray(8))
+    except OSError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def limit_size(path: str, size: int) -> None:
@@ -74,6 +86,26 @@ def limit_size(path: str, size: int) -> None:
         fcntl.ioctl(descriptor, _QGROUP_LIMIT, bytearray(struct.pack("QQQQQQ", 0, _LIMIT_REFERENCED, size, 0, 0, 0)))
     finally:
         os.close(descriptor)
+
+
+def held_bytes(path: str) -> int | None:
+    """How many bytes the subvolume at `path` was charged with at the last commit of the file system (a snapshot
+    commits); None if that is not known."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        lookup = bytearray(struct.pack("QQ", 0, _TREE_ROOT).ljust(4096, b"\0"))
+        fcntl.ioctl(descriptor, _INO_LOOKUP, lookup)
+        (tree,) = struct.unpack_from("Q", lookup)
+        last = 2**64 - 1
+        key = struct.pack("QQQQQQQIIII", _QUOTA_TREE, 0, 0, tree, tree, 0, last, _QGROUP_INFO, _QGROUP_INFO, 1, 0)
+        search = bytearray(key.ljust(4096, b"\0"))
+        fcntl.ioctl(descriptor, _TREE_SEARCH, search)
+    except OSError:
+        return None
+    finally:
+        os.close(descriptor)
+    (found,) = struct.unpack_from("I", search, _FOUND_AT)
+    return struct.unpack_from("Q", search, _FIRST_ITEM_AT + _ITEM_HEADER_BYTES + 8)[0] if found else None
 
 
 def _named(folder: str, number: int, head: bytes, name: str) -> None:

@@ -37,6 +37,11 @@ class Instance:
         """Where crun keeps the state of this server's sandboxes."""
         return self.folder / "crun"
 
+    @property
+    def attached(self) -> Path:
+        """Where commands that end with the server keep things. A short path: sockets' names are limited."""
+        return self.folder / "att"
+
     def root(self, sandbox_id: str) -> Path:
         """Where a sandbox's root file system is mounted while it starts: outside of the private data folder."""
         return self.folder / "roots" / sandbox_id

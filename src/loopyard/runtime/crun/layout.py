@@ -50,6 +50,18 @@ class Layout:
     def commands_of(self, sandbox_id: str) -> Path:
         return self.commands / _safe(sandbox_id)
 
+    @property
+    def snapshots(self) -> Path:
+        """What is known of each snapshot, as a JSON file."""
+        return self.data / "snapshots"
+
+    def snapshot_file(self, snapshot_id: str) -> Path:
+        return self.snapshots / f"{_safe(snapshot_id)}.json"
+
+    def snapshot_disk(self, snapshot_id: str) -> Path:
+        """The disk that a snapshot holds."""
+        return self.pool / "snapshots" / _safe(snapshot_id)
+
     def command(self, sandbox_id: str, command_id: str) -> Path:
         """What a command wrote, and how it ended."""
         return self.commands_of(sandbox_id) / _safe(command_id)

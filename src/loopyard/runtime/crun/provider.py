@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import socket
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import Any
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun import disk, files, host, image, instance, network, oci
 from loopyard.runtime.crun.accounts import Account, Accounts
+from loopyard.runtime.crun.attachment import attach, attach_terminal
 from loopyard.runtime.crun.commands import Commands
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
@@ -18,17 +20,22 @@ from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.errors import (
     CommandStartFailed,
     ImageNotFound,
+    PortClosed,
     SandboxNotFound,
     SandboxNotRunning,
     SandboxStartFailed,
+    SnapshotFailed,
+    SnapshotNotFound,
 )
 from loopyard.runtime.protocol import (
+    Attached,
     CommandResult,
     CommandSpec,
     SandboxSpec,
     SandboxState,
     SandboxStatus,
     Stream,
+    Terminal,
     User,
 )
 
@@ -72,6 +79,7 @@ class CrunRuntime:
         await image.ensure_base(self._images, self._config.ca_bundle)
         self._layout.sandboxes.mkdir(parents=True, exist_ok=True)
         self._layout.commands.mkdir(parents=True, exist_ok=True)
+        self._layout.snapshots.mkdir(parents=True, exist_ok=True)
         self._instance = instance.claim(self._layout.data, self._config.network)
         self._crun = [str(host.program("crun")), "--root", str(self._instance.crun_root), "--cgroup-manager=cgroupfs"]
         self._launcher = LauncherClient(await asyncio.to_thread(disk.prepare, self._layout, self._config.disk_gib))
@@ -101,9 +109,10 @@ class CrunRuntime:
             self._boxes[spec.id] = await self._start(spec)
 
     async def _start(self, spec: SandboxSpec) -> _Box:
-        root = self._image(spec.image)
+        root = self._image(spec.image) if spec.snapshot is None else self._image_of(spec.snapshot)
         slot = await self._slots.take()
         bundle = self._layout.bundle(spec.id)
+        resumed = bundle.exists()
         try:
             uid_base = self._instance.uid_base(slot)
             self._write_bundle(bundle, spec, root, slot, uid_base)
@@ -116,11 +125,12 @@ class CrunRuntime:
                 image=str(root),
                 disk=str(self._layout.disk(spec.id)),
                 disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
+                snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
                 slot=slot,
             )
         except (LauncherFault, OSError) as error:
             self._slots.give_back(slot)
-            await self._remove(spec.id, keep_disk=False)
+            await self._remove(spec.id, keep_disk=resumed)
             raise SandboxStartFailed(f"The host could not start the sandbox: {error}") from error
         return _Box(root, slot, uid_base, spec.user, spec.environment, started["pid"], started["start_ticks"])
 
@@ -130,12 +140,18 @@ class CrunRuntime:
             raise ImageNotFound(f"There is no image {name} on this host.")
         return root.resolve()
 
+    def _image_of(self, snapshot_id: str) -> Path:
+        known = read_json(self._layout.snapshot_file(snapshot_id))
+        if known is None:
+            raise SnapshotNotFound(f"There is no snapshot {snapshot_id} on this host.")
+        return Path(known["image"])
+
     def _write_bundle(self, bundle: Path, spec: SandboxSpec, root: Path, slot: int, uid_base: int) -> None:
         accounts = self._accounts_of(root)
         additions = None
         if accounts.find(spec.user) is None:
             additions = accounts.add(spec.user)[1]
-        bundle.mkdir(parents=True)
+        bundle.mkdir(parents=True, exist_ok=True)
         meta = {
             "image": str(root),
             "slot": slot,
@@ -198,6 +214,46 @@ class CrunRuntime:
         except LauncherFault as fault:
             log.warning("sandbox %s could not be removed whole: %s", sandbox_id, fault)
 
+    async def suspend(self, sandbox_id: str) -> None:
+        async with self._acting(sandbox_id):
+            if not self._layout.bundle(sandbox_id).exists():
+                raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
+            known = self._boxes.pop(sandbox_id, None)
+            await self._remove(sandbox_id, keep_disk=True)
+            if known is not None:
+                self._slots.give_back(known.slot)
+            self._commands.end_unfinished(sandbox_id)
+
+    async def snapshot(self, sandbox_id: str, snapshot_id: str) -> int | None:
+        async with self._acting(sandbox_id):
+            meta = read_json(self._layout.bundle(sandbox_id) / "meta.json")
+            if meta is None:
+                raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
+            write_whole(self._layout.snapshot_file(snapshot_id), {"image": meta["image"]})
+            try:
+                taken = await self._launcher.ask(
+                    "snapshot",
+                    crun=self._crun,
+                    pause=sandbox_id if sandbox_id in self._boxes else None,
+                    disk=str(self._layout.disk(sandbox_id)),
+                    target=str(self._layout.snapshot_disk(snapshot_id)),
+                )
+            except LauncherFault as fault:
+                await self.delete_snapshot(snapshot_id)
+                raise SnapshotFailed(f"The host could not take the snapshot: {fault}") from fault
+        return taken["bytes"]
+
+    async def delete_snapshot(self, snapshot_id: str) -> None:
+        fault = await self._launcher.attempt("delete", disk=str(self._layout.snapshot_disk(snapshot_id)))
+        if fault is not None:
+            log.warning("snapshot %s could not be deleted: %s", snapshot_id, fault)
+            return
+        self._layout.snapshot_file(snapshot_id).unlink(missing_ok=True)
+
+    async def snapshots(self) -> set[str]:
+        listed = await self._launcher.ask("list", folder=str(self._layout.pool / "snapshots"))
+        return {name.removesuffix(".new") for name in listed["names"]}
+
     async def forget(self, sandbox_id: str) -> None:
         await asyncio.to_thread(self._commands.forget, sandbox_id)
 
@@ -224,9 +280,7 @@ class CrunRuntime:
 
     async def start_command(self, sandbox_id: str, spec: CommandSpec) -> None:
         box = self._running(sandbox_id)
-        account = self._account(box, spec.user or box.user)
-        environment = {**self._trusting(), **box.environment, **spec.environment}
-        process = oci.process(account, spec.argv, spec.cwd or account.home, environment, host.most_open_files())
+        account, process = self._process(box, spec)
         uid = box.uid_base + account.uid
         stdin_for = uid if spec.attach_stdin else None
         folder = self._commands.prepare(sandbox_id, spec.id, process, stdin_for=stdin_for)
@@ -246,6 +300,31 @@ class CrunRuntime:
         except LauncherFault as fault:
             self._commands.unprepare(sandbox_id, spec.id)
             raise CommandStartFailed(f"The host could not start the command: {fault}") from fault
+
+    def _process(self, box: _Box, spec: CommandSpec) -> tuple[Account, dict[str, Any]]:
+        account = self._account(box, spec.user or box.user)
+        environment = {**self._trusting(), **box.environment, **spec.environment}
+        return account, oci.process(account, spec.argv, spec.cwd or account.home, environment, host.most_open_files())
+
+    async def attach_command(self, sandbox_id: str, spec: CommandSpec, terminal: Terminal | None = None) -> Attached:
+        box = self._running(sandbox_id)
+        account, process = self._process(box, spec)
+        run = self._instance.attached
+        if terminal is not None:
+            return await attach_terminal(self._launcher, self._crun, sandbox_id, run, process, terminal)
+        return await attach(self._launcher, self._crun, sandbox_id, run, process, box.uid_base + account.uid)
+
+    async def connect(self, sandbox_id: str, port: int) -> socket.socket:
+        box = self._running(sandbox_id)
+        try:
+            answer = await self._launcher.ask("connect", pid=box.pid, ticks=box.start_ticks, port=port)
+        except LauncherFault as fault:
+            raise SandboxNotRunning(f"Sandbox {sandbox_id} cannot be reached: {fault}") from fault
+        if answer["closed"]:
+            raise PortClosed(f"Nothing listens on port {port}.")
+        connection = socket.socket(fileno=answer["descriptors"][0])
+        connection.setblocking(False)
+        return connection
 
     def _running(self, sandbox_id: str) -> _Box:
         box = self._boxes.get(sandbox_id)

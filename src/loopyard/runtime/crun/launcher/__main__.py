@@ -8,17 +8,24 @@ import selectors
 import signal
 import socket
 import sys
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from loopyard.runtime.crun.launcher import box, place, slots, supervisor
+from loopyard.runtime.crun.launcher import attached, box, disks, place, slots, supervisor
 
 _MESSAGE_BYTES = 1 << 16
-_ACTS = {
+_ACTS: dict[str, Callable[..., int | None]] = {
     "create": box.create,
     "destroy": box.destroy,
     "prepare": slots.prepare,
     "execute": supervisor.execute,
+    "attach": attached.attach,
+    "connect": attached.connect,
+    "snapshot": disks.snapshot,
+    "delete": disks.delete,
+    "list": disks.listing,
 }
+_MOST_DESCRIPTORS = 3
 
 
 class Launcher:
@@ -58,7 +65,7 @@ class Launcher:
 
     def _serve(self) -> bool:
         try:
-            message = self._server.recv(_MESSAGE_BYTES)
+            message, descriptors, _, _ = socket.recv_fds(self._server, _MESSAGE_BYTES, _MOST_DESCRIPTORS)
         except ConnectionResetError:
             return False
         if not message:
@@ -71,28 +78,31 @@ class Launcher:
             status = 1
             try:
                 _calm()
-                status = self._act(number, request)
+                status = self._act(number, request, descriptors)
             finally:
                 os._exit(status)
+        for descriptor in descriptors:
+            os.close(descriptor)
         self._children[child] = number
         return True
 
-    def _act(self, number: int, request: dict[str, Any]) -> int:
-        def answer(**fields: Any) -> None:
+    def _act(self, number: int, request: dict[str, Any], given: list[int]) -> int:
+        def answer(descriptors: Sequence[int] = (), **fields: Any) -> None:
             with contextlib.suppress(OSError):  # the server is gone; its next start looks at what was written
-                self._server.send(json.dumps({"number": number, **fields}).encode())
+                socket.send_fds(self._server, [json.dumps({"number": number, **fields}).encode()], descriptors)
 
         arguments: dict[str, Any] = request["arguments"]
         if "slot" in arguments and request["act"] != "prepare":
             arguments["slot"] = self._slots[arguments["slot"]]
         if request["act"] == "prepare":
             arguments["donations"] = self._donations
+        if request["act"] == "attach":
+            arguments |= {"descriptors": given, "server": self._server}
         try:
-            _ACTS[request["act"]](answer, **arguments)
+            return _ACTS[request["act"]](answer, **arguments) or 0
         except Exception as error:  # whatever it is, the server must hear of it
             answer(error=f"{type(error).__name__}: {error}")
             return 1
-        return 0
 
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):

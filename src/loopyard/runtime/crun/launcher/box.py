@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from loopyard.runtime.crun import btrfs
+from loopyard.runtime.crun.launcher.disks import delete_disk, make_disk
 from loopyard.runtime.crun.launcher.place import tidy
 from loopyard.runtime.crun.launcher.programs import run, start
 from loopyard.runtime.crun.launcher.slots import Slot
@@ -41,6 +41,7 @@ def create(
     image: str,
     disk: str,
     disk_bytes: int | None,
+    snapshot: str | None,
     slot: Slot,
 ) -> None:
     """Start the sandbox whose folder is `bundle`, on the root folder `image`, with its own files on `disk`.
@@ -53,13 +54,14 @@ def create(
         image: The folder below everything; only read.
         disk: Where the sandbox's changes go. One that is there is used again.
         disk_bytes: The most these may be; None for no limit.
+        snapshot: The changes to begin with, if the disk is made anew.
         slot: The namespaces.
         answer: Told the process id of the sandbox's init, and the clock tick at which it started.
     """
     lower, upper = f"{bundle}/lower", f"{bundle}/upper"
     for folder in (root, lower, upper):
         os.makedirs(folder, exist_ok=True)  # noqa: PTH103
-    make_disk(disk, disk_bytes)
+    make_disk(disk, disk_bytes, snapshot)
     _attach_idmapped(image, lower, slot, MOUNT_ATTR_RDONLY)
     _attach_idmapped(disk, upper, slot)
     options = [("source", "overlay"), ("lowerdir", lower), ("upperdir", f"{upper}/upper"), ("workdir", f"{upper}/work")]
@@ -96,20 +98,6 @@ def _start(crun: list[str], id: str, bundle: str) -> None:
     status = os.waitstatus_to_exitcode(os.waitpid(start(argv, nothing, nothing, log), 0)[1])
     if status != 0:
         raise OSError(f"crun ended with {status}: {os.pread(log, 4096, 0).decode(errors='replace').strip()}")
-
-
-def make_disk(disk: str, disk_bytes: int | None) -> None:
-    """Make the place for a sandbox's changes, unless it is there."""
-    parent, name = os.path.split(disk)
-    if disk_bytes is None:
-        os.makedirs(disk, exist_ok=True)  # noqa: PTH103
-    else:
-        os.makedirs(parent, exist_ok=True)  # noqa: PTH103
-        if not os.path.exists(disk):  # noqa: PTH110
-            btrfs.create_subvolume(parent, name)
-        btrfs.limit_size(disk, disk_bytes)
-    for folder in (f"{disk}/upper", f"{disk}/work"):
-        os.makedirs(folder, 0o755, exist_ok=True)  # noqa: PTH103
 
 
 def _attach_idmapped(source: str, target: str, slot: Slot, attributes: int = 0) -> None:
@@ -162,24 +150,13 @@ def start_ticks(pid: int) -> int:
 def destroy(
     answer: Callable[..., None], *, crun: list[str], id: str, bundle: str, disk: str, cgroup: str, keep_disk: bool
 ) -> None:
-    """Stop all that runs in the sandbox and delete its folder and, unless it is to be kept, its disk. Can be repeated."""
+    """Stop all that runs in the sandbox, and delete its disk and its folder unless they are to be kept. Can be
+    repeated."""
     run([*crun, "delete", "--force", id], fine=(0, 1))
     tidy(cgroup)
-    if not keep_disk:
+    if keep_disk:
+        Path(f"{bundle}/state.json").unlink(missing_ok=True)
+    else:
         delete_disk(disk)
-    shutil.rmtree(bundle, ignore_errors=True)
+        shutil.rmtree(bundle, ignore_errors=True)
     answer(done=True)
-
-
-def delete_disk(disk: str) -> None:
-    """Delete a sandbox's changes, if they are there."""
-    parent, name = os.path.split(disk)
-    try:
-        if btrfs.is_subvolume(disk):
-            btrfs.delete_subvolume(parent, name)
-            return
-    except FileNotFoundError:
-        return
-    except OSError:  # not on btrfs after all
-        pass
-    shutil.rmtree(disk, ignore_errors=True)

@@ -3,20 +3,34 @@
 import asyncio
 import itertools
 import json
+import os
 import socket
 import subprocess
 import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from loopyard.runtime.crun.launcher.place import Place
 from loopyard.runtime.errors import RuntimeFault, RuntimeUnavailable
 
 _MESSAGE_BYTES = 1 << 16
+_MOST_DESCRIPTORS = 3
 _START_SECONDS = 60
+_FULL_PAUSE = 0.002
+_KILLED = 137
 
 
 class LauncherFault(RuntimeFault):
     """The launcher could not do what it was asked; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Waiting:
+    """What somebody waits for: the answer to a request, and the end of the child that works on it."""
+
+    answer: asyncio.Future[dict[str, Any]]
+    ended: asyncio.Future[int]
 
 
 class LauncherClient:
@@ -25,7 +39,7 @@ class LauncherClient:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, asyncio.Future[dict[str, Any]]] = {}
+        self._waiting: dict[int, _Waiting] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._starting = asyncio.Lock()
@@ -83,27 +97,45 @@ class LauncherClient:
             await asyncio.to_thread(self._process.wait)
 
     async def ask(self, act: str, **arguments: Any) -> dict[str, Any]:
-        """Have the launcher do something.
+        """Have the launcher do something. Descriptors that come with the answer are in its `descriptors`.
+
+        Raises:
+            LauncherFault: It failed; the message says why.
+        """
+        return (await self.begin(act, (), **arguments))[0]
+
+    async def begin(
+        self, act: str, descriptors: Sequence[int], **arguments: Any
+    ) -> tuple[dict[str, Any], asyncio.Future[int]]:
+        """Have the launcher do something that goes on after its answer, with some descriptors. Returns the answer, and
+        the exit status to come.
 
         Raises:
             LauncherFault: It failed; the message says why.
         """
         await self._revive()
-        assert self._socket is not None
         number = next(self._numbers)
-        future: asyncio.Future[dict[str, Any]] = asyncio.get_running_loop().create_future()
-        self._waiting[number] = future
+        loop = asyncio.get_running_loop()
+        waiting = _Waiting(loop.create_future(), loop.create_future())
+        self._waiting[number] = waiting
         message = json.dumps({"number": number, "act": act, "arguments": arguments}).encode()
-        try:
-            await asyncio.get_running_loop().sock_sendall(self._socket, message)
-            answer = await future
-        except OSError as error:
-            raise LauncherFault(f"the launcher is gone: {error}") from error
-        finally:
-            self._waiting.pop(number, None)
+        await self._send(message, descriptors)
+        answer = await waiting.answer
         if "error" in answer:
             raise LauncherFault(answer["error"])
-        return answer
+        return answer, waiting.ended
+
+    async def _send(self, message: bytes, descriptors: Sequence[int]) -> None:
+        while self._socket is not None:
+            try:
+                socket.send_fds(self._socket, [message], descriptors)
+            except BlockingIOError:
+                await asyncio.sleep(_FULL_PAUSE)
+            except OSError as error:
+                raise LauncherFault(f"the launcher is gone: {error}") from error
+            else:
+                return
+        raise LauncherFault("the launcher is gone")
 
     async def attempt(self, act: str, **arguments: Any) -> str | None:
         """The same, but answers with what went wrong, or None."""
@@ -114,24 +146,31 @@ class LauncherClient:
         return None
 
     def _receive(self) -> None:
-        assert self._socket is not None
-        while True:
+        while self._socket is not None:
             try:
-                message = self._socket.recv(_MESSAGE_BYTES)
+                message, descriptors, _, _ = socket.recv_fds(self._socket, _MESSAGE_BYTES, _MOST_DESCRIPTORS)
             except BlockingIOError:
                 return
             except OSError:
-                message = b""
+                message, descriptors = b"", []
             if not message:
                 self._lost()
                 return
-            answer = json.loads(message)
-            future = self._waiting.get(answer["number"])
-            if future is None or future.done():
-                continue
-            if "ended" in answer:
-                answer["error"] = f"the launcher's child ended with {answer['ended']} before its work was done"
-            future.set_result(answer)
+            self._deliver(json.loads(message), descriptors)
+
+    def _deliver(self, answer: dict[str, Any], descriptors: list[int]) -> None:
+        waiting = self._waiting.get(answer["number"])
+        if waiting is None or (waiting.answer.done() and "ended" not in answer):
+            for descriptor in descriptors:
+                os.close(descriptor)
+            return
+        if "ended" in answer:
+            del self._waiting[answer["number"]]
+            if not waiting.ended.done():
+                waiting.ended.set_result(answer["ended"])
+            answer["error"] = f"the launcher's child ended with {answer['ended']} before its work was done"
+        if not waiting.answer.done():
+            waiting.answer.set_result({**answer, "descriptors": descriptors})
 
     def _lost(self) -> None:
         assert self._socket is not None
@@ -141,9 +180,12 @@ class LauncherClient:
         self._fail_all("the launcher was killed")
 
     def _fail_all(self, reason: str) -> None:
-        for future in self._waiting.values():
-            if not future.done():
-                future.set_result({"error": reason})
+        for waiting in self._waiting.values():
+            if not waiting.answer.done():
+                waiting.answer.set_result({"error": reason})
+            if not waiting.ended.done():
+                waiting.ended.set_result(_KILLED)
+        self._waiting.clear()
 
     async def _revive(self) -> None:
         async with self._starting:

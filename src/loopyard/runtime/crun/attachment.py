@@ -1,0 +1,147 @@
+"""The server's end of commands whose streams it holds."""
+
+import asyncio
+import contextlib
+import fcntl
+import os
+import shutil
+import socket
+import struct
+import termios
+from collections.abc import Generator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from loopyard.kit.ids import new_id
+from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.crun.layout import write_whole
+from loopyard.runtime.errors import CommandStartFailed
+from loopyard.runtime.protocol import Terminal
+
+_START_SECONDS = 10
+
+
+class CrunAttached:
+    """A command that runs. See the protocol's `Attached`."""
+
+    def __init__(self, folder: Path, ended: asyncio.Future[int], stdin: int, stdout: int, stderr: int | None) -> None:
+        self.stdin = stdin
+        self.stdout = stdout
+        self.stderr = stderr
+        self._folder = folder
+        self._ended = ended
+        ended.add_done_callback(lambda _: shutil.rmtree(folder, ignore_errors=True))
+
+    async def wait(self) -> int:
+        return await asyncio.shield(self._ended)
+
+    def signal(self, number: int) -> None:
+        with contextlib.suppress(OSError, ValueError):
+            group = int((self._folder / "pid").read_text())
+            if self.stderr is None:
+                group = os.tcgetpgrp(self.stdout)
+            os.killpg(group, number)
+
+    def resize(self, rows: int, columns: int) -> None:
+        if self.stderr is None:
+            _set_size(self.stdout, rows, columns)
+
+
+def _set_size(descriptor: int, rows: int, columns: int) -> None:
+    with contextlib.suppress(OSError):
+        fcntl.ioctl(descriptor, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+
+
+async def attach(
+    launcher: LauncherClient, crun: list[str], sandbox_id: str, run: Path, process: dict[str, Any], uid: int
+) -> CrunAttached:
+    """Start a command on pipes of this process's own. `run` is a folder to keep things in while it runs, `uid` the
+    host's uid of its user.
+
+    Raises:
+        CommandStartFailed: The host could not start it.
+    """
+    folder = _folder(run, process)
+    pipes = [os.pipe() for _ in range(3)]
+    theirs = [pipes[0][0], pipes[1][1], pipes[2][1]]
+    ours = [pipes[0][1], pipes[1][0], pipes[2][0]]
+    for descriptor in theirs:
+        os.fchown(descriptor, uid, uid)
+    for descriptor in ours:
+        os.set_blocking(descriptor, False)
+    try:
+        _, ended = await launcher.begin("attach", theirs, crun=crun, id=sandbox_id, folder=str(folder), console=None)
+    except LauncherFault as fault:
+        for descriptor in ours:
+            os.close(descriptor)
+        shutil.rmtree(folder, ignore_errors=True)
+        raise CommandStartFailed(f"The host could not start the command: {fault}") from fault
+    finally:
+        for descriptor in theirs:
+            os.close(descriptor)
+    return CrunAttached(folder, ended, ours[0], ours[1], ours[2])
+
+
+async def attach_terminal(
+    launcher: LauncherClient, crun: list[str], sandbox_id: str, run: Path, process: dict[str, Any], terminal: Terminal
+) -> CrunAttached:
+    """Start a command on a terminal of the sandbox's own.
+
+    Raises:
+        CommandStartFailed: The host could not start it.
+    """
+    process = {
+        **process,
+        "terminal": True,
+        "consoleSize": {"height": terminal.rows, "width": terminal.columns},
+        "env": [f"TERM={terminal.kind}", *process["env"]],
+    }
+    folder = _folder(run, process)
+    with _listening(folder / "console") as listener:
+        try:
+            _, ended = await launcher.begin(
+                "attach", (), crun=crun, id=sandbox_id, folder=str(folder), console=str(folder / "console")
+            )
+            descriptor = await _terminal(listener, ended, folder)
+        except LauncherFault as fault:
+            shutil.rmtree(folder, ignore_errors=True)
+            raise CommandStartFailed(f"The host could not start the command: {fault}") from fault
+    os.set_blocking(descriptor, False)
+    _set_size(descriptor, terminal.rows, terminal.columns)
+    return CrunAttached(folder, ended, descriptor, descriptor, None)
+
+
+async def _terminal(listener: socket.socket, ended: asyncio.Future[int], folder: Path) -> int:
+    """The terminal that crun sends."""
+    loop = asyncio.get_running_loop()
+    accepting = asyncio.ensure_future(loop.sock_accept(listener))
+    await asyncio.wait({accepting, ended}, timeout=_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
+    if not accepting.done():
+        accepting.cancel()
+        log = folder / "crun.log"
+        said = log.read_text(errors="replace").strip() if log.exists() else "it did not answer"
+        raise CommandStartFailed(f"The command could not be started: {said}")
+    connection = accepting.result()[0]
+    with connection:
+        connection.setblocking(True)
+        _, descriptors, _, _ = await asyncio.to_thread(socket.recv_fds, connection, 4096, 1)
+    if not descriptors:
+        raise CommandStartFailed("The command could not be started: it got no terminal.")
+    return descriptors[0]
+
+
+@contextmanager
+def _listening(path: Path) -> Generator[socket.socket]:
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as listener:
+        listener.bind(str(path))
+        listener.listen(1)
+        listener.setblocking(False)
+        yield listener
+
+
+def _folder(run: Path, process: dict[str, Any]) -> Path:
+    folder = run / new_id("att")
+    folder.mkdir(parents=True)
+    write_whole(folder / "process.json", process)
+    return folder

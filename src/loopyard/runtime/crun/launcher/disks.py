@@ -1,0 +1,73 @@
+"""The disks of sandboxes: what they changed of their image. On btrfs a disk is a subvolume, elsewhere a plain folder."""
+
+import os
+import shutil
+from collections.abc import Callable
+
+from loopyard.runtime.crun import btrfs
+from loopyard.runtime.crun.launcher.programs import run
+
+
+def make_disk(disk: str, disk_bytes: int | None, snapshot: str | None) -> None:
+    """Make a disk unless it is there: empty, or with what the snapshot holds. `disk_bytes` None means no limit."""
+    parent, name = os.path.split(disk)
+    os.makedirs(parent, exist_ok=True)  # noqa: PTH103
+    if not os.path.exists(disk):
+        if snapshot is not None:
+            copy_disk(snapshot, disk)
+        elif disk_bytes is not None:
+            btrfs.create_subvolume(parent, name)
+    if disk_bytes is not None:
+        btrfs.limit_size(disk, disk_bytes)
+    for folder in (f"{disk}/upper", f"{disk}/work"):
+        os.makedirs(folder, 0o755, exist_ok=True)  # noqa: PTH103
+
+
+def copy_disk(source: str, target: str, *, read_only: bool = False) -> None:
+    """Make `target` the same as `source` is now: at once where both are on btrfs, else file by file."""
+    parent, name = os.path.split(target)
+    os.makedirs(parent, exist_ok=True)  # noqa: PTH103
+    if btrfs.is_subvolume(source):
+        btrfs.snapshot(source, parent, name, read_only=read_only)
+        return
+    shutil.rmtree(f"{target}.new", ignore_errors=True)
+    run(["cp", "--archive", "--reflink=auto", source, f"{target}.new"])
+    os.rename(f"{target}.new", target)  # noqa: PTH104
+
+
+def delete_disk(disk: str) -> None:
+    """Delete a disk, if it is there."""
+    parent, name = os.path.split(disk)
+    if not os.path.exists(disk):
+        return
+    if btrfs.is_subvolume(disk):
+        btrfs.delete_subvolume(parent, name)
+    else:
+        shutil.rmtree(disk, ignore_errors=True)
+
+
+def snapshot(answer: Callable[..., None], *, crun: list[str], pause: str | None, disk: str, target: str) -> None:
+    """Keep a disk as it is now under another name. `pause` is the running sandbox that writes to it, if one does."""
+    at_once = btrfs.is_subvolume(disk)
+    if not os.path.exists(target):
+        # What btrfs takes is of one moment by itself; copying file by file needs a sandbox that holds still.
+        held = None if at_once else pause
+        if held is not None:
+            run([*crun, "pause", held])
+        try:
+            copy_disk(disk, target, read_only=True)
+        finally:
+            if held is not None:
+                run([*crun, "resume", held])
+    answer(bytes=btrfs.held_bytes(disk) if at_once else None)
+
+
+def delete(answer: Callable[..., None], *, disk: str) -> None:
+    """Delete a snapshot."""
+    delete_disk(disk)
+    answer(done=True)
+
+
+def listing(answer: Callable[..., None], *, folder: str) -> None:
+    """The names of the disks in a folder."""
+    answer(names=sorted(os.listdir(folder)) if os.path.isdir(folder) else [])
