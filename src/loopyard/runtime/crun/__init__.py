@@ -1,1 +1,1 @@
-"""The provider that drives `crun` directly: an overlay, a uid range, a network namespace and limits for each sandbox."""
+"""The provider that drives `crun` directly: each sandbox has an overlay, a uid range, a network and limits."""

@@ -94,7 +94,7 @@ class Commands:
         return found
 
     def read(self, sandbox_id: str, command_id: str, stream: Stream, offset: int, limit: int) -> bytes:
-        """Up to `limit` bytes of output from `offset` on; a negative one counts from the end. Raises CommandNotFound."""
+        """Up to `limit` bytes of output from `offset` on, or from the end if negative. Raises CommandNotFound."""
         path = self._folder(sandbox_id, command_id) / stream
         with path.open("rb") as file:
             if offset < 0:

@@ -51,7 +51,7 @@ def _make(image: Path, disk_gib: int | None) -> None:
         raise RuntimeUnavailable(f"{image.parent} has only {free >> 20} MiB free; sandboxes need at least 2 GiB.")
     temporary = image.with_name(image.name + ".new")
     with temporary.open("wb") as file:
-        os.chmod(file.fileno(), 0o600)
+        os.fchmod(file.fileno(), 0o600)
         file.truncate(size)
     command = ("mkfs.btrfs", "--quiet", "--metadata", "single", "--data", "single", str(temporary))
     made = subprocess.run(command, check=False, capture_output=True, text=True)

@@ -1,8 +1,8 @@
 """Files of a running sandbox, opened from the host as the sandbox's own user would.
 
-The kernel resolves each path as if the sandbox's root were the only file system there is, follows no link that it makes
-itself (such as those in /proc), and checks the rights of the sandbox's user. So no link and no race in the sandbox leads
-to anything of the host's.
+The kernel resolves each path as if the sandbox's root were the only file system there is, follows no link that it
+makes itself (such as those in /proc), and checks the rights of the sandbox's user. So no link and no race in the
+sandbox leads to anything of the host's.
 """
 
 import errno

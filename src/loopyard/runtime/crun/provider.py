@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import socket
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
 from dataclasses import asdict, dataclass
@@ -373,7 +374,7 @@ class CrunRuntime:
     async def read_file(self, sandbox_id: str, path: str, *, user: User | None = None) -> AsyncIterator[bytes]:
         view = self._viewpoint(sandbox_id, user)
         descriptor = await asyncio.to_thread(files.open_for_reading, view, path)
-        with open(descriptor, "rb", buffering=0) as file:  # noqa: PTH123
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
             while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
                 yield chunk
 

@@ -40,7 +40,7 @@ class Launcher:
         self._wake, wake = socket.socketpair()
         self._wake.setblocking(False)
         wake.setblocking(False)
-        signal.signal(signal.SIGCHLD, lambda *_: None)
+        signal.signal(signal.SIGCHLD, _do_nothing)
         signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
         self._wake_end = wake
 
@@ -115,6 +115,10 @@ class Launcher:
                     message = {"number": number, "ended": os.waitstatus_to_exitcode(ended[1])}
                     with contextlib.suppress(OSError):
                         self._server.send(json.dumps(message).encode())
+
+
+def _do_nothing(_number: int, _frame: object) -> None:
+    """The signal wakes the loop by its descriptor."""
 
 
 def _calm() -> None:

@@ -60,11 +60,16 @@ def create(
     """
     lower, upper = f"{bundle}/lower", f"{bundle}/upper"
     for folder in (root, lower, upper):
-        os.makedirs(folder, exist_ok=True)  # noqa: PTH103
+        os.makedirs(folder, exist_ok=True)
     make_disk(disk, disk_bytes, snapshot)
     _attach_idmapped(image, lower, slot, MOUNT_ATTR_RDONLY)
     _attach_idmapped(disk, upper, slot)
-    options = [("source", "overlay"), ("lowerdir", lower), ("upperdir", f"{upper}/upper"), ("workdir", f"{upper}/work")]
+    options: list[tuple[str, str | None]] = [
+        ("source", "overlay"),
+        ("lowerdir", lower),
+        ("upperdir", f"{upper}/upper"),
+        ("workdir", f"{upper}/work"),
+    ]
     with files_owned_by(slot.uid_base, slot.uid_base):
         # The mounter's ids are what the overlay writes as: in the upper layer they become the box's root.
         attach(new_mount("overlay", options), root)
@@ -73,15 +78,15 @@ def create(
     attach(new_mount("sysfs", [], _SYSFS), f"{root}/sys")
     network = f"{bundle}/network"  # what the configuration names
     if os.path.lexists(network):
-        os.unlink(network)  # noqa: PTH108
-    os.symlink(f"/proc/{os.getpid()}/ns/net", network)  # noqa: PTH211
+        os.unlink(network)
+    os.symlink(f"/proc/{os.getpid()}/ns/net", network)
     try:
         _start(crun, id, bundle)
     finally:
         # The sandbox's own mount namespace holds them from here on, and lets them go with its last process.
         for folder in (root, lower, upper):
             umount(folder)
-        os.rmdir(root)  # noqa: PTH106
+        os.rmdir(root)
     pid = int(Path(f"{bundle}/pid").read_text())
     state = {"pid": pid, "start_ticks": start_ticks(pid)}
     temporary = Path(f"{bundle}/state.json.new")
@@ -143,7 +148,7 @@ def _exists(parent: int, name: str) -> bool:
 
 def start_ticks(pid: int) -> int:
     """When the process started, in clock ticks since the machine did: with the pid, it names a process for good."""
-    with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123
+    with open(f"/proc/{pid}/stat", "rb") as stat:
         return int(stat.read().rpartition(b")")[2].split()[19])
 
 

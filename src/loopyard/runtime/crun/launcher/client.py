@@ -48,11 +48,6 @@ class LauncherClient:
         self.disk_limits = False
         """Whether the sandboxes' disk has limits."""
 
-    @property
-    def pid(self) -> int:
-        assert self._process is not None
-        return self._process.pid
-
     async def start(self) -> None:
         """Start the launcher.
 
@@ -75,7 +70,9 @@ class LauncherClient:
         theirs.close()
         try:
             async with asyncio.timeout(_START_SECONDS):
-                hello = json.loads(await asyncio.get_running_loop().sock_recv(ours, _MESSAGE_BYTES) or b"{}")
+                hello: dict[str, Any] = json.loads(
+                    await asyncio.get_running_loop().sock_recv(ours, _MESSAGE_BYTES) or b"{}"
+                )
         except TimeoutError:
             hello = {}
         if "disk_limits" not in hello:
@@ -88,10 +85,7 @@ class LauncherClient:
 
     async def close(self) -> None:
         """Let the launcher end; what it started goes on."""
-        if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket.fileno())
-            self._socket.close()
-            self._socket = None
+        self._hang_up()
         self._fail_all("the server is ending")
         if self._process is not None:
             await asyncio.to_thread(self._process.wait)
@@ -173,11 +167,14 @@ class LauncherClient:
             waiting.answer.set_result({**answer, "descriptors": descriptors})
 
     def _lost(self) -> None:
-        assert self._socket is not None
-        asyncio.get_running_loop().remove_reader(self._socket.fileno())
-        self._socket.close()
-        self._socket = None
+        self._hang_up()
         self._fail_all("the launcher was killed")
+
+    def _hang_up(self) -> None:
+        if self._socket is not None:
+            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            self._socket.close()
+            self._socket = None
 
     def _fail_all(self, reason: str) -> None:
         for waiting in self._waiting.values():
@@ -191,6 +188,5 @@ class LauncherClient:
         async with self._starting:
             if self._socket is not None and self._process is not None and self._process.poll() is None:
                 return
-            if self._socket is not None:
-                self._lost()
+            self._lost()
             await self.start()

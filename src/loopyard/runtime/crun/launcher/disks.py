@@ -1,4 +1,4 @@
-"""The disks of sandboxes: what they changed of their image. On btrfs a disk is a subvolume, elsewhere a plain folder."""
+"""The disks of sandboxes: what they changed of their image. On btrfs a subvolume each, elsewhere a plain folder."""
 
 import os
 import shutil
@@ -11,7 +11,7 @@ from loopyard.runtime.crun.launcher.programs import run
 def make_disk(disk: str, disk_bytes: int | None, snapshot: str | None) -> None:
     """Make a disk unless it is there: empty, or with what the snapshot holds. `disk_bytes` None means no limit."""
     parent, name = os.path.split(disk)
-    os.makedirs(parent, exist_ok=True)  # noqa: PTH103
+    os.makedirs(parent, exist_ok=True)
     if not os.path.exists(disk):
         if snapshot is not None:
             copy_disk(snapshot, disk)
@@ -20,19 +20,19 @@ def make_disk(disk: str, disk_bytes: int | None, snapshot: str | None) -> None:
     if disk_bytes is not None:
         btrfs.limit_size(disk, disk_bytes)
     for folder in (f"{disk}/upper", f"{disk}/work"):
-        os.makedirs(folder, 0o755, exist_ok=True)  # noqa: PTH103
+        os.makedirs(folder, 0o755, exist_ok=True)
 
 
 def copy_disk(source: str, target: str, *, read_only: bool = False) -> None:
     """Make `target` the same as `source` is now: at once where both are on btrfs, else file by file."""
     parent, name = os.path.split(target)
-    os.makedirs(parent, exist_ok=True)  # noqa: PTH103
+    os.makedirs(parent, exist_ok=True)
     if btrfs.is_subvolume(source):
         btrfs.snapshot(source, parent, name, read_only=read_only)
         return
     shutil.rmtree(f"{target}.new", ignore_errors=True)
     run(["cp", "--archive", "--reflink=auto", source, f"{target}.new"])
-    os.rename(f"{target}.new", target)  # noqa: PTH104
+    os.rename(f"{target}.new", target)
 
 
 def delete_disk(disk: str) -> None:

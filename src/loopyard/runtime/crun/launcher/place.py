@@ -27,7 +27,7 @@ def enter(given: Place) -> bool:
     """
     unshare(CLONE_NEWNS)
     mount("none", "/", None, MS_REC | MS_SLAVE)
-    if not os.path.exists(_CGROUP2) and os.path.ismount(UNIFIED):  # noqa: PTH110
+    if not os.path.exists(_CGROUP2) and os.path.ismount(UNIFIED):
         # On a hybrid of cgroup v1 and v2 crun refuses to start; without the v2 part it takes v1.
         umount(UNIFIED)
         mount("tmpfs", UNIFIED, "tmpfs", 0, "size=16m,mode=755")
@@ -38,7 +38,7 @@ def enter(given: Place) -> bool:
 
 def tidy(cgroup: str) -> None:
     """Remove what crun wrote to the stand-in for the v2 part. On a real cgroup file system this does nothing."""
-    if not os.path.exists(_CGROUP2):  # noqa: PTH110
+    if not os.path.exists(_CGROUP2):
         shutil.rmtree(f"{UNIFIED}/{cgroup.lstrip('/')}", ignore_errors=True)
 
 

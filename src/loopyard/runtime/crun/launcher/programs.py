@@ -16,7 +16,7 @@ def start(argv: Sequence[str], stdin: int, stdout: int, stderr: int) -> int:
     """
     actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate((stdin, stdout, stderr))]
     defaults = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
-    return os.posix_spawnp(argv[0], argv, os.environ, file_actions=actions, setsigdef=defaults)
+    return os.posix_spawnp(argv[0], list(argv), os.environ, file_actions=actions, setsigdef=defaults)
 
 
 def run(argv: Sequence[str], stdin: bytes = b"", *, fine: Sequence[int] = (0,)) -> None:

@@ -157,7 +157,11 @@ def _stdin(folder: str) -> tuple[int, int]:
 def _watch(command: _Command, child: int, hold: int | None, timeout_seconds: float | None) -> int:
     """Move output until the command has ended; returns its exit status."""
     if hold is not None:
-        signal.signal(signal.SIGUSR1, lambda *_: os.close(hold))
+
+        def let_go(_number: int, _frame: object) -> None:
+            os.close(hold)
+
+        signal.signal(signal.SIGUSR1, let_go)
     ended = os.pidfd_open(child)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
