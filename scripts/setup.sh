@@ -95,6 +95,14 @@ prepare_postgresql() {
     rm -f "$settings"
 }
 
+# The clients that the tests of SSH use.
+prepare_clients() {
+    local missing=()
+    command -v ssh >/dev/null || missing+=(openssh-client)
+    command -v rsync >/dev/null || missing+=(rsync)
+    [ ${#missing[@]} -eq 0 ] || packages "${missing[@]}"
+}
+
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
 # Prints the Python to build on: 3.11 if it is there, else a newer one.
