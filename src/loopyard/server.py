@@ -103,6 +103,7 @@ def _listen(host: str, port: int) -> Generator[socket.socket]:
         listener = socket.socket(family, kind, protocol)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(address)
+        listener.listen(_BACKLOG)  # from here on clients wait for the server rather than being refused
     except OSError as error:
         raise StartFailed(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another by --port.") from error
     with listener:
