@@ -1,6 +1,6 @@
 from typing import Any
 
-from sqlalchemy import JSON, Index, text
+from sqlalchemy import JSON, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from loopyard.store.base import Base, ForeignId, PrimaryId, StringMapColumn
@@ -15,6 +15,7 @@ class Devbox(Base):
     __table_args__ = (
         Index("ix_devbox_account_id_id", "account_id", "id"),
         Index("ix_devbox_account_id_status_id", "account_id", "status", "id"),
+        Index("ix_devbox_tunnel_key", "tunnel_key", unique=True),
         Index("ix_devbox_live", "status", sqlite_where=_LIVE, postgresql_where=_LIVE),
     )
 
@@ -29,6 +30,10 @@ class Devbox(Base):
     """Path to content. Not loaded with the row: it may be megabytes."""
     working_directory: Mapped[str | None]
     """An absolute path that is made before it runs, and belongs to its user if it was not there."""
+    tunnel: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """Its tunnel as the wire has it, with the token, which the API shows again whenever it shows the devbox."""
+    tunnel_key: Mapped[str | None] = mapped_column(String(64))
+    """The tunnel's key once more, to find the devbox by."""
     state_transitions: Mapped[list[Any]] = mapped_column(JSON)
     initiator_type: Mapped[str]
     initiator_id: Mapped[str | None]

@@ -64,6 +64,15 @@ async def touch(session: AsyncSession, devbox_id: str, time_ms: int) -> None:
     await session.execute(update(Devbox).where(Devbox.id == devbox_id).values(active_at_ms=time_ms))
 
 
+async def touch_all(session: AsyncSession, devbox_ids: Sequence[str], time_ms: int) -> None:
+    await session.execute(update(Devbox).where(Devbox.id.in_(devbox_ids)).values(active_at_ms=time_ms))
+
+
+async def of_tunnel_key(session: AsyncSession, tunnel_key: str) -> Devbox | None:
+    """The devbox whose tunnel has this key."""
+    return await session.scalar(select(Devbox).where(Devbox.tunnel_key == tunnel_key))
+
+
 async def ids_expired(session: AsyncSession, time_ms: int) -> Sequence[str]:
     """The running ones whose keep-alive time has ended."""
     statement = select(Devbox.id).where(

@@ -1,7 +1,6 @@
 """The first account and its key: made at the first start, taken up at every later one."""
 
 import hashlib
-import os
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from loopyard.key.models import ApiKey
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.ids import new_id
+from loopyard.kit.private_files import write_private
 
 KEY_FILE = "api-key"
 
@@ -41,7 +41,8 @@ async def ensure_key(database: Database, data_dir: Path, configured: str | None)
     kept = path.read_text().strip() if path.exists() else None
     value = configured or kept or f"ly_{secrets.token_urlsafe(32)}"
     if value != kept:
-        _write_private(path, value + "\n")  # first the file: a crash before the commit only makes the next start retry
+        # First the file: a crash before the commit only makes the next start retry.
+        write_private(path, f"{value}\n".encode())
     async with database.write() as session:
         account = await repository.first_account(session)
         if account is None:
@@ -53,15 +54,3 @@ async def ensure_key(database: Database, data_dir: Path, configured: str | None)
             key = ApiKey(id=new_id("key"), account_id=account.id, digest=digest(value), create_time_ms=now_ms())
             session.add(key)
     return BootstrapKey(value, fresh=kept is None and configured is None)
-
-
-def _write_private(path: Path, text: str) -> None:
-    """Replace a file at once and for its owner only."""
-    temporary = path.with_name(path.name + ".new")
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    with os.fdopen(descriptor, "w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.chmod(0o600)
-    temporary.replace(path)

@@ -12,6 +12,8 @@ _MODEL_MODULES = (
     "loopyard.kit.idempotency",
     "loopyard.devbox.models",
     "loopyard.devbox.execution.models",
+    "loopyard.devbox.ssh.models",
+    "loopyard.pty.models",
     "loopyard.scenario.models",
     "loopyard.scenario.run.models",
 )

@@ -1,0 +1,65 @@
+"""Keeps devboxes from idling while something of theirs is in use."""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from loopyard.devbox import repository
+from loopyard.devbox.models import Devbox
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import Database
+
+log = logging.getLogger("loopyard.devbox")
+
+FLUSH_SECONDS = 0.5
+"""How late a use may be written down."""
+
+
+class Activity:
+    """Gathers uses of devboxes that have an idle policy, and writes them down together twice a second at most."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._held: Counter[str] = Counter()
+        self._used: set[str] = set()
+        self._wake = asyncio.Event()
+
+    def used(self, devbox: Devbox) -> None:
+        """The devbox was used just now."""
+        if devbox.idle_after_ms is not None:
+            self._used.add(devbox.id)
+            self._wake.set()
+
+    @contextmanager
+    def using(self, devbox: Devbox) -> Generator[None]:
+        """The devbox is in use, all the time until the block ends."""
+        if devbox.idle_after_ms is None:
+            yield
+            return
+        self._held[devbox.id] += 1
+        self._wake.set()
+        try:
+            yield
+        finally:
+            self._held[devbox.id] -= 1
+            if not self._held[devbox.id]:
+                del self._held[devbox.id]
+            self._used.add(devbox.id)
+
+    async def run(self) -> None:
+        """Write down, for ever."""
+        while True:
+            if not self._held and not self._used:
+                self._wake.clear()
+                await self._wake.wait()
+            ids = self._used | self._held.keys()
+            self._used = set()
+            try:
+                async with self._database.write() as session:
+                    await repository.touch_all(session, sorted(ids), now_ms())
+            except Exception:
+                self._used |= ids
+                log.exception("writing down which devboxes are in use failed; trying again")
+            await asyncio.sleep(FLUSH_SECONDS)

@@ -1,0 +1,1 @@
+"""SSH into devboxes, through a gateway of the server's own."""

@@ -1,0 +1,15 @@
+from sqlalchemy import String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from loopyard.store.base import ID, Base, ForeignId
+
+
+class SshKey(Base):
+    """A key that opens one devbox. Only its public half's fingerprint is kept."""
+
+    __tablename__ = "ssh_key"
+
+    fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """As OpenSSH writes it: SHA256:…"""
+    devbox_id: Mapped[ForeignId] = mapped_column(ID, index=True)
+    create_time_ms: Mapped[int]

@@ -1,0 +1,1 @@
+"""Terminals in devboxes over WebSocket, in sessions that outlast their connections."""
