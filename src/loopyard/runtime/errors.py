@@ -59,3 +59,7 @@ class SnapshotNotFound(RuntimeFault):
 
 class PortClosed(RuntimeFault):
     """Nothing listens on this port of the sandbox."""
+
+
+class NotSupported(RuntimeFault):
+    """This provider cannot do what was asked. The message says what, and which provider can."""

@@ -37,10 +37,46 @@ class User:
 
 
 @dataclass(frozen=True, slots=True)
+class PortRange:
+    """Ports from `first` to `last`, both among them. `protocol` None stands for TCP and UDP."""
+
+    first: int
+    last: int
+    protocol: Literal["tcp", "udp"] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedNetwork:
+    """An IPv4 network in CIDR notation that may be reached: at these ports, or if none are named, by every protocol."""
+
+    cidr: str
+    ports: tuple[PortRange, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkPolicy:
+    """What a sandbox may reach. The link-local networks (metadata), the host itself and other hosts' private networks
+    are closed to it whatever is said here, except for private networks that `networks` names.
+
+    `allow_all` opens the rest of the world, and `hostnames` and `networks` then mean nothing. `hostnames` are lower
+    case; `*.` at the start stands for one or more labels. `mirrors` adds the hosts that the operator names as mirrors,
+    `gateway` the ports of this host that the operator opens to sandboxes. Sandboxes of one `group` reach each other.
+    """
+
+    allow_all: bool = False
+    hostnames: tuple[str, ...] = ()
+    networks: tuple[AllowedNetwork, ...] = ()
+    mirrors: bool = False
+    gateway: bool = False
+    group: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxSpec:
     """A sandbox to be made. `image` is None for the base image; `environment` is seen by every command in it.
 
     `snapshot` names a snapshot to start from; its image is the snapshot's own, and `image` is ignored.
+    `network_policy` None leaves the world open, as `allow_all` does, and other sandboxes closed.
     """
 
     id: str
@@ -50,6 +86,7 @@ class SandboxSpec:
     user: User = field(default_factory=User)
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     hostname: str = "devbox"
+    network_policy: NetworkPolicy | None = None
 
 
 class SandboxState(StrEnum):
@@ -159,6 +196,16 @@ class Runtime(Protocol):
     async def destroy(self, sandbox_id: str) -> None:
         """Stop everything in the sandbox and free its disk, network and limits. The output of its commands is kept
         until `forget`. Does nothing if it is gone; a call that was cut off can be repeated."""
+        ...
+
+    async def set_network_policy(self, sandbox_id: str, policy: NetworkPolicy | None) -> None:
+        """Change what a running sandbox may reach; when this returns, the new policy is in force. Connections that it
+        no longer allows carry nothing any more. Does nothing if the policy is the one in force.
+
+        Raises:
+            SandboxNotFound, SandboxNotRunning.
+            NotSupported: The provider cannot enforce this policy.
+        """
         ...
 
     async def suspend(self, sandbox_id: str) -> None:
