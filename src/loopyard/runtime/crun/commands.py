@@ -15,6 +15,9 @@ from loopyard.runtime.crun.processes import is_alive, wait_end
 from loopyard.runtime.errors import CommandNotFound
 from loopyard.runtime.protocol import CommandResult, Stream
 
+_BEGUN = "process.json"
+"""Written last of all that is prepared: a command that has it was begun."""
+
 _LOST = CommandResult(exit_status=137, lost=True)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _STDIN_PAUSE = 0.02
@@ -34,17 +37,17 @@ class Commands:
         `stdin_for` is the host's uid to which a named pipe for standard input is to belong; None for none.
         """
         folder = self._layout.command(sandbox_id, command_id)
-        if (folder / "begun").exists():
-            return None
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        write_whole(folder / "process.json", process)
-        for name in ("stdout", "stderr"):
-            (folder / name).touch(0o600)
+        try:
+            folder.mkdir(parents=True)
+        except FileExistsError:
+            if (folder / _BEGUN).exists():
+                return None
+            shutil.rmtree(folder)
+            folder.mkdir()
         if stdin_for is not None:
             os.mkfifo(folder / "stdin", 0o600)
             os.chown(folder / "stdin", stdin_for, stdin_for)
-        (folder / "begun").touch()
+        write_whole(folder / _BEGUN, process)
         return folder
 
     def unprepare(self, sandbox_id: str, command_id: str) -> None:
@@ -96,14 +99,18 @@ class Commands:
     def read(self, sandbox_id: str, command_id: str, stream: Stream, offset: int, limit: int) -> bytes:
         """Up to `limit` bytes of output from `offset` on, or from the end if negative. Raises CommandNotFound."""
         path = self._folder(sandbox_id, command_id) / stream
-        with path.open("rb") as file:
+        try:
+            file = path.open("rb")
+        except FileNotFoundError:  # just being started
+            return b""
+        with file:
             if offset < 0:
                 offset = max(0, os.fstat(file.fileno()).st_size + offset)
             return os.pread(file.fileno(), limit, offset)
 
     def size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
         """Bytes of output so far. Raises CommandNotFound."""
-        return (self._folder(sandbox_id, command_id) / stream).stat().st_size
+        return _size(self._folder(sandbox_id, command_id) / stream)
 
     async def wait_output(
         self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float
@@ -115,7 +122,7 @@ class Commands:
         pause = _FIRST_PAUSE
         while True:
             ended = self.result(sandbox_id, command_id) is not None  # before the look, so that no last word is missed
-            if path.stat().st_size > offset:
+            if _size(path) > offset:
                 return True
             left = deadline - loop.time()
             if ended or left <= 0:
@@ -166,9 +173,16 @@ class Commands:
 
     def _folder(self, sandbox_id: str, command_id: str) -> Path:
         folder = self._layout.command(sandbox_id, command_id)
-        if not (folder / "begun").exists():
+        if not (folder / _BEGUN).exists():
             raise CommandNotFound(f"There is no command {command_id} in sandbox {sandbox_id}.")
         return folder
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:  # just being started
+        return 0
 
 
 def _read_result(folder: Path) -> CommandResult | None:
