@@ -6,6 +6,7 @@ from sqlalchemy.orm import Mapped
 from loopyard.store.base import Base, PrimaryId
 
 _UNFINISHED = text("status <> 'completed'")
+_IN_SHELL = text("shell_name IS NOT NULL")
 
 
 class Execution(Base):
@@ -15,6 +16,14 @@ class Execution(Base):
     __table_args__ = (
         Index("ix_execution_unfinished", "id", sqlite_where=_UNFINISHED, postgresql_where=_UNFINISHED),
         Index("ix_execution_devbox_id_end_time_ms", "devbox_id", "end_time_ms"),
+        Index(
+            "ix_execution_shell",
+            "devbox_id",
+            "shell_name",
+            "shell_position",
+            sqlite_where=_IN_SHELL,
+            postgresql_where=_IN_SHELL,
+        ),
     )
 
     devbox_id: Mapped[PrimaryId]
@@ -26,6 +35,8 @@ class Execution(Base):
     spec: Mapped[dict[str, Any]]
     """What the runtime is asked to run (fields of `CommandSpec`), so that it can be asked again after a crash."""
     shell_name: Mapped[str | None]
+    shell_position: Mapped[int | None]
+    """Its place in the order in which its named shell runs commands; None without one."""
     status: Mapped[str]
     exit_status: Mapped[int | None]
     timed_out: Mapped[bool]

@@ -1,9 +1,10 @@
-"""The life of an execution."""
+"""The life of an execution: `queued` only in a named shell that is busy, then `running`, then `completed`."""
 
 from typing import Literal
 
 ExecutionStatus = Literal["queued", "running", "completed"]
 Purpose = Literal["exec", "launch", "scoring"]
 
+QUEUED: ExecutionStatus = "queued"
 RUNNING: ExecutionStatus = "running"
 COMPLETED: ExecutionStatus = "completed"
