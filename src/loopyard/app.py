@@ -3,7 +3,7 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from loopyard.account.endpoints import router as account_router
 from loopyard.auth.caller import Authenticator
@@ -21,6 +21,7 @@ from loopyard.kit import error_handlers, openapi
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database
 from loopyard.kit.parts import Parts
+from loopyard.kit.paths import refuse_impossible
 from loopyard.kit.tasks import Tasks
 from loopyard.runtime.protocol import Runtime
 from loopyard.scenario.endpoints import router as scenario_router
@@ -63,6 +64,7 @@ def create_app(runtime: Runtime, database: Database) -> FastAPI:
         version=VERSION,
         summary="Agent sandboxes and agent evaluation behind the Runloop API",
         lifespan=lifespan,
+        dependencies=[Depends(refuse_impossible)],
         docs_url=None,
         redoc_url=None,
     )

@@ -21,7 +21,7 @@ from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
 from loopyard.kit.errors import WaitTimeout
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageParams
+from loopyard.kit.paging import PageParams, cursor_of
 from loopyard.kit.parts import part
 
 LONGEST_WAIT_SECONDS = 30.0
@@ -84,7 +84,7 @@ async def list_devboxes(
     status: Annotated[StatusName | None, Query(description="Only devboxes in this status.")] = None,
 ) -> DevboxListView:
     """The account's devboxes, newest first."""
-    page = await repository.page(session, caller.account_id, status, page_query)
+    page = await repository.page(session, caller.account_id, status, cursor_of(page_query, "dbx"))
     views = [DevboxView.model_validate(devbox) for devbox in page.items]
     return DevboxListView(devboxes=views, has_more=page.has_more, total_count=page.total_count)
 

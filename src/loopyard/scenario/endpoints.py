@@ -8,7 +8,7 @@ from loopyard.auth.caller import CallerDep
 from loopyard.kit.db import ReadSession, WriteSession
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import Page, PageParams
+from loopyard.kit.paging import Page, PageParams, cursor_of
 from loopyard.kit.wire import ShortText
 from loopyard.scenario import repository, service
 from loopyard.scenario.models import Scenario
@@ -59,7 +59,7 @@ async def list_scenarios(
     filters: Annotated[ScenarioFilters, Depends(_filters)],
 ) -> ScenarioListView:
     """The account's scenarios, newest first, without the archived ones."""
-    return _list_view(await repository.page(session, caller.account_id, filters, page_query))
+    return _list_view(await repository.page(session, caller.account_id, filters, cursor_of(page_query, "scn")))
 
 
 @router.get("/list_public", operation_id="scenarios.list_public")
@@ -67,7 +67,7 @@ async def list_public(
     _: CallerDep, session: ReadSession, page_query: PageParams, name: Name = None, search: Search = None
 ) -> ScenarioListView:
     """The scenarios that are open to every account, newest first."""
-    return _list_view(await repository.page(session, None, ScenarioFilters(name, search), page_query))
+    return _list_view(await repository.page(session, None, ScenarioFilters(name, search), cursor_of(page_query, "scn")))
 
 
 @router.get("/{id}", operation_id="scenarios.retrieve")

@@ -1,0 +1,139 @@
+"""Real resources for requests to be about, and the requests that fit each operation."""
+
+import asyncio
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from runloop_api_client import Runloop
+
+from loopyard.app import create_app
+from loopyard.config import Settings
+from loopyard.kit.db import Database
+from tests.serving import ServerProcess
+
+METHODS = ("get", "post", "put", "patch", "delete")
+
+
+def document() -> dict[str, Any]:
+    """The OpenAPI document of the code under test; needs no server."""
+    settings = Settings(data_dir=Path("/nonexistent"))
+    database = Database(settings.store_url)
+    try:
+        return create_app(settings.runtime.build(settings.data_dir), database).openapi()
+    finally:
+        asyncio.run(database.close())
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One operation of the document."""
+
+    method: str
+    path: str
+    description: Mapping[str, Any]
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+    @property
+    def places(self) -> list[str]:
+        """The names of the path's parameters."""
+        return [part[1:-1] for part in self.path.split("/") if part.startswith("{")]
+
+    def at(self, **parameters: str) -> str:
+        """The path with these put in."""
+        return self.path.format(**parameters)
+
+
+DOCUMENT = document()
+OPERATIONS = [
+    Operation(method, path, operation)
+    for path, operations in cast("dict[str, dict[str, Any]]", DOCUMENT["paths"]).items()
+    for method, operation in operations.items()
+    if method in METHODS and path.startswith("/v1/")
+]
+
+
+def smallest_body(operation: Operation) -> dict[str, Any]:
+    """The arguments for httpx that send the smallest valid body: `json` or `files`, or none."""
+    content: dict[str, Any] = operation.description.get("requestBody", {}).get("content", {})
+    if "application/json" in content:
+        return {"json": _smallest(content["application/json"]["schema"])}
+    if "multipart/form-data" in content:
+        fields = _smallest(content["multipart/form-data"]["schema"])
+        return {"files": {name: ("name", value) if name == "file" else (None, value) for name, value in fields.items()}}
+    return {}
+
+
+def _smallest(schema: Mapping[str, Any]) -> Any:
+    """A value that a schema admits."""
+    if "$ref" in schema:
+        return _smallest(DOCUMENT["components"]["schemas"][schema["$ref"].rpartition("/")[2]])
+    for several in ("anyOf", "oneOf"):
+        if several in schema:
+            return _smallest(schema[several][0])
+    if "const" in schema:
+        return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][0]
+    match schema.get("type"):
+        case "object":
+            properties = schema.get("properties", {})
+            return {name: _smallest(properties[name]) for name in schema.get("required", [])}
+        case "array":
+            return [_smallest(schema["items"])] * schema.get("minItems", 0)
+        case "integer" | "number":
+            return schema.get("minimum", 1)
+        case "boolean":
+            return False
+        case "string":
+            return "x" * max(schema.get("minLength", 1), 1)
+        case _:
+            return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Resources:
+    """Ids of what the server has, by the first segments of the paths that they belong in."""
+
+    known: Mapping[str, list[str]]
+
+    def of(self, path: str, parameter: str) -> list[str]:
+        """Ids that fit the parameter there."""
+        before = path.partition(f"/{{{parameter}}}")[0]
+        return self.known.get(before.rpartition("/")[2] if "executions" in before else before, [])
+
+
+@contextmanager
+def resources(server: ServerProcess) -> Generator[Resources]:
+    """A devbox that runs and one that has ended, an execution, a scenario, and a run of each kind."""
+    with server.client() as client:
+        running = client.devboxes.create_and_await_running(name="property tests")
+        ended = client.devboxes.create_and_await_running(name="property tests, ended")
+        client.devboxes.shutdown(ended.id)
+        execution = client.devboxes.execute_async(running.id, command="echo out; echo err >&2")
+        client.devboxes.executions.await_completed(execution.execution_id, devbox_id=running.id)
+        scenario = make_scenario(client)
+        canceled = client.scenarios.start_run(scenario_id=scenario)
+        client.scenarios.runs.cancel(canceled.id)
+        yield Resources(
+            {
+                "/v1/devboxes": [running.id, ended.id],
+                "executions": [execution.execution_id],
+                "/v1/scenarios": [scenario],
+                "/v1/scenarios/runs": [canceled.id],
+            }
+        )
+        client.devboxes.shutdown(running.id)
+
+
+def make_scenario(client: Runloop) -> str:
+    scored: Any = {"name": "always", "weight": 1.0, "scorer": {"type": "command_scorer", "command": "true"}}
+    return client.scenarios.create(
+        name="property tests",
+        input_context={"problem_statement": "none"},
+        scoring_contract={"scoring_function_parameters": [scored]},
+    ).id
