@@ -67,6 +67,20 @@ def test_an_interruption_ends_the_boxes_and_the_server(suite: Path, tmp_path: Pa
     assert left_over(data_dir) == []
 
 
+def test_an_interruption_ends_boxes_that_are_being_made(suite: Path, tmp_path: Path) -> None:
+    data_dir = tmp_path / "data"
+    nap = f"sleep 300.{secrets.randbelow(10**9):09}"
+    launch = f'[environment]\nlaunch_parameters = {{ launch_commands = ["{nap}"] }}'
+    write_tiny(suite, replace_1="[environment]", by_1=launch)
+    bench = Bench(suite, "--agent", "nop", data_dir=data_dir)
+    until_asleep(bench, nap)
+    bench.process.send_signal(signal.SIGINT)
+    ended = bench.wait(90)
+    assert ended.status == 130, ended.err
+    assert left_over(nap) == []
+    assert left_over(data_dir) == []
+
+
 def test_a_bench_that_is_killed_takes_its_server_along(suite: Path, tmp_path: Path) -> None:
     data_dir = tmp_path / "data"
     nap = f"sleep 300.{secrets.randbelow(10**9):09}"

@@ -3,6 +3,8 @@
 import asyncio
 import logging
 import os
+from collections.abc import Coroutine, Mapping
+from typing import Any
 
 from loopyard.devbox import repository
 from loopyard.devbox.endings import Endings
@@ -54,9 +56,7 @@ class Lifecycle:
 
     def _ended(self, devbox_id: str) -> None:
         self._changes.publish(devbox_id)
-        # One that is still being made is freed by its maker, who looks at the end whether it is still wanted.
-        if not self._tasks.running(_making(devbox_id)):
-            self._tasks.start(f"{_FREEING}{devbox_id}", self._free(devbox_id))
+        self._tasks.start(f"{_FREEING}{devbox_id}", self._free(devbox_id))
 
     async def settle(self) -> None:
         """Before the server ends: finish freeing what has ended. What takes too long is taken up at the next start."""
@@ -68,9 +68,7 @@ class Lifecycle:
             if devbox is not None and devbox.status not in FINAL:
                 await self._bring_up(devbox)
         devbox = await self._devbox(devbox_id)
-        if devbox is None or devbox.status in FINAL:
-            await self._free(devbox_id)
-        else:
+        if devbox is not None and devbox.status not in FINAL:
             self._tasks.start(f"watch {devbox_id}", self._watch(devbox_id))
 
     async def _bring_up(self, devbox: Devbox) -> None:
@@ -90,14 +88,32 @@ class Lifecycle:
                 return
             failpoint("devbox.initializing")
             try:
-                if devbox.working_directory is not None:
-                    await make_folder(self._runtime, self._executions, devbox.id, devbox.working_directory, launch.user)
-                await initialize(self._runtime, self._executions, devbox.id, files, launch.launch_commands or [])
+                await self._unless_ended(devbox.id, self._initialize(devbox, launch, files))
             except LaunchFailed as failure:
                 await self._fail(devbox.id, failure.reason, str(failure))
                 return
         await self._advance(devbox.id, Status.INITIALIZING, Status.RUNNING)
         failpoint("devbox.running")
+
+    async def _initialize(self, devbox: Devbox, launch: LaunchParameters, files: Mapping[str, str]) -> None:
+        if devbox.working_directory is not None:
+            await make_folder(self._runtime, self._executions, devbox.id, devbox.working_directory, launch.user)
+        await initialize(self._runtime, self._executions, devbox.id, files, launch.launch_commands or [])
+
+    async def _unless_ended(self, devbox_id: str, work: Coroutine[Any, Any, None]) -> None:
+        """Do the work, but give it up as soon as the devbox is no longer wanted."""
+        working = asyncio.ensure_future(work)
+        ending = asyncio.ensure_future(
+            self._changes.wait_until(devbox_id, lambda: self._devbox(devbox_id), _has_ended, None)
+        )
+        try:
+            done, _ = await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            working.cancel()
+            ending.cancel()
+            await asyncio.wait({working, ending})
 
     async def _advance(self, devbox_id: str, *statuses: Status) -> bool:
         """Move on through the statuses that still lie ahead; false if the devbox has ended meanwhile."""
@@ -132,6 +148,8 @@ class Lifecycle:
                 await self.endings.fail(session, devbox, reason, message)
 
     async def _free(self, devbox_id: str) -> None:
+        # If it is still being made, its maker sees the end too, and stops.
+        await self._tasks.settle(_making(devbox_id), None)
         failpoint("devbox.ended")
         await self._runtime.destroy(devbox_id)
         failpoint("devbox.destroyed")
@@ -171,6 +189,10 @@ class Lifecycle:
                 await self._fail(devbox.id, "out_of_memory", "It used all its memory.")
             else:
                 await self._fail(devbox.id, "health_check_failed", "It went down while the server was away.")
+
+
+def _has_ended(devbox: Devbox | None) -> bool:
+    return devbox is None or devbox.status in FINAL
 
 
 def _making(devbox_id: str) -> str:

@@ -30,8 +30,8 @@ class Tasks:
     def running(self, name: str) -> bool:
         return name in self._running
 
-    async def settle(self, prefix: str, timeout: float) -> None:
-        """Wait until the tasks whose names start with `prefix` have ended, `timeout` seconds at most."""
+    async def settle(self, prefix: str, timeout: float | None) -> None:
+        """Wait until the tasks whose names start with `prefix` have ended, or `timeout` seconds if that is given."""
         tasks = [task for name, task in self._running.items() if name.startswith(prefix)]
         if tasks:
             await asyncio.wait(tasks, timeout=timeout)
