@@ -1,6 +1,6 @@
 """What a provider of sandboxes promises.
 
-Every provider (crun, Docker, a fleet) passes the one conformance suite in `tests/runtime/conformance.py` unchanged.
+Every provider (crun, Docker, a fleet) passes the one conformance suite in `tests/runtime/conformance/` unchanged.
 Ids are chosen by the caller and written to the store before a call is made, so that each call can be repeated after a
 crash: `create` and `start_command` with an id that already exists do nothing, `destroy` of what is gone does nothing.
 """
@@ -12,6 +12,9 @@ from enum import StrEnum
 from typing import Literal, Protocol
 
 Stream = Literal["stdout", "stderr"]
+
+MOST_OUTPUT_BYTES = 1 << 30
+"""How much a provider keeps of each stream of a command: the first 1 GiB. The command may write on; that is dropped."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,10 +170,27 @@ class Attached(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Features:
+    """What a provider can give on its host, where that is not the same everywhere. All else is promised by all."""
+
+    disk_limits: bool
+    """`Limits.disk_bytes` holds. Without it a sandbox can fill the host's disk."""
+    user_namespaces: bool
+    """Root in a sandbox is nobody on the host."""
+    snapshot_xattrs: bool
+    """Snapshots keep extended attributes in the `user.` space. Those of file capabilities are always kept."""
+
+
 class Runtime(Protocol):
     """A provider of sandboxes on one host or many. All methods may be called concurrently."""
 
     name: str
+
+    @property
+    def features(self) -> Features:
+        """What holds on this host; known once it is open."""
+        ...
 
     async def open(self) -> None:
         """Check rights and programs, make what is missing, and take up again what an earlier process left running.

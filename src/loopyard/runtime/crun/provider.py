@@ -29,9 +29,11 @@ from loopyard.runtime.errors import (
     SnapshotNotFound,
 )
 from loopyard.runtime.protocol import (
+    MOST_OUTPUT_BYTES,
     Attached,
     CommandResult,
     CommandSpec,
+    Features,
     SandboxSpec,
     SandboxState,
     SandboxStatus,
@@ -43,8 +45,6 @@ from loopyard.runtime.protocol import (
 log = logging.getLogger("loopyard.runtime")
 
 _CHUNK_BYTES = 1 << 20
-_MOST_OUTPUT_BYTES = 2 << 30
-"""How much of each stream of a command is kept: 2 GiB."""
 
 
 @dataclass(slots=True)
@@ -73,6 +73,10 @@ class CrunRuntime:
         self._boxes: dict[str, _Box] = {}
         self._acts: dict[str, asyncio.Lock] = {}
         self._accounts: dict[Path, Accounts] = {}
+
+    @property
+    def features(self) -> Features:
+        return Features(disk_limits=self._launcher.disk_limits, user_namespaces=True, snapshot_xattrs=True)
 
     async def open(self) -> None:
         host.check()
@@ -296,7 +300,7 @@ class CrunRuntime:
                 uid=uid,
                 stdin=spec.attach_stdin,
                 timeout_seconds=spec.timeout_seconds,
-                most_bytes=_MOST_OUTPUT_BYTES,
+                most_bytes=MOST_OUTPUT_BYTES,
             )
         except LauncherFault as fault:
             self._commands.unprepare(sandbox_id, spec.id)
