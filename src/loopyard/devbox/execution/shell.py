@@ -1,0 +1,31 @@
+"""Named shells: what a command of one is run as.
+
+Each command is a process by itself, with streams, a time and an end of its own, that begins where the shell's last
+command ended: in its directory, with its variables, functions, aliases, options, traps, umask, soft limits and `$?`.
+It writes all that down in the devbox when it ends (`shell.sh`). So a shell needs no process while it is idle, survives
+the server and a suspended devbox, and what its commands do to it harms no one else.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from pathlib import Path
+
+_PRELUDE = Path(__file__).with_name("shell.sh").read_text()
+
+_SAVE = (
+    '{ __loopyard_status=$?; builtin trap -p >|"$__loopyard_folder/traps"; '
+    '__loopyard_save "$__loopyard_status" "$@"; } 2>/dev/null'
+)
+# One line, so that the line numbers in bash's messages are those of the command.
+_RUN = (
+    f"eval \"$1\"; trap '{_SAVE}' EXIT; "
+    'if __loopyard_resume; then eval "$__loopyard_command"; else eval "$__loopyard_command"; fi; '
+    f"{_SAVE}"
+)
+
+
+def argv(devbox_id: str, shell_name: str, command: str) -> Sequence[str]:
+    """What runs a command in a named shell of a devbox. A snapshot of the devbox takes no shell along: the id is part of
+    where its state is."""
+    key = hashlib.blake2b(shell_name.encode(), digest_size=16).hexdigest()
+    return ["/bin/bash", "-c", _RUN, "bash", _PRELUDE, f"{devbox_id}/{key}", shell_name, command]
