@@ -7,6 +7,8 @@ from fastapi import Depends, FastAPI
 
 from loopyard.account.endpoints import router as account_router
 from loopyard.auth.caller import Authenticator
+from loopyard.config import Settings
+from loopyard.devbox.activity import Activity
 from loopyard.devbox.endpoints import router as devbox_router
 from loopyard.devbox.execution.endpoints import router as execution_router
 from loopyard.devbox.execution.engine import ExecutionEngine
@@ -16,6 +18,11 @@ from loopyard.devbox.files import DevboxFiles
 from loopyard.devbox.lifecycle import Lifecycle
 from loopyard.devbox.reaper import Reaper
 from loopyard.devbox.service import DevboxService
+from loopyard.devbox.tunnel.endpoints import router as tunnel_router
+from loopyard.devbox.tunnel.gate import Gate
+from loopyard.devbox.tunnel.passing import Passing
+from loopyard.devbox.tunnel.proxy import TunnelProxy
+from loopyard.devbox.tunnel.service import TunnelService
 from loopyard.health import router as health_router
 from loopyard.kit import error_handlers, openapi
 from loopyard.kit.changes import Changes
@@ -37,15 +44,16 @@ _ROUTERS = (
     account_router,
     execution_router,
     file_router,
+    tunnel_router,
     devbox_router,
     run_router,
     scenario_router,
 )
 
 
-def create_app(runtime: Runtime, database: Database) -> FastAPI:
+def create_app(runtime: Runtime, database: Database, settings: Settings) -> FastAPI:
     """A server on an opened runtime and an up-to-date store. Its lifespan reconciles them, and closes its own work."""
-    parts = _assemble(runtime, database)
+    parts = _assemble(runtime, database, settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
@@ -53,6 +61,7 @@ def create_app(runtime: Runtime, database: Database) -> FastAPI:
         await parts.get(ExecutionEngine).reconcile()
         await parts.get(Lifecycle).reconcile()
         await parts.get(RunScoring).reconcile()
+        tasks.start("activity", parts.get(Activity).run())
         tasks.start("reaper", parts.get(Reaper).run())
         tasks.start("folder", parts.get(Folder).run())
         yield
@@ -73,10 +82,17 @@ def create_app(runtime: Runtime, database: Database) -> FastAPI:
     for router in _ROUTERS:
         app.include_router(router)
     openapi.install(app)
+    app.add_middleware(
+        TunnelProxy,
+        gate=parts.get(Gate),
+        activity=parts.get(Activity),
+        passing=parts.get(Passing),
+        config=settings.tunnel,
+    )
     return app
 
 
-def _assemble(runtime: Runtime, database: Database) -> Parts:
+def _assemble(runtime: Runtime, database: Database, settings: Settings) -> Parts:
     parts = Parts()
     parts.add(Database, database)
     parts.add(Runtime, runtime)
@@ -88,6 +104,10 @@ def _assemble(runtime: Runtime, database: Database) -> Parts:
     devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings))
     parts.add(ExecutionService, ExecutionService(database, runtime, devboxes, executions))
     parts.add(DevboxFiles, DevboxFiles(database, runtime, devboxes))
+    parts.add(Activity, Activity(database))
+    passing = parts.add(Passing, Passing())
+    parts.add(TunnelService, TunnelService(passing.drop))
+    parts.add(Gate, Gate(database, runtime, changes, None, settings.tunnel))
     parts.add(Reaper, Reaper(database, lifecycle.endings))
     scorers = ScoringEngine(runtime, executions)
     scoring = parts.add(RunScoring, RunScoring(database, scorers, lifecycle.endings, changes, tasks))

@@ -6,6 +6,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.runtime.config import CrunConfig, RuntimeConfig
 
 
@@ -24,6 +25,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=default_data_dir, description="Where everything is kept.")
     database_url: str | None = Field(default=None, description="PostgreSQL, if the embedded SQLite is not wanted.")
     api_key: SecretStr | None = Field(default=None, description="The API key, instead of one made at first start.")
+    tunnel: TunnelConfig = Field(default_factory=TunnelConfig, description="HTTP into devboxes, by host name.")
     runtime: RuntimeConfig = Field(default_factory=CrunConfig, description="The provider of sandboxes.")
 
     @field_validator("data_dir")

@@ -58,10 +58,11 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: str) ->
         key = await ensure_key(database, settings.data_dir, configured)
         await runtime.open()
         config = uvicorn.Config(
-            create_app(runtime, database),
+            create_app(runtime, database, settings),
             log_level=log_level,
             access_log=log_level == "debug",
             http="httptools",
+            ws="websockets-sansio",
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS,
             server_header=False,

@@ -13,5 +13,5 @@ def print_openapi() -> None:
     from loopyard.kit.db import Database
 
     settings = Settings(data_dir=Path("/nonexistent"))
-    app = create_app(settings.runtime.build(settings.data_dir), Database(settings.store_url))
+    app = create_app(settings.runtime.build(settings.data_dir), Database(settings.store_url), settings)
     typer.echo(json.dumps(app.openapi(), indent=2))

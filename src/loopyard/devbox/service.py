@@ -13,12 +13,13 @@ from loopyard.devbox.models import Devbox
 from loopyard.devbox.mounts import files_of
 from loopyard.devbox.schemas import DevboxCreateParams, DevboxUpdateParams, InitiatorType
 from loopyard.devbox.states import FINAL, STARTING, Status, transition
+from loopyard.devbox.tunnel import service as tunnels
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
 from loopyard.kit.errors import BadRequest, Busy, NotFound, WrongState
 from loopyard.kit.ids import new_id
 
-_NOT_YET = ("entrypoint", "gateways", "mcp", "code_mounts", "tunnel")
+_NOT_YET = ("entrypoint", "gateways", "mcp", "code_mounts")
 _NOT_YET_AT_LAUNCH = ("network_policy_id", "required_services")
 
 
@@ -76,6 +77,8 @@ class DevboxService:
             active_at_ms=now,
             reclaimed=False,
         )
+        if params.tunnel is not None:
+            tunnels.give(devbox, params.tunnel)
         session.add(devbox)
         await session.flush()
         after_commit(session, lambda: self._lifecycle.begin(devbox.id))
