@@ -96,13 +96,14 @@ def create(
 
 
 def _start(crun: list[str], id: str, bundle: str) -> None:
+    # Its standard streams become those of the sandbox's init, which its root can use as it likes: so nothing of the
+    # host's. crun's complaints go to a log of its own.
     nothing = os.open(os.devnull, os.O_RDWR)
-    # A pipe as standard output would be held open by the sandbox; and crun's complaints are read afterwards.
-    log = os.open(f"{bundle}/crun.log", os.O_RDWR | os.O_CREAT | os.O_TRUNC, 0o600)
-    argv = [*crun, "run", "--detach", "--bundle", bundle, "--pid-file", f"{bundle}/pid", id]
-    status = os.waitstatus_to_exitcode(os.waitpid(start(argv, nothing, nothing, log), 0)[1])
+    log = f"{bundle}/crun.log"
+    argv = [*crun, "--log", log, "run", "--detach", "--bundle", bundle, "--pid-file", f"{bundle}/pid", id]
+    status = os.waitstatus_to_exitcode(os.waitpid(start(argv, nothing, nothing, nothing), 0)[1])
     if status != 0:
-        raise OSError(f"crun ended with {status}: {os.pread(log, 4096, 0).decode(errors='replace').strip()}")
+        raise OSError(f"crun ended with {status}: {Path(log).read_text(errors='replace').strip()[-2000:]}")
 
 
 def _attach_idmapped(source: str, target: str, slot: Slot, attributes: int = 0) -> None:
