@@ -20,3 +20,13 @@ def test_oracle_solves_each_real_bug_and_nop_none(server: ServerProcess, tmp_pat
     }, ended.out + ended.err
     assert ended.status == 0
     assert not [result for result in ended.content["results"] if result["broken"]]
+
+
+def test_half_a_solution_gets_a_part_of_the_score(server: ServerProcess, tmp_path: Path) -> None:
+    """Jinja 3.1.3 refused white space in names only; `/`, `>` and `=` came with 3.1.4."""
+    link = tmp_path / "real-bugs"
+    link.symlink_to(EXAMPLES)
+    command = "python3 -m pip install --quiet --no-deps --upgrade --target . jinja2==3.1.3"
+    ended = Bench(link, "--scenario", "jinja-attribute-names", "--agent-command", command, server=server).wait()
+    assert ended.result("jinja-attribute-names", "command")["score"] == 5 / 8, ended.out + ended.err
+    assert ended.status == 0
