@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from runloop_api_client import APIStatusError, BadRequestError, ConflictError, NotFoundError, Runloop
+
 from tests.scenario.definitions import bash, checked, command, scenario
 
 
@@ -184,6 +185,6 @@ def test_an_unknown_blueprint_or_snapshot_is_not_found(client: Runloop) -> None:
 
 def test_unknown_ids_are_not_found(client: Runloop) -> None:
     for call in (client.scenarios.retrieve, client.scenarios.update, client.scenarios.archive):
-        for id in ("scn_none", "x" * 1000):
+        for unknown in ("scn_none", "x" * 1000):
             with pytest.raises(NotFoundError):
-                call(id)
+                call(unknown)

@@ -6,13 +6,13 @@ from collections import Counter
 
 import pytest
 from sqlalchemy import func, select
-from tests.scenario.run.making import new_run
 
 from loopyard.kit.db import Database
 from loopyard.scenario.run import counts, repository
 from loopyard.scenario.run.counts import CountKey, Folder
 from loopyard.scenario.run.models import ScenarioRun, ScenarioRunCount
 from loopyard.scenario.run.states import State, can_become
+from tests.scenario.run.making import new_run
 
 pytestmark = pytest.mark.anyio
 

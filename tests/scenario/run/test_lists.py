@@ -8,7 +8,6 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
-from tests.scenario.run.making import matching, new_run
 
 from loopyard.kit.db import Database
 from loopyard.kit.ids import new_id
@@ -19,6 +18,7 @@ from loopyard.scenario.run.rendering import render
 from loopyard.scenario.run.repository import RunFilters
 from loopyard.scenario.run.schemas import ScenarioRunView
 from loopyard.scenario.run.states import State, can_become
+from tests.scenario.run.making import matching, new_run
 
 pytestmark = pytest.mark.anyio
 
@@ -108,7 +108,7 @@ async def test_pages_and_totals_are_those_of_the_naive_model(
             assert await _everything(database, filters, limit) == expected
         for cursor in (None, made[0].id, new_id("scr")):
             ids, more, total = await _page(database, filters, PageQuery(2, cursor))
-            rest = [id for id in expected if cursor is None or id < cursor]
+            rest = [run_id for run_id in expected if cursor is None or run_id < cursor]
             assert (ids, more, total) == (rest[:2], len(rest) > 2, len(expected))
 
 

@@ -13,6 +13,7 @@ import pytest
 from runloop_api_client import APIStatusError, BadRequestError, ConflictError, NotFoundError, Runloop
 from runloop_api_client.lib.polling import PollingConfig
 from runloop_api_client.types import ScenarioRunView
+
 from tests.scenario.definitions import bash, checked, command, scenario
 from tests.serving import ServerProcess
 
