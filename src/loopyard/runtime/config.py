@@ -1,7 +1,7 @@
 """Which provider of sandboxes a server uses, and how."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -29,6 +29,16 @@ class CrunConfig(BaseModel):
     ca_bundle: Path | None = Field(
         default=Path("/etc/ssl/certs/ca-certificates.crt"),
         description="Certificate authorities, in PEM, that sandboxes trust besides their own; null for none.",
+    )
+
+    mirrors: list[str] = Field(
+        default_factory=list[str],
+        description="Host names that a network policy's `allow_runloop_mirrors` opens, such as a package index's; "
+        "`*.` at the start stands for any labels.",
+    )
+    open_host_ports: list[Annotated[int, Field(ge=1, le=65535)]] = Field(
+        default_factory=list[int],
+        description="TCP ports of this host that sandboxes may reach at their gateway's address, such as the API's.",
     )
 
     def images_of(self, data_dir: Path) -> Path:

@@ -1,13 +1,16 @@
-"""The sandboxes' way out: forwarding, masquerading, and what is closed to them from the start.
+"""What the host's network is like, and the sandboxes' links to it.
 
-Each sandbox has a link of its own to the host and nothing else: no two share a wire. Rules for what a sandbox may reach
-stand in one nftables table for each server.
+Each sandbox has a link of its own to the host and nothing else: no two share a wire. What it may reach is decided in
+`egress`.
 """
 
 import asyncio
+import fcntl
 import ipaddress
 import json
 import logging
+import socket
+import struct
 import subprocess
 from pathlib import Path
 
@@ -16,35 +19,9 @@ from loopyard.runtime.errors import RuntimeUnavailable
 
 log = logging.getLogger("loopyard.runtime.network")
 
+_SIOCGIFMTU = 0x8921
 _FORWARDING = Path("/proc/sys/net/ipv4/ip_forward")
 _RESOLV_CONF = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
-
-_RULES = """
-table inet {table} {{}}
-delete table inet {table}
-table inet {table} {{
-    chain input {{
-        type filter hook input priority -10; policy accept;
-        iifname "{links}*" ct state established,related accept
-        iifname "{links}*" icmp type echo-request accept
-        iifname "{links}*" counter drop
-    }}
-    chain forward {{
-        type filter hook forward priority -10; policy accept;
-        oifname "{links}*" ct state established,related accept
-        oifname "{links}*" counter drop
-        iifname "{links}*" ip saddr != {subnet} counter drop
-        iifname "{links}*" ip daddr {resolvers} meta l4proto {{ tcp, udp }} th dport 53 accept
-        iifname "{links}*" ip daddr {{ 169.254.0.0/16, {all_boxes} }} counter drop
-        iifname "{links}*" meta nfproto ipv6 counter drop
-        iifname "{links}*" accept
-    }}
-    chain postrouting {{
-        type nat hook postrouting priority srcnat; policy accept;
-        ip saddr {subnet} oifname != "{links}*" masquerade
-    }}
-}}
-"""
 
 
 def nameservers() -> list[str]:
@@ -78,28 +55,17 @@ def mtu() -> int:
     for line in Path("/proc/net/route").read_text().splitlines()[1:]:
         name, destination = line.split()[:2]
         if destination == "00000000":
-            return int(Path(f"/sys/class/net/{name}/mtu").read_text())
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
+                asked = struct.pack("16sI12x", name.encode(), 0)
+                return struct.unpack("16xI12x", fcntl.ioctl(any_socket, _SIOCGIFMTU, asked))[0]
     return 1500
 
 
-async def open_way_out(instance: Instance) -> None:
-    """Let sandboxes reach the world.
-
-    Raises:
-        RuntimeUnavailable: The kernel or nft refuses.
-    """
+def allow_forwarding() -> None:
+    """Let the host pass packets on."""
     if _FORWARDING.read_text().strip() != "1":
         log.info("turning on net.ipv4.ip_forward, so that sandboxes reach the network")
         _FORWARDING.write_text("1")
-    resolvers = ", ".join(nameservers()) or "255.255.255.255"
-    rules = _RULES.format(
-        table=instance.table,
-        links=instance.link_prefix,
-        subnet=instance.subnet,
-        resolvers=f"{{ {resolvers} }}",
-        all_boxes=instance.network,
-    )
-    await _run("nft", "-f", "-", stdin=rules)
 
 
 async def remove_stale_links(instance: Instance, kept: set[int]) -> None:
@@ -109,11 +75,6 @@ async def remove_stale_links(instance: Instance, kept: set[int]) -> None:
     stale = [name for name in names if int(name.removeprefix(instance.link_prefix)) not in kept]
     if stale:
         await _run("ip", "-force", "-batch", "-", stdin="".join(f"link del {name}\n" for name in stale))
-
-
-async def close_way_out(instance: Instance) -> None:
-    """Remove the rules: for when the server is gone for good and no sandbox runs."""
-    await _run("nft", "-f", "-", stdin=f"table inet {instance.table} {{}}\ndelete table inet {instance.table}\n")
 
 
 async def _run(*command: str, stdin: str = "") -> str:

@@ -9,11 +9,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun import disk, files, host, image, instance, network, oci
 from loopyard.runtime.crun.accounts import Account, Accounts
 from loopyard.runtime.crun.attachment import attach, attach_terminal
 from loopyard.runtime.crun.commands import Commands
+from loopyard.runtime.crun.egress.nft import RulesRefused
+from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
 from loopyard.runtime.crun.processes import is_alive, wait_end
@@ -22,6 +26,7 @@ from loopyard.runtime.errors import (
     CommandStartFailed,
     ImageNotFound,
     PortClosed,
+    RuntimeUnavailable,
     SandboxNotFound,
     SandboxNotRunning,
     SandboxStartFailed,
@@ -34,6 +39,7 @@ from loopyard.runtime.protocol import (
     CommandResult,
     CommandSpec,
     Features,
+    NetworkPolicy,
     SandboxSpec,
     SandboxState,
     SandboxStatus,
@@ -45,6 +51,7 @@ from loopyard.runtime.protocol import (
 log = logging.getLogger("loopyard.runtime")
 
 _CHUNK_BYTES = 1 << 20
+_POLICY = TypeAdapter[NetworkPolicy | None](NetworkPolicy | None)
 
 
 @dataclass(slots=True)
@@ -56,6 +63,7 @@ class _Box:
     uid_base: int
     user: User
     environment: Mapping[str, str]
+    network_policy: NetworkPolicy | None
     pid: int
     start_ticks: int
 
@@ -94,7 +102,13 @@ class CrunRuntime:
             if box is not None and is_alive(box.pid, box.start_ticks):
                 self._boxes[sandbox_id] = box
         used = {box.slot for box in self._boxes.values()}
-        await network.open_way_out(self._instance)
+        network.allow_forwarding()
+        self._way_out = WayOut(self._instance, self._config.mirrors, self._config.open_host_ports)
+        policies = {box.slot: box.network_policy for box in self._boxes.values()}
+        try:
+            await self._way_out.open(policies, network.nameservers())
+        except RulesRefused as fault:
+            raise RuntimeUnavailable(f"Sandboxes would have no network: {fault}") from fault
         await network.remove_stale_links(self._instance, used)
         self._slots = SlotPool(self._instance, self._launcher, self._config.spare_slots, used)
         self._slots.refill()
@@ -104,6 +118,8 @@ class CrunRuntime:
             await self._slots.close()
         if hasattr(self, "_launcher"):
             await self._launcher.close()
+        if hasattr(self, "_way_out"):
+            await self._way_out.close()
 
     async def create(self, spec: SandboxSpec) -> None:
         async with self._acting(spec.id):
@@ -121,6 +137,7 @@ class CrunRuntime:
         try:
             uid_base = self._instance.uid_base(slot)
             self._write_bundle(bundle, spec, root, slot, uid_base)
+            await self._way_out.apply(slot, spec.network_policy)
             started = await self._launcher.ask(
                 "create",
                 crun=self._crun,
@@ -133,11 +150,32 @@ class CrunRuntime:
                 snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
                 slot=slot,
             )
-        except (LauncherFault, OSError) as error:
-            self._slots.give_back(slot)
+        except (LauncherFault, RulesRefused, OSError) as error:
             await self._remove(spec.id, keep_disk=resumed)
+            await self._give_back(slot)
             raise SandboxStartFailed(f"The host could not start the sandbox: {error}") from error
-        return _Box(root, slot, uid_base, spec.user, spec.environment, started["pid"], started["start_ticks"])
+        pid, ticks = started["pid"], started["start_ticks"]
+        return _Box(root, slot, uid_base, spec.user, spec.environment, spec.network_policy, pid, ticks)
+
+    async def _give_back(self, slot: int) -> None:
+        """Free the slot of a sandbox in which nothing runs any more; the next one finds none of its rules."""
+        try:
+            await self._way_out.apply(slot, None)
+        except RulesRefused:
+            log.exception("slot %d stays out of use until the next start", slot)
+            return
+        self._slots.give_back(slot)
+
+    async def set_network_policy(self, sandbox_id: str, policy: NetworkPolicy | None) -> None:
+        async with self._acting(sandbox_id):
+            box = self._running(sandbox_id)
+            if box.network_policy == policy:
+                return
+            meta_file = self._layout.bundle(sandbox_id) / "meta.json"
+            meta: dict[str, Any] = read_json(meta_file) or {}
+            write_whole(meta_file, {**meta, "network_policy": _POLICY.dump_python(policy, mode="json")})
+            await self._way_out.apply(box.slot, policy)
+            box.network_policy = policy
 
     def _image(self, name: str | None) -> Path:
         root = self._images / (name or image.BASE)
@@ -163,9 +201,11 @@ class CrunRuntime:
             "uid_base": uid_base,
             "user": asdict(spec.user),
             "environment": dict(spec.environment),
+            "network_policy": _POLICY.dump_python(spec.network_policy, mode="json"),
         }
         write_whole(bundle / "meta.json", meta)
-        resolvers = "".join(f"nameserver {address}\n" for address in network.nameservers())
+        asked = network.nameservers() or [self._instance.addresses(slot)[0]]
+        resolvers = "".join(f"nameserver {address}\n" for address in asked)
         place = {
             "folders": additions.folders if additions else {},
             "files": {
@@ -199,7 +239,7 @@ class CrunRuntime:
             slot = known.slot if known is not None else None
             await self._remove(sandbox_id, keep_disk=False)
             if slot is not None:
-                self._slots.give_back(slot)
+                await self._give_back(slot)
             self._commands.end_unfinished(sandbox_id)
         self._acts.pop(sandbox_id, None)
 
@@ -226,7 +266,7 @@ class CrunRuntime:
             known = self._boxes.pop(sandbox_id, None)
             await self._remove(sandbox_id, keep_disk=True)
             if known is not None:
-                self._slots.give_back(known.slot)
+                await self._give_back(known.slot)
             self._commands.end_unfinished(sandbox_id)
 
     async def snapshot(self, sandbox_id: str, snapshot_id: str) -> int | None:
@@ -415,5 +455,5 @@ class CrunRuntime:
         state = read_json(bundle / "state.json")
         if meta is None or state is None:
             return None
-        user = User(**meta["user"])
-        return _Box(Path(meta["image"]), meta["slot"], meta["uid_base"], user, meta["environment"], **state)
+        user, policy = User(**meta["user"]), _POLICY.validate_python(meta.get("network_policy"))
+        return _Box(Path(meta["image"]), meta["slot"], meta["uid_base"], user, meta["environment"], policy, **state)

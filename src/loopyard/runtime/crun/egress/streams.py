@@ -1,0 +1,199 @@
+"""Carries the connections that sandboxes open by name, after it has checked for which server they are meant.
+
+The kernel leads only such connections here as go to an address that is open by name. One address may serve many
+names, so that the address alone does not say enough: TLS says the server's name in its first message, HTTP in each
+request. Where the server speaks first, or the protocol knows no names, the address has to do.
+"""
+
+import asyncio
+import contextlib
+import logging
+import resource
+import socket
+import struct
+from collections.abc import Sequence
+from dataclasses import dataclass
+from ipaddress import IPv4Address
+from typing import Any, cast
+
+from loopyard.runtime.crun.egress.closed import Closed
+from loopyard.runtime.crun.egress.firewall import Firewall
+from loopyard.runtime.crun.egress.listeners import Listeners
+from loopyard.runtime.crun.egress.opening import MOST_BYTES, Opening, Refused, recognize
+
+log = logging.getLogger("loopyard.runtime.network")
+
+MOST_OF_ONE = 256
+"""How many connections by name one sandbox may have at a time."""
+
+_CONNECT_SECONDS = 10.0
+_OPENING_SECONDS = 60.0
+_CHUNK_BYTES = 256 << 10
+_SO_ORIGINAL_DST = 80
+
+
+@dataclass(eq=False, slots=True)
+class _Stream:
+    source: str
+    address: str
+    port: int
+    task: asyncio.Task[None]
+    name: str | None = None
+
+
+class Streams:
+    """One for all sandboxes of a server."""
+
+    def __init__(self, firewall: Firewall, closed: Closed) -> None:
+        self._firewall = firewall
+        self._closed = closed
+        self._open: dict[str, set[_Stream]] = {}
+        self._count = 0
+        self._most = resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4
+        self._server: asyncio.Server | None = None
+
+    async def open(self, listeners: Listeners) -> None:
+        self._server = await asyncio.start_server(self._connected, sock=listeners.streams, limit=_CHUNK_BYTES)
+        self._firewall.changed = self.check_again
+
+    async def close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        tasks = [stream.task for streams in self._open.values() for stream in streams]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def check_again(self, source: str) -> None:
+        """End what a sandbox's policy no longer allows."""
+        held = self._firewall.held(source)
+        for stream in tuple(self._open.get(source, ())):
+            fine = held is not None and held.restricted
+            if fine and stream.name is not None:
+                fine = held is not None and held.hostnames.allow(stream.name)
+            elif fine:
+                fine = held is not None and stream.address in held.learned
+            if not fine:
+                stream.task.cancel()
+
+    async def _connected(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = cast("asyncio.Task[None]", asyncio.current_task())
+        source = writer.get_extra_info("peername")[0]
+        stream = _Stream(source, *_destination(writer.get_extra_info("socket")), task)
+        mine = self._open.setdefault(source, set())
+        if len(mine) >= MOST_OF_ONE or self._count >= self._most:
+            _abort(writer)
+            return
+        mine.add(stream)
+        self._count += 1
+        try:
+            await self._carry(stream, reader, writer)
+            writer.close()
+        except Refused as reason:
+            log.info("a connection of %s to %s:%s was refused: %s", source, stream.address, stream.port, reason)
+            _abort(writer)
+        except (OSError, EOFError, TimeoutError):
+            _abort(writer)
+        except asyncio.CancelledError:
+            _abort(writer)  # the policy has changed, or the server ends
+        finally:
+            self._count -= 1
+            mine.discard(stream)
+            if not mine:
+                self._open.pop(source, None)
+
+    async def _carry(self, stream: _Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        held = self._firewall.held(stream.source)
+        if held is None or not held.restricted or not self._closed.is_open(IPv4Address(stream.address)):
+            raise Refused("it is not open")
+        async with asyncio.timeout(_CONNECT_SECONDS):
+            theirs = await asyncio.open_connection(stream.address, stream.port, limit=_CHUNK_BYTES)
+        try:
+            await self._relay(stream, (reader, writer), theirs)
+            theirs[1].close()
+        except BaseException:
+            _abort(theirs[1])
+            raise
+
+    async def _relay(
+        self,
+        stream: _Stream,
+        ours: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+        theirs: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    ) -> None:
+        """Wait until one side has spoken. If it is the client, look at what it says; then carry both ways."""
+        spoken = asyncio.create_task(theirs[0].read(_CHUNK_BYTES))
+        said = bytearray()
+        opening = asyncio.create_task(_opening(ours[0], said, stream.port))
+        try:
+            async with asyncio.timeout(_OPENING_SECONDS):
+                await asyncio.wait((spoken, opening), return_when=asyncio.FIRST_COMPLETED)
+                # On these two ports it is always the client who speaks first, whatever a server may send.
+                if not opening.done() and (stream.port in (80, 443) or not spoken.result()):
+                    await asyncio.wait((opening,))
+            if opening.done():
+                begun = opening.result()
+                self._check(stream, begun)
+                theirs[1].write(begun.data)
+            else:
+                await _stop((opening,))
+                theirs[1].write(said)
+            both = [
+                asyncio.create_task(_pump(ours[0], theirs[1])),
+                asyncio.create_task(_pump(theirs[0], ours[1], spoken)),
+            ]
+            try:
+                await asyncio.gather(*both)
+            finally:
+                await _stop(both)
+        finally:
+            await _stop((spoken, opening))
+
+    def _check(self, stream: _Stream, opening: Opening) -> None:
+        held = self._firewall.held(stream.source)
+        stream.name = opening.name
+        if held is None or (opening.name is not None and not held.hostnames.allow(opening.name)):
+            raise Refused(f"it is meant for {opening.name}")
+
+
+async def _opening(reader: asyncio.StreamReader, said: bytearray, port: int) -> Opening:
+    """What the client begins with; what it has said so far is in `said`."""
+    while len(said) < MOST_BYTES:
+        more = await reader.read(MOST_BYTES)
+        if not more:
+            raise EOFError
+        said += more
+        opening = recognize(bytes(said), port)
+        if opening is not None:
+            return opening
+    raise Refused("it does not come to the point")
+
+
+async def _pump(
+    source: asyncio.StreamReader, target: asyncio.StreamWriter, first: asyncio.Task[bytes] | None = None
+) -> None:
+    """Carry one way until the source ends, and then let the target know."""
+    data = await first if first is not None else await source.read(_CHUNK_BYTES)
+    while data:
+        target.write(data)
+        await target.drain()
+        data = await source.read(_CHUNK_BYTES)
+    with contextlib.suppress(OSError, RuntimeError):
+        target.write_eof()
+
+
+async def _stop(tasks: Sequence[asyncio.Task[Any]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _abort(writer: asyncio.StreamWriter) -> None:
+    """Close at once; what was not sent is gone."""
+    writer.transport.abort()
+
+
+def _destination(connection: socket.socket) -> tuple[str, int]:
+    """Where a redirected connection was going to: a `sockaddr_in` of family, port and address."""
+    port, packed = struct.unpack("!2xH4s8x", connection.getsockopt(socket.SOL_IP, _SO_ORIGINAL_DST, 16))
+    return socket.inet_ntoa(packed), port
