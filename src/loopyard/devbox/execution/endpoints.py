@@ -2,34 +2,33 @@
 
 import hashlib
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
-from sse_starlette import EventSourceResponse
+from fastapi import APIRouter, Body, Depends, Query
 
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox.execution.engine import ExecutionEngine, change_key
-from loopyard.devbox.execution.output import follow
 from loopyard.devbox.execution.schemas import (
     ExecuteAsyncParams,
     ExecuteParams,
     ExecuteSyncParams,
     ExecutionResultView,
-    ExecutionUpdateChunk,
     ExecutionView,
+    KillParams,
+    SendStdInParams,
+    SendStdInView,
     WaitForExecutionParams,
 )
 from loopyard.devbox.execution.service import ExecutionService
-from loopyard.devbox.faults import faults_as_answers
 from loopyard.kit.changes import Changes
 from loopyard.kit.errors import BadRequest, WaitTimeout
 from loopyard.kit.idempotency import RequestKey
 from loopyard.kit.ids import new_id
 from loopyard.kit.parts import part
-from loopyard.runtime.protocol import Runtime, Stream
+from loopyard.kit.sse import PING_SECONDS, EventStream
+from loopyard.runtime.protocol import Stream
 
 LONGEST_WAIT_SECONDS = 25.0
-PING_SECONDS = 10
 
 router = APIRouter(prefix="/v1/devboxes", tags=["executions"])
 
@@ -158,55 +157,69 @@ async def wait_for_status(
     return await service.view(execution, last_n)
 
 
-_SSE = {200: {"content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/ExecutionUpdateChunk"}}}}}
+@router.post("/{devbox_id}/executions/{execution_id}/kill", operation_id="executions.kill")
+async def kill(
+    devbox_id: str,
+    execution_id: str,
+    caller: CallerDep,
+    service: ServiceDep,
+    params: Annotated[KillParams | None, Body()] = None,
+) -> ExecutionView:
+    """Kill the command's process by SIGKILL, or its whole process group. One that is queued in a shell never runs."""
+    group = bool(params and params.kill_process_group)
+    return await service.view(await service.kill(caller.account_id, devbox_id, execution_id, group=group))
+
+
+@router.post("/{devbox_id}/executions/{execution_id}/send_std_in", operation_id="executions.send_std_in")
+async def send_std_in(
+    devbox_id: str,
+    execution_id: str,
+    params: SendStdInParams,
+    caller: CallerDep,
+    service: ServiceDep,
+    request_key: RequestKey = None,
+) -> SendStdInView:
+    """Send text, then a signal, to the standard input of a command that was started with `attach_stdin`."""
+    execution = await service.get(caller.account_id, devbox_id, execution_id)
+    taken = await service.standard_input.send(caller.account_id, execution, params.text, params.signal, request_key)
+    return SendStdInView(devbox_id=devbox_id, execution_id=execution_id, success=taken)
+
+
+_SSE: dict[int | str, dict[str, Any]] = {
+    200: {"content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/ExecutionUpdateChunk"}}}}
+}
 
 
 @router.get(
     "/{devbox_id}/executions/{execution_id}/stream_stdout_updates",
     operation_id="executions.stream_stdout_updates",
-    response_class=EventSourceResponse,
-    responses={**_SSE},
+    response_class=EventStream,
+    responses=_SSE,
 )
 async def stream_stdout_updates(
-    devbox_id: str,
-    execution_id: str,
-    caller: CallerDep,
-    service: ServiceDep,
-    runtime: Annotated[Runtime, Depends(part(Runtime))],
-    offset: Offset,
-) -> EventSourceResponse:
+    devbox_id: str, execution_id: str, caller: CallerDep, service: ServiceDep, offset: Offset
+) -> EventStream:
     """Standard output from byte `offset` on, as it is written; ends when the command has ended."""
     await service.get(caller.account_id, devbox_id, execution_id)
-    return await _stream(runtime, devbox_id, execution_id, "stdout", offset)
+    return EventStream(_events(service, devbox_id, execution_id, "stdout", offset))
 
 
 @router.get(
     "/{devbox_id}/executions/{execution_id}/stream_stderr_updates",
     operation_id="executions.stream_stderr_updates",
-    response_class=EventSourceResponse,
-    responses={**_SSE},
+    response_class=EventStream,
+    responses=_SSE,
 )
 async def stream_stderr_updates(
-    devbox_id: str,
-    execution_id: str,
-    caller: CallerDep,
-    service: ServiceDep,
-    runtime: Annotated[Runtime, Depends(part(Runtime))],
-    offset: Offset,
-) -> EventSourceResponse:
+    devbox_id: str, execution_id: str, caller: CallerDep, service: ServiceDep, offset: Offset
+) -> EventStream:
     """Standard error from byte `offset` on, as it is written; ends when the command has ended."""
     await service.get(caller.account_id, devbox_id, execution_id)
-    return await _stream(runtime, devbox_id, execution_id, "stderr", offset)
+    return EventStream(_events(service, devbox_id, execution_id, "stderr", offset))
 
 
-async def _stream(
-    runtime: Runtime, devbox_id: str, execution_id: str, stream: Stream, offset: int
-) -> EventSourceResponse:
-    with faults_as_answers():
-        await runtime.output_size(devbox_id, execution_id, stream)
-
-    async def events() -> AsyncIterator[dict[str, str]]:
-        async for chunk in follow(runtime, devbox_id, execution_id, stream, offset):
-            yield {"data": ExecutionUpdateChunk(output=chunk.output, offset=chunk.offset).model_dump_json()}
-
-    return EventSourceResponse(events(), ping=PING_SECONDS)
+async def _events(
+    service: ExecutionService, devbox_id: str, execution_id: str, stream: Stream, offset: int
+) -> AsyncIterator[dict[str, Any] | None]:
+    async for chunk in service.follow(devbox_id, execution_id, stream, offset, ping_seconds=PING_SECONDS):
+        yield None if chunk is None else {"output": chunk.output, "offset": chunk.offset}

@@ -1,16 +1,20 @@
 """Reads what commands wrote, as text."""
 
+import asyncio
 import codecs
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
-from loopyard.runtime.protocol import Runtime, Stream
+from loopyard.runtime.protocol import MOST_OUTPUT_BYTES, Runtime, Stream
 
 DEFAULT_LINES = 100
 """How many last lines an answer holds if the caller does not say."""
 
 MAX_BYTES = 256 * 1024
 """How many last bytes of a stream an answer holds at most. The whole of it can be read as a stream."""
+
+CUT_NOTE = f"\n[loopyard: the output reached {MOST_OUTPUT_BYTES} bytes; what came after that is not kept]\n"
+"""What an answer or a stream says where the output was cut. It is no part of the output: offsets do not count it."""
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -54,7 +58,8 @@ async def tail(
     if lines is not None:
         cut = _start_of_last_lines(data, lines)
         start, data = start + cut, data[cut:]
-    return Tail(data.decode(errors="replace"), truncated=start > 0)
+    cut = size >= MOST_OUTPUT_BYTES
+    return Tail(data.decode(errors="replace") + CUT_NOTE * cut, truncated=start > 0 or cut)
 
 
 def _start_of_last_lines(data: bytes, lines: int) -> int:
@@ -70,31 +75,42 @@ def _start_of_last_lines(data: bytes, lines: int) -> int:
 
 
 async def follow(
-    runtime: Runtime, devbox_id: str, execution_id: str, stream: Stream, offset: int
-) -> AsyncIterator[Chunk]:
+    runtime: Runtime, devbox_id: str, execution_id: str, stream: Stream, offset: int, *, ping_seconds: float
+) -> AsyncIterator[Chunk | None]:
     """The stream from byte `offset` to its end, as it is written. Invalid UTF-8 is replaced; a character whose bytes
-    come in two pieces is held back until it is whole.
+    come in two pieces is held back until it is whole. None says that nothing came for `ping_seconds`.
 
     Raises:
         CommandNotFound: The runtime does not know the command.
     """
     decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    noted = False
     while True:
         data = await runtime.read_output(devbox_id, execution_id, stream, offset, _CHUNK_BYTES)
         if data:
             offset += len(data)
             if text := decoder.decode(data):
                 yield Chunk(text, offset - len(decoder.getstate()[0]))
-        elif not await _more(runtime, devbox_id, execution_id, stream, offset):
-            break
+            continue
+        if offset >= MOST_OUTPUT_BYTES and not noted:
+            noted = True
+            yield Chunk(decoder.decode(b"", final=True) + CUT_NOTE, offset)
+        if await runtime.wait_output(devbox_id, execution_id, stream, offset, timeout_seconds=ping_seconds):
+            continue
+        if await _ended(runtime, devbox_id, execution_id):
+            # It may have written its last between the two looks.
+            if await runtime.output_size(devbox_id, execution_id, stream) <= offset:
+                break
+        else:
+            yield None
     if rest := decoder.decode(b"", final=True):
         yield Chunk(rest, offset)
 
 
-async def _more(runtime: Runtime, devbox_id: str, execution_id: str, stream: Stream, offset: int) -> bool:
-    """Wait for output past `offset`; false once the command has ended and there is none."""
-    while True:
-        if await runtime.wait_output(devbox_id, execution_id, stream, offset, timeout_seconds=10):
-            return True
-        if (await runtime.commands(devbox_id)).get(execution_id) is not None:
-            return await runtime.output_size(devbox_id, execution_id, stream) > offset
+async def _ended(runtime: Runtime, devbox_id: str, execution_id: str) -> bool:
+    try:
+        async with asyncio.timeout(0):
+            await runtime.wait_command(devbox_id, execution_id)
+    except TimeoutError:
+        return False
+    return True

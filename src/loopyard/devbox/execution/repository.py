@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.execution.models import Execution
-from loopyard.devbox.execution.states import COMPLETED
+from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING, ExecutionStatus
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import upsert_into
 from loopyard.runtime.protocol import CommandResult
@@ -23,9 +23,36 @@ async def insert(session: AsyncSession, values: dict[str, Any]) -> bool:
     return await session.scalar(statement) is not None
 
 
-async def finish(session: AsyncSession, devbox_id: str, execution_id: str, result: CommandResult) -> None:
-    """Record how it ended, unless that is recorded already."""
-    await session.execute(
+async def last_in_shell(session: AsyncSession, devbox_id: str, shell_name: str) -> int:
+    """The position of the newest command of a named shell; 0 if it had none."""
+    statement = select(func.max(Execution.shell_position)).where(
+        Execution.devbox_id == devbox_id, Execution.shell_name == shell_name
+    )
+    return await session.scalar(statement) or 0
+
+
+async def begin(session: AsyncSession, devbox_id: str, execution_id: str) -> bool:
+    """Record that a queued command runs now; false if it does not wait any more."""
+    statement = (
+        update(Execution)
+        .where(Execution.devbox_id == devbox_id, Execution.id == execution_id, Execution.status == QUEUED)
+        .values(status=RUNNING, start_time_ms=now_ms())
+        .returning(Execution.id)
+        .execution_options(synchronize_session=False)
+    )
+    return await session.scalar(statement) is not None
+
+
+async def finish(
+    session: AsyncSession,
+    devbox_id: str,
+    execution_id: str,
+    result: CommandResult,
+    *,
+    only: ExecutionStatus | None = None,
+) -> bool:
+    """Record how it ended, unless that is recorded already, or its status is not `only`; tell whether it was."""
+    statement = (
         update(Execution)
         .where(Execution.devbox_id == devbox_id, Execution.id == execution_id, Execution.status != COMPLETED)
         .values(
@@ -35,12 +62,22 @@ async def finish(session: AsyncSession, devbox_id: str, execution_id: str, resul
             lost=result.lost,
             end_time_ms=now_ms(),
         )
+        .returning(Execution.id)
         .execution_options(synchronize_session=False)
     )
+    if only is not None:
+        statement = statement.where(Execution.status == only)
+    return await session.scalar(statement) is not None
 
 
 async def unfinished(session: AsyncSession) -> Sequence[Execution]:
-    return (await session.scalars(select(Execution).where(Execution.status != COMPLETED))).all()
+    """All that have not ended; those of a named shell in their order."""
+    statement = (
+        select(Execution)
+        .where(Execution.status != COMPLETED)
+        .order_by(Execution.shell_position, Execution.start_time_ms)
+    )
+    return (await session.scalars(statement)).all()
 
 
 async def of_devbox(session: AsyncSession, devbox_id: str) -> Sequence[Execution]:

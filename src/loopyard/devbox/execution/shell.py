@@ -14,7 +14,7 @@ _PRELUDE = Path(__file__).with_name("shell.sh").read_text()
 
 _SAVE = (
     '{ __loopyard_status=$?; builtin trap -p >|"$__loopyard_folder/traps"; '
-    '__loopyard_save "$__loopyard_status" "$@"; } 2>/dev/null'
+    '__loopyard_save "$__loopyard_status" "$@"; } >/dev/null 2>&1'
 )
 # One line, so that the line numbers in bash's messages are those of the command.
 _RUN = (
@@ -25,7 +25,7 @@ _RUN = (
 
 
 def argv(devbox_id: str, shell_name: str, command: str) -> Sequence[str]:
-    """What runs a command in a named shell of a devbox. A snapshot of the devbox takes no shell along: the id is part of
-    where its state is."""
+    """What runs a command in a named shell of a devbox. A devbox made from a snapshot of it has shells of its own: the
+    id is part of where the state is."""
     key = hashlib.blake2b(shell_name.encode(), digest_size=16).hexdigest()
     return ["/bin/bash", "-c", _RUN, "bash", _PRELUDE, f"{devbox_id}/{key}", shell_name, command]

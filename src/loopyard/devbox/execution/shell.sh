@@ -94,12 +94,12 @@ __loopyard_resume() {
 }
 __loopyard_errexit=
 if [[ $__loopyard_options ]]; then
-    . "$__loopyard_folder/traps" >/dev/null 2>&1
     . "$__loopyard_folder/options" >/dev/null 2>&1
     {
         [[ $- == *e* ]] && __loopyard_errexit=1
         [[ $- == *x* ]] && __loopyard_command="set -x
 $__loopyard_command"
         set +ex
-    } 2>/dev/null
+        . "$__loopyard_folder/traps"
+    } >/dev/null 2>&1
 fi
