@@ -125,9 +125,10 @@ def files_owned_by(uid: int, gid: int) -> Generator[None]:
 
 def set_fs_ids(uid: int, gid: int) -> None:
     """Set this thread's ids for file access. Leaving uid 0 drops the capabilities over files; returning restores."""
-    _libc.setfsgid(gid)
-    _libc.setfsuid(uid)
-    if _libc.setfsuid(-1) != uid or _libc.setfsgid(-1) != gid:
+    _libc.setfsgid(ctypes.c_uint(gid))
+    _libc.setfsuid(ctypes.c_uint(uid))
+    # They return the ids there were, as signed numbers though ids go up to 2^32.
+    if ctypes.c_uint(_libc.setfsuid(-1)).value != uid or ctypes.c_uint(_libc.setfsgid(-1)).value != gid:
         raise PermissionError("setfsuid had no effect")
 
 
