@@ -22,6 +22,8 @@ class ServerProcess:
         self.data_dir = data_dir
         self.database_url = database_url
         self.base_url = ""
+        self.port = 0
+        """0 takes a free port at each start; set it to come back where clients expect the server."""
         self.printed: list[str] = []
         self._process: subprocess.Popen[str] | None = None
 
@@ -48,7 +50,16 @@ class ServerProcess:
         Raises:
             RuntimeError: It ended instead; the message holds the end of its log.
         """
-        command = [sys.executable, "-m", "loopyard", "serve", "--port", "0", "--data-dir", str(self.data_dir)]
+        command = [
+            sys.executable,
+            "-m",
+            "loopyard",
+            "serve",
+            "--port",
+            str(self.port),
+            "--data-dir",
+            str(self.data_dir),
+        ]
         if self.database_url is not None:
             command += ["--database-url", self.database_url]
         log = (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab")
@@ -108,7 +119,9 @@ class ServerProcess:
 
 
 @contextmanager
-def serving(data_dir: Path, *, database_url: str | None = None, env: Mapping[str, str] | None = None) -> Generator[ServerProcess]:
+def serving(
+    data_dir: Path, *, database_url: str | None = None, env: Mapping[str, str] | None = None
+) -> Generator[ServerProcess]:
     """A started server; at the end its devboxes are shut down, it is stopped, and nothing of it is left running."""
     server = ServerProcess(data_dir, database_url=database_url).start(env)
     try:

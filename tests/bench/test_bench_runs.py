@@ -1,5 +1,6 @@
 """`loopyard bench run` on a real server, with real boxes."""
 
+import os
 import signal
 import time
 import uuid
@@ -11,7 +12,7 @@ from runloop_api_client import Runloop
 
 from tests.bench.benching import Bench, agents
 from tests.bench.folders import write_tiny
-from tests.serving import ServerProcess
+from tests.serving import ServerProcess, serving
 
 BOTH = agents(["oracle", "nop"])
 
@@ -148,6 +149,43 @@ def test_an_interruption_shuts_all_boxes_down(server: ServerProcess, client: Run
         assert client.scenarios.runs.retrieve(result["run_id"]).state == "canceled"
         assert client.devboxes.retrieve(result["devbox_id"]).status == "shutdown"
     assert running() == 0
+
+
+def test_a_second_interruption_does_not_wait(server: ServerProcess, client: Runloop, suite: Path) -> None:
+    write_tiny(suite, suite.name)
+    bench = Bench(suite, "--agent-command", "sleep 300", server=server)
+    until(lambda: any(run.metadata["benchmark"] == suite.name for run in client.scenarios.runs.list(limit=20)))
+    os.kill(server.pid, signal.SIGSTOP)
+    try:
+        for _ in range(2):
+            bench.process.send_signal(signal.SIGINT)
+            time.sleep(0.5)
+        ended = bench.wait(10)
+    finally:
+        os.kill(server.pid, signal.SIGCONT)
+    assert ended.status == 130
+    assert "Given up" in ended.err
+    assert "Traceback" not in ended.err
+    for run in client.scenarios.runs.list(limit=20):
+        if run.metadata["benchmark"] == suite.name:
+            client.scenarios.runs.cancel(run.id)
+
+
+def test_a_server_that_is_killed_and_comes_back_costs_no_score(suite: Path, tmp_path: Path) -> None:
+    for letter in "ab":
+        write_tiny(suite, f"{suite.name}-{letter}")
+    with serving(tmp_path / "data") as server:
+        server.port = int(server.base_url.rpartition(":")[2])
+        bench = Bench(suite, "--agent-command", "sleep 6; echo hello > out.txt", server=server)
+        with server.client() as client:
+            until(lambda: [run.state for run in client.scenarios.runs.list()] == ["running"] * 2)
+        time.sleep(1)
+        server.kill()
+        time.sleep(1)
+        server.start()
+        ended = bench.wait(120)
+    assert ended.status == 0, ended.out + ended.err
+    assert [result["score"] for result in ended.content["results"]] == [1.0, 1.0]
 
 
 def test_one_scenario_of_a_folder_can_be_chosen(server: ServerProcess, suite: Path) -> None:

@@ -69,9 +69,6 @@ def run(options: Options) -> int:
     except ServerFailed as failure:
         err.print("[bold red]There is no server to run on:[/]", escape(str(failure)), soft_wrap=True)
         return FAILED
-    except KeyboardInterrupt:
-        err.print("[bold red]Given up while the boxes were being shut down.[/] Some may still be running.")
-        return 128 + signal.SIGINT
 
 
 async def _run(options: Options, suite: Suite, trials: list[Trial], err: Console) -> int:
@@ -129,7 +126,7 @@ def _check(options: Options) -> None:
 
 @contextmanager
 def _interruptible(err: Console) -> Generator[list[signal.Signals]]:
-    """The first SIGINT or SIGTERM cancels this task, which then shuts its boxes down; a second one does not wait."""
+    """The first SIGINT or SIGTERM cancels this task, which then shuts its boxes down; a second one ends the process."""
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
     signals = (signal.SIGINT, signal.SIGTERM)
@@ -137,8 +134,12 @@ def _interruptible(err: Console) -> Generator[list[signal.Signals]]:
 
     def stop(number: signal.Signals) -> None:
         received.append(number)
-        for one in signals:
-            loop.remove_signal_handler(one)
+        if len(received) > 1:
+            err.show_cursor()
+            err.print(
+                "[bold red]Given up.[/] Boxes may still be running; a server shuts them down when their time is up."
+            )
+            os._exit(128 + number)
         err.print("[bold]Interrupted: shutting the boxes down.[/] Once more gives up at once.")
         if task is not None:
             task.cancel()
