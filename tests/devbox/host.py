@@ -1,0 +1,106 @@
+"""What a server's sandboxes occupy on the host, found without asking the server."""
+
+import json
+import subprocess
+import time
+from collections.abc import Iterable
+from pathlib import Path
+
+RUN = Path("/run/loopyard")
+CGROUPS = Path("/sys/fs/cgroup")
+
+
+class Host:
+    """The traces of the one server that keeps its data in `data_dir`. The server must have been started before."""
+
+    def __init__(self, data_dir: Path, spare_slots: int) -> None:
+        self.data = data_dir
+        self.spare_slots = spare_slots
+
+    @property
+    def block(self) -> str:
+        for owner in RUN.glob("*/owner.json"):
+            if json.loads(owner.read_text()) == str(self.data):
+                return owner.parent.name
+        raise AssertionError(f"no server has ever run on {self.data}")
+
+    def launcher(self, server_pid: int) -> int:
+        """The process id of the server's launcher."""
+        children = [path.read_text().split() for path in Path(f"/proc/{server_pid}/task").glob("*/children")]
+        for pid in {pid for pids in children for pid in pids}:
+            if b"loopyard.runtime.crun.launcher" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                return int(pid)
+        raise AssertionError("the server has no launcher")
+
+    def traces(self, server_pid: int) -> dict[str, set[str]]:
+        """Kind of trace to the ids of the sandboxes that it is of."""
+        block, launcher = self.block, self.launcher(server_pid)
+        pool = Path(f"/proc/{launcher}/root{self.data}/pool")
+        mounts = [line.split()[4] for line in Path(f"/proc/{launcher}/mountinfo").read_text().splitlines()]
+        inside = [Path(mount) for mount in mounts if mount.startswith((f"{self.data}/sandboxes", f"{RUN}/{block}/"))]
+        return {
+            "folders": _names(self.data / "sandboxes"),
+            "disks": _names(pool / "boxes"),
+            "crun": _names(RUN / block / "crun"),
+            "roots": _names(RUN / block / "roots"),
+            "cgroups": _cgroups(block),
+            "mounts": {str(path) for path in inside},
+        }
+
+    def links(self) -> set[str]:
+        """The host's ends of the sandboxes' network links, prepared ones included."""
+        listed = json.loads(subprocess.check_output(["ip", "-json", "link", "show"]))
+        names: list[str] = [link["ifname"] for link in listed]
+        return {name for name in names if name.startswith(f"ly{self.block}-")}
+
+    def processes(self, sandbox_id: str) -> set[int]:
+        """The processes of a sandbox, by their cgroup."""
+        found: set[int] = set()
+        for cgroup in Path("/proc").glob("[0-9]*/cgroup"):
+            try:
+                if sandbox_id in cgroup.read_text():
+                    found.add(int(cgroup.parent.name))
+            except OSError:
+                continue
+        return found
+
+    def wait_for_only(
+        self,
+        server_pid: int,
+        running: Iterable[str],
+        stopped: Iterable[str] = (),
+        *,
+        fresh: bool = False,
+        seconds: float = 20,
+    ) -> None:
+        """Wait until the host holds these sandboxes and nothing of any other. A server keeps the network links of
+        sandboxes that ended for the next ones; one that is `fresh` has had none.
+
+        Raises:
+            AssertionError: It does not within the time; the message says what is there.
+        """
+        up = set(running)
+        kept = up | set(stopped)
+        wanted = {"folders": kept, "disks": kept, "crun": up, "cgroups": up, "roots": set[str](), "mounts": set[str]()}
+        deadline = time.monotonic() + seconds
+        while True:
+            found = self.traces(server_pid)
+            links = self.links()
+            most = len(up) + self.spare_slots if fresh else 1024
+            if found == wanted and len(up) <= len(links) <= most:
+                return
+            if time.monotonic() > deadline:
+                raise AssertionError(f"wanted {wanted}, found {found}, links {sorted(links)}")
+            time.sleep(0.1)
+
+
+def _cgroups(block: str) -> set[str]:
+    """On cgroup v1 there is one tree for each controller."""
+    return {name for top in (CGROUPS, *CGROUPS.glob("*")) for name in _names(top / "loopyard" / block, folders=True)}
+
+
+def _names(folder: Path, *, folders: bool = False) -> set[str]:
+    try:
+        return {path.name for path in folder.iterdir() if not folders or path.is_dir()}
+    except (FileNotFoundError, NotADirectoryError):
+        return set()

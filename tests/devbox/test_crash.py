@@ -1,0 +1,227 @@
+"""The server, or its launcher, is killed at each step of a devbox's life; afterwards all is right and nothing is
+orphaned."""
+
+import os
+import signal
+import sqlite3
+import threading
+import time
+from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import httpx
+import pytest
+from runloop_api_client import APIStatusError, Runloop, RunloopError
+from runloop_api_client.lib.polling import PollingConfig
+from tests.devbox.host import Host
+from tests.serving import ServerProcess
+
+SPARE = 2
+POLL = PollingConfig(interval_seconds=0.05, max_attempts=600)
+ONCE = {"launch_commands": ["echo once >> ~/launched"]}
+MOUNT = {"notes.txt": "mounted\n"}
+
+
+class Crashing:
+    """A server to be killed, with one devbox that must not notice."""
+
+    def __init__(self, data_dir: Path) -> None:
+        self.server = ServerProcess(data_dir)
+        self.host = Host(data_dir, SPARE)
+        self.start()
+        with self.server.client() as api:
+            self.bystander = api.devboxes.create_and_await_running(name="bystander").id
+            self.background = api.devboxes.execute_async(
+                self.bystander, command="i=0; while true; do i=$((i+1)); echo $i; sleep 0.05; done"
+            ).execution_id
+        self.processes = self.host.processes(self.bystander)
+
+    def start(self, failpoint: str | None = None) -> None:
+        env = {"LOOPYARD_RUNTIME__SPARE_SLOTS": str(SPARE)}
+        self.server.start(env if failpoint is None else {**env, "LOOPYARD_FAILPOINT": failpoint})
+
+    def restart(self, failpoint: str) -> None:
+        """Start it again such that it dies at the failpoint."""
+        self.server.kill()
+        self.start(failpoint)
+
+    def revive(self) -> None:
+        """Wait until it is dead, and start it anew."""
+        self.server.wait_dead(60)
+        self.start()
+
+    def check(self, *, running: tuple[str, ...] = (), stopped: tuple[str, ...] = ()) -> None:
+        """The host holds these devboxes, the bystander, and nothing else; and the bystander was left in peace."""
+        self.host.wait_for_only(self.server.pid, {self.bystander, *running}, stopped)
+        commands = {path.name for path in (self.server.data_dir / "commands").iterdir()}
+        with self.server.client() as api:
+            assert commands <= {devbox.id for devbox in api.devboxes.list(limit=100)}
+            assert api.devboxes.retrieve(self.bystander).status == "running"
+            execution = api.devboxes.executions.retrieve(self.background, devbox_id=self.bystander)
+            assert execution.status == "running"
+        # All but the `sleep` that is another one each time.
+        assert len(self.processes & self.host.processes(self.bystander)) >= len(self.processes) - 1
+
+
+@pytest.fixture
+def crashing(tmp_path: Path) -> Generator[Crashing]:
+    crashing = Crashing(tmp_path / "data")
+    yield crashing
+    if not crashing.server.alive:
+        crashing.start()
+    with crashing.server.client() as api:
+        for devbox in api.devboxes.list(limit=5000):
+            if devbox.status not in ("shutdown", "failure"):
+                api.devboxes.shutdown(devbox.id, force="true")
+    crashing.host.wait_for_only(crashing.server.pid, ())
+    crashing.server.kill()
+    crashing.start()
+    crashing.host.wait_for_only(crashing.server.pid, (), fresh=True)
+    crashing.server.stop()
+
+
+def attempt(api: Runloop, path: str, body: object = None) -> None:
+    """A call whose answer may never come, since the server dies in it."""
+    try:
+        api.post(path, body=body or {}, cast_to=object)
+    except APIStatusError:
+        raise
+    except (RunloopError, httpx.HTTPError):
+        return
+
+
+def other(crashing: Crashing, api: Runloop) -> str:
+    """The one devbox there is besides the bystander."""
+    (found,) = {devbox.id for devbox in api.devboxes.list(limit=100)} - {crashing.bystander}
+    return found
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "devbox.provisioning",
+        "devbox.created",
+        "devbox.initializing",
+        "execution.recorded",
+        "execution.started",
+        "execution.ended",
+        "devbox.running",
+    ],
+)
+def test_killed_while_a_devbox_is_made(crashing: Crashing, place: str) -> None:
+    crashing.restart(place)
+    with crashing.server.client(max_retries=0) as api:
+        attempt(api, "/v1/devboxes", {"launch_parameters": ONCE, "file_mounts": MOUNT})
+    crashing.revive()
+    with crashing.server.client() as api:
+        devbox_id = other(crashing, api)
+        devbox = api.devboxes.await_running(devbox_id, polling_config=POLL)
+        statuses = [transition.status for transition in devbox.state_transitions]
+        assert statuses == ["queued", "provisioning", "initializing", "running"]
+        crashing.check(running=(devbox_id,))
+        assert api.devboxes.execute_sync(devbox_id, command="cat launched notes.txt").stdout == "once\nmounted\n"
+
+
+@pytest.mark.parametrize("place", ["devbox.ended", "devbox.destroyed"])
+@pytest.mark.parametrize("made", [True, False])
+def test_killed_while_a_devbox_ends(crashing: Crashing, place: str, *, made: bool) -> None:
+    crashing.restart(place)
+    with crashing.server.client(max_retries=0) as api:
+        devbox = api.devboxes.create_and_await_running() if made else api.devboxes.create()
+        attempt(api, f"/v1/devboxes/{devbox.id}/shutdown")
+    crashing.revive()
+    with crashing.server.client() as api:
+        ended = api.devboxes.retrieve(devbox.id)
+        assert (ended.status, ended.shutdown_reason) == ("shutdown", "api_shutdown")
+    crashing.check()
+
+
+def test_killed_while_a_devbox_fails(crashing: Crashing) -> None:
+    crashing.restart("devbox.ended")
+    with crashing.server.client(max_retries=0) as api:
+        attempt(api, "/v1/devboxes", {"launch_parameters": {"launch_commands": ["exit 3"]}})
+    crashing.revive()
+    with crashing.server.client() as api:
+        devbox = api.devboxes.retrieve(other(crashing, api))
+        assert (devbox.status, devbox.failure_reason) == ("failure", "execution_failed")
+    crashing.check()
+
+
+def test_killed_again_and_again_while_many_devboxes_are_made(crashing: Crashing) -> None:
+    with crashing.server.client(max_retries=0) as api:
+        for _ in range(12):
+            api.devboxes.create(launch_parameters=ONCE)  # type: ignore[arg-type]
+    for pause in (0.0, 0.05, 0.1, 0.2):
+        time.sleep(pause)
+        crashing.server.kill()
+        crashing.start()
+    with crashing.server.client() as api:
+        made = [devbox.id for devbox in api.devboxes.list(limit=100) if devbox.id != crashing.bystander]
+        assert len(made) == 12
+        for devbox_id in made:
+            api.devboxes.await_running(devbox_id, polling_config=POLL)
+            assert api.devboxes.read_file_contents(devbox_id, file_path="launched") == "once\n"
+    crashing.check(running=tuple(made))
+
+
+def test_a_sandbox_that_the_store_does_not_know_is_removed(crashing: Crashing) -> None:
+    with crashing.server.client() as api:
+        stranger = api.devboxes.create_and_await_running().id
+        api.devboxes.execute_sync(stranger, command="true")
+    crashing.server.kill()
+    with sqlite3.connect(crashing.server.data_dir / "loopyard.db") as store:
+        store.execute("DELETE FROM devbox WHERE id = ?", (stranger,))
+    store.close()
+    crashing.start()
+    crashing.check()
+
+
+def test_a_devbox_that_went_down_while_the_server_was_away_has_failed(crashing: Crashing) -> None:
+    with crashing.server.client() as api:
+        devbox_id = api.devboxes.create_and_await_running().id
+        execution = api.devboxes.execute_async(devbox_id, command="sleep 1000").execution_id
+    crashing.server.kill()
+    for pid in crashing.host.processes(devbox_id):
+        os.kill(pid, signal.SIGKILL)
+    crashing.start()
+    with crashing.server.client() as api:
+        devbox = api.devboxes.retrieve(devbox_id)
+        assert (devbox.status, devbox.failure_reason) == ("failure", "health_check_failed")
+        ended = api.devboxes.executions.retrieve(execution, devbox_id=devbox_id)
+        assert (ended.status, ended.exit_status) == ("completed", 137)
+    crashing.check()
+
+
+def test_the_launcher_is_killed_while_devboxes_are_made(crashing: Crashing) -> None:
+    done = threading.Event()
+
+    def kill() -> None:
+        while not done.wait(0.15):
+            os.kill(crashing.host.launcher(crashing.server.pid), signal.SIGKILL)
+
+    def make(_: int) -> str:
+        with crashing.server.client() as api:
+            return api.devboxes.create(launch_parameters=ONCE).id  # type: ignore[arg-type]
+
+    killer = threading.Timer(0, kill)
+    killer.start()
+    with ThreadPoolExecutor(4) as pool:
+        made = list(pool.map(make, range(10)))
+    time.sleep(1)
+    done.set()
+    killer.join()
+    with crashing.server.client() as api:
+        ran: list[str] = []
+        for devbox_id in made:
+            devbox = api.post(
+                f"/v1/devboxes/{devbox_id}/wait_for_status", body={"statuses": ["running", "failure"]}, cast_to=dict
+            )
+            if devbox["status"] == "running":
+                ran.append(devbox_id)
+                assert api.devboxes.read_file_contents(devbox_id, file_path="launched") == "once\n"
+            else:
+                assert devbox["failure_reason"] == "health_check_failed", devbox
+        crashing.check(running=tuple(ran))
+        fresh = api.devboxes.create_and_await_running()
+        assert api.devboxes.execute_sync(fresh.id, command="echo well").stdout == "well\n"
