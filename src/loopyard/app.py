@@ -30,6 +30,8 @@ from loopyard.kit.db import Database
 from loopyard.kit.parts import Parts
 from loopyard.kit.paths import refuse_impossible
 from loopyard.kit.tasks import Tasks
+from loopyard.network_policy.endpoints import router as policy_router
+from loopyard.network_policy.enforcement import Enforcement
 from loopyard.runtime.protocol import Runtime
 from loopyard.scenario.endpoints import router as scenario_router
 from loopyard.scenario.run.counts import Folder
@@ -48,6 +50,7 @@ _ROUTERS = (
     devbox_router,
     run_router,
     scenario_router,
+    policy_router,
 )
 
 
@@ -60,6 +63,7 @@ def create_app(runtime: Runtime, database: Database, settings: Settings) -> Fast
         tasks = parts.get(Tasks)
         await parts.get(ExecutionEngine).reconcile()
         await parts.get(Lifecycle).reconcile()
+        await parts.get(Enforcement).reconcile()
         await parts.get(RunScoring).reconcile()
         tasks.start("activity", parts.get(Activity).run())
         tasks.start("reaper", parts.get(Reaper).run())
@@ -100,7 +104,8 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings) -> Parts
     changes = parts.add(Changes, Changes())
     tasks = parts.add(Tasks, Tasks())
     executions = parts.add(ExecutionEngine, ExecutionEngine(database, runtime, changes, tasks))
-    lifecycle = parts.add(Lifecycle, Lifecycle(database, runtime, executions, changes, tasks))
+    policies = parts.add(Enforcement, Enforcement(database, runtime))
+    lifecycle = parts.add(Lifecycle, Lifecycle(database, runtime, executions, changes, tasks, policies))
     devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings))
     parts.add(ExecutionService, ExecutionService(database, runtime, devboxes, executions))
     parts.add(DevboxFiles, DevboxFiles(database, runtime, devboxes))

@@ -18,8 +18,9 @@ from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.tasks import Tasks
+from loopyard.network_policy.enforcement import Enforcement
 from loopyard.runtime.errors import RuntimeFault, SandboxNotFound
-from loopyard.runtime.protocol import Runtime, SandboxSpec, SandboxState
+from loopyard.runtime.protocol import NetworkPolicy, Runtime, SandboxSpec, SandboxState
 
 log = logging.getLogger("loopyard.devbox")
 
@@ -41,12 +42,14 @@ class Lifecycle:
         executions: ExecutionEngine,
         changes: Changes,
         tasks: Tasks,
+        policies: Enforcement,
     ) -> None:
         self._database = database
         self._runtime = runtime
         self._executions = executions
         self._changes = changes
         self._tasks = tasks
+        self._policies = policies
         self._slots = asyncio.Semaphore(CREATES_AT_ONCE)
         self.endings = Endings(self._ended)
 
@@ -75,7 +78,9 @@ class Lifecycle:
         launch = LaunchParameters.model_validate(devbox.launch_parameters)
         failpoint("devbox.provisioning")
         try:
-            await self._runtime.create(_sandbox(devbox, launch))
+            policy = await self._policies.current(launch.network_policy_id)
+            await self._runtime.create(_sandbox(devbox, launch, policy))
+            await self._policies.apply_to(devbox.id, launch.network_policy_id)
         except RuntimeFault as fault:
             log.warning("devbox %s could not be made: %s", devbox.id, fault)
             await self._fail(devbox.id, "health_check_failed", str(fault))
@@ -199,5 +204,11 @@ def _making(devbox_id: str) -> str:
     return f"make {devbox_id}"
 
 
-def _sandbox(devbox: Devbox, launch: LaunchParameters) -> SandboxSpec:
-    return SandboxSpec(id=devbox.id, limits=launch.limits, user=launch.user, environment=devbox.environment_variables)
+def _sandbox(devbox: Devbox, launch: LaunchParameters, policy: NetworkPolicy | None) -> SandboxSpec:
+    return SandboxSpec(
+        id=devbox.id,
+        limits=launch.limits,
+        user=launch.user,
+        environment=devbox.environment_variables,
+        network_policy=policy,
+    )

@@ -11,6 +11,8 @@ from loopyard.devbox.models import Devbox
 from loopyard.devbox.states import FINAL, Status
 from loopyard.kit.paging import Page, PageQuery, fetch_page
 
+_policy = Devbox.launch_parameters["network_policy_id"].as_string()
+
 
 async def get(session: AsyncSession, devbox_id: str, account_id: str | None = None) -> Devbox | None:
     """A devbox by id, of any account if `account_id` is None."""
@@ -43,6 +45,18 @@ async def page(session: AsyncSession, account_id: str, status: str | None, query
 async def unfinished(session: AsyncSession) -> Sequence[Devbox]:
     """All that are not in a final state."""
     return (await session.scalars(select(Devbox).where(~Devbox.reclaimed, Devbox.status.not_in(FINAL)))).all()
+
+
+async def ids_with_policy(session: AsyncSession, policy_id: str) -> Sequence[str]:
+    """The devboxes of a network policy that are not in a final state."""
+    statement = select(Devbox.id).where(~Devbox.reclaimed, Devbox.status.not_in(FINAL), _policy == policy_id)
+    return (await session.scalars(statement)).all()
+
+
+async def policies_in_use(session: AsyncSession) -> Sequence[str]:
+    """The network policies that devboxes name which are not in a final state."""
+    statement = select(_policy).where(~Devbox.reclaimed, Devbox.status.not_in(FINAL), _policy.is_not(None)).distinct()
+    return [policy for policy in (await session.scalars(statement)).all() if policy is not None]
 
 
 async def ids_not_reclaimed(session: AsyncSession) -> Sequence[str]:

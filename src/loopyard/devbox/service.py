@@ -18,9 +18,10 @@ from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
 from loopyard.kit.errors import BadRequest, Busy, NotFound, WrongState
 from loopyard.kit.ids import new_id
+from loopyard.network_policy import repository as policies
 
 _NOT_YET = ("entrypoint", "gateways", "mcp", "code_mounts")
-_NOT_YET_AT_LAUNCH = ("network_policy_id", "required_services")
+_NOT_YET_AT_LAUNCH = ("required_services",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,7 @@ class DevboxService:
         """
         launch = params.launch_parameters or LaunchParameters()
         check_offered(params, launch)
+        await check_policy(session, account_id, launch)
         initiator = initiator or Initiator()
         now = now_ms()
         idle, keep_alive = launch.idle_policy, launch.keep_alive_seconds
@@ -139,6 +141,18 @@ class DevboxService:
         if devbox.status not in FINAL:
             await self._endings.shut_down(session, devbox, "api_shutdown")
         return devbox
+
+
+async def check_policy(session: AsyncSession, account_id: str, launch: LaunchParameters) -> None:
+    """See that the network policy that is named is there, and keep it there until the transaction ends.
+
+    Raises:
+        NotFound: The account has none of this id.
+    """
+    policy_id = launch.network_policy_id
+    if policy_id is not None and await policies.lock(session, policy_id, account_id) is None:
+        message = f"There is no network policy {policy_id}."
+        raise NotFound(message, field="launch_parameters.network_policy_id")
 
 
 def check_offered(params: DevboxCreateParams, launch: LaunchParameters) -> None:

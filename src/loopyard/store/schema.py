@@ -14,6 +14,7 @@ _MODEL_MODULES = (
     "loopyard.devbox.execution.models",
     "loopyard.devbox.ssh.models",
     "loopyard.pty.models",
+    "loopyard.network_policy.models",
     "loopyard.scenario.models",
     "loopyard.scenario.run.models",
 )

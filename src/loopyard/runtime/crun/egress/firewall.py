@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from loopyard.runtime.crun.egress import table
 from loopyard.runtime.crun.egress.closed import Closed
 from loopyard.runtime.crun.egress.elements import Element, Elements, address, number
-from loopyard.runtime.crun.egress.hostnames import Hostnames
+from loopyard.kit.hostnames import Hostnames
 from loopyard.runtime.crun.egress.nft import Nft, RulesRefused
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.protocol import NetworkPolicy

@@ -1,0 +1,1 @@
+"""Network policies: what the devboxes that name one may reach."""

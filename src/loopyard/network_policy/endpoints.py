@@ -1,0 +1,89 @@
+"""/v1/network-policies: making, finding, changing and deleting network policies."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query
+
+from loopyard.auth.caller import CallerDep
+from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.idempotency import RequestKey, claim
+from loopyard.kit.ids import new_id
+from loopyard.kit.paging import PageParams, cursor_of
+from loopyard.kit.parts import part
+from loopyard.kit.wire import ShortText
+from loopyard.network_policy import repository, service
+from loopyard.network_policy.enforcement import Enforcement
+from loopyard.network_policy.repository import PolicyFilters
+from loopyard.network_policy.schemas import (
+    NetworkPolicyCreateParams,
+    NetworkPolicyListView,
+    NetworkPolicyUpdateParams,
+    NetworkPolicyView,
+)
+
+router = APIRouter(prefix="/v1/network-policies", tags=["network-policies"])
+
+EnforcementDep = Annotated[Enforcement, Depends(part(Enforcement))]
+
+
+def _filters(
+    id: Annotated[ShortText | None, Query(description="Only the policy of this id.")] = None,
+    name: Annotated[ShortText | None, Query(description="Only policies whose name holds this, in any case.")] = None,
+    search: Annotated[
+        ShortText | None, Query(description="Only policies whose id starts with this, or whose name holds it.")
+    ] = None,
+) -> PolicyFilters:
+    return PolicyFilters(id, name, search)
+
+
+@router.post("", operation_id="networkpolicies.create")
+async def create(
+    params: NetworkPolicyCreateParams, caller: CallerDep, session: WriteSession, request_key: RequestKey = None
+) -> NetworkPolicyView:
+    """Make a network policy. One that allows nothing is a policy as well: its devboxes reach nothing."""
+    policy_id = new_id("npo")
+    owner = await claim(session, caller.account_id, "networkpolicies.create", request_key, policy_id)
+    if owner != policy_id:
+        return NetworkPolicyView.of(await service.get(session, caller.account_id, owner))
+    return NetworkPolicyView.of(await service.create(session, caller.account_id, params, policy_id=policy_id))
+
+
+@router.get("", operation_id="networkpolicies.list")
+async def list_policies(
+    caller: CallerDep,
+    session: ReadSession,
+    page_query: PageParams,
+    filters: Annotated[PolicyFilters, Depends(_filters)],
+) -> NetworkPolicyListView:
+    """The account's network policies, newest first."""
+    page = await repository.page(session, caller.account_id, filters, cursor_of(page_query, "npo"))
+    views = [NetworkPolicyView.of(policy) for policy in page.items]
+    return NetworkPolicyListView(network_policies=views, has_more=page.has_more, total_count=page.total_count)
+
+
+@router.get("/{id}", operation_id="networkpolicies.retrieve")
+async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> NetworkPolicyView:
+    """One network policy."""
+    return NetworkPolicyView.of(await service.get(session, caller.account_id, id))
+
+
+@router.post("/{id}", operation_id="networkpolicies.update")
+async def update(
+    id: ShortText,
+    caller: CallerDep,
+    database: DatabaseDep,
+    enforcement: EnforcementDep,
+    params: Annotated[NetworkPolicyUpdateParams | None, Body()] = None,
+) -> NetworkPolicyView:
+    """Change a network policy; what is not given stays. When this answers, it is in force in all devboxes that name
+    it."""
+    async with database.write() as session:
+        policy = await service.update(session, caller.account_id, id, params or NetworkPolicyUpdateParams())
+    await enforcement.apply(id)
+    return NetworkPolicyView.of(policy)
+
+
+@router.post("/{id}/delete", operation_id="networkpolicies.delete")
+async def delete(id: ShortText, caller: CallerDep, session: WriteSession) -> NetworkPolicyView:
+    """Delete a network policy that no devbox uses any more; answers with what it was."""
+    return NetworkPolicyView.of(await service.delete(session, caller.account_id, id))

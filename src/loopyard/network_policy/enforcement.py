@@ -1,0 +1,105 @@
+"""Carries network policies to the devboxes that name them."""
+
+import asyncio
+import logging
+
+from loopyard.devbox import repository as devboxes
+from loopyard.kit.db import Database
+from loopyard.kit.errors import Unavailable
+from loopyard.kit.failpoint import failpoint
+from loopyard.kit.hostnames import normal
+from loopyard.network_policy import repository
+from loopyard.network_policy.models import NetworkPolicy
+from loopyard.network_policy.schemas import AllowedCidr
+from loopyard.runtime import protocol
+from loopyard.runtime.errors import RuntimeFault, SandboxNotFound, SandboxNotRunning
+from loopyard.runtime.protocol import AllowedNetwork, PortRange, Runtime
+
+log = logging.getLogger("loopyard.network_policy")
+
+
+class Enforcement:
+    """The store has each policy as it is to be; this makes the runtime have it so too."""
+
+    def __init__(self, database: Database, runtime: Runtime) -> None:
+        self._database = database
+        self._runtime = runtime
+        self._turns: dict[str, asyncio.Lock] = {}
+
+    async def current(self, policy_id: str | None) -> protocol.NetworkPolicy | None:
+        """A policy as the runtime takes it; None for none. One that is gone allows nothing."""
+        if policy_id is None:
+            return None
+        async with self._database.read() as session:
+            policy = await repository.get(session, policy_id)
+        return protocol.NetworkPolicy() if policy is None else for_runtime(policy)
+
+    async def apply(self, policy_id: str) -> None:
+        """Put a policy, as it is stored now, in force in all devboxes that name it.
+
+        Raises:
+            Unavailable: In some it is not in force.
+        """
+        async with self._turns.setdefault(policy_id, asyncio.Lock()):
+            async with self._database.read() as session:
+                devbox_ids = await devboxes.ids_with_policy(session, policy_id)
+            policy = await self.current(policy_id)
+            failpoint("network_policy.applying")
+            failed = [devbox_id for devbox_id in devbox_ids if not await self._set(devbox_id, policy)]
+        if failed:
+            message = (
+                f"The network policy is stored, but not yet in force in {len(failed)} devboxes, such as {failed[0]}."
+            )
+            raise Unavailable(message)
+
+    async def apply_to(self, devbox_id: str, policy_id: str | None) -> None:
+        """After a devbox was made: put in force what its policy has become meanwhile.
+
+        Raises:
+            RuntimeFault: The runtime could not.
+        """
+        if policy_id is not None:
+            async with self._turns.setdefault(policy_id, asyncio.Lock()):
+                await self._runtime.set_network_policy(devbox_id, await self.current(policy_id))
+
+    async def reconcile(self) -> None:
+        """At start: put in force what was decided and perhaps not carried out any more."""
+        async with self._database.read() as session:
+            in_use = await devboxes.policies_in_use(session)
+        for policy_id in in_use:
+            try:
+                await self.apply(policy_id)
+            except Unavailable as fault:
+                log.error("%s", fault.message)  # noqa: TRY400  (the runtime's own message was logged)
+
+    async def _set(self, devbox_id: str, policy: protocol.NetworkPolicy | None) -> bool:
+        try:
+            await self._runtime.set_network_policy(devbox_id, policy)
+        except (SandboxNotFound, SandboxNotRunning):
+            return True  # it is given the policy when it is made or resumed
+        except RuntimeFault:
+            log.exception("the network policy of devbox %s could not be changed", devbox_id)
+            return False
+        return True
+
+
+def for_runtime(policy: NetworkPolicy) -> protocol.NetworkPolicy:
+    """A policy in the runtime's words. Devboxes of one account may be open to each other."""
+    peers = policy.allow_devbox_to_devbox or policy.allow_all
+    return protocol.NetworkPolicy(
+        allow_all=policy.allow_all,
+        hostnames=tuple(normal(name) for name in policy.allowed_hostnames),
+        networks=tuple(_network(AllowedCidr.model_validate(one)) for one in policy.allowed_cidrs),
+        mirrors=policy.allow_runloop_mirrors,
+        gateway=policy.allow_agent_gateway or policy.allow_mcp_gateway,
+        group=policy.account_id if peers else None,
+    )
+
+
+def _network(allowed: AllowedCidr) -> AllowedNetwork:
+    protocols = {"TCP": "tcp", "UDP": "udp", None: None}
+    ports = [
+        PortRange(rule.port, rule.end_port or rule.port, protocols[rule.protocol])  # type: ignore[arg-type]
+        for rule in allowed.ports or ()
+    ]
+    return AllowedNetwork(allowed.cidr, tuple(ports))
