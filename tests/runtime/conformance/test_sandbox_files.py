@@ -12,6 +12,7 @@ from tests.runtime.box import ROOT, Box, chunks
 
 pytestmark = pytest.mark.anyio
 
+
 _BLOCK = bytes(range(256)) * 4096
 
 

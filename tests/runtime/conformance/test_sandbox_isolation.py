@@ -1,7 +1,6 @@
 """Who one is inside, and what that is worth outside."""
 
 import contextlib
-import os
 from pathlib import Path
 
 import pytest
@@ -43,7 +42,7 @@ async def test_root_inside_is_nobody_on_the_host(runtime: Runtime, box: Box) -> 
     for process in Path("/proc").glob("[0-9]*"):
         with contextlib.suppress(OSError):
             if (process / "cmdline").read_bytes().rstrip(b"\0").split(b"\0") == [b"sleep", b"987654"]:
-                owners.append(os.stat(process).st_uid)
+                owners.append(process.stat().st_uid)
     assert owners
     assert all(owner >= 65536 for owner in owners)
 

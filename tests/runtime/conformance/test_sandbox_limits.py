@@ -9,6 +9,8 @@ from loopyard.runtime.errors import NoSpaceLeft
 from loopyard.runtime.protocol import Limits, Runtime, SandboxState
 from tests.runtime.box import ROOT, Box, MakeBox
 
+pytestmark = pytest.mark.anyio
+
 _MIB = 1 << 20
 
 
@@ -110,8 +112,6 @@ async def test_files_without_content_fill_the_disk_too(runtime: Runtime, make_bo
     box = await make_box(limits=Limits(disk_bytes=64 * _MIB))
     script = """
 import os
-
-pytestmark = pytest.mark.anyio
 made = 0
 try:
     for folder in range(400):

@@ -8,10 +8,10 @@ import pytest
 from loopyard.runtime.errors import PortClosed
 from tests.runtime.box import ROOT, Box, MakeBox
 
+pytestmark = pytest.mark.anyio
+
 _ECHO = """
 import socket, threading
-
-pytestmark = pytest.mark.anyio
 server = socket.create_server(("127.0.0.1", {port}))
 print("ready", flush=True)
 def serve(connection):

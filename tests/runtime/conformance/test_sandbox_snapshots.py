@@ -9,6 +9,7 @@ from tests.runtime.box import Box, MakeBox
 
 pytestmark = pytest.mark.anyio
 
+
 _TREE = "sudo tar -C / --xattrs --xattrs-include='*' --sort=name -cf - home opt etc/marks srv var/lib/own | sha256sum"
 """One number for all of the tree: contents, owners, modes, times, links, extended attributes."""
 

@@ -11,6 +11,7 @@ from tests.runtime.box import ROOT, Box
 
 pytestmark = pytest.mark.anyio
 
+
 _TWO_PROCESSES = """
 trap 'echo parent; exit 7' TERM
 (trap 'echo child; exit' TERM; echo ready; while :; do sleep 0.1; done) &
