@@ -8,7 +8,6 @@ from itertools import product
 from pathlib import Path
 from typing import cast
 
-from loopyard.scenario.run.models import ScenarioRun
 from sqlalchemy import Table
 
 from benchmarks.bulk import copy_row
@@ -18,6 +17,8 @@ from benchmarks.measures.scenario_runs import make_scenario, run_once
 from benchmarks.result import Measure, Series, timed
 from loopyard.config import Settings
 from loopyard.kit.db import Database
+from loopyard.scenario.run.counts import rebuild_counters
+from loopyard.scenario.run.models import ScenarioRun
 from tests.postgres import postgres_cluster
 from tests.serving import serving
 

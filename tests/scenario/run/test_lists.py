@@ -12,7 +12,7 @@ from sqlalchemy import select
 from loopyard.kit.db import Database
 from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageQuery
-from loopyard.scenario.run import counts, repository
+from loopyard.scenario.run import counts, repository, search
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.rendering import render
 from loopyard.scenario.run.repository import RunFilters
@@ -112,7 +112,9 @@ async def test_pages_and_totals_are_those_of_the_naive_model(
             assert (ids, more, total) == (rest[:2], len(rest) > 2, len(expected))
 
 
-async def test_every_combination_of_filters(database: Database) -> None:
+@pytest.mark.parametrize("few", [0, 1, 50])
+async def test_every_combination_of_filters(database: Database, monkeypatch: pytest.MonkeyPatch, few: int) -> None:
+    monkeypatch.setattr(search, "FEW_NAMES", few)
     combinations = itertools.product(("one", "two", None), SCENARIOS, BENCHMARK_RUNS, ("running", "failed"))
     made = [
         new_run(name=name, scenario_id=scenario, benchmark_run_id=benchmark, state=state)
@@ -121,7 +123,7 @@ async def test_every_combination_of_filters(database: Database) -> None:
     ]
     await _insert(database, *made)
     asked = itertools.product(
-        (None, "one"), (None, "failed"), (None, "bmr_a"), (None, "scn_b"), (None, "ON", made[3].id)
+        (None, "one"), (None, "failed"), (None, "bmr_a"), (None, "scn_b"), (None, "ON", "n", "scr_", made[3].id)
     )
     for values in asked:
         filters = RunFilters(*values)

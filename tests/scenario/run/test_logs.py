@@ -25,7 +25,7 @@ def api(server: ServerProcess) -> Generator[Runloop]:
 def _download(api: Runloop, run_id: str) -> tuple[dict[str, bytes], dict[str, Any]]:
     """The archive's entries by name, and its manifest."""
     answer = api.scenarios.runs.download_logs(run_id)
-    assert answer.response.headers["content-type"] == "application/zip"
+    assert answer.headers["content-type"] == "application/zip"
     with zipfile.ZipFile(io.BytesIO(answer.read())) as file:
         assert file.testzip() is None
         entries = {name: file.read(name) for name in file.namelist()}

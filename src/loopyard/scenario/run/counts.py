@@ -16,7 +16,7 @@ from sqlalchemy import delete, func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.kit.db import Database
-from loopyard.scenario.run.models import ScenarioRun, ScenarioRunCount
+from loopyard.scenario.run.models import ScenarioRun, ScenarioRunCount, ScenarioRunName
 
 log = logging.getLogger("loopyard.scenario.run")
 
@@ -122,7 +122,8 @@ class Folder:
 
 
 async def rebuild_counters(database: Database) -> None:
-    """Count all runs anew, for rows that were written past `repository`. Nobody may change runs meanwhile."""
+    """Count all runs anew, and gather their names, for rows that were written past `repository`. Nobody may change runs
+    meanwhile."""
     run = ScenarioRun
     dimensions = (
         ("account", literal(""), literal(value=True)),
@@ -140,3 +141,7 @@ async def rebuild_counters(database: Database) -> None:
             )
             names = ["account_id", "dimension", "key", "state", "n", "folded"]
             await session.execute(insert(_Count).from_select(names, sums))
+        await session.execute(delete(ScenarioRunName))
+        found = select(run.account_id, run.name_digest, func.min(run.name_folded))
+        found = found.where(run.name_digest.is_not(None)).group_by(run.account_id, run.name_digest)
+        await session.execute(insert(ScenarioRunName).from_select(["account_id", "digest", "folded"], found))

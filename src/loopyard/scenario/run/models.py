@@ -81,6 +81,16 @@ class ScenarioRun(Base):
     duration_ms: Mapped[int | None]
 
 
+class ScenarioRunName(Base):
+    """Every name that an account's runs have, once: a free text search looks at these, not at every run."""
+
+    __tablename__ = "scenario_run_name"
+
+    account_id: Mapped[PrimaryId]
+    digest: Mapped[str] = mapped_column(String(32), primary_key=True)
+    folded: Mapped[str]
+
+
 class ScenarioRunCount(Base):
     """How many runs there are. The sum of `n` over the rows of a key is the number of runs it stands for.
 

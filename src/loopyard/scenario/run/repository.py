@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Text, and_, cast, func, or_, select
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.kit import names
@@ -14,6 +14,7 @@ from loopyard.kit.paging import Page, PageQuery, after
 from loopyard.scenario.run import counts
 from loopyard.scenario.run.counts import CountKey
 from loopyard.scenario.run.models import ScenarioRun
+from loopyard.scenario.run.search import Search, look_up, remember
 from loopyard.scenario.run.states import FINAL, State, can_become
 
 PLAIN_NAMES = (
@@ -46,10 +47,11 @@ class RunFilters:
 
 
 async def insert(session: AsyncSession, run: ScenarioRun) -> None:
-    """Add a run and count it."""
+    """Add a run, count it, and make its name one that is found."""
     session.add(run)
     await session.flush()
     await counts.record(session, run, None, run.state)
+    await remember(session, run)
 
 
 async def move(session: AsyncSession, run: ScenarioRun, state: State) -> None:
@@ -92,11 +94,22 @@ async def ids_scoring(session: AsyncSession) -> Sequence[str]:
 async def page(session: AsyncSession, account_id: str, filters: RunFilters, query: PageQuery) -> Page[Row[Any]]:
     """A page of the account's runs, newest first, as rows of `PLAIN_NAMES` and `JSON_NAMES`."""
     conditions = _conditions(account_id, filters)
+    search = await look_up(session, account_id, filters.search) if filters.search else None
     total = None
     if query.include_total_count:
-        total = await _total(session, account_id, filters, conditions)
-    rows = (await session.execute(after(select(*_LISTED).where(*conditions), ScenarioRun.id, query))).all()
+        total = await _total(session, account_id, filters, conditions, search)
+    rows = (await session.execute(_rows(conditions, search, query))).all()
     return Page(rows[: query.limit], len(rows) > query.limit, total)
+
+
+def _rows(conditions: Sequence[ColumnElement[bool]], search: Search | None, query: PageQuery) -> Select[Any]:
+    listed = select(*_LISTED)
+    ids = None if search is None else search.ids(conditions, query)
+    if ids is not None:
+        return listed.where(ScenarioRun.id.in_(ids)).order_by(ScenarioRun.id.desc())
+    if search is not None:
+        listed = listed.where(search.condition)
+    return after(listed.where(*conditions), ScenarioRun.id, query)
 
 
 def _conditions(account_id: str, filters: RunFilters) -> list[ColumnElement[bool]]:
@@ -111,25 +124,31 @@ def _conditions(account_id: str, filters: RunFilters) -> list[ColumnElement[bool
         conditions.append(ScenarioRun.benchmark_run_id == filters.benchmark_run_id)
     if filters.scenario_id is not None:
         conditions.append(ScenarioRun.scenario_id == filters.scenario_id)
-    if filters.search:
-        by_id = ScenarioRun.id.startswith(filters.search, autoescape=True)
-        conditions.append(or_(by_id, names.holds(ScenarioRun.name_folded, filters.search)))
     return conditions
 
 
 async def _total(
-    session: AsyncSession, account_id: str, filters: RunFilters, conditions: Sequence[ColumnElement[bool]]
+    session: AsyncSession,
+    account_id: str,
+    filters: RunFilters,
+    conditions: Sequence[ColumnElement[bool]],
+    search: Search | None,
 ) -> int:
     """All runs that match: from the counts where they tell it, else by counting the matches."""
-    match replace(filters, state=None, search=filters.search or None):
-        case RunFilters(None, None, None, None, None):
+    match replace(filters, state=None, search=None):
+        case RunFilters(None, None, None, None):
+            if search is not None:
+                return await search.total(session, filters.state)
             key = CountKey(account_id, "account", "")
-        case RunFilters(None, None, None, str(scenario_id), None):
+        case RunFilters(None, None, None, str(scenario_id)):
             key = CountKey(account_id, "scenario", scenario_id)
-        case RunFilters(None, None, str(benchmark_run_id), None, None):
+        case RunFilters(None, None, str(benchmark_run_id), None):
             key = CountKey(account_id, "benchmark_run", benchmark_run_id)
-        case RunFilters(str(name), None, None, None, None):
+        case RunFilters(str(name), None, None, None):
             key = CountKey(account_id, "name", names.digest(name))
         case _:
-            return await session.scalar(select(func.count()).select_from(ScenarioRun).where(*conditions)) or 0
-    return await counts.total(session, key, filters.state)
+            key = None
+    if key is not None and search is None:
+        return await counts.total(session, key, filters.state)
+    counting = select(func.count()).select_from(ScenarioRun).where(*conditions)
+    return await session.scalar(counting if search is None else counting.where(search.condition)) or 0

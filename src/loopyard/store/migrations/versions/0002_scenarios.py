@@ -188,6 +188,17 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "scenario_run_name",
+        sa.Column(
+            "account_id",
+            sa.String(length=64).with_variant(sa.String(length=64, collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("digest", sa.String(length=32), nullable=False),
+        sa.Column("folded", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("account_id", "digest", name=op.f("pk_scenario_run_name")),
+    )
+    op.create_table(
         "scoring_contract",
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("functions", sa.JSON(), nullable=False),
@@ -205,6 +216,7 @@ def downgrade() -> None:
         batch_op.drop_column("working_directory")
 
     op.drop_table("scoring_contract")
+    op.drop_table("scenario_run_name")
     with op.batch_alter_table("scenario_run_count", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_scenario_run_count_loose", sqlite_where=sa.text("NOT folded"), postgresql_where=sa.text("NOT folded")
