@@ -1,22 +1,22 @@
 """What every answer must be like."""
 
 import re
+from typing import Any
 
 import httpx
-import requests
 
 _CODE = re.compile(r"[a-z][a-z_]*[a-z]")
 
 
-def assert_error(status: int, answer: httpx.Response | requests.Response) -> None:
+def assert_error(status: int, answer: httpx.Response) -> None:
     """The answer has this status, and the one shape of all errors."""
     assert answer.status_code == status, answer.text
-    assert_error_shape(answer)
+    assert_error_shape(answer.headers["content-type"], answer.json())
 
 
-def assert_error_shape(answer: httpx.Response | requests.Response) -> None:
-    assert answer.headers["content-type"].startswith("application/json"), answer.text
-    body = answer.json()
+def assert_error_shape(content_type: str, body: Any) -> None:
+    """The body is that of an error: code, message, and perhaps the field at fault."""
+    assert content_type.startswith("application/json"), body
     assert {"code", "message"} <= body.keys() <= {"code", "message", "field"}, body
     assert _CODE.fullmatch(body["code"]), body
     assert isinstance(body["message"], str)

@@ -1,0 +1,130 @@
+"""Whatever a caller sends that the OpenAPI document admits, or that it does not, gets an answer that the document
+describes: no 500, no status or body that is not in it, and the one shape for every error."""
+
+from typing import Any, cast
+
+import pytest
+import requests
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from hypothesis.strategies import DataObject
+from schemathesis import Case, GenerationMode
+from schemathesis.checks import (
+    content_type_conformance,
+    not_a_server_error,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from tests.api.answers import assert_error_shape
+from tests.api.resources import DOCUMENT, OPERATIONS, Operation, Resources, make_scenario
+from tests.serving import ServerProcess
+
+SCHEMA = schemathesis.openapi.from_dict(DOCUMENT)
+CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
+
+MAKES_BOXES = {"devboxes.create", "devboxes.create_and_await_running", "scenarios.start_run"}
+"""These are asked less often: each success is a sandbox."""
+
+ENDS = {"devboxes.shutdown", "scenarios.runs.complete", "scenarios.runs.cancel", "scenarios.runs.score"}
+"""These get things of their own, so that the others find theirs alive."""
+
+LONGEST_WAIT_SECONDS = 0.05
+
+bounded = settings(
+    derandomize=True,
+    phases=[Phase.generate],  # a failure is told as it came: to make it smaller would take minutes
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.function_scoped_fixture],
+)
+
+
+@pytest.mark.parametrize("mode", list(GenerationMode), ids=lambda mode: mode.value)
+@pytest.mark.parametrize("operation", OPERATIONS, ids=str)
+def test_every_answer_is_one_that_the_document_describes(
+    operation: Operation, mode: GenerationMode, server: ServerProcess, known: Resources
+) -> None:
+    name = operation.description["operationId"]
+    session = requests.Session()
+    session.headers["Authorization"] = f"Bearer {server.api_key}"
+
+    seen: set[int] = set()
+
+    @settings(bounded, max_examples=12 if name in MAKES_BOXES else 30)
+    @given(st.data())
+    def conforms(data: DataObject) -> None:
+        case = data.draw(SCHEMA[operation.path][operation.method].as_strategy(mode))
+        _aim(case, operation, known, data)
+        answer = case.call(base_url=server.base_url, session=session)
+        case.validate_response(answer, checks=CHECKS)
+        seen.add(answer.status_code)
+        if answer.status_code >= 400:
+            assert_error_shape(answer.headers["content-type"][0], answer.json())
+        elif name in MAKES_BOXES:
+            made = answer.json()
+            session.post(f"{server.base_url}/v1/devboxes/{made.get('devbox_id', made['id'])}/shutdown", timeout=60)
+
+    conforms()
+    if mode is GenerationMode.POSITIVE and name not in ENDS:
+        assert 200 in seen, f"no request succeeded, so that nothing was learned of its answers: {seen}"
+
+
+def _aim(case: Case, operation: Operation, known: Resources, data: DataObject) -> None:
+    """Turn most requests at what is there, and shorten waits."""
+    ends = operation.description["operationId"] in ENDS
+    for name in operation.places:
+        ids = known.of(operation.path, name)
+        if ids and data.draw(st.integers(0, 4)) > 0:
+            case.path_parameters[name] = ids[-1] if ends else data.draw(st.sampled_from(ids))
+    if not isinstance(case.body, dict):
+        return
+    fields = cast("dict[str, Any]", case.body)
+    if operation.path.endswith("/wait_for_status") and not isinstance(fields.get("timeout_seconds"), (str, list, dict)):
+        fields["timeout_seconds"] = LONGEST_WAIT_SECONDS
+    if isinstance(fields.get("command"), str) and "command_id" in fields:
+        fields["optimistic_timeout"] = LONGEST_WAIT_SECONDS
+    if data.draw(st.booleans()):
+        _mend(fields, operation, known)
+
+
+def _mend(fields: dict[str, Any], operation: Operation, known: Resources) -> None:
+    """What no schema can say: files that are there, scenarios that are there, weights whose sum is 1."""
+    if operation.path.endswith(("/read_file_contents", "/download_file")):
+        for name in fields.keys() & {"file_path", "path"}:
+            fields[name] = "/etc/hostname"
+    if isinstance(fields.get("scenario_id"), str):
+        fields["scenario_id"] = known.known["/v1/scenarios"][0]
+    contract = fields.get("scoring_contract")
+    if isinstance(contract, dict):
+        command: Any = {"type": "command_scorer", "command": "true"}
+        functions = [{"name": f"f{index}", "weight": 0.25, "scorer": command} for index in range(4)]
+        contract["scoring_function_parameters"] = functions
+
+
+def test_a_run_goes_through_all_its_states_as_the_document_describes(server: ServerProcess) -> None:
+    """The operations that end something, on something alive."""
+    with server.client() as client:
+        scenario = make_scenario(client)
+        session = requests.Session()
+        session.headers["Authorization"] = f"Bearer {server.api_key}"
+
+        def ask(path: str, method: str = "post", body: Any = None, **places: str) -> Any:
+            case = SCHEMA[path][method].Case(path_parameters=places, body=body or {}, media_type="application/json")
+            answer = case.call(base_url=server.base_url, session=session)
+            case.validate_response(answer, checks=CHECKS)
+            assert answer.status_code == 200, answer.text
+            return answer.json() if "json" in answer.headers["content-type"][0] else answer.content
+
+        for ends in ("complete", "cancel"):
+            run = ask("/v1/scenarios/start_run", body={"scenario_id": scenario})
+            client.devboxes.await_running(run["devbox_id"])
+            ask("/v1/scenarios/runs/{id}/score", id=run["id"])
+            while ask("/v1/scenarios/runs/{id}", "get", id=run["id"])["state"] != "scored":
+                pass
+            ask(f"/v1/scenarios/runs/{{id}}/{ends}", id=run["id"])
+            assert ask("/v1/scenarios/runs/{id}/download_logs", id=run["id"]).startswith(b"PK")
+        devbox = ask("/v1/devboxes", body={"name": "ended"})
+        client.devboxes.await_running(devbox["id"])
+        assert ask("/v1/devboxes/{id}/shutdown", id=devbox["id"])["status"] == "shutdown"
