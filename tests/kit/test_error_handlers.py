@@ -1,6 +1,6 @@
 """Pydantic's complaints name the fields of the wire."""
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, cast
 
 import pytest
 from pydantic import Field, TypeAdapter, ValidationError
@@ -25,16 +25,19 @@ class House(Params):
 
 @pytest.mark.parametrize(
     ("body", "field"),
-    [
-        ({"pets": [{"type": "dog", "name": "a"}, {"type": "cat", "lives": "many"}]}, "pets.1.lives"),
-        ({"pets": [{"type": "cat"}]}, "pets.0.lives"),
-        ({"pets": [{"type": "cow"}]}, "pets.0.type"),
-        ({"pets": [{}]}, "pets.0.type"),
-        ({"pets": [3]}, "pets.0"),
-        ({"pets": 3}, "pets"),
-        ({}, "pets"),
-        ([], "body"),
-    ],
+    cast(
+        "list[tuple[Any, str]]",
+        [
+            ({"pets": [{"type": "dog", "name": "a"}, {"type": "cat", "lives": "many"}]}, "pets.1.lives"),
+            ({"pets": [{"type": "cat"}]}, "pets.0.lives"),
+            ({"pets": [{"type": "cow"}]}, "pets.0.type"),
+            ({"pets": [{}]}, "pets.0.type"),
+            ({"pets": [3]}, "pets.0"),
+            ({"pets": 3}, "pets"),
+            ({}, "pets"),
+            ([], "body"),
+        ],
+    ),
 )
 def test_the_field_is_named_without_the_tags_of_unions(body: Any, field: str) -> None:
     with pytest.raises(ValidationError) as raised:

@@ -2,22 +2,28 @@
 
 from typing import Any
 
+from runloop_api_client.types import ScoringFunctionParam
+from runloop_api_client.types.scoring_function_param import ScorerTestBasedScoringFunction
 
-def bash(name: str, script: str, weight: float = 1.0) -> dict[str, Any]:
+
+def bash(name: str, script: str, weight: float = 1.0) -> ScoringFunctionParam:
     return {"name": name, "weight": weight, "scorer": {"type": "bash_script_scorer", "bash_script": script}}
 
 
-def command(name: str, line: str, weight: float = 1.0) -> dict[str, Any]:
+def command(name: str, line: str, weight: float = 1.0) -> ScoringFunctionParam:
     return {"name": name, "weight": weight, "scorer": {"type": "command_scorer", "command": line}}
 
 
-def checked(name: str, line: str, files: dict[str, str], weight: float = 1.0) -> dict[str, Any]:
-    test_files = [{"file_path": path, "file_contents": contents} for path, contents in files.items()]
-    scorer = {"type": "test_based_scorer", "test_command": line, "test_files": test_files}
+def checked(name: str, line: str, files: dict[str, str], weight: float = 1.0) -> ScoringFunctionParam:
+    scorer: ScorerTestBasedScoringFunction = {
+        "type": "test_based_scorer",
+        "test_command": line,
+        "test_files": [{"file_path": path, "file_contents": contents} for path, contents in files.items()],
+    }
     return {"name": name, "weight": weight, "scorer": scorer}
 
 
-def scenario(*functions: dict[str, Any], **fields: Any) -> dict[str, Any]:
+def scenario(*functions: ScoringFunctionParam, **fields: Any) -> dict[str, Any]:
     """The arguments of `client.scenarios.create`."""
     return {
         "name": "a scenario",

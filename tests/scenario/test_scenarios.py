@@ -1,7 +1,7 @@
 """Scenarios through the official client: making, finding, changing, archiving."""
 
 import uuid
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from runloop_api_client import APIStatusError, BadRequestError, ConflictError, NotFoundError, Runloop
@@ -10,9 +10,7 @@ from tests.scenario.definitions import bash, checked, command, scenario
 
 
 def _error(error: APIStatusError) -> dict[str, Any]:
-    body = error.body
-    assert isinstance(body, dict)
-    return body
+    return error.response.json()
 
 
 def test_what_is_created_is_retrieved(client: Runloop) -> None:
@@ -115,23 +113,26 @@ FUNCTIONS = "scoring_contract.scoring_function_parameters"
 
 @pytest.mark.parametrize(
     ("functions", "field"),
-    [
-        ([bash("a", "x", 0.5), bash("b", "x", 0.4)], f"{FUNCTIONS}.1.weight"),
-        ([bash("a", "x", 0.5), bash("a", "x", 0.5)], f"{FUNCTIONS}.1.name"),
-        ([bash("a", "x", 1.5)], f"{FUNCTIONS}.0.weight"),
-        ([bash("a", "x", 1.0), bash("b", "x", -1.0)], f"{FUNCTIONS}.1.weight"),
-        ([bash("a b", "x")], f"{FUNCTIONS}.0.name"),
-        ([bash("a\n", "x")], f"{FUNCTIONS}.0.name"),
-        ([bash("", "x")], f"{FUNCTIONS}.0.name"),
-        ([bash("a", "")], f"{FUNCTIONS}.0.scorer.bash_script"),
-        ([bash("a", "\x00")], f"{FUNCTIONS}.0.scorer.bash_script"),
-        ([command("a", "")], f"{FUNCTIONS}.0.scorer.command"),
-        ([checked("a", "x", {"dir/": "x"})], f"{FUNCTIONS}.0.scorer.test_files.0.file_path"),
-        ([{"name": "a", "weight": 1, "scorer": {"type": "guess"}}], f"{FUNCTIONS}.0.scorer.type"),
-        ([{"name": "a", "weight": 1, "scorer": {}}], f"{FUNCTIONS}.0.scorer.type"),
-        ([{"name": "a", "weight": 1}], f"{FUNCTIONS}.0.scorer"),
-        ([], FUNCTIONS),
-    ],
+    cast(
+        "list[tuple[list[Any], str]]",
+        [
+            ([bash("a", "x", 0.5), bash("b", "x", 0.4)], f"{FUNCTIONS}.1.weight"),
+            ([bash("a", "x", 0.5), bash("a", "x", 0.5)], f"{FUNCTIONS}.1.name"),
+            ([bash("a", "x", 1.5)], f"{FUNCTIONS}.0.weight"),
+            ([bash("a", "x", 1.0), bash("b", "x", -1.0)], f"{FUNCTIONS}.1.weight"),
+            ([bash("a b", "x")], f"{FUNCTIONS}.0.name"),
+            ([bash("a\n", "x")], f"{FUNCTIONS}.0.name"),
+            ([bash("", "x")], f"{FUNCTIONS}.0.name"),
+            ([bash("a", "")], f"{FUNCTIONS}.0.scorer.bash_script"),
+            ([bash("a", "\x00")], f"{FUNCTIONS}.0.scorer.bash_script"),
+            ([command("a", "")], f"{FUNCTIONS}.0.scorer.command"),
+            ([checked("a", "x", {"dir/": "x"})], f"{FUNCTIONS}.0.scorer.test_files.0.file_path"),
+            ([{"name": "a", "weight": 1, "scorer": {"type": "guess"}}], f"{FUNCTIONS}.0.scorer.type"),
+            ([{"name": "a", "weight": 1, "scorer": {}}], f"{FUNCTIONS}.0.scorer.type"),
+            ([{"name": "a", "weight": 1}], f"{FUNCTIONS}.0.scorer"),
+            ([], FUNCTIONS),
+        ],
+    ),
 )
 def test_scoring_functions_that_cannot_score_are_refused_by_field(
     client: Runloop, functions: list[dict[str, Any]], field: str

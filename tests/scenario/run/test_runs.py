@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from runloop_api_client import APIStatusError, BadRequestError, ConflictError, NotFoundError, Runloop
 from runloop_api_client.lib.polling import PollingConfig
-from runloop_api_client.types import ScenarioRunView
+from runloop_api_client.types import ScenarioRunView, ScoringFunctionParam
 
 from tests.scenario.definitions import bash, checked, command, scenario
 from tests.serving import ServerProcess
@@ -27,21 +27,26 @@ def api(server: ServerProcess) -> Generator[Runloop]:
 
 
 def _error(error: APIStatusError) -> dict[str, Any]:
-    body = error.body
-    assert isinstance(body, dict)
-    return body
+    return error.response.json()
 
 
-def _ready(api: Runloop, *functions: dict[str, Any], **fields: Any) -> ScenarioRunView:
+def _run(api: Runloop, devbox_id: str, line: str) -> str | None:
+    """Run a command that must succeed. Returns what it printed."""
+    ended = api.devboxes.execute_and_await_completion(devbox_id, command=line)
+    assert ended.exit_status == 0, ended
+    return ended.stdout
+
+
+def _ready(api: Runloop, *functions: ScoringFunctionParam, **fields: Any) -> ScenarioRunView:
     made = api.scenarios.create(**scenario(*functions, **fields))
     return api.scenarios.start_run_and_await_env_ready(scenario_id=made.id, polling_config=POLL)
 
 
-def _scored(api: Runloop, *functions: dict[str, Any], do: str | None = None, **fields: Any) -> ScenarioRunView:
+def _scored(api: Runloop, *functions: ScoringFunctionParam, do: str | None = None, **fields: Any) -> ScenarioRunView:
     """Start, let an agent do something, score and complete."""
     run = _ready(api, *functions, **fields)
     if do is not None:
-        assert api.devboxes.execute_sync(run.devbox_id, command=do).exit_status == 0
+        _run(api, run.devbox_id, do)
     return api.scenarios.runs.score_and_complete(run.id, polling_config=POLL)
 
 
@@ -62,7 +67,7 @@ def test_start_answers_at_once_and_the_run_goes_its_way(api: Runloop) -> None:
     assert abs(run.start_time_ms / 1000 - began) < 5
     devbox = api.devboxes.await_running(run.devbox_id, polling_config=POLL)
     assert (devbox.initiator_type, devbox.initiator_id) == ("scenario", run.id)
-    assert api.devboxes.execute_sync(run.devbox_id, command="echo $GREETING").stdout == "hi\n"
+    assert _run(api, run.devbox_id, "echo $GREETING") == "hi\n"
     assert api.scenarios.runs.score(run.id).state == "scoring"
     scored = api.scenarios.runs.await_scored(run.id, polling_config=POLL)
     assert scored.scoring_contract_result is not None
@@ -143,7 +148,7 @@ def test_scoring_is_done_in_the_working_directory_as_the_boxs_user(api: Runloop)
 def test_a_working_directory_may_be_relative_to_the_home(api: Runloop) -> None:
     for path in ("work/it", "~/work/it"):
         run = _ready(api, environment_parameters={"working_directory": path})
-        listed = api.devboxes.execute_sync(run.devbox_id, command="stat -c %U:%n work work/it").stdout
+        listed = _run(api, run.devbox_id, "stat -c %U:%n work work/it")
         assert listed == "user:work\nuser:work/it\n"
         api.scenarios.runs.cancel(run.id)
 
@@ -201,7 +206,7 @@ def test_scoring_again_does_not_score_again(api: Runloop) -> None:
     assert api.scenarios.runs.score(run.id).state == "scoring"
     scored = api.scenarios.runs.await_scored(run.id, polling_config=POLL)
     assert api.scenarios.runs.score(run.id) == scored
-    assert api.devboxes.execute_sync(run.devbox_id, command="cat ~/runs").stdout == "run\n"
+    assert _run(api, run.devbox_id, "cat ~/runs") == "run\n"
     api.scenarios.runs.complete(run.id)
 
 
@@ -308,7 +313,7 @@ def test_a_run_whose_devbox_cannot_start_fails(api: Runloop) -> None:
 def test_a_devbox_that_goes_down_under_the_scoring_is_no_score(api: Runloop) -> None:
     run = _ready(api, bash("slow", "touch ~/began; sleep 60; echo score=1"))
     api.scenarios.runs.score(run.id)
-    api.devboxes.execute_sync(run.devbox_id, command="while [ ! -e began ]; do sleep 0.05; done")
+    _run(api, run.devbox_id, "while [ ! -e began ]; do sleep 0.05; done")
     os.kill(_init_of(run.devbox_id), signal.SIGKILL)
     ended = _wait_over(api, run.id)
     assert (ended.state, ended.scoring_contract_result) == ("failed", None)
@@ -383,7 +388,7 @@ def test_the_run_profile_is_honoured(api: Runloop) -> None:
         },
         polling_config=POLL,
     )
-    assert api.devboxes.execute_sync(run.devbox_id, command="cat order given").stdout == "ours\ntheirs\nmounted"
+    assert _run(api, run.devbox_id, "cat order given") == "ours\ntheirs\nmounted"
     launch = api.devboxes.retrieve(run.devbox_id).launch_parameters
     assert (launch.resource_size_request, launch.keep_alive_time_seconds) == ("MEDIUM", 600)
     api.scenarios.runs.cancel(run.id)

@@ -7,6 +7,7 @@ in an index; where they are many, so are the runs, and going through the list fi
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, Select, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -49,7 +50,7 @@ class Search:
             return names.holds(ScenarioRun.name_folded, self.text)
         return ScenarioRun.name_digest.in_(self.digests)
 
-    def ids(self, conditions: Sequence[ColumnElement[bool]], query: PageQuery) -> Select[tuple[str]] | None:
+    def ids(self, conditions: Sequence[ColumnElement[bool]], query: PageQuery) -> Select[Any] | None:
         """The ids of a page and one more, where the names are few: the newest of each name, of which the newest are the
         page. None where going through the list is the better way."""
         if self.digests is None:
