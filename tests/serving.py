@@ -21,6 +21,10 @@ class ServerProcess:
     def __init__(self, data_dir: Path, *, database_url: str | None = None) -> None:
         self.data_dir = data_dir
         self.database_url = database_url
+        self.before: list[str] = []
+        """What the command starts with: a program that puts the server into another place, such as a network."""
+        self.options: list[str] = []
+        """More options of `loopyard serve`."""
         self.base_url = ""
         self.port = 0
         """0 takes a free port at each start; set it to come back where clients expect the server."""
@@ -51,6 +55,7 @@ class ServerProcess:
             RuntimeError: It ended instead; the message holds the end of its log.
         """
         command = [
+            *self.before,
             sys.executable,
             "-m",
             "loopyard",
@@ -60,6 +65,7 @@ class ServerProcess:
             "--data-dir",
             str(self.data_dir),
         ]
+        command += self.options
         if self.database_url is not None:
             command += ["--database-url", self.database_url]
         log = (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab")
