@@ -61,5 +61,9 @@ class PortClosed(RuntimeFault):
     """Nothing listens on this port of the sandbox."""
 
 
+class PortTaken(RuntimeFault):
+    """This port of the sandbox cannot be listened on: something does already."""
+
+
 class NotSupported(RuntimeFault):
     """This provider cannot do what was asked. The message says what, and which provider can."""

@@ -369,6 +369,16 @@ class Runtime(Protocol):
         """
         ...
 
+    async def listen(self, sandbox_id: str, port: int) -> socket.socket:
+        """A socket that listens on a TCP port of the sandbox's own loopback address, not blocking; 0 is a free port.
+        It ends with this process, or when the caller closes it.
+
+        Raises:
+            SandboxNotFound, SandboxNotRunning.
+            PortTaken: Something listens there already.
+        """
+        ...
+
     def read_file(self, sandbox_id: str, path: str, *, user: User | None = None) -> AsyncIterator[bytes]:
         """A file's bytes, in chunks, as the sandbox's user sees it. A relative path starts at the user's home. Memory
         use does not grow with the file. Raises on the first step, before any chunk.

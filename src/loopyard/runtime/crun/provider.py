@@ -26,6 +26,7 @@ from loopyard.runtime.errors import (
     CommandStartFailed,
     ImageNotFound,
     PortClosed,
+    PortTaken,
     RuntimeUnavailable,
     SandboxNotFound,
     SandboxNotRunning,
@@ -360,16 +361,23 @@ class CrunRuntime:
         return await attach(self._launcher, self._crun, sandbox_id, run, process, box.uid_base + account.uid)
 
     async def connect(self, sandbox_id: str, port: int) -> socket.socket:
-        box = self._running(sandbox_id)
-        try:
-            answer = await self._launcher.ask("connect", pid=box.pid, ticks=box.start_ticks, port=port)
-        except LauncherFault as fault:
-            raise SandboxNotRunning(f"Sandbox {sandbox_id} cannot be reached: {fault}") from fault
+        answer = await self._ask_network("connect", sandbox_id, port)
         if answer["closed"]:
             raise PortClosed(f"Nothing listens on port {port}.")
-        connection = socket.socket(fileno=answer["descriptors"][0])
-        connection.setblocking(False)
-        return connection
+        return _socket(answer)
+
+    async def listen(self, sandbox_id: str, port: int) -> socket.socket:
+        answer = await self._ask_network("listen", sandbox_id, port)
+        if answer["taken"]:
+            raise PortTaken(f"Port {port} cannot be listened on.")
+        return _socket(answer)
+
+    async def _ask_network(self, act: str, sandbox_id: str, port: int) -> dict[str, Any]:
+        box = self._running(sandbox_id)
+        try:
+            return await self._launcher.ask(act, pid=box.pid, ticks=box.start_ticks, port=port)
+        except LauncherFault as fault:
+            raise SandboxNotRunning(f"Sandbox {sandbox_id} cannot be reached: {fault}") from fault
 
     def _running(self, sandbox_id: str) -> _Box:
         box = self._boxes.get(sandbox_id)
@@ -457,3 +465,10 @@ class CrunRuntime:
             return None
         user, policy = User(**meta["user"]), _POLICY.validate_python(meta.get("network_policy"))
         return _Box(Path(meta["image"]), meta["slot"], meta["uid_base"], user, meta["environment"], policy, **state)
+
+
+def _socket(answer: dict[str, Any]) -> socket.socket:
+    """The socket that came with the launcher's answer."""
+    received = socket.socket(fileno=answer["descriptors"][0])
+    received.setblocking(False)
+    return received

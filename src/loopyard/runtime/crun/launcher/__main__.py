@@ -21,6 +21,7 @@ _ACTS: dict[str, Callable[..., int | None]] = {
     "execute": supervisor.execute,
     "attach": attached.attach,
     "connect": attached.connect,
+    "listen": attached.listen,
     "snapshot": disks.snapshot,
     "delete": disks.delete,
     "list": disks.listing,

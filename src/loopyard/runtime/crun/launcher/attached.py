@@ -12,6 +12,7 @@ from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.syscalls import CLONE_NEWNET, setns
 
 _CONNECT_SECONDS = 5
+_BACKLOG = 128
 
 
 def attach(
@@ -64,15 +65,33 @@ def _kill(folder: str, child: int) -> None:
 
 def connect(answer: Callable[..., None], *, pid: int, ticks: int, port: int) -> None:
     """Connect to a port of a sandbox's loopback address; hands the connection over with the answer."""
-    network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
-    if start_ticks(pid) != ticks:
-        raise ProcessLookupError("the sandbox is gone")
-    setns(network, CLONE_NEWNET)
+    _enter_network(pid, ticks)
     connection = _connected(port)
     if connection is None:
         answer(closed=True)
     else:
         answer(closed=False, descriptors=[connection.fileno()])
+
+
+def listen(answer: Callable[..., None], *, pid: int, ticks: int, port: int) -> None:
+    """Listen on a port of a sandbox's loopback address; hands the listening socket over with the answer."""
+    _enter_network(pid, ticks)
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+        listener.listen(_BACKLOG)
+    except OSError:
+        answer(taken=True)
+    else:
+        answer(taken=False, descriptors=[listener.fileno()])
+
+
+def _enter_network(pid: int, ticks: int) -> None:
+    network = os.open(f"/proc/{pid}/ns/net", os.O_RDONLY)
+    if start_ticks(pid) != ticks:
+        raise ProcessLookupError("the sandbox is gone")
+    setns(network, CLONE_NEWNET)
 
 
 def _connected(port: int) -> socket.socket | None:
