@@ -1,5 +1,6 @@
 """Puts a server together: its parts, its routes, and what happens at start and end."""
 
+import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
@@ -9,6 +10,7 @@ from loopyard.account.endpoints import router as account_router
 from loopyard.auth.caller import Authenticator
 from loopyard.config import Settings
 from loopyard.devbox.activity import Activity
+from loopyard.devbox.code_mounts import CodeHost
 from loopyard.devbox.endpoints import router as devbox_router
 from loopyard.devbox.execution.endpoints import router as execution_router
 from loopyard.devbox.execution.engine import ExecutionEngine
@@ -18,6 +20,9 @@ from loopyard.devbox.files import DevboxFiles
 from loopyard.devbox.lifecycle import Lifecycle
 from loopyard.devbox.reaper import Reaper
 from loopyard.devbox.service import DevboxService
+from loopyard.devbox.ssh.endpoints import router as ssh_router
+from loopyard.devbox.ssh.gateway import SshGateway
+from loopyard.devbox.ssh.keys import SshKeys
 from loopyard.devbox.tunnel.endpoints import router as tunnel_router
 from loopyard.devbox.tunnel.gate import Gate
 from loopyard.devbox.tunnel.passing import Passing
@@ -39,6 +44,9 @@ from loopyard.scenario.run.endpoints import router as run_router
 from loopyard.scenario.run.scoring import RunScoring
 from loopyard.scenario.run.service import RunService
 from loopyard.scorer.engine import ScoringEngine
+from loopyard.snapshot.endpoints import router as snapshot_router
+from loopyard.snapshot.service import SnapshotService
+from loopyard.snapshot.taking import Taking
 from loopyard.version import VERSION
 
 _ROUTERS = (
@@ -46,7 +54,9 @@ _ROUTERS = (
     account_router,
     execution_router,
     file_router,
+    ssh_router,
     tunnel_router,
+    snapshot_router,
     devbox_router,
     run_router,
     scenario_router,
@@ -54,18 +64,25 @@ _ROUTERS = (
 )
 
 
-def create_app(runtime: Runtime, database: Database, settings: Settings) -> FastAPI:
-    """A server on an opened runtime and an up-to-date store. Its lifespan reconciles them, and closes its own work."""
-    parts = _assemble(runtime, database, settings)
+def create_app(
+    runtime: Runtime, database: Database, settings: Settings, ssh_listener: socket.socket | None = None
+) -> FastAPI:
+    """A server on an opened runtime and an up-to-date store. Its lifespan reconciles them, and closes its own work.
+
+    `ssh_listener` is a bound socket for SSH; None for no SSH.
+    """
+    parts = _assemble(runtime, database, settings, ssh_listener)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         tasks = parts.get(Tasks)
         await parts.get(ExecutionEngine).reconcile()
         await parts.get(Lifecycle).reconcile()
+        await parts.get(Taking).reconcile()
         await parts.get(Enforcement).reconcile()
         await parts.get(RunScoring).reconcile()
         tasks.start("activity", parts.get(Activity).run())
+        tasks.start("ssh", parts.get(SshGateway).run())
         tasks.start("reaper", parts.get(Reaper).run())
         tasks.start("folder", parts.get(Folder).run())
         yield
@@ -96,7 +113,7 @@ def create_app(runtime: Runtime, database: Database, settings: Settings) -> Fast
     return app
 
 
-def _assemble(runtime: Runtime, database: Database, settings: Settings) -> Parts:
+def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_listener: socket.socket | None) -> Parts:
     parts = Parts()
     parts.add(Database, database)
     parts.add(Runtime, runtime)
@@ -105,15 +122,21 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings) -> Parts
     tasks = parts.add(Tasks, Tasks())
     executions = parts.add(ExecutionEngine, ExecutionEngine(database, runtime, changes, tasks))
     policies = parts.add(Enforcement, Enforcement(database, runtime))
-    lifecycle = parts.add(Lifecycle, Lifecycle(database, runtime, executions, changes, tasks, policies))
+    lifecycle = parts.add(Lifecycle, Lifecycle(database, runtime, executions, changes, tasks, policies, CodeHost(settings.code_host)))
     devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings))
+    taking = parts.add(Taking, Taking(database, runtime, changes, tasks))
+    parts.add(SnapshotService, SnapshotService(taking))
     parts.add(ExecutionService, ExecutionService(database, runtime, devboxes, executions))
     parts.add(DevboxFiles, DevboxFiles(database, runtime, devboxes))
-    parts.add(Activity, Activity(database))
+    activity = parts.add(Activity, Activity(database))
     passing = parts.add(Passing, Passing())
     parts.add(TunnelService, TunnelService(passing.drop))
     parts.add(Gate, Gate(database, runtime, changes, None, settings.tunnel))
-    parts.add(Reaper, Reaper(database, lifecycle.endings))
+    gateway = SshGateway(ssh_listener, settings.ssh, settings.data_dir, database, runtime, activity)
+    parts.add(SshGateway, gateway)
+    keys = parts.add(SshKeys, SshKeys(devboxes, gateway))
+    lifecycle.endings.add_listener(keys.revoke)
+    parts.add(Reaper, Reaper(database, lifecycle, changes))
     scorers = ScoringEngine(runtime, executions)
     scoring = parts.add(RunScoring, RunScoring(database, scorers, lifecycle.endings, changes, tasks))
     parts.add(RunService, RunService(devboxes, lifecycle.endings, scoring))

@@ -1,13 +1,30 @@
 """Settings of a server: from the command line, else the environment (`LOOPYARD_…`), else the defaults here."""
 
 import os
+import re
 from pathlib import Path
+from typing import Any
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from loopyard.devbox.ssh.config import SshConfig
 from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.runtime.config import CrunConfig, RuntimeConfig
+
+_PREFIX, _NESTED = "LOOPYARD_", "__"
+_DRIVERS = {
+    "postgres": "postgresql+asyncpg",
+    "postgresql": "postgresql+asyncpg",
+    "postgresql+asyncpg": "postgresql+asyncpg",
+    "sqlite": "sqlite+aiosqlite",
+    "sqlite+aiosqlite": "sqlite+aiosqlite",
+}
+"""The schemes that a store's URL may have, each with the driver that is used."""
+
+
+class InvalidSettings(Exception):
+    """A setting cannot be what it is; the message names it, and never tells its value."""
 
 
 def default_data_dir() -> Path:
@@ -20,12 +37,18 @@ def default_data_dir() -> Path:
 class Settings(BaseSettings):
     """What one server runs on."""
 
-    model_config = SettingsConfigDict(env_prefix="LOOPYARD_", env_nested_delimiter="__", extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix=_PREFIX, env_nested_delimiter=_NESTED, env_ignore_empty=True, extra="ignore"
+    )
 
     data_dir: Path = Field(default_factory=default_data_dir, description="Where everything is kept.")
     database_url: str | None = Field(default=None, description="PostgreSQL, if the embedded SQLite is not wanted.")
     api_key: SecretStr | None = Field(default=None, description="The API key, instead of one made at first start.")
+    ssh: SshConfig = Field(default_factory=SshConfig, description="SSH into devboxes.")
     tunnel: TunnelConfig = Field(default_factory=TunnelConfig, description="HTTP into devboxes, by host name.")
+    code_host: str = Field(
+        default="https://github.com", description="Where code mounts come from: `{code_host}/{repo_owner}/{repo_name}.git`."
+    )
     runtime: RuntimeConfig = Field(default_factory=CrunConfig, description="The provider of sandboxes.")
 
     @field_validator("data_dir")
@@ -33,14 +56,40 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().absolute()
 
+    @field_validator("database_url")
+    @classmethod
+    def _known_engine(cls, url: str | None) -> str | None:
+        if url is not None and url.partition("://")[0] not in _DRIVERS:
+            raise ValueError("give a PostgreSQL URL: postgresql://user:password@host/name")
+        return url
+
+    @field_validator("api_key")
+    @classmethod
+    def _fits_a_header(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,1024}", key.get_secret_value()):
+            raise ValueError("a key is 1 to 1024 characters of printable ASCII, without spaces")
+        return key
+
     @property
     def store_url(self) -> str:
         """The SQLAlchemy URL of the store, with the driver named."""
         if self.database_url is None:
             return f"sqlite+aiosqlite:///{self.data_dir / 'loopyard.db'}"
-        scheme, separator, rest = self.database_url.partition("://")
-        if scheme in ("postgres", "postgresql"):
-            return f"postgresql+asyncpg{separator}{rest}"
-        if scheme == "sqlite":
-            return f"sqlite+aiosqlite{separator}{rest}"
-        return self.database_url
+        scheme, _, rest = self.database_url.partition("://")
+        return f"{_DRIVERS[scheme]}://{rest}"
+
+
+def load(**given: Any) -> Settings:
+    """The settings, of which those given here go before the environment's; None is as good as not given.
+
+    Raises:
+        InvalidSettings: One of them cannot be.
+    """
+    try:
+        return Settings(**{name: value for name, value in given.items() if value is not None})
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False, include_context=False)[0]
+        place = [str(part) for part in first["loc"]]
+        variable = _PREFIX + _NESTED.join(place).upper()
+        message = first["msg"].removeprefix("Value error, ")
+        raise InvalidSettings(f"The setting {'.'.join(place)} ({variable}): {message}.") from error

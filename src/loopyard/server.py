@@ -7,7 +7,7 @@ import os
 import socket
 import sys
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -18,6 +18,7 @@ from sqlalchemy.exc import DBAPIError
 
 from loopyard.app import create_app
 from loopyard.config import Settings
+from loopyard.devbox.ssh.config import SshConfig
 from loopyard.key.bootstrap import KEY_FILE, BootstrapKey, ensure_key
 from loopyard.kit.db import Database
 from loopyard.runtime.errors import RuntimeUnavailable
@@ -40,16 +41,24 @@ def run(settings: Settings, host: str, port: int, log_level: str) -> int:
         with (
             _data_folder(settings.data_dir),
             _listen(host, port) as listener,
+            _listen_for_ssh(host, settings.ssh) as ssh_listener,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
-            runner.run(_serve(settings, listener, log_level))
+            runner.run(_serve(settings, listener, ssh_listener, log_level))
     except (StartFailed, RuntimeUnavailable) as error:
-        err.print("[bold red]Loopyard cannot start.[/]", escape(str(error)))
+        tell_failure(error)
         return 1
     return 0
 
 
-async def _serve(settings: Settings, listener: socket.socket, log_level: str) -> None:
+def tell_failure(error: Exception) -> None:
+    """Say why the server does not start."""
+    err.print("[bold red]Loopyard cannot start.[/]", escape(str(error)))
+
+
+async def _serve(
+    settings: Settings, listener: socket.socket, ssh_listener: socket.socket | None, log_level: str
+) -> None:
     database = Database(settings.store_url)
     runtime = settings.runtime.build(settings.data_dir)
     try:
@@ -58,7 +67,7 @@ async def _serve(settings: Settings, listener: socket.socket, log_level: str) ->
         key = await ensure_key(database, settings.data_dir, configured)
         await runtime.open()
         config = uvicorn.Config(
-            create_app(runtime, database, settings),
+            create_app(runtime, database, settings, ssh_listener),
             log_level=log_level,
             access_log=log_level == "debug",
             http="httptools",
@@ -97,7 +106,7 @@ def _announce(listener: socket.socket, key: BootstrapKey, settings: Settings) ->
 
 
 @contextmanager
-def _listen(host: str, port: int) -> Generator[socket.socket]:
+def _listen(host: str, port: int, option: str = "--port") -> Generator[socket.socket]:
     """A bound socket, taken before anything else is started so that a used port is told at once."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
@@ -106,8 +115,25 @@ def _listen(host: str, port: int) -> Generator[socket.socket]:
         listener.bind(address)
         listener.listen(_BACKLOG)  # from here on clients wait for the server rather than being refused
     except OSError as error:
-        raise StartFailed(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another by --port.") from error
+        raise StartFailed(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another by {option}.") from error
     with listener:
+        yield listener
+
+
+@contextmanager
+def _listen_for_ssh(host: str, config: SshConfig) -> Generator[socket.socket | None]:
+    """A bound socket for SSH; None if it is switched off."""
+    if not config.enabled:
+        yield None
+        return
+    with ExitStack() as stack:
+        try:
+            listener = stack.enter_context(_listen(host, config.port, "LOOPYARD_SSH__PORT"))
+        except StartFailed:
+            if not config.may_move:
+                raise
+            listener = stack.enter_context(_listen(host, 0))
+        logging.getLogger("loopyard.ssh").info("SSH listens on port %d", listener.getsockname()[1])
         yield listener
 
 
