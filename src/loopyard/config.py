@@ -47,7 +47,8 @@ class Settings(BaseSettings):
     ssh: SshConfig = Field(default_factory=SshConfig, description="SSH into devboxes.")
     tunnel: TunnelConfig = Field(default_factory=TunnelConfig, description="HTTP into devboxes, by host name.")
     code_host: str = Field(
-        default="https://github.com", description="Where code mounts come from: `{code_host}/{repo_owner}/{repo_name}.git`."
+        default="https://github.com",
+        description="Where code mounts come from: `{code_host}/{repo_owner}/{repo_name}.git`.",
     )
     runtime: RuntimeConfig = Field(default_factory=CrunConfig, description="The provider of sandboxes.")
 

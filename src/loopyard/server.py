@@ -89,7 +89,8 @@ async def _prepare_store(database: Database) -> None:
         await migrate.upgrade(database)
     except (OSError, DBAPIError) as error:
         shown = database.engine.url.render_as_string(hide_password=True)
-        raise StartFailed(f"The database {shown} cannot be used: {error}") from error
+        reason = error.orig if isinstance(error, DBAPIError) else error
+        raise StartFailed(f"The database {shown} cannot be used: {reason}") from error
 
 
 def _announce(listener: socket.socket, key: BootstrapKey, settings: Settings) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -28,21 +28,20 @@ def base(
     from rich.console import Console
     from rich.markup import escape
 
-    from loopyard.config import Settings
+    from loopyard.config import InvalidSettings, load
     from loopyard.runtime.crun import host
     from loopyard.runtime.crun.image import ensure_base
     from loopyard.runtime.errors import RuntimeUnavailable
 
-    given: dict[str, Any] = {} if data_dir is None else {"data_dir": data_dir}
-    settings = Settings(**given)
-    images = settings.runtime.images_of(settings.data_dir)
     err = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
+        settings = load(data_dir=data_dir)
+        images = settings.runtime.images_of(settings.data_dir)
         host.check()
         with err.status("base image") as status:
             shown = status.update if err.is_terminal else err.print
             made = asyncio.run(ensure_base(images, settings.runtime.ca_bundle, lambda step: shown(escape(step))))
-    except (RuntimeUnavailable, OSError) as error:
+    except (InvalidSettings, RuntimeUnavailable, OSError) as error:
         err.print("[bold red]The base image cannot be made.[/]", escape(str(error)))
         raise typer.Exit(1) from error
     typer.echo(made)

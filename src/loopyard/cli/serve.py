@@ -1,9 +1,17 @@
 """`loopyard serve`: runs the server."""
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
+
+
+class LogLevel(StrEnum):
+    debug = "debug"
+    info = "info"
+    warning = "warning"
+    error = "error"
 
 
 def serve(
@@ -20,16 +28,19 @@ def serve(
             envvar="LOOPYARD_DATABASE_URL",
         ),
     ] = None,
-    log_level: Annotated[str, typer.Option(help="debug, info, warning or error.")] = "info",
+    log_level: Annotated[LogLevel, typer.Option(help="How much is logged to standard error.")] = LogLevel.info,
 ) -> None:
     """Run the server until SIGTERM or Ctrl-C.
 
     The first start makes an API key, keeps it in the file `api-key` of the data folder, and prints the two lines that
     a client needs. Devboxes keep running when the server stops; the next start takes them up again.
     """
-    from loopyard.config import Settings
-    from loopyard.server import run
+    from loopyard.config import InvalidSettings, load
+    from loopyard.server import run, tell_failure
 
-    given: dict[str, Any] = {"data_dir": data_dir, "database_url": database_url}
-    settings = Settings(**{name: value for name, value in given.items() if value is not None})
-    raise typer.Exit(run(settings, host, port, log_level))
+    try:
+        settings = load(data_dir=data_dir, database_url=database_url)
+    except InvalidSettings as error:
+        tell_failure(error)
+        raise typer.Exit(1) from error
+    raise typer.Exit(run(settings, host, port, log_level.value))
