@@ -10,7 +10,6 @@ from loopyard.account.endpoints import router as account_router
 from loopyard.auth.caller import Authenticator
 from loopyard.config import Settings
 from loopyard.devbox.activity import Activity
-from loopyard.devbox.code_mounts import CodeHost
 from loopyard.devbox.endpoints import router as devbox_router
 from loopyard.devbox.execution.endpoints import router as execution_router
 from loopyard.devbox.execution.engine import ExecutionEngine
@@ -44,9 +43,6 @@ from loopyard.scenario.run.endpoints import router as run_router
 from loopyard.scenario.run.scoring import RunScoring
 from loopyard.scenario.run.service import RunService
 from loopyard.scorer.engine import ScoringEngine
-from loopyard.snapshot.endpoints import router as snapshot_router
-from loopyard.snapshot.service import SnapshotService
-from loopyard.snapshot.taking import Taking
 from loopyard.version import VERSION
 
 _ROUTERS = (
@@ -56,7 +52,6 @@ _ROUTERS = (
     file_router,
     ssh_router,
     tunnel_router,
-    snapshot_router,
     devbox_router,
     run_router,
     scenario_router,
@@ -78,7 +73,6 @@ def create_app(
         tasks = parts.get(Tasks)
         await parts.get(ExecutionEngine).reconcile()
         await parts.get(Lifecycle).reconcile()
-        await parts.get(Taking).reconcile()
         await parts.get(Enforcement).reconcile()
         await parts.get(RunScoring).reconcile()
         tasks.start("activity", parts.get(Activity).run())
@@ -122,10 +116,8 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     tasks = parts.add(Tasks, Tasks())
     executions = parts.add(ExecutionEngine, ExecutionEngine(database, runtime, changes, tasks))
     policies = parts.add(Enforcement, Enforcement(database, runtime))
-    lifecycle = parts.add(Lifecycle, Lifecycle(database, runtime, executions, changes, tasks, policies, CodeHost(settings.code_host)))
+    lifecycle = parts.add(Lifecycle, Lifecycle(database, runtime, executions, changes, tasks, policies))
     devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings))
-    taking = parts.add(Taking, Taking(database, runtime, changes, tasks))
-    parts.add(SnapshotService, SnapshotService(taking))
     parts.add(ExecutionService, ExecutionService(database, runtime, devboxes, executions))
     parts.add(DevboxFiles, DevboxFiles(database, runtime, devboxes))
     activity = parts.add(Activity, Activity(database))
@@ -136,7 +128,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(SshGateway, gateway)
     keys = parts.add(SshKeys, SshKeys(devboxes, gateway))
     lifecycle.endings.add_listener(keys.revoke)
-    parts.add(Reaper, Reaper(database, lifecycle, changes))
+    parts.add(Reaper, Reaper(database, lifecycle.endings))
     scorers = ScoringEngine(runtime, executions)
     scoring = parts.add(RunScoring, RunScoring(database, scorers, lifecycle.endings, changes, tasks))
     parts.add(RunService, RunService(devboxes, lifecycle.endings, scoring))
