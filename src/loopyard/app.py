@@ -43,6 +43,7 @@ from loopyard.scenario.run.endpoints import router as run_router
 from loopyard.scenario.run.scoring import RunScoring
 from loopyard.scenario.run.service import RunService
 from loopyard.scorer.engine import ScoringEngine
+from loopyard.scorer.registered.endpoints import router as scorer_router
 from loopyard.version import VERSION
 
 _ROUTERS = (
@@ -54,6 +55,7 @@ _ROUTERS = (
     tunnel_router,
     devbox_router,
     run_router,
+    scorer_router,
     scenario_router,
     policy_router,
 )

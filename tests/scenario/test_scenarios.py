@@ -162,8 +162,8 @@ def test_scoring_functions_that_cannot_score_are_refused_by_field(
             "environment_parameters.launch_parameters.resource_size_request",
         ),
         (
-            {"environment_parameters": {"launch_parameters": {"network_policy_id": "npo_x"}}},
-            "environment_parameters.launch_parameters.network_policy_id",
+            {"environment_parameters": {"launch_parameters": {"required_services": ["docker"]}}},
+            "environment_parameters.launch_parameters.required_services",
         ),
         (
             {"environment_parameters": {"blueprint_id": "a", "snapshot_id": "b"}},
@@ -177,10 +177,11 @@ def test_bad_fields_are_refused_by_name(client: Runloop, fields: dict[str, Any],
     assert _error(raised.value)["field"] == field
 
 
-def test_an_unknown_blueprint_or_snapshot_is_not_found(client: Runloop) -> None:
-    for name in ("blueprint_id", "snapshot_id"):
+def test_an_unknown_blueprint_snapshot_or_policy_is_not_found(client: Runloop) -> None:
+    for name in ("blueprint_id", "snapshot_id", "launch_parameters.network_policy_id"):
+        first, _, second = name.partition(".")
         with pytest.raises(NotFoundError) as raised:
-            client.scenarios.create(**scenario(environment_parameters={name: "none"}))
+            client.scenarios.create(**scenario(environment_parameters={first: {second: "none"} if second else "none"}))
         assert _error(raised.value)["field"] == f"environment_parameters.{name}"
 
 

@@ -3,10 +3,11 @@
 from typing import Annotated
 
 from pydantic import Field
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.offers import check_offered, find_origin
 from loopyard.devbox.schemas import DevboxCreateParams
-from loopyard.devbox.service import check_offered
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.naming import renamed
 from loopyard.kit.wire import Params, Text
@@ -26,14 +27,16 @@ class ScenarioEnvironment(Params):
         )
 
 
-def check(environment: ScenarioEnvironment, field: str) -> None:
-    """Make sure that devboxes of this kind can be made here. `field` is what the request calls the environment.
+async def check(session: AsyncSession, account_id: str, environment: ScenarioEnvironment, field: str) -> None:
+    """Make sure that the account can have devboxes of this kind. `field` is what the request calls the environment.
 
     Raises:
         BadRequest: Something is not offered here; the error names it.
-        NotFound: The blueprint or snapshot does not exist.
+        NotFound: The blueprint, snapshot or policy does not exist.
     """
     if environment.blueprint_id is not None and environment.snapshot_id is not None:
         raise BadRequest(f"{field}: give blueprint_id or snapshot_id, not both.", field=field)
     with renamed(f"{field}."):
-        check_offered(environment.devbox(), environment.launch_parameters or LaunchParameters())
+        launch = environment.launch_parameters or LaunchParameters()
+        check_offered(environment.devbox(), launch)
+        await find_origin(session, account_id, environment.devbox(), launch)

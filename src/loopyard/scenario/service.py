@@ -23,7 +23,7 @@ async def create(session: AsyncSession, account_id: str, params: ScenarioCreateP
 
     Raises:
         BadRequest: Its scoring functions cannot score, or something asked for is not offered here.
-        NotFound: The blueprint or snapshot named does not exist.
+        NotFound: The blueprint, snapshot or policy named does not exist.
     """
     scenario = Scenario(
         id=scenario_id,
@@ -31,7 +31,7 @@ async def create(session: AsyncSession, account_id: str, params: ScenarioCreateP
         status="active",
         is_public=False,
         input_context=_given(params.input_context),
-        environment=_environment(params.environment_parameters),
+        environment=await _environment(session, account_id, params.environment_parameters),
         reference_output=params.reference_output or None,
         required_environment_variables=params.required_environment_variables or [],
         required_secret_names=params.required_secret_names or [],
@@ -75,7 +75,7 @@ async def update(session: AsyncSession, account_id: str, scenario_id: str, param
     if params.input_context is not None:
         scenario.input_context = {**scenario.input_context, **_given(params.input_context)}
     if params.environment_parameters is not None:
-        scenario.environment = _environment(params.environment_parameters)
+        scenario.environment = await _environment(session, account_id, params.environment_parameters)
     if params.scoring_contract is not None and params.scoring_contract.scoring_function_parameters is not None:
         _score_by(scenario, params.scoring_contract.scoring_function_parameters)
     if params.metadata is not None:
@@ -127,8 +127,10 @@ def _score_by(scenario: Scenario, functions: list[ScoringFunction]) -> None:
     scenario.contract_digest = contract.digest(functions)
 
 
-def _environment(params: ScenarioEnvironment | None) -> dict[str, Any] | None:
+async def _environment(
+    session: AsyncSession, account_id: str, params: ScenarioEnvironment | None
+) -> dict[str, Any] | None:
     if params is None:
         return None
-    environment.check(params, _ENVIRONMENT)
+    await environment.check(session, account_id, params, _ENVIRONMENT)
     return params.model_dump(mode="json", exclude_none=True) or None

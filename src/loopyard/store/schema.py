@@ -17,6 +17,7 @@ _MODEL_MODULES = (
     "loopyard.network_policy.models",
     "loopyard.scenario.models",
     "loopyard.scenario.run.models",
+    "loopyard.scorer.registered.models",
 )
 
 

@@ -358,7 +358,7 @@ def test_what_a_scenario_requires_is_checked_before_anything_is_made(api: Runloo
         ({"benchmark_run_id": "bmr_none"}, 404, "benchmark_run_id"),
         ({"runProfile": {"launchParameters": {"keep_alive_time_seconds": 0}}}, 400, None),
         ({"runProfile": {"mounts": [{"type": "agent_mount", "agent_id": "a", "agent_name": None}]}}, 400, None),
-        ({"runProfile": {"launchParameters": {"network_policy_id": "npo"}}}, 400, None),
+        ({"runProfile": {"launchParameters": {"network_policy_id": "npo"}}}, 404, None),
     ],
 )
 def test_bad_starts_are_refused(api: Runloop, body: dict[str, Any], status: int, field: str | None) -> None:

@@ -1,0 +1,1 @@
+"""Scorers that an account registers under a type of its own, for the scenarios' `custom_scorer`."""

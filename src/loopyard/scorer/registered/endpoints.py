@@ -1,0 +1,56 @@
+"""/v1/scenarios/scorers: registering, finding and changing scorers."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Query
+
+from loopyard.auth.caller import CallerDep
+from loopyard.kit.db import ReadSession, WriteSession
+from loopyard.kit.idempotency import RequestKey, claim
+from loopyard.kit.ids import new_id
+from loopyard.kit.paging import PageParams, cursor_of
+from loopyard.kit.wire import ShortText
+from loopyard.scorer.registered import repository, service
+from loopyard.scorer.registered.schemas import ScorerListView, ScorerParams, ScorerView
+
+router = APIRouter(prefix="/v1/scenarios/scorers", tags=["scorers"])
+
+
+@router.post("", operation_id="scenarios.scorers.create")
+async def create(
+    params: ScorerParams, caller: CallerDep, session: WriteSession, request_key: RequestKey = None
+) -> ScorerView:
+    """Register a scorer: a Bash script that takes its context as JSON in `$RL_SCORER_CONTEXT`."""
+    scorer_id = new_id("sco")
+    owner = await claim(session, caller.account_id, "scenarios.scorers.create", request_key, scorer_id)
+    if owner != scorer_id:
+        return ScorerView.model_validate(await service.get(session, caller.account_id, owner))
+    return ScorerView.model_validate(await service.create(session, caller.account_id, params, scorer_id=scorer_id))
+
+
+@router.get("", operation_id="scenarios.scorers.list")
+async def list_scorers(
+    caller: CallerDep,
+    session: ReadSession,
+    page_query: PageParams,
+    search: Annotated[
+        ShortText | None,
+        Query(description="Only scorers whose id starts with this, or whose type holds it in upper or lower case."),
+    ] = None,
+) -> ScorerListView:
+    """The account's scorers, newest first."""
+    page = await repository.page(session, caller.account_id, search, cursor_of(page_query, "sco"))
+    views = [ScorerView.model_validate(scorer) for scorer in page.items]
+    return ScorerListView(scorers=views, has_more=page.has_more, total_count=page.total_count)
+
+
+@router.get("/{id}", operation_id="scenarios.scorers.retrieve")
+async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> ScorerView:
+    """One scorer."""
+    return ScorerView.model_validate(await service.get(session, caller.account_id, id))
+
+
+@router.post("/{id}", operation_id="scenarios.scorers.update")
+async def update(id: ShortText, params: ScorerParams, caller: CallerDep, session: WriteSession) -> ScorerView:
+    """Replace a scorer's script and type."""
+    return ScorerView.model_validate(await service.update(session, caller.account_id, id, params))
