@@ -188,6 +188,24 @@ def upgrade() -> None:
         )
 
     op.create_table(
+        "registered_scorer",
+        sa.Column(
+            "id", sa.String(length=64).with_variant(sa.String(length=64, collation="C"), "postgresql"), nullable=False
+        ),
+        sa.Column(
+            "account_id",
+            sa.String(length=64).with_variant(sa.String(length=64, collation="C"), "postgresql"),
+            nullable=False,
+        ),
+        sa.Column("type", sa.String(length=255), nullable=False),
+        sa.Column("type_folded", sa.Text(), nullable=False),
+        sa.Column("bash_script", sa.Text(), nullable=False),
+        sa.Column("create_time_ms", sa.BigInteger(), nullable=False),
+        sa.PrimaryKeyConstraint("id", name=op.f("pk_registered_scorer")),
+    )
+    op.create_index("ix_registered_scorer_account_id_id", "registered_scorer", ["account_id", "id"])
+    op.create_index("uq_registered_scorer_type", "registered_scorer", ["account_id", "type"], unique=True)
+    op.create_table(
         "scenario_run_name",
         sa.Column(
             "account_id",
@@ -217,6 +235,7 @@ def downgrade() -> None:
 
     op.drop_table("scoring_contract")
     op.drop_table("scenario_run_name")
+    op.drop_table("registered_scorer")
     with op.batch_alter_table("scenario_run_count", schema=None) as batch_op:
         batch_op.drop_index(
             "ix_scenario_run_count_loose", sqlite_where=sa.text("NOT folded"), postgresql_where=sa.text("NOT folded")
