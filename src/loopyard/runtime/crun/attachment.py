@@ -15,6 +15,7 @@ from typing import Any
 
 from loopyard.kit.ids import new_id
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.crun.launcher.programs import kill_group
 from loopyard.runtime.crun.layout import write_whole
 from loopyard.runtime.errors import CommandStartFailed
 from loopyard.runtime.protocol import Terminal
@@ -38,10 +39,10 @@ class CrunAttached:
 
     def signal(self, number: int) -> None:
         with contextlib.suppress(OSError, ValueError):
-            group = int((self._folder / "pid").read_text())
             if self.stderr is None:
-                group = os.tcgetpgrp(self.stdout)
-            os.killpg(group, number)
+                os.killpg(os.tcgetpgrp(self.stdout), number)
+            else:
+                kill_group(int((self._folder / "pid").read_text()), number)
 
     def resize(self, rows: int, columns: int) -> None:
         if self.stderr is None:

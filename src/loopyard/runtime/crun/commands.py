@@ -10,6 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from loopyard.runtime.crun.launcher.programs import kill_group
 from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
 from loopyard.runtime.crun.processes import is_alive, wait_end
 from loopyard.runtime.errors import CommandNotFound
@@ -28,6 +29,8 @@ class Commands:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._starting: set[Path] = set()
+        """What this process is about to start: without a supervisor yet, and not lost for that."""
 
     def prepare(
         self, sandbox_id: str, command_id: str, process: dict[str, Any], *, stdin_for: int | None
@@ -47,8 +50,13 @@ class Commands:
         if stdin_for is not None:
             os.mkfifo(folder / "stdin", 0o600)
             os.chown(folder / "stdin", stdin_for, stdin_for)
+        self._starting.add(folder)
         write_whole(folder / _BEGUN, process)
         return folder
+
+    def started(self, folder: Path) -> None:
+        """Its supervisor runs, or never will."""
+        self._starting.discard(folder)
 
     def unprepare(self, sandbox_id: str, command_id: str) -> None:
         """It was never started after all."""
@@ -63,8 +71,8 @@ class Commands:
         folder = self._folder(sandbox_id, command_id)
         if (result := _read_result(folder)) is not None:
             return result
-        supervisor = read_json(folder / "supervisor.json")
-        if supervisor is not None and is_alive(supervisor["pid"], supervisor["start_ticks"]):
+        supervisor = _supervisor(folder)
+        if folder in self._starting or (supervisor is not None and is_alive(*supervisor)):
             return None
         return _read_result(folder) or self._declare_lost(folder)
 
@@ -72,20 +80,26 @@ class Commands:
         """Wait until it has ended. Raises CommandNotFound."""
         folder = self._folder(sandbox_id, command_id)
         while (result := _read_result(folder)) is None:
-            supervisor = read_json(folder / "supervisor.json")
-            if supervisor is None or not is_alive(supervisor["pid"], supervisor["start_ticks"]):
+            supervisor = _supervisor(self._folder(sandbox_id, command_id))
+            if supervisor is not None and is_alive(*supervisor):
+                await wait_end(*supervisor)
+            elif folder in self._starting:
+                await asyncio.sleep(_FIRST_PAUSE)
+            else:
                 return _read_result(folder) or self._declare_lost(folder)
-            await wait_end(supervisor["pid"], supervisor["start_ticks"])
         return result
 
     def _declare_lost(self, folder: Path) -> CommandResult:
         """Its supervisor was killed. What it watched over must not go on unwatched."""
+        self._kill(folder)
+        write_whole(folder / "result.json", asdict(_LOST))
+        return _LOST
+
+    def _kill(self, folder: Path) -> None:
         pid = _command_pid(folder)
         if pid is not None and pid[1] is not None and is_alive(pid[0], pid[1]):
             with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(pid[0], signal.SIGKILL)
-        write_whole(folder / "result.json", asdict(_LOST))
-        return _LOST
+                kill_group(pid[0], signal.SIGKILL)
 
     def all(self, sandbox_id: str) -> dict[str, CommandResult | None]:
         """Every command of the sandbox that was begun and not forgotten."""
@@ -157,7 +171,7 @@ class Commands:
         while self.result(sandbox_id, command_id) is None:
             if (pid := _command_pid(folder)) is not None:
                 with contextlib.suppress(ProcessLookupError):
-                    (os.killpg if group else os.kill)(pid[0], number)
+                    (kill_group if group else os.kill)(pid[0], number)
                 return
             await asyncio.sleep(pause)  # it is just being started
 
@@ -176,6 +190,12 @@ class Commands:
         if not (folder / _BEGUN).exists():
             raise CommandNotFound(f"There is no command {command_id} in sandbox {sandbox_id}.")
         return folder
+
+
+def _supervisor(folder: Path) -> tuple[int, int] | None:
+    """The process that watches over the command, and when it started."""
+    content = read_json(folder / "supervisor.json")
+    return None if content is None else (content["pid"], content["start_ticks"])
 
 
 def _size(path: Path) -> int:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from loopyard.runtime.crun.launcher.box import start_ticks
-from loopyard.runtime.crun.launcher.programs import start
+from loopyard.runtime.crun.launcher.programs import kill_group, start
 from loopyard.runtime.crun.syscalls import CLONE_NEWNET, setns
 
 _CONNECT_SECONDS = 5
@@ -58,7 +58,7 @@ def attach(
 
 def _kill(folder: str, child: int) -> None:
     try:
-        os.killpg(int(Path(f"{folder}/pid").read_text()), signal.SIGKILL)
+        kill_group(int(Path(f"{folder}/pid").read_text()), signal.SIGKILL)
     except (FileNotFoundError, ValueError, ProcessLookupError):
         os.kill(child, signal.SIGKILL)
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from loopyard.runtime.crun.launcher.box import start_ticks
-from loopyard.runtime.crun.launcher.programs import start
+from loopyard.runtime.crun.launcher.programs import kill_group, start
 
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
@@ -196,7 +196,7 @@ def _time_out(command: _Command) -> float | None:
     if pid is None:
         return time.monotonic() + 0.05
     try:
-        os.killpg(pid, signal.SIGKILL)
+        kill_group(pid, signal.SIGKILL)
     except ProcessLookupError:
         return None
     return None
