@@ -10,6 +10,7 @@ from loopyard.account.endpoints import router as account_router
 from loopyard.auth.caller import Authenticator
 from loopyard.config import Settings
 from loopyard.devbox.activity import Activity
+from loopyard.devbox.code_mounts import CodeHost
 from loopyard.devbox.endpoints import router as devbox_router
 from loopyard.devbox.execution.endpoints import router as execution_router
 from loopyard.devbox.execution.engine import ExecutionEngine
@@ -44,6 +45,9 @@ from loopyard.scenario.run.scoring import RunScoring
 from loopyard.scenario.run.service import RunService
 from loopyard.scorer.engine import ScoringEngine
 from loopyard.scorer.registered.endpoints import router as scorer_router
+from loopyard.snapshot.endpoints import router as snapshot_router
+from loopyard.snapshot.service import SnapshotService
+from loopyard.snapshot.taking import Taking
 from loopyard.version import VERSION
 
 _ROUTERS = (
@@ -53,6 +57,7 @@ _ROUTERS = (
     file_router,
     ssh_router,
     tunnel_router,
+    snapshot_router,
     devbox_router,
     run_router,
     scorer_router,
@@ -75,6 +80,7 @@ def create_app(
         tasks = parts.get(Tasks)
         await parts.get(ExecutionEngine).reconcile()
         await parts.get(Lifecycle).reconcile()
+        await parts.get(Taking).reconcile()
         await parts.get(Enforcement).reconcile()
         await parts.get(RunScoring).reconcile()
         tasks.start("activity", parts.get(Activity).run())
@@ -118,19 +124,23 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     tasks = parts.add(Tasks, Tasks())
     executions = parts.add(ExecutionEngine, ExecutionEngine(database, runtime, changes, tasks))
     policies = parts.add(Enforcement, Enforcement(database, runtime))
-    lifecycle = parts.add(Lifecycle, Lifecycle(database, runtime, executions, changes, tasks, policies))
+    code_host = CodeHost(settings.code_host)
+    lifecycle = Lifecycle(database, runtime, executions, changes, tasks, policies, code_host)
+    parts.add(Lifecycle, lifecycle)
     devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings))
+    taking = parts.add(Taking, Taking(database, runtime, changes, tasks))
+    parts.add(SnapshotService, SnapshotService(taking))
     parts.add(ExecutionService, ExecutionService(database, runtime, devboxes, executions))
     parts.add(DevboxFiles, DevboxFiles(database, runtime, devboxes))
     activity = parts.add(Activity, Activity(database))
     passing = parts.add(Passing, Passing())
     parts.add(TunnelService, TunnelService(passing.drop))
-    parts.add(Gate, Gate(database, runtime, changes, None, settings.tunnel))
+    parts.add(Gate, Gate(database, runtime, changes, lifecycle.wake, settings.tunnel))
     gateway = SshGateway(ssh_listener, settings.ssh, settings.data_dir, database, runtime, activity)
     parts.add(SshGateway, gateway)
     keys = parts.add(SshKeys, SshKeys(devboxes, gateway))
     lifecycle.endings.add_listener(keys.revoke)
-    parts.add(Reaper, Reaper(database, lifecycle.endings))
+    parts.add(Reaper, Reaper(database, lifecycle, changes))
     scorers = ScoringEngine(runtime, executions)
     scoring = parts.add(RunScoring, RunScoring(database, scorers, lifecycle.endings, changes, tasks))
     parts.add(RunService, RunService(devboxes, lifecycle.endings, scoring))

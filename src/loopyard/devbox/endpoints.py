@@ -12,12 +12,15 @@ from loopyard.devbox.schemas import (
     DevboxListView,
     DevboxUpdateParams,
     DevboxView,
+    ResourceUsageView,
     WaitForStatusParams,
 )
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.states import STARTING, StatusName
+from loopyard.devbox.usage import usage
 from loopyard.kit.changes import Changes
-from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession, after_commit
 from loopyard.kit.errors import WaitTimeout
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
@@ -135,7 +138,40 @@ async def shutdown(
     caller: CallerDep,
     session: WriteSession,
     service: DevboxServiceDep,
-    force: Annotated[bool, Query(description="End it even while a snapshot of it is being taken.")] = False,  # noqa: ARG001
+    force: Annotated[bool, Query(description="End it even while a snapshot of it is being taken.")] = False,
 ) -> DevboxView:
     """End a devbox and everything that runs in it. One that has ended already stays as it is."""
-    return DevboxView.model_validate(await service.shut_down(session, caller.account_id, id))
+    return DevboxView.model_validate(await service.shut_down(session, caller.account_id, id, force=force))
+
+
+@router.post("/{id}/suspend", operation_id="devboxes.suspend")
+async def suspend(
+    id: str, caller: CallerDep, session: WriteSession, service: DevboxServiceDep, changes: ChangesDep
+) -> DevboxView:
+    """Begin to suspend a running devbox: its suspend commands run, its processes end, its disk is kept."""
+    after_commit(session, lambda: changes.publish(id))
+    return DevboxView.model_validate(await service.suspend(session, caller.account_id, id))
+
+
+@router.post("/{id}/resume", operation_id="devboxes.resume")
+async def resume(
+    id: str, caller: CallerDep, session: WriteSession, service: DevboxServiceDep, changes: ChangesDep
+) -> DevboxView:
+    """Begin to resume a suspended devbox on its disk: its launch commands run, and its entrypoint starts, again."""
+    after_commit(session, lambda: changes.publish(id))
+    return DevboxView.model_validate(await service.resume(session, caller.account_id, id))
+
+
+@router.post("/{id}/keep_alive", operation_id="devboxes.keep_alive")
+async def keep_alive(id: str, caller: CallerDep, session: WriteSession, service: DevboxServiceDep) -> dict[str, str]:
+    """Let the time until a running devbox is ended, or counts as idle, begin anew."""
+    await service.keep_alive(session, caller.account_id, id)
+    return {}
+
+
+@router.get("/{id}/usage", operation_id="devboxes.retrieve_resource_usage")
+async def retrieve_resource_usage(
+    id: str, caller: CallerDep, session: ReadSession, service: DevboxServiceDep
+) -> ResourceUsageView:
+    """What a devbox has used of the host, counted by its size and its times."""
+    return usage(await service.get(session, caller.account_id, id), now_ms())

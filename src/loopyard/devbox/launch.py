@@ -1,13 +1,21 @@
-"""What is done in a new devbox before it counts as running."""
+"""What is done in a devbox each time it comes up, before it counts as running."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
+from loopyard.devbox.code_mounts import CodeHost, clone, install
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
+from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.output import tail
+from loopyard.devbox.mounts import CodeMountParameters
 from loopyard.devbox.states import FailureReason
 from loopyard.kit.errors import LoopyardError
-from loopyard.runtime.errors import NoSpaceLeft, RuntimeFault
+from loopyard.runtime.errors import FileAccessDenied, NoSpaceLeft, RuntimeFault
 from loopyard.runtime.protocol import CommandSpec, Runtime, User
+
+ROOT = User("root", 0)
+KILLED = 137
+"""The exit status of what was killed by SIGKILL, as the kernel does when memory runs out."""
 
 _SHOWN_LINES = 20
 
@@ -30,54 +38,103 @@ class LaunchFailed(Exception):
         self.reason: FailureReason = reason
 
 
-async def initialize(
-    runtime: Runtime,
-    executions: ExecutionEngine,
-    devbox_id: str,
-    files: Mapping[str, str],
-    commands: Sequence[str],
-) -> None:
-    """Write the mounted files, then run the launch commands one after the other. Can be repeated after a crash: a
-    command that was started before is not run again.
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """What is put into a new devbox, once."""
 
-    Raises:
-        LaunchFailed: A file could not be written, or a command did not exit with 0.
-    """
-    for path, content in files.items():
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
+    repositories: Sequence[CodeMountParameters] = ()
+    folder: str | None = None
+
+
+class Launcher:
+    """Sets devboxes up. All of it can be repeated after a crash: a command that was started is not run again."""
+
+    def __init__(self, runtime: Runtime, executions: ExecutionEngine, code_host: CodeHost) -> None:
+        self._runtime = runtime
+        self._executions = executions
+        self._code_host = code_host
+
+    async def set_up(self, devbox_id: str, user: User, setup: Setup) -> None:
+        """Make the folder, write the files, clone the repositories.
+
+        Raises:
+            LaunchFailed: Something of that failed.
+        """
+        if setup.folder is not None:
+            argv = ["/bin/sh", "-c", _MAKE_FOLDER, "sh", setup.folder, str(user.uid)]
+            spec = CommandSpec(id="launch.folder", argv=argv, cwd="/", user=ROOT)
+            await self._run(devbox_id, NewExecution(spec, f"mkdir -p {setup.folder}", purpose="launch"))
+        for path, content in setup.files.items():
+            await self._write(devbox_id, path, content)
+        for index, mount in enumerate(setup.repositories):
+            url = self._code_host.repository(mount)
+            try:
+                execution = await clone(self._runtime, self._executions, devbox_id, mount, url, index)
+            except LoopyardError as error:
+                raise LaunchFailed("health_check_failed", error.message) from error
+            await self._check(devbox_id, execution)
+            if (command := install(mount, user, index)) is not None:
+                await self._run(devbox_id, command)
+
+    async def run_commands(self, devbox_id: str, commands: Sequence[str], start: int) -> None:
+        """Run the launch commands one after the other. `start` counts the devbox's starts from 0.
+
+        Raises:
+            LaunchFailed: One did not exit with 0; the rest was not run.
+        """
+        for index, command in enumerate(commands):
+            name = f"launch.{index}" if start == 0 else f"launch.{start}.{index}"
+            spec = CommandSpec(id=name, argv=["/bin/bash", "-c", command])
+            await self._run(devbox_id, NewExecution(spec, command, purpose="launch"))
+
+    async def _write(self, devbox_id: str, path: str, content: str) -> None:
         try:
-            await runtime.write_file(devbox_id, path, _chunks(content))
+            try:
+                await self._runtime.write_file(devbox_id, path, _chunks(content))
+            except FileAccessDenied:  # a place that only root may write to, such as /etc
+                await self._runtime.write_file(devbox_id, path, _chunks(content), user=ROOT)
         except NoSpaceLeft as fault:
             raise LaunchFailed("out_of_disk", f"The file mount {path} does not fit: {fault}") from fault
         except RuntimeFault as fault:
             raise LaunchFailed("execution_failed", f"The file mount {path} failed: {fault}") from fault
-    for index, command in enumerate(commands):
-        spec = CommandSpec(id=f"launch.{index}", argv=["/bin/bash", "-c", command])
-        await _run(runtime, executions, devbox_id, NewExecution(spec, command, purpose="launch"))
 
+    async def _run(self, devbox_id: str, new: NewExecution) -> None:
+        try:
+            execution = await self._executions.run(devbox_id, new)
+        except LoopyardError as error:
+            raise LaunchFailed("health_check_failed", error.message) from error
+        await self._check(devbox_id, execution)
 
-async def make_folder(runtime: Runtime, executions: ExecutionEngine, devbox_id: str, path: str, owner: User) -> None:
-    """Make a folder unless it is there; it and the parents made for it belong to `owner`. Can be repeated.
+    async def _check(self, devbox_id: str, execution: Execution) -> None:
+        if execution.exit_status == 0:
+            return
+        if execution.exit_status == KILLED and await self.is_out_of_memory(devbox_id):
+            message = f"All its memory was used by the launch command: {execution.command}"
+            raise LaunchFailed("out_of_memory", message)
+        if execution.lost:
+            message = f"The devbox went down under the launch command: {execution.command}"
+            raise LaunchFailed("health_check_failed", message)
+        ended = "took too long" if execution.timed_out else f"exited with {execution.exit_status}"
+        output = (await self._tail(execution)).strip()
+        raise LaunchFailed("execution_failed", f"The launch command {ended}: {execution.command}\n{output}".strip())
 
-    Raises:
-        LaunchFailed: It could not be made.
-    """
-    argv = ["/bin/sh", "-c", _MAKE_FOLDER, "sh", path, str(owner.uid)]
-    spec = CommandSpec(id="launch.folder", argv=argv, cwd="/", user=User("root", 0))
-    await _run(runtime, executions, devbox_id, NewExecution(spec, f"mkdir -p {path}", purpose="launch"))
+    async def _tail(self, execution: Execution) -> str:
+        try:
+            for stream in ("stderr", "stdout"):
+                end = await tail(self._runtime, execution.devbox_id, execution.id, stream, _SHOWN_LINES)
+                if end.text.strip():
+                    return end.text
+        except RuntimeFault:
+            pass
+        return ""
 
-
-async def _run(runtime: Runtime, executions: ExecutionEngine, devbox_id: str, new: NewExecution) -> None:
-    try:
-        execution = await executions.run(devbox_id, new)
-    except LoopyardError as error:
-        raise LaunchFailed("health_check_failed", error.message) from error
-    if execution.lost:
-        raise LaunchFailed("health_check_failed", f"The devbox went down under the launch command: {new.command}")
-    if execution.exit_status != 0:
-        output = await tail(runtime, devbox_id, new.spec.id, "stderr", _SHOWN_LINES)
-        text = output.text.strip() or (await tail(runtime, devbox_id, new.spec.id, "stdout", _SHOWN_LINES)).text.strip()
-        message = f"The launch command exited with {execution.exit_status}: {new.command}\n{text}"
-        raise LaunchFailed("execution_failed", message.strip())
+    async def is_out_of_memory(self, devbox_id: str) -> bool:
+        """Whether the kernel has killed anything in the devbox for its memory limit since it came up."""
+        try:
+            return (await self._runtime.status(devbox_id)).out_of_memory
+        except RuntimeFault:
+            return False
 
 
 async def _chunks(content: str) -> AsyncIterator[bytes]:

@@ -10,6 +10,8 @@ from loopyard.runtime.protocol import Limits, User
 GIB = 1024**3
 DEFAULT_KEEP_ALIVE_SECONDS = 3600
 MAX_KEEP_ALIVE_SECONDS = 172_800
+DEFAULT_SUSPEND_DEADLINE_MS = 30_000
+MAX_SUSPEND_DEADLINE_MS = 60_000
 PIDS = 4096
 
 SizeName = Literal["X_SMALL", "SMALL", "MEDIUM", "LARGE", "X_LARGE", "XX_LARGE", "CUSTOM_SIZE"]
@@ -47,7 +49,7 @@ class AfterIdle(Params):
 
 class LifecycleHooks(Params):
     suspend_commands: list[Text] | None = None
-    suspend_deadline_ms: Annotated[int, Field(ge=0, le=MAX_INT)] | None = None
+    suspend_deadline_ms: Annotated[int, Field(ge=0, le=MAX_SUSPEND_DEADLINE_MS)] | None = None
 
 
 class ResumeTriggers(Params):
@@ -119,6 +121,11 @@ class LaunchParameters(Params):
         if self.idle_policy is not None:
             return None
         return self.keep_alive_time_seconds or DEFAULT_KEEP_ALIVE_SECONDS
+
+    @property
+    def suspend_hooks(self) -> LifecycleHooks:
+        """What is to be done before it is suspended."""
+        return (self.lifecycle.lifecycle_hooks if self.lifecycle else None) or LifecycleHooks()
 
     @property
     def limits(self) -> Limits:

@@ -3,9 +3,10 @@ from typing import Any
 from sqlalchemy import JSON, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from loopyard.store.base import Base, ForeignId, PrimaryId, StringMapColumn
+from loopyard.store.base import ID, Base, ForeignId, PrimaryId, StringMapColumn
 
 _LIVE = text("NOT reclaimed")
+_FROM_SNAPSHOT = text("snapshot_id IS NOT NULL")
 
 
 class Devbox(Base):
@@ -16,6 +17,7 @@ class Devbox(Base):
         Index("ix_devbox_account_id_id", "account_id", "id"),
         Index("ix_devbox_account_id_status_id", "account_id", "status", "id"),
         Index("ix_devbox_tunnel_key", "tunnel_key", unique=True),
+        Index("ix_devbox_snapshot_id", "snapshot_id", sqlite_where=_FROM_SNAPSHOT, postgresql_where=_FROM_SNAPSHOT),
         Index("ix_devbox_live", "status", sqlite_where=_LIVE, postgresql_where=_LIVE),
     )
 
@@ -28,6 +30,11 @@ class Devbox(Base):
     launch_parameters: Mapped[dict[str, Any]]
     file_mounts: Mapped[StringMapColumn] = mapped_column(deferred=True)
     """Path to content. Not loaded with the row: it may be megabytes."""
+    code_mounts: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    """Repositories to clone, as `CodeMountParameters`. Their tokens are erased once they are cloned."""
+    entrypoint: Mapped[str | None]
+    snapshot_id: Mapped[str | None] = mapped_column(ID)
+    """The snapshot that it is made from."""
     working_directory: Mapped[str | None]
     """An absolute path that is made before it runs, and belongs to its user if it was not there."""
     tunnel: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -35,6 +42,8 @@ class Devbox(Base):
     tunnel_key: Mapped[str | None] = mapped_column(String(64))
     """The tunnel's key once more, to find the devbox by."""
     state_transitions: Mapped[list[Any]] = mapped_column(JSON)
+    starts: Mapped[int] = mapped_column(default=0)
+    """How often it was resumed. What runs at each start is known by it, and so is run once at each."""
     initiator_type: Mapped[str]
     initiator_id: Mapped[str | None]
     create_time_ms: Mapped[int]
@@ -42,6 +51,8 @@ class Devbox(Base):
     """When `keep_alive_time_seconds` ends; None where an idle policy takes its place."""
     idle_after_ms: Mapped[int | None]
     """How long nobody may use it before the idle policy ends it; None without such a policy."""
+    evict_at_ms: Mapped[int | None]
+    """When the operator wants it off this host: it is suspended then."""
     active_at_ms: Mapped[int]
     """When it became usable, or its files were last used. The executions know their own times."""
     end_time_ms: Mapped[int | None]

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, StringConstraints
 
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.wire import Params, Text
@@ -11,12 +11,19 @@ MAX_MOUNTED_BYTES = 64 * 1024**2
 """Limit on the content of all file mounts of one devbox together: 64 MiB."""
 
 
+RepositoryName = Annotated[str, StringConstraints(pattern=r"^\.{0,2}[A-Za-z0-9_][A-Za-z0-9._-]{0,97}$")]
+GitRef = Annotated[Text, StringConstraints(pattern=r"^[^-\s~^:?*\[\\][^\s~^:?*\[\\]*$", max_length=255)]
+Token = Annotated[str, StringConstraints(pattern=r"^[!-~]{1,4096}$")]
+
+
 class CodeMountParameters(Params):
-    repo_name: Text
-    repo_owner: Text
-    token: Text | None = None
-    git_ref: Text | None = None
-    install_command: Text | None = None
+    """A repository to be cloned into the folder `repo_name` of the user's home."""
+
+    repo_name: RepositoryName
+    repo_owner: RepositoryName
+    token: Token | None = None
+    git_ref: GitRef | None = None
+    install_command: Annotated[Text, Field(max_length=120_000)] | None = None
 
 
 class ObjectMount(Params):
@@ -63,12 +70,32 @@ def files_of(file_mounts: dict[str, str] | None, mounts: list[Mount] | None) -> 
     """
     files = dict(file_mounts or {})
     for index, mount in enumerate(mounts or []):
-        if not isinstance(mount, FileMount):
+        if isinstance(mount, ObjectMount | AgentMount | BrokerMount):
             field = f"mounts.{index}.type"
-            raise BadRequest(f"{field}: this server does not offer {mount.type} yet; use file_mount.", field=field)
-        files[mount.target] = mount.content
+            message = f"{field}: this server does not offer {mount.type} yet; use file_mount or code_mount."
+            raise BadRequest(message, field=field)
+        if isinstance(mount, FileMount):
+            files[mount.target] = mount.content
     if any(not path or len(path) > 4096 for path in files):
         raise BadRequest("file_mounts: a path must have 1 to 4096 characters.", field="file_mounts")
     if sum(len(content.encode()) for content in files.values()) > MAX_MOUNTED_BYTES:
         raise BadRequest("file_mounts: all files together may have at most 64 MiB.", field="file_mounts")
     return files
+
+
+def repositories_of(
+    code_mounts: list[CodeMountParameters] | None, mounts: list[Mount] | None
+) -> list[CodeMountParameters]:
+    """The repositories to clone, in order, from both forms that the wire has for them.
+
+    Raises:
+        BadRequest: Two would go into the same folder.
+    """
+    given = [("code_mounts", mount) for mount in code_mounts or []]
+    given += [("mounts", mount) for mount in mounts or [] if isinstance(mount, CodeMount)]
+    names: set[str] = set()
+    for field, mount in given:
+        if mount.repo_name in names:
+            raise BadRequest(f"{field}: two repositories are named {mount.repo_name}.", field=field)
+        names.add(mount.repo_name)
+    return [mount for _, mount in given]

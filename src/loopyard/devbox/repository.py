@@ -1,16 +1,22 @@
 """SQL for devboxes."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import undefer
 
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import FINAL, Status
+from loopyard.devbox.states import COMING_UP, FINAL, Status
 from loopyard.kit.paging import Page, PageQuery, fetch_page
+from loopyard.snapshot.models import Snapshot
+from loopyard.snapshot.states import IN_PROGRESS
 
+EVICTABLE = (*COMING_UP, Status.RUNNING)
+
+_being_kept = select(Snapshot.id).where(Snapshot.source_devbox_id == Devbox.id, Snapshot.status == IN_PROGRESS).exists()
 _policy = Devbox.launch_parameters["network_policy_id"].as_string()
 
 
@@ -25,10 +31,26 @@ async def lock(session: AsyncSession, devbox_id: str) -> Devbox | None:
     return await session.get(Devbox, devbox_id, with_for_update=True, populate_existing=True)
 
 
-async def file_mounts(session: AsyncSession, devbox_id: str) -> dict[str, str]:
-    statement = select(Devbox).where(Devbox.id == devbox_id).options(undefer(Devbox.file_mounts))
-    devbox = await session.scalar(statement.execution_options(populate_existing=True))
-    return devbox.file_mounts if devbox else {}
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """What is put into a new devbox."""
+
+    file_mounts: dict[str, str]
+    code_mounts: list[dict[str, Any]]
+
+
+async def contents(session: AsyncSession, devbox_id: str) -> Contents:
+    statement = select(Devbox.file_mounts, Devbox.code_mounts).where(Devbox.id == devbox_id)
+    row = (await session.execute(statement)).one_or_none()
+    return Contents({}, []) if row is None else Contents(row[0], row[1] or [])
+
+
+async def forget_tokens(session: AsyncSession, devbox_id: str) -> None:
+    """Erase the tokens of repositories that are cloned, or never will be."""
+    mounts = (await contents(session, devbox_id)).code_mounts
+    if any("token" in mount for mount in mounts):
+        kept = [{name: value for name, value in mount.items() if name != "token"} for mount in mounts]
+        await session.execute(update(Devbox).where(Devbox.id == devbox_id).values(code_mounts=kept))
 
 
 async def page(session: AsyncSession, account_id: str, status: str | None, query: PageQuery) -> Page[Devbox]:
@@ -70,7 +92,13 @@ async def known_ids(session: AsyncSession, ids: Sequence[str]) -> set[str]:
     return set((await session.scalars(select(Devbox.id).where(Devbox.id.in_(ids)))).all())
 
 
+async def ended_ids(session: AsyncSession, ids: Sequence[str]) -> set[str]:
+    """Those of `ids` that are of devboxes in a final state."""
+    return set((await session.scalars(select(Devbox.id).where(Devbox.id.in_(ids), Devbox.status.in_(FINAL)))).all())
+
+
 async def mark_reclaimed(session: AsyncSession, devbox_id: str) -> None:
+    await forget_tokens(session, devbox_id)
     await session.execute(update(Devbox).where(Devbox.id == devbox_id).values(reclaimed=True))
 
 
@@ -88,11 +116,43 @@ async def of_tunnel_key(session: AsyncSession, tunnel_key: str) -> Devbox | None
 
 
 async def ids_expired(session: AsyncSession, time_ms: int) -> Sequence[str]:
-    """The running ones whose keep-alive time has ended."""
+    """The running ones whose keep-alive time has ended, and of which no snapshot is being taken."""
     statement = select(Devbox.id).where(
-        ~Devbox.reclaimed, Devbox.status == Status.RUNNING, Devbox.expires_at_ms <= time_ms
+        ~Devbox.reclaimed, Devbox.status == Status.RUNNING, Devbox.expires_at_ms <= time_ms, ~_being_kept
     )
     return (await session.scalars(statement)).all()
+
+
+async def ids_to_evict(session: AsyncSession, time_ms: int) -> Sequence[str]:
+    """The running ones whose eviction is due."""
+    statement = select(Devbox.id).where(
+        ~Devbox.reclaimed, Devbox.status == Status.RUNNING, Devbox.evict_at_ms <= time_ms
+    )
+    return (await session.scalars(statement)).all()
+
+
+async def evictions(session: AsyncSession, account_id: str) -> Sequence[tuple[str, int]]:
+    """The devboxes of an account that are to be evicted, and when, the most urgent first."""
+    statement = (
+        select(Devbox.id, Devbox.evict_at_ms)
+        .where(
+            ~Devbox.reclaimed,
+            Devbox.account_id == account_id,
+            Devbox.evict_at_ms.is_not(None),
+            Devbox.status.in_(EVICTABLE),
+        )
+        .order_by(Devbox.evict_at_ms, Devbox.id)
+    )
+    return [(devbox_id, at) for devbox_id, at in (await session.execute(statement)).all() if at is not None]
+
+
+async def announce_evictions(session: AsyncSession, time_ms: int | None, devbox_ids: Sequence[str]) -> Sequence[str]:
+    """Decide that devboxes are evicted at a time, or with None, that they are not; `devbox_ids` empty means all.
+    Returns those that it is decided of: ended and suspended ones are left out."""
+    statement = update(Devbox).where(~Devbox.reclaimed, Devbox.status.in_(EVICTABLE)).values(evict_at_ms=time_ms)
+    if devbox_ids:
+        statement = statement.where(Devbox.id.in_(devbox_ids))
+    return (await session.scalars(statement.returning(Devbox.id))).all()
 
 
 async def ids_idle(session: AsyncSession, time_ms: int) -> Sequence[str]:
@@ -101,6 +161,7 @@ async def ids_idle(session: AsyncSession, time_ms: int) -> Sequence[str]:
         select(Execution.id)
         .where(
             Execution.devbox_id == Devbox.id,
+            Execution.purpose != "entrypoint",
             (Execution.end_time_ms.is_(None)) | (Execution.end_time_ms + Devbox.idle_after_ms > time_ms),
         )
         .exists()
@@ -111,5 +172,6 @@ async def ids_idle(session: AsyncSession, time_ms: int) -> Sequence[str]:
         Devbox.idle_after_ms.is_not(None),
         Devbox.active_at_ms + Devbox.idle_after_ms <= time_ms,
         ~used,
+        ~_being_kept,
     )
     return (await session.scalars(statement)).all()

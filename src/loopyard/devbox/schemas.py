@@ -120,3 +120,17 @@ class WriteFileParams(Params):
 
 class DownloadFileParams(Params):
     path: Annotated[Text, Field(min_length=1, max_length=4096)]
+
+
+class ResourceUsageView(View):
+    """DevboxResourceUsageView on the wire. GB stands for GiB, as in the sizes."""
+
+    id: str
+    status: str
+    start_time_ms: int
+    end_time_ms: int | None = None
+    total_elapsed_seconds: int
+    total_active_seconds: int
+    vcpu_seconds: int
+    memory_gb_seconds: int
+    disk_gb_seconds: int

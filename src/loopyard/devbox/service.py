@@ -1,6 +1,5 @@
 """Decides about devboxes. What it decides is written by the caller's transaction and acted on after its commit."""
 
-import platform
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,18 +9,17 @@ from loopyard.devbox.endings import Endings
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.lifecycle import Lifecycle
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.mounts import files_of
+from loopyard.devbox.mounts import CodeMountParameters, files_of, repositories_of
+from loopyard.devbox.offers import check_offered, find_origin
 from loopyard.devbox.schemas import DevboxCreateParams, DevboxUpdateParams, InitiatorType
-from loopyard.devbox.states import FINAL, STARTING, Status, transition
+from loopyard.devbox.sleep import resume, suspend
+from loopyard.devbox.states import COMING_UP, FINAL, Status, transition
 from loopyard.devbox.tunnel import service as tunnels
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
-from loopyard.kit.errors import BadRequest, Busy, NotFound, WrongState
+from loopyard.kit.errors import Busy, NotFound, WrongState
 from loopyard.kit.ids import new_id
-from loopyard.network_policy import repository as policies
-
-_NOT_YET = ("entrypoint", "gateways", "mcp", "code_mounts")
-_NOT_YET_AT_LAUNCH = ("required_services",)
+from loopyard.snapshot import repository as snapshots
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,10 +51,11 @@ class DevboxService:
         Raises:
             BadRequest: Something asked for is not valid or not offered here.
             NotFound: The blueprint, snapshot or policy named does not exist.
+            Busy, WrongState: The snapshot named is not complete yet, or never will be.
         """
         launch = params.launch_parameters or LaunchParameters()
         check_offered(params, launch)
-        await check_policy(session, account_id, launch)
+        origin = await find_origin(session, account_id, params, launch)
         initiator = initiator or Initiator()
         now = now_ms()
         idle, keep_alive = launch.idle_policy, launch.keep_alive_seconds
@@ -69,6 +68,10 @@ class DevboxService:
             environment_variables=params.environment_variables or {},
             launch_parameters=launch.model_dump(mode="json", exclude_none=True),
             file_mounts=files_of(params.file_mounts, params.mounts),
+            code_mounts=_dump(repositories_of(params.code_mounts, params.mounts)),
+            entrypoint=params.entrypoint or None,
+            snapshot_id=origin.snapshot_id,
+            starts=0,
             working_directory=working_directory,
             state_transitions=[transition(Status.QUEUED, now), transition(Status.PROVISIONING, now)],
             initiator_type=initiator.type,
@@ -106,7 +109,7 @@ class DevboxService:
             WrongState: It has ended, or is suspended.
         """
         devbox = await self.get(session, account_id, devbox_id)
-        if devbox.status in STARTING:
+        if devbox.status in COMING_UP:
             raise Busy(f"Devbox {devbox_id} is {devbox.status}; wait until it is running.")
         if devbox.status != Status.RUNNING:
             raise WrongState(f"Devbox {devbox_id} is {devbox.status}, not running.")
@@ -128,58 +131,75 @@ class DevboxService:
         await session.flush()
         return devbox
 
-    async def shut_down(self, session: AsyncSession, account_id: str, devbox_id: str) -> Devbox:
+    async def shut_down(self, session: AsyncSession, account_id: str, devbox_id: str, *, force: bool = False) -> Devbox:
         """End a devbox; one that has ended stays as it is.
 
         Raises:
             NotFound: It has none of this id.
+            Busy: A snapshot of it is being taken, and it is not to be ended by force.
         """
-        await self.get(session, account_id, devbox_id)
+        devbox = await self._lock(session, account_id, devbox_id)
+        if devbox.status in FINAL:
+            return devbox
+        if not force and await snapshots.is_being_taken(session, devbox_id):
+            raise Busy(f"A snapshot of devbox {devbox_id} is being taken; wait for it, or give force=true.")
+        await self._endings.shut_down(session, devbox, "api_shutdown")
+        return devbox
+
+    async def suspend(self, session: AsyncSession, account_id: str, devbox_id: str) -> Devbox:
+        """Decide to suspend a devbox; one that is suspended, or is being suspended, stays as it is.
+
+        Raises:
+            NotFound: It has none of this id.
+            Busy: It is just coming up.
+            WrongState: It has ended.
+        """
+        devbox = await self._lock(session, account_id, devbox_id)
+        if devbox.status in COMING_UP:
+            raise Busy(f"Devbox {devbox_id} is {devbox.status}; wait until it is running.")
+        if devbox.status not in (Status.SUSPENDING, Status.SUSPENDED):
+            suspend(session, devbox, self._lifecycle.begin)
+        return devbox
+
+    async def resume(self, session: AsyncSession, account_id: str, devbox_id: str) -> Devbox:
+        """Decide to resume a suspended devbox; one that is coming up or runs stays as it is.
+
+        Raises:
+            NotFound: It has none of this id.
+            Busy: It is just being suspended.
+            WrongState: It has ended.
+        """
+        devbox = await self._lock(session, account_id, devbox_id)
+        if devbox.status == Status.SUSPENDING:
+            raise Busy(f"Devbox {devbox_id} is being suspended; wait until it is suspended.")
+        if devbox.status == Status.RUNNING or devbox.status in COMING_UP:
+            return devbox
+        resume(session, devbox, self._lifecycle.begin)
+        return devbox
+
+    async def keep_alive(self, session: AsyncSession, account_id: str, devbox_id: str) -> None:
+        """Let the time of a running devbox, until it is ended or counts as idle, begin anew.
+
+        Raises:
+            NotFound: It has none of this id.
+            Busy: It is just coming up.
+            WrongState: It does not run.
+        """
+        await self.get_running(session, account_id, devbox_id)
+        devbox = await self._lock(session, account_id, devbox_id)
+        now = now_ms()
+        devbox.active_at_ms = now
+        keep_alive = LaunchParameters.model_validate(devbox.launch_parameters).keep_alive_seconds
+        if keep_alive is not None:
+            devbox.expires_at_ms = now + keep_alive * 1000
+
+    async def _lock(self, session: AsyncSession, account_id: str, devbox_id: str) -> Devbox:
         devbox = await repository.lock(session, devbox_id)
-        if devbox is None:
+        if devbox is None or devbox.account_id != account_id:
             raise NotFound(f"There is no devbox {devbox_id}.", field="id")
-        if devbox.status not in FINAL:
-            await self._endings.shut_down(session, devbox, "api_shutdown")
         return devbox
 
 
-async def check_policy(session: AsyncSession, account_id: str, launch: LaunchParameters) -> None:
-    """See that the network policy that is named is there, and keep it there until the transaction ends.
-
-    Raises:
-        NotFound: The account has none of this id.
-    """
-    policy_id = launch.network_policy_id
-    if policy_id is not None and await policies.lock(session, policy_id, account_id) is None:
-        message = f"There is no network policy {policy_id}."
-        raise NotFound(message, field="launch_parameters.network_policy_id")
-
-
-def check_offered(params: DevboxCreateParams, launch: LaunchParameters) -> None:
-    """Refuse what this server cannot give, rather than make a devbox that is not what was asked for.
-
-    Raises:
-        BadRequest: Something is not offered here; the error names it.
-        NotFound: The blueprint, snapshot or policy named does not exist.
-    """
-    for field in _NOT_YET:
-        if getattr(params, field):
-            raise BadRequest(f"{field}: this server does not offer it yet; leave it out.", field=field)
-    if params.blueprint_id is not None or params.blueprint_name is not None:
-        field = "blueprint_id" if params.blueprint_id is not None else "blueprint_name"
-        raise NotFound(f"There is no blueprint {params.blueprint_id or params.blueprint_name}.", field=field)
-    if params.snapshot_id is not None:
-        raise NotFound(f"There is no snapshot {params.snapshot_id}.", field="snapshot_id")
-    for name in (params.secrets or {}).values():
-        raise BadRequest(f"secrets: there is no secret named {name}.", field="secrets")
-    for name in _NOT_YET_AT_LAUNCH:
-        if getattr(launch, name):
-            field = f"launch_parameters.{name}"
-            raise BadRequest(f"{field}: this server does not offer it yet; leave it out.", field=field)
-    if launch.idle_policy is not None and launch.idle_policy.on_idle == "suspend":
-        field = "launch_parameters.lifecycle.after_idle.on_idle"
-        raise BadRequest(f"{field}: this server does not suspend devboxes yet; use shutdown.", field=field)
-    machine = {"x86_64": "x86_64", "arm64": "aarch64"}
-    if launch.architecture is not None and machine[launch.architecture] != platform.machine():
-        field = "launch_parameters.architecture"
-        raise BadRequest(f"{field}: this host is {platform.machine()}.", field=field)
+def _dump(mounts: list[CodeMountParameters]) -> list[dict[str, str]] | None:
+    wanted = set(CodeMountParameters.model_fields)
+    return [mount.model_dump(exclude_none=True, include=wanted) for mount in mounts] or None

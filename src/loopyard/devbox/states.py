@@ -38,6 +38,8 @@ FailureReason = Literal["out_of_memory", "out_of_disk", "execution_failed", "hea
 ShutdownReason = Literal["api_shutdown", "keep_alive_timeout", "entrypoint_exit", "idle", "ttl_expired"]
 
 STARTING = frozenset({Status.QUEUED, Status.PROVISIONING, Status.INITIALIZING})
+COMING_UP = STARTING | {Status.RESUMING}
+"""The statuses in which waiting leads to a devbox that can be used."""
 FINAL = frozenset({Status.FAILURE, Status.SHUTDOWN})
 
 _END = {Status.FAILURE, Status.SHUTDOWN}

@@ -16,8 +16,8 @@ class EventStream(StreamingResponse):
 
     media_type = "text/event-stream"
 
-    def __init__(self, events: AsyncIterator[Mapping[str, Any] | None]) -> None:
-        super().__init__(_lines(events), headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+    def __init__(self, events: AsyncIterator[Mapping[str, Any] | None], status_code: int = 200) -> None:
+        super().__init__(_lines(events), status_code, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
 
 
 async def _lines(events: AsyncIterator[Mapping[str, Any] | None]) -> AsyncIterator[bytes]:

@@ -6,8 +6,8 @@ from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.offers import check_offered, find_origin
 from loopyard.devbox.schemas import DevboxCreateParams
-from loopyard.devbox.service import check_offered, check_policy
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.naming import renamed
 from loopyard.kit.wire import Params, Text
@@ -39,4 +39,4 @@ async def check(session: AsyncSession, account_id: str, environment: ScenarioEnv
     with renamed(f"{field}."):
         launch = environment.launch_parameters or LaunchParameters()
         check_offered(environment.devbox(), launch)
-        await check_policy(session, account_id, launch)
+        await find_origin(session, account_id, environment.devbox(), launch)

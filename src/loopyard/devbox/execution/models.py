@@ -29,7 +29,8 @@ class Execution(Base):
     devbox_id: Mapped[PrimaryId]
     id: Mapped[PrimaryId]
     purpose: Mapped[str]
-    """`exec` for a caller's command, `launch` for one of `launch_commands`, `scoring` for a scorer's."""
+    """`exec` for a caller's command, `launch` for one of `launch_commands` and the like, `entrypoint`, `suspend` for
+    one of `suspend_commands`, `scoring` for a scorer's."""
     command: Mapped[str]
     """The command as its author wrote it."""
     spec: Mapped[dict[str, Any]]

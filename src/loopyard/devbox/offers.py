@@ -1,0 +1,81 @@
+"""What this server can give, asked before anything is made."""
+
+import platform
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.schemas import DevboxCreateParams
+from loopyard.kit.errors import BadRequest, Busy, NotFound, WrongState
+from loopyard.network_policy import repository as policies
+from loopyard.snapshot import repository as snapshots
+from loopyard.snapshot.states import COMPLETE, ERROR, IN_PROGRESS
+
+_NOT_YET = ("gateways", "mcp")
+_NOT_YET_AT_LAUNCH = ("required_services",)
+_MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """What a devbox is made from, found by what the request names; all None for the base image."""
+
+    snapshot_id: str | None = None
+
+
+def check_offered(params: DevboxCreateParams, launch: LaunchParameters) -> None:
+    """Refuse what this server cannot give, rather than make a devbox that is not what was asked for.
+
+    Raises:
+        BadRequest: Something is not offered here; the error names it.
+    """
+    for field in _NOT_YET:
+        if getattr(params, field):
+            raise BadRequest(f"{field}: this server does not offer it yet; leave it out.", field=field)
+    for name in (params.secrets or {}).values():
+        raise BadRequest(f"secrets: there is no secret named {name}.", field="secrets")
+    sources = [name for name in ("snapshot_id", "blueprint_id", "blueprint_name") if getattr(params, name) is not None]
+    if len(sources) > 1:
+        raise BadRequest(f"{sources[1]}: give only one of {' and '.join(sources)}.", field=sources[1])
+    for name in _NOT_YET_AT_LAUNCH:
+        if getattr(launch, name):
+            field = f"launch_parameters.{name}"
+            raise BadRequest(f"{field}: this server does not offer it yet; leave it out.", field=field)
+    triggers = launch.lifecycle.resume_triggers if launch.lifecycle else None
+    if triggers is not None and triggers.axon_event:
+        field = "launch_parameters.lifecycle.resume_triggers.axon_event"
+        raise BadRequest(f"{field}: this server does not offer it yet; leave it out.", field=field)
+    if launch.architecture is not None and _MACHINES[launch.architecture] != platform.machine():
+        field = "launch_parameters.architecture"
+        raise BadRequest(f"{field}: this host is {platform.machine()}.", field=field)
+
+
+async def find_origin(
+    session: AsyncSession, account_id: str, params: DevboxCreateParams, launch: LaunchParameters
+) -> Origin:
+    """See that all that the request names is there, and keep it there until the transaction ends.
+
+    Raises:
+        NotFound: The blueprint, snapshot or network policy named does not exist.
+        Busy: The snapshot is still being taken.
+        WrongState: Taking the snapshot failed.
+    """
+    if params.blueprint_id is not None or params.blueprint_name is not None:
+        field = "blueprint_id" if params.blueprint_id is not None else "blueprint_name"
+        raise NotFound(f"There is no blueprint {params.blueprint_id or params.blueprint_name}.", field=field)
+    policy_id = launch.network_policy_id
+    if policy_id is not None and await policies.lock(session, policy_id, account_id) is None:
+        message = f"There is no network policy {policy_id}."
+        raise NotFound(message, field="launch_parameters.network_policy_id")
+    if params.snapshot_id is None:
+        return Origin()
+    snapshot = await snapshots.lock(session, params.snapshot_id)
+    status = snapshot.status if snapshot is not None and snapshot.account_id == account_id else None
+    if status == IN_PROGRESS:
+        raise Busy(f"Snapshot {params.snapshot_id} is still being taken; wait until it is complete.")
+    if status == ERROR:
+        raise WrongState(f"Snapshot {params.snapshot_id} could not be taken, so nothing can be made from it.")
+    if status != COMPLETE:
+        raise NotFound(f"There is no snapshot {params.snapshot_id}.", field="snapshot_id")
+    return Origin(snapshot_id=params.snapshot_id)

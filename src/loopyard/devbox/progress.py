@@ -1,0 +1,63 @@
+"""Writes down how far devboxes have come."""
+
+from loopyard.devbox import repository
+from loopyard.devbox.endings import Endings
+from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.models import Devbox
+from loopyard.devbox.states import FINAL, FailureReason, Status, can_become, move
+from loopyard.kit.changes import Changes
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import Database
+
+
+class Progress:
+    """Each method is one transaction of its own, and tells those who wait for the devbox."""
+
+    def __init__(self, database: Database, changes: Changes, endings: Endings) -> None:
+        self._database = database
+        self._changes = changes
+        self._endings = endings
+
+    async def read(self, devbox_id: str) -> Devbox | None:
+        async with self._database.read() as session:
+            return await repository.get(session, devbox_id)
+
+    async def advance(self, devbox_id: str, *statuses: Status) -> bool:
+        """Move on through the statuses that still lie ahead; false if the devbox has ended meanwhile."""
+        async with self._database.write() as session:
+            devbox = await repository.lock(session, devbox_id)
+            if devbox is None or devbox.status in FINAL:
+                return False
+            was = devbox.status
+            for status in statuses:
+                if can_become(devbox, status):
+                    move(devbox, status)
+            if devbox.status == Status.RUNNING:
+                await self._begin_to_count(devbox, resumed=was == Status.RESUMING)
+                await repository.forget_tokens(session, devbox_id)
+        self._changes.publish(devbox_id)
+        return True
+
+    async def _begin_to_count(self, devbox: Devbox, *, resumed: bool) -> None:
+        devbox.active_at_ms = now_ms()
+        keep_alive = LaunchParameters.model_validate(devbox.launch_parameters).keep_alive_seconds
+        if resumed and keep_alive is not None:
+            devbox.expires_at_ms = now_ms() + keep_alive * 1000
+
+    async def fail(self, devbox_id: str, reason: FailureReason, message: str, *, ran_since: int | None = None) -> None:
+        """End it as failed, unless it has ended. With `ran_since`, only if it still runs since that start."""
+        async with self._database.write() as session:
+            devbox = await repository.lock(session, devbox_id)
+            if devbox is not None and devbox.status not in FINAL and _is_due(devbox, ran_since):
+                await self._endings.fail(session, devbox, reason, message)
+
+    async def exit(self, devbox_id: str, *, ran_since: int) -> None:
+        """Shut it down since its entrypoint has ended, if it still runs since that start."""
+        async with self._database.write() as session:
+            devbox = await repository.lock(session, devbox_id)
+            if devbox is not None and _is_due(devbox, ran_since):
+                await self._endings.shut_down(session, devbox, "entrypoint_exit")
+
+
+def _is_due(devbox: Devbox, ran_since: int | None) -> bool:
+    return ran_since is None or (devbox.status == Status.RUNNING and devbox.starts == ran_since)

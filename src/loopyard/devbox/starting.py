@@ -1,0 +1,127 @@
+"""Brings devboxes up: new ones, and suspended ones that are resumed."""
+
+import asyncio
+import logging
+import os
+from collections.abc import Awaitable, Callable
+
+from loopyard.devbox import repository
+from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
+from loopyard.devbox.launch import Launcher, LaunchFailed, Setup
+from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.models import Devbox
+from loopyard.devbox.mounts import CodeMountParameters
+from loopyard.devbox.states import Status
+from loopyard.kit.db import Database
+from loopyard.kit.errors import LoopyardError
+from loopyard.kit.failpoint import failpoint
+from loopyard.network_policy.enforcement import Enforcement
+from loopyard.runtime.errors import RuntimeFault, SandboxStartFailed
+from loopyard.runtime.protocol import CommandSpec, Runtime, SandboxSpec
+
+log = logging.getLogger("loopyard.devbox")
+
+CREATES_AT_ONCE = 4 * (os.cpu_count() or 1)
+"""How many sandboxes are being made at the same time. More would only make each of them slower."""
+
+_ATTEMPTS = 3
+_PAUSE_SECONDS = 0.2
+
+Initializing = Callable[[], Awaitable[bool]]
+"""Writes down that a devbox is being initialized; false if it has ended meanwhile."""
+
+
+class Starting:
+    """Makes sandboxes and puts into them what was asked for. All of it can be repeated after a crash."""
+
+    def __init__(
+        self,
+        database: Database,
+        runtime: Runtime,
+        executions: ExecutionEngine,
+        policies: Enforcement,
+        launcher: Launcher,
+    ) -> None:
+        self._database = database
+        self._runtime = runtime
+        self._executions = executions
+        self._policies = policies
+        self._launcher = launcher
+        self._slots = asyncio.Semaphore(CREATES_AT_ONCE)
+
+    async def make(self, devbox: Devbox) -> None:
+        """Make the devbox's sandbox, or start it again on its disk.
+
+        Raises:
+            LaunchFailed: The host could not.
+        """
+        failpoint("devbox.resuming" if devbox.status == Status.RESUMING else "devbox.provisioning")
+        launch = LaunchParameters.model_validate(devbox.launch_parameters)
+        try:
+            async with self._slots:
+                policy = await self._policies.current(launch.network_policy_id)
+                spec = SandboxSpec(
+                    id=devbox.id,
+                    snapshot=devbox.snapshot_id,
+                    limits=launch.limits,
+                    user=launch.user,
+                    environment=devbox.environment_variables,
+                    network_policy=policy,
+                )
+                await self._create(spec)
+            await self._policies.apply_to(devbox.id, launch.network_policy_id)
+        except RuntimeFault as fault:
+            log.warning("devbox %s could not be made: %s", devbox.id, fault)
+            raise LaunchFailed("health_check_failed", str(fault)) from fault
+        failpoint("devbox.created")
+
+    async def _create(self, spec: SandboxSpec) -> None:
+        """A launcher that is killed takes what it was making along, so it is worth trying again."""
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                await self._runtime.create(spec)
+            except SandboxStartFailed as fault:
+                if attempt == _ATTEMPTS:
+                    raise
+                log.warning("devbox %s could not be made, trying again: %s", spec.id, fault)
+                await asyncio.sleep(_PAUSE_SECONDS * attempt)
+            else:
+                return
+
+    async def initialize(self, devbox: Devbox, initializing: Initializing) -> None:
+        """Put into the devbox what was asked for, run its launch commands, and start its entrypoint.
+
+        Raises:
+            LaunchFailed: Something of that failed.
+        """
+        launch = LaunchParameters.model_validate(devbox.launch_parameters)
+        setup = Setup() if devbox.status == Status.RESUMING else await self._setup(devbox)
+        commands = launch.launch_commands or []
+        if setup != Setup() or commands:
+            if not await initializing():
+                return
+            failpoint("devbox.initializing")
+            await self._launcher.set_up(devbox.id, launch.user, setup)
+            await self._launcher.run_commands(devbox.id, commands, devbox.starts)
+        if devbox.entrypoint is not None:
+            await self._enter(devbox, devbox.entrypoint)
+            failpoint("devbox.entered")
+
+    async def _setup(self, devbox: Devbox) -> Setup:
+        async with self._database.read() as session:
+            contents = await repository.contents(session, devbox.id)
+        repositories = tuple(CodeMountParameters.model_validate(mount) for mount in contents.code_mounts)
+        return Setup(contents.file_mounts, repositories, devbox.working_directory)
+
+    async def _enter(self, devbox: Devbox, entrypoint: str) -> None:
+        spec = CommandSpec(id=entrypoint_id(devbox), argv=["/bin/bash", "-c", entrypoint])
+        try:
+            await self._executions.start(devbox.id, NewExecution(spec, entrypoint, purpose="entrypoint"))
+        except LoopyardError as error:
+            message = f"The entrypoint could not be started: {error.message}"
+            raise LaunchFailed("health_check_failed", message) from error
+
+
+def entrypoint_id(devbox: Devbox) -> str:
+    """The id of the execution that is the devbox's entrypoint since it last came up."""
+    return f"entrypoint.{devbox.starts}"

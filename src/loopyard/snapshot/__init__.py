@@ -1,0 +1,1 @@
+"""Snapshots: the disks of devboxes, kept."""

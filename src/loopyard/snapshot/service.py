@@ -1,0 +1,102 @@
+"""Decides about snapshots. What it decides is written by the caller's transaction and acted on after its commit."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.devbox import repository as devboxes
+from loopyard.devbox.states import COMING_UP, FINAL, Status
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import after_commit
+from loopyard.kit.errors import Busy, NotFound, WrongState
+from loopyard.snapshot import repository
+from loopyard.snapshot.models import Snapshot
+from loopyard.snapshot.schemas import SnapshotParams
+from loopyard.snapshot.states import DELETED, ERROR, IN_PROGRESS
+from loopyard.snapshot.taking import Taking
+
+
+class SnapshotService:
+    def __init__(self, taking: Taking) -> None:
+        self._taking = taking
+
+    async def take(
+        self, session: AsyncSession, account_id: str, devbox_id: str, params: SnapshotParams, *, snapshot_id: str
+    ) -> Snapshot:
+        """Decide on a new snapshot of a devbox, which runs or is suspended; it is taken once this is committed.
+
+        Raises:
+            NotFound: The account has no such devbox.
+            Busy: The devbox is just coming up, or going to sleep.
+            WrongState: It has ended.
+        """
+        devbox = await devboxes.lock(session, devbox_id)
+        if devbox is None or devbox.account_id != account_id:
+            raise NotFound(f"There is no devbox {devbox_id}.", field="id")
+        if devbox.status in FINAL:
+            raise WrongState(f"Devbox {devbox_id} is {devbox.status}; its disk is gone.")
+        if devbox.status in COMING_UP or devbox.status == Status.SUSPENDING:
+            raise Busy(f"Devbox {devbox_id} is {devbox.status}; wait until it is running or suspended.")
+        snapshot = Snapshot(
+            id=snapshot_id,
+            account_id=account_id,
+            source_devbox_id=devbox_id,
+            name=params.name,
+            metadata_=params.metadata or {},
+            commit_message=params.commit_message,
+            status=IN_PROGRESS,
+            create_time_ms=now_ms(),
+            reclaimed=False,
+        )
+        await repository.insert(session, snapshot)
+        after_commit(session, lambda: self._taking.begin(snapshot_id, devbox_id))
+        return snapshot
+
+    async def get(self, session: AsyncSession, account_id: str, snapshot_id: str) -> Snapshot:
+        """A snapshot of the account, in whatever state, also a deleted one.
+
+        Raises:
+            NotFound: It has none of this id.
+        """
+        snapshot = await repository.get(session, snapshot_id)
+        if snapshot is None or snapshot.account_id != account_id:
+            raise NotFound(f"There is no snapshot {snapshot_id}.", field="id")
+        return snapshot
+
+    async def update(
+        self, session: AsyncSession, account_id: str, snapshot_id: str, params: SnapshotParams
+    ) -> Snapshot:
+        """Change name, commit message or all of the metadata; what is not given stays.
+
+        Raises:
+            NotFound: The account has none of this id, or it was deleted.
+        """
+        snapshot = await self._lock(session, account_id, snapshot_id)
+        if snapshot.status == DELETED:
+            raise NotFound(f"Snapshot {snapshot_id} was deleted.", field="id")
+        if params.name is not None:
+            snapshot.name = params.name
+        if params.commit_message is not None:
+            snapshot.commit_message = params.commit_message
+        if params.metadata is not None:
+            await repository.replace_metadata(session, snapshot, params.metadata)
+        await session.flush()
+        return snapshot
+
+    async def delete(self, session: AsyncSession, account_id: str, snapshot_id: str) -> None:
+        """Delete a snapshot, whatever stands on it; nothing if it is deleted already.
+
+        Raises:
+            NotFound: The account has none of this id.
+        """
+        snapshot = await self._lock(session, account_id, snapshot_id)
+        if snapshot.status == DELETED:
+            return
+        lost = snapshot.status == ERROR and snapshot.reclaimed
+        snapshot.status = DELETED
+        if not lost:
+            after_commit(session, lambda: self._taking.drop(snapshot_id))
+
+    async def _lock(self, session: AsyncSession, account_id: str, snapshot_id: str) -> Snapshot:
+        snapshot = await repository.lock(session, snapshot_id)
+        if snapshot is None or snapshot.account_id != account_id:
+            raise NotFound(f"There is no snapshot {snapshot_id}.", field="id")
+        return snapshot
