@@ -131,9 +131,9 @@ class CrunRuntime:
             self._boxes[spec.id] = await self._start(spec)
 
     async def _start(self, spec: SandboxSpec) -> _Box:
-        root = self._image(spec.image) if spec.snapshot is None else self._image_of(spec.snapshot)
-        slot = await self._slots.take()
         bundle = self._layout.bundle(spec.id)
+        root = self._root_of(bundle, spec)
+        slot = await self._slots.take()
         resumed = bundle.exists()
         try:
             uid_base = self._instance.uid_base(slot)
@@ -177,6 +177,13 @@ class CrunRuntime:
             write_whole(meta_file, {**meta, "network_policy": _POLICY.dump_python(policy, mode="json")})
             await self._way_out.apply(box.slot, policy)
             box.network_policy = policy
+
+    def _root_of(self, bundle: Path, spec: SandboxSpec) -> Path:
+        """The image below a sandbox. One that is started again keeps its own, whatever has become of its snapshot."""
+        meta = read_json(bundle / "meta.json")
+        if meta is not None:
+            return Path(meta["image"])
+        return self._image(spec.image) if spec.snapshot is None else self._image_of(spec.snapshot)
 
     def _image(self, name: str | None) -> Path:
         root = self._images / (name or image.BASE)
@@ -346,6 +353,8 @@ class CrunRuntime:
         except LauncherFault as fault:
             self._commands.unprepare(sandbox_id, spec.id)
             raise CommandStartFailed(f"The host could not start the command: {fault}") from fault
+        finally:
+            self._commands.started(folder)
 
     def _process(self, box: _Box, spec: CommandSpec) -> tuple[Account, dict[str, Any]]:
         account = self._account(box, spec.user or box.user)
