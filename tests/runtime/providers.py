@@ -6,15 +6,18 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from loopyard.runtime.config import CrunConfig, RuntimeConfig
+import pytest
+
+from loopyard.runtime.config import CrunConfig, DockerConfig
 from loopyard.runtime.protocol import Runtime
+from tests.runtime.dockerd import NoEngine, docker_engine
 
 
 @dataclass(frozen=True)
 class Provider:
     """One kind of provider, with a folder for the data of its runtimes."""
 
-    config: RuntimeConfig
+    config: CrunConfig | DockerConfig
     folder: Path
 
     def build(self, name: str) -> Runtime:
@@ -22,10 +25,22 @@ class Provider:
         return self.config.build(self.folder / name)
 
 
+def _images() -> Path:
+    return Path(os.environ["LOOPYARD_RUNTIME__IMAGES"])
+
+
 @asynccontextmanager
 async def _crun(folder: Path) -> AsyncGenerator[Provider]:
-    images = Path(os.environ["LOOPYARD_RUNTIME__IMAGES"])
-    yield Provider(CrunConfig(images=images, disk_gib=20), folder)
+    yield Provider(CrunConfig(images=_images(), disk_gib=20), folder)
 
 
-PROVIDERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Provider]]] = {"crun": _crun}
+@asynccontextmanager
+async def _docker(folder: Path) -> AsyncGenerator[Provider]:
+    try:
+        with docker_engine() as socket:
+            yield Provider(DockerConfig(images=_images(), socket=socket), folder)
+    except NoEngine as reason:
+        pytest.skip(str(reason))
+
+
+PROVIDERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Provider]]] = {"crun": _crun, "docker": _docker}

@@ -1,9 +1,9 @@
 """Which provider of sandboxes a server uses, and how."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from loopyard.runtime.protocol import Runtime
 
@@ -52,4 +52,49 @@ class CrunConfig(BaseModel):
         return CrunRuntime(self, data_dir)
 
 
-RuntimeConfig = CrunConfig
+class DockerConfig(BaseModel):
+    """Sandboxes as containers of Docker, or of Podman's socket. Needs neither root nor programs on this host."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    type: Literal["docker"] = "docker"
+    socket: Path | None = Field(
+        default=None, description="Where the engine listens; DOCKER_HOST, or else the usual places, if null."
+    )
+    images: Path | None = Field(
+        default=None, description="Where the base image's files are made; `images` in the data folder if null."
+    )
+    base_image: str = Field(
+        default="debian:stable-slim",
+        description="What the base image is built on where this host cannot make one (that takes root and mmdebstrap).",
+    )
+    network: str | None = Field(
+        default=None,
+        description="The engine's network that sandboxes are on; `loopyard`, where none reaches another, if null.",
+    )
+    ca_bundle: Path | None = Field(
+        default=Path("/etc/ssl/certs/ca-certificates.crt"),
+        description="Certificate authorities, in PEM, that sandboxes trust besides their own; null for none.",
+    )
+
+    def images_of(self, data_dir: Path) -> Path:
+        """Where a server over this data folder keeps images."""
+        return self.images or data_dir / "images"
+
+    def build(self, data_dir: Path) -> Runtime:
+        """The provider, not yet opened; nothing is touched before."""
+        from loopyard.runtime.docker.provider import DockerRuntime
+
+        return DockerRuntime(self, data_dir)
+
+
+def _type_of(given: Any) -> str:
+    """Settings that name no type are crun's."""
+    if isinstance(given, dict):
+        return str(cast(dict[str, Any], given).get("type", "crun"))
+    return str(given.type)
+
+
+RuntimeConfig = Annotated[
+    Annotated[CrunConfig, Tag("crun")] | Annotated[DockerConfig, Tag("docker")], Discriminator(_type_of)
+]

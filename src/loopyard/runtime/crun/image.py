@@ -22,7 +22,7 @@ BASE = "base"
 
 _SHOWN_LINES = 15
 
-_PACKAGES = [
+BASE_PACKAGES = [
     "bash",
     "coreutils",
     "git",
@@ -44,7 +44,7 @@ _PACKAGES = [
     "openssh-sftp-server",
 ]
 
-_HOOK = """set -eu
+BASE_HOOK = """set -eu
 root=$1
 useradd --root "$root" --create-home --shell /bin/bash --uid 1000 user
 echo 'user ALL=(ALL:ALL) NOPASSWD:ALL' >"$root/etc/sudoers.d/user"
@@ -89,7 +89,7 @@ async def ensure_base(images: Path, ca_bundle: Path | None, told: Callable[[str]
 def _key(ca_bundle: Path | None) -> str:
     """Changes with everything that goes into the image."""
     authorities = ca_bundle.read_bytes() if ca_bundle is not None and ca_bundle.exists() else b""
-    recipe = f"{_PACKAGES}{_HOOK}{apt.release()}".encode()
+    recipe = f"{BASE_PACKAGES}{BASE_HOOK}{apt.release()}".encode()
     return hashlib.sha256(recipe + authorities).hexdigest()[:12]
 
 
@@ -98,14 +98,14 @@ async def _make(images: Path, name: str, ca_bundle: Path | None, told: Callable[
     with tempfile.TemporaryDirectory(prefix="making-", dir=images) as folder:
         work = Path(folder)
         hook = work / "hook"
-        hook.write_text(_HOOK + _trust(ca_bundle))
+        hook.write_text(BASE_HOOK + _trust(ca_bundle))
         sources = work / "sources"
         sources.mkdir()
         command = [
             "mmdebstrap",
             "--mode=root",
             "--variant=minbase",
-            f"--include={','.join(_PACKAGES)}",
+            f"--include={','.join(BASE_PACKAGES)}",
             '--aptopt=Acquire::Retries "3"',
             "--dpkgopt=path-exclude=/usr/share/man/*",
             "--dpkgopt=path-exclude=/usr/share/doc/*",

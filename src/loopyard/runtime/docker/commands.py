@@ -1,0 +1,76 @@
+"""The commands of sandboxes, kept in the same folders as the crun provider's; only who watches over them differs."""
+
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+from loopyard.runtime.crun.commands import Commands
+from loopyard.runtime.crun.layout import Layout
+from loopyard.runtime.docker import wrapper
+from loopyard.runtime.docker.asking import Refused
+from loopyard.runtime.docker.keeper import Keeping
+
+Signaller = Callable[[str, list[str]], Awaitable[object]]
+"""Runs a command line as root in a container."""
+
+
+class DockerCommands(Commands):
+    """Commands of containers. `signaller` is how signals are sent."""
+
+    def __init__(self, layout: Layout, signaller: Signaller) -> None:
+        super().__init__(layout)
+        self._signaller = signaller
+        self._kills: set[asyncio.Task[None]] = set()
+
+    async def start(self, sandbox_id: str, command_id: str, keeping: Keeping) -> None:
+        """Start a command under a keeper; nothing if its id was used.
+
+        Raises:
+            Refused: The engine did not start it.
+        """
+        stdin_for = 0 if keeping["stdin"] else None
+        folder = self.prepare(sandbox_id, command_id, dict(keeping), stdin_for=stdin_for)
+        if folder is None:
+            return
+        try:
+            keeper = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "loopyard.runtime.docker.keeper",
+                str(folder),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=asyncio.subprocess.PIPE,
+            )
+            said = (await keeper.communicate())[0].decode()
+            if said != "ok":
+                self.unprepare(sandbox_id, command_id)
+                status, _, message = said.partition(" ")
+                raise Refused(int(status or 500), message or "the command's keeper was killed")
+        finally:
+            self.started(folder)
+
+    async def signal(self, sandbox_id: str, command_id: str, number: int, *, group: bool) -> None:
+        folder = self._folder(sandbox_id, command_id)
+        while folder in self._starting:
+            await asyncio.sleep(0.01)
+        pid = _pid(folder)
+        if self.result(sandbox_id, command_id) is None and pid is not None:
+            await self._signaller(sandbox_id, wrapper.signalling(pid, number, "group" if group else "process"))
+
+    def _kill(self, folder: Path) -> None:
+        if (pid := _pid(folder)) is not None:
+            task = asyncio.create_task(self._kill_by_id(folder.parent.name, pid))
+            self._kills.add(task)
+            task.add_done_callback(self._kills.discard)
+
+    async def _kill_by_id(self, sandbox_id: str, pid: int) -> None:
+        await self._signaller(sandbox_id, wrapper.signalling(pid, 9, "group"))
+
+
+def _pid(folder: Path) -> int | None:
+    """The command's process id inside."""
+    try:
+        return int((folder / "pid").read_text())
+    except FileNotFoundError:
+        return None

@@ -1,0 +1,60 @@
+"""What the engine is told of a sandbox, and what it says of one."""
+
+from typing import Any
+
+from loopyard.runtime.protocol import Limits, NetworkPolicy, SandboxSpec
+
+SERVER_LABEL = "loopyard.server"
+SANDBOX_LABEL = "loopyard.sandbox"
+
+OUT_OF_MEMORY = [
+    "/bin/sh",
+    "-c",
+    "grep -h '^oom_kill ' /sys/fs/cgroup/memory.events /sys/fs/cgroup/memory/memory.oom_control 2>/dev/null",
+]
+"""Prints how often the kernel has killed: engines tell it only of the first process."""
+
+
+def limits(given: Limits) -> dict[str, Any]:
+    """The limits that can be changed while it stands."""
+    return {
+        "Memory": given.memory_bytes,
+        "MemorySwap": given.memory_bytes,
+        "NanoCpus": int(given.cpu_cores * 1e9),
+        "PidsLimit": given.pids,
+    }
+
+
+def configuration(spec: SandboxSpec, image: str, server: str, network: str, *, disk_limits: bool) -> dict[str, Any]:
+    """The body of the request that makes the container of a sandbox: one that idles under an init that reaps."""
+    host: dict[str, Any] = {
+        **limits(spec.limits),
+        "Init": True,
+        "NetworkMode": network,
+        # Its root can write to what its first process prints: nothing of that is kept.
+        "LogConfig": {"Type": "none"},
+        "RestartPolicy": {"Name": "no"},
+    }
+    if disk_limits:
+        host["StorageOpt"] = {"size": str(spec.limits.disk_bytes)}
+    return {
+        "Image": image,
+        "Entrypoint": ["sleep", "2147483647"],
+        "Cmd": [],
+        "User": "0",
+        "WorkingDir": "/",
+        "Hostname": spec.hostname,
+        "Labels": {SERVER_LABEL: server, SANDBOX_LABEL: spec.id},
+        "HostConfig": host,
+        "Healthcheck": {"Test": ["NONE"]},
+    }
+
+
+def is_closed(policy: NetworkPolicy | None) -> bool:
+    """Whether a policy lets nothing through."""
+    return policy is not None and policy == NetworkPolicy()
+
+
+def can_enforce(policy: NetworkPolicy | None) -> bool:
+    """All or nothing is what an engine can do."""
+    return policy is None or is_closed(policy) or (policy.allow_all and policy.group is None)

@@ -1,0 +1,276 @@
+"""Keeps one command: a process on the host that takes its output to files, ends it in time, and writes how it ended.
+
+It is a process by itself, so that the command needs no server; and it is on the host, so that a sandbox can neither
+forge nor flood what is kept of it. `python -m loopyard.runtime.docker.keeper FOLDER` starts one: it prints `ok` once the
+command runs, else why not, and goes on in the background. The folder holds `process.json`, a `Keeping`; it gets
+`supervisor.json`, `exec`, `pid`, `stdout`, `stderr` and in the end `result.json`.
+"""
+
+import json
+import os
+import select
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypedDict
+
+from loopyard.runtime.docker import hijack, wrapper
+from loopyard.runtime.docker.asking import Refused, ask, start
+
+_PIECE_BYTES = 1 << 20
+_PAUSED_SECONDS = 300
+_FIRST_LOOK, _LONGEST_LOOK = 0.01, 1.0
+"""How often the engine is asked whether the command has ended: some leave processes that hold its streams open."""
+
+
+class Keeping(TypedDict):
+    """What a keeper is told. `command` is the body of the engine's request that makes the command."""
+
+    engine: str
+    container: str
+    command: dict[str, Any]
+    stdin: bool
+    timeout_seconds: float | None
+    most_bytes: int
+
+
+@dataclass
+class _Output:
+    """A file that takes a stream. What comes past `most` bytes is thrown away."""
+
+    path: Path
+    most: int
+    written: int = 0
+    file: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
+
+    def take(self, piece: bytes) -> None:
+        view = memoryview(piece)[: self.most - self.written]
+        while view:
+            try:
+                count = os.write(self.file, view)
+            except OSError:  # the host's disk is full: the command must not hang for that
+                self.most = self.written
+                return
+            self.written += count
+            view = view[count:]
+
+
+class _Keeper:
+    def __init__(self, folder: Path, told: Keeping) -> None:
+        self.folder = folder
+        self.told = told
+        self.exec_id = ""
+        self.timed_out = False
+        self.frames = hijack.Frames()
+        self.outputs = {
+            number: _Output(folder / name, told["most_bytes"])
+            for number, name in ((hijack.STDOUT, "stdout"), (hijack.STDERR, "stderr"))
+        }
+        self.pid: int | None = None
+
+    def begin(self) -> socket.socket:
+        """Start the command; returns the connection that carries its streams, of which the first line was read.
+
+        Raises:
+            Refused: The engine did not.
+        """
+        self.exec_id = self._make()
+        (self.folder / "exec").write_text(self.exec_id)
+        connection = start(self.told["engine"], self.exec_id, terminal=False)
+        said = b""
+        while (line := self._first_line(said)) is None:
+            data = connection.recv(_PIECE_BYTES)
+            if not data:
+                raise Refused(500, said.decode(errors="replace").strip() or "the engine hung up")
+            for number, piece in self.frames.feed(data):
+                if number == hijack.STDOUT:
+                    said += piece
+                else:
+                    self.outputs[number].take(piece)
+        self.pid, rest = line
+        self.outputs[hijack.STDOUT].take(rest)
+        _write(self.folder / "pid", str(self.pid))
+        return connection
+
+    def _make(self) -> str:
+        deadline = time.monotonic() + _PAUSED_SECONDS
+        while True:
+            try:
+                made = ask(
+                    self.told["engine"], "POST", f"containers/{self.told['container']}/exec", self.told["command"]
+                )
+            except Refused as refusal:
+                # A snapshot is being taken: the engine lets nothing in meanwhile.
+                if not refusal.is_paused or time.monotonic() > deadline:
+                    raise
+                time.sleep(0.02)
+            else:
+                return made["Id"]
+
+    def _first_line(self, said: bytes) -> tuple[int, bytes] | None:
+        try:
+            return wrapper.first_line(said)
+        except ValueError as error:
+            raise Refused(500, str(error)) from error
+
+    def watch(self, connection: socket.socket) -> tuple[int, bool]:
+        """Carry the streams until the command has ended; returns its exit status, and whether its streams are open
+        still."""
+        connection.setblocking(False)
+        stdin = _Stdin(self.folder / "stdin", connection) if self.told["stdin"] else None
+        if stdin is None:
+            connection.shutdown(socket.SHUT_WR)
+        seconds = self.told["timeout_seconds"]
+        deadline = None if seconds is None else time.monotonic() + seconds
+        pause, is_open = _FIRST_LOOK, True
+        next_look = time.monotonic() + pause
+        while True:
+            now = time.monotonic()
+            if deadline is not None and now >= deadline:
+                deadline = self._time_out(now)
+            if now >= next_look:
+                if (status := self._status()) is not None:
+                    break
+                pause = min(pause * 2, _LONGEST_LOOK if is_open else 0.1)
+                next_look = time.monotonic() + pause
+            poll = select.poll()
+            if is_open:
+                poll.register(connection, select.POLLIN | (select.POLLOUT if stdin and stdin.waiting else 0))
+            if stdin is not None and not stdin.waiting:
+                poll.register(stdin.pipe, select.POLLIN)
+            until = next_look if deadline is None else min(next_look, deadline)
+            ready = dict(poll.poll(max(0.0, until - time.monotonic()) * 1000 + 1))
+            streams = ready.get(connection.fileno(), 0)
+            if stdin is not None and (stdin.pipe in ready or streams & select.POLLOUT) and not stdin.carry():
+                stdin = None
+            if streams & ~select.POLLOUT:
+                is_open = self.carry(connection)
+                if not is_open:
+                    pause, next_look = _FIRST_LOOK, 0.0
+        while is_open:  # what is there already
+            try:
+                is_open = self.carry(connection)
+            except BlockingIOError:
+                break
+        return status, is_open
+
+    def carry(self, connection: socket.socket) -> bool:
+        """Take what has come. False at the end of the streams.
+
+        Raises:
+            BlockingIOError: Nothing has.
+        """
+        try:
+            data = connection.recv(_PIECE_BYTES)
+        except ConnectionError:
+            return False
+        for number, piece in self.frames.feed(data):
+            if number in self.outputs:
+                self.outputs[number].take(piece)
+        return bool(data)
+
+    def _status(self) -> int | None:
+        """How it ended; None while it runs."""
+        try:
+            state = ask(self.told["engine"], "GET", f"exec/{self.exec_id}/json")
+        except (Refused, OSError):  # the sandbox is gone with all that ran in it, or the engine is
+            return 137
+        if state["Running"] or state["ExitCode"] is None:
+            return None
+        return int(state["ExitCode"]) & 0xFF
+
+    def _time_out(self, now: float) -> float:
+        """Kill the command's group. Returns when to try again, as a full sandbox may not take even that in."""
+        self.timed_out = True
+        assert self.pid is not None
+        command = {"User": "0", "Cmd": wrapper.signalling(self.pid, signal.SIGKILL, "group")}
+        try:
+            made = ask(self.told["engine"], "POST", f"containers/{self.told['container']}/exec", command)
+            ask(self.told["engine"], "POST", f"exec/{made['Id']}/start", {"Detach": True})
+        except (Refused, OSError):
+            return now + 0.1
+        return now + 1
+
+    def finish(self, status: int) -> None:
+        """Write the result, complete or not at all."""
+        result = {"exit_status": status, "timed_out": self.timed_out and status == 137, "lost": False}
+        _write(self.folder / "result.json", json.dumps(result))
+
+
+class _Stdin:
+    """The named pipe that the server writes to. It stays open until SIGUSR1 says that no more comes."""
+
+    def __init__(self, path: Path, connection: socket.socket) -> None:
+        self._connection = connection
+        self.pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        hold = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        self.waiting = b""
+        """What the command has not taken yet."""
+        signal.signal(signal.SIGUSR1, lambda *_: os.close(hold))
+
+    def carry(self) -> bool:
+        """Pass on what has come. False at the end, or where nobody reads."""
+        try:
+            if not self.waiting:
+                self.waiting = os.read(self.pipe, 1 << 16)
+                if not self.waiting:
+                    self._connection.shutdown(socket.SHUT_WR)
+                    return False
+            self.waiting = self.waiting[self._connection.send(self.waiting) :]
+        except BlockingIOError:
+            pass
+        except OSError:
+            return False
+        return True
+
+
+def _write(path: Path, content: str) -> None:
+    temporary = path.with_name(f"{path.name}.new")
+    temporary.write_text(content)
+    temporary.rename(path)
+
+
+def _start_ticks(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
+
+
+def main() -> int:
+    folder = Path(sys.argv[1])
+    told, tell = os.pipe()
+    if os.fork() != 0:
+        os.close(tell)
+        with os.fdopen(told) as reader:
+            sys.stdout.write(reader.read())
+        return 0
+    os.setsid()
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in range(3):
+        os.dup2(nothing, descriptor)
+    me = os.getpid()
+    _write(folder / "supervisor.json", json.dumps({"pid": me, "start_ticks": _start_ticks(me)}))
+    keeping: Keeping = json.loads((folder / "process.json").read_text())
+    keeper = _Keeper(folder, keeping)
+    try:
+        connection = keeper.begin()
+    except (Refused, OSError) as error:
+        os.write(tell, f"{getattr(error, 'status', 500)} {error}".encode())
+        return 1
+    os.write(tell, b"ok")
+    os.close(tell)
+    status, is_open = keeper.watch(connection)
+    keeper.finish(status)
+    if is_open and os.fork() == 0:  # the command counts as ended, but what it left running may go on writing
+        connection.setblocking(True)
+        while keeper.carry(connection):
+            pass
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,401 @@
+"""The runtime protocol, carried out by Docker, or by Podman's socket that speaks like it."""
+
+import asyncio
+import contextlib
+import hashlib
+import logging
+import shutil
+import socket
+from collections.abc import AsyncIterable, AsyncIterator, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import aiodocker
+
+from loopyard.runtime.config import DockerConfig
+from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
+from loopyard.runtime.docker import container, files, users, wrapper
+from loopyard.runtime.docker.asking import Refused
+from loopyard.runtime.docker.commands import DockerCommands
+from loopyard.runtime.docker.engine import Engine, find_socket, refused_command
+from loopyard.runtime.docker.images import Snapshots, ensure_base_image
+from loopyard.runtime.docker.streams import DockerAttached, attach, connect
+from loopyard.runtime.docker.survey import Survey, survey
+from loopyard.runtime.docker.users import Account
+from loopyard.runtime.errors import (
+    ImageNotFound,
+    NotSupported,
+    RuntimeFault,
+    SandboxNotFound,
+    SandboxNotRunning,
+    SandboxStartFailed,
+    SnapshotFailed,
+    SnapshotNotFound,
+)
+from loopyard.runtime.protocol import (
+    MOST_OUTPUT_BYTES,
+    Attached,
+    CommandResult,
+    CommandSpec,
+    Features,
+    NetworkPolicy,
+    SandboxSpec,
+    SandboxState,
+    SandboxStatus,
+    Stream,
+    Terminal,
+    User,
+)
+
+log = logging.getLogger("loopyard.runtime")
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    """What is known of a sandbox that is complete; the same is in its folder."""
+
+    user: User
+    environment: Mapping[str, str]
+    passwd: str
+    closed: bool
+
+
+class DockerRuntime:
+    """Sandboxes as containers. See the protocol for what each method does and raises."""
+
+    name = "docker"
+
+    def __init__(self, config: DockerConfig, data_dir: Path) -> None:
+        self._config = config
+        self._layout = Layout(data_dir)
+        self._images = config.images_of(data_dir)
+        self._commands = DockerCommands(self._layout, self._as_root)
+        self._server = f"loopyard-{hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]}"
+        self._acts: dict[str, asyncio.Lock] = {}
+        self._boxes: dict[str, _Box] = {}
+
+    @property
+    def features(self) -> Features:
+        return self._survey.features
+
+    async def open(self) -> None:
+        self._engine = Engine(find_socket(self._config.socket))
+        self._base = await ensure_base_image(
+            self._engine, self._images, self._config.ca_bundle, self._config.base_image
+        )
+        self._survey: Survey = await survey(self._engine, self._base, self._config.network)
+        self._snapshots = Snapshots(self._engine, self._server)
+        self._layout.sandboxes.mkdir(parents=True, exist_ok=True)
+        self._layout.commands.mkdir(parents=True, exist_ok=True)
+        await self._snapshots.sweep()
+
+    async def close(self) -> None:
+        if hasattr(self, "_engine"):
+            await self._engine.close()
+
+    def _container(self, sandbox_id: str) -> str:
+        return f"{self._server}-{sandbox_id}"
+
+    async def create(self, spec: SandboxSpec) -> None:
+        if not container.can_enforce(spec.network_policy):
+            raise NotSupported("The docker provider can open the network or close it; the crun provider knows rules.")
+        async with self._acting(spec.id):
+            state = await self._state(spec.id)
+            if state is not None and state["Running"] and self._recall(spec.id) is not None:
+                return
+            try:
+                await self._start(spec, exists=state is not None)
+            except (aiodocker.DockerError, RuntimeFault, OSError) as error:
+                if state is None:
+                    await self._remove(spec.id)
+                if isinstance(error, (ImageNotFound, SnapshotNotFound)):
+                    raise
+                raise SandboxStartFailed(f"The engine could not start the sandbox: {error}") from error
+
+    async def _start(self, spec: SandboxSpec, *, exists: bool) -> None:
+        name = self._container(spec.id)
+        self._layout.bundle(spec.id).mkdir(parents=True, exist_ok=True)
+        if exists:
+            await self._engine.ask("POST", f"containers/{name}/update", json=container.limits(spec.limits))
+        else:
+            await self._make(spec, name)
+        was_closed = exists and (known := self._recall(spec.id)) is not None and known.closed
+        closed = container.is_closed(spec.network_policy)
+        if closed != was_closed:
+            await self._set_network(name, closed=closed)
+        await self._engine.ask("POST", f"containers/{name}/start")
+        status, passwd, errors = await self._engine.run(name, users.ensuring(spec.user))
+        if status != 0:
+            raise SandboxStartFailed(f"The user could not be made: {errors.strip()}")
+        box = _Box(spec.user, dict(spec.environment), passwd, closed)
+        write_whole(self._layout.bundle(spec.id) / "meta.json", asdict(box))
+        self._boxes[spec.id] = box
+
+    async def _make(self, spec: SandboxSpec, name: str) -> None:
+        image = spec.image or self._base
+        if spec.snapshot is not None:
+            if not await self._snapshots.has(spec.snapshot):
+                raise SnapshotNotFound(f"There is no snapshot {spec.snapshot} on this host.")
+            image = self._snapshots.image(spec.snapshot)
+        body = container.configuration(
+            spec, image, self._server, self._survey.network, disk_limits=self._survey.features.disk_limits
+        )
+        try:
+            await self._engine.ask("POST", "containers/create", params={"name": name}, json=body)
+        except aiodocker.DockerError as error:
+            if error.status == 404:
+                raise ImageNotFound(f"There is no image {image} in the engine.") from error
+            raise
+
+    async def _set_network(self, name: str, *, closed: bool) -> None:
+        act = "disconnect" if closed else "connect"
+        await self._engine.ask("POST", f"networks/{self._survey.network}/{act}", json={"Container": name})
+
+    async def set_network_policy(self, sandbox_id: str, policy: NetworkPolicy | None) -> None:
+        if not container.can_enforce(policy):
+            raise NotSupported("The docker provider can open the network or close it; the crun provider knows rules.")
+        async with self._acting(sandbox_id):
+            box = await self._running(sandbox_id)
+            closed = container.is_closed(policy)
+            if closed != box.closed:
+                await self._set_network(self._container(sandbox_id), closed=closed)
+                box = _Box(box.user, box.environment, box.passwd, closed)
+                write_whole(self._layout.bundle(sandbox_id) / "meta.json", asdict(box))
+                self._boxes[sandbox_id] = box
+
+    async def destroy(self, sandbox_id: str) -> None:
+        async with self._acting(sandbox_id):
+            await self._remove(sandbox_id)
+            self._commands.end_unfinished(sandbox_id)
+        self._acts.pop(sandbox_id, None)
+
+    async def _remove(self, sandbox_id: str) -> None:
+        try:
+            await self._engine.ask("DELETE", f"containers/{self._container(sandbox_id)}?force=true&v=true")
+        except aiodocker.DockerError as error:
+            if error.status not in (404, 409):  # 409: it is being removed already
+                log.warning("sandbox %s could not be removed whole: %s", sandbox_id, error)
+                return
+        self._boxes.pop(sandbox_id, None)
+        shutil.rmtree(self._layout.bundle(sandbox_id), ignore_errors=True)
+        await self._snapshots.sweep()
+
+    async def suspend(self, sandbox_id: str) -> None:
+        async with self._acting(sandbox_id):
+            state = await self._state(sandbox_id)
+            if state is None:
+                raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
+            if state["Running"]:
+                await self._engine.ask("POST", f"containers/{self._container(sandbox_id)}/stop?t=0")
+            self._commands.end_unfinished(sandbox_id)
+
+    async def snapshot(self, sandbox_id: str, snapshot_id: str) -> int | None:
+        async with self._acting(sandbox_id):
+            if await self._state(sandbox_id) is None:
+                raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
+            try:
+                return await self._snapshots.take(self._container(sandbox_id), snapshot_id)
+            except aiodocker.DockerError as error:
+                raise SnapshotFailed(f"The engine could not take the snapshot: {error}") from error
+
+    async def delete_snapshot(self, snapshot_id: str) -> None:
+        await self._snapshots.delete(snapshot_id)
+
+    async def snapshots(self) -> set[str]:
+        return await self._snapshots.all()
+
+    async def forget(self, sandbox_id: str) -> None:
+        await asyncio.to_thread(self._commands.forget, sandbox_id)
+
+    async def sandboxes(self) -> dict[str, SandboxStatus]:
+        filters = f'{{"label": ["{container.SERVER_LABEL}={self._server}"]}}'
+        rows: list[dict[str, Any]] = await self._engine.ask(
+            "GET", "containers/json", params={"all": "true", "filters": filters}
+        )
+        labels = [row["Labels"][container.SANDBOX_LABEL] for row in rows]
+        found = {*labels, *subfolders(self._layout.sandboxes)}
+        statuses = await asyncio.gather(*(self._status_or_none(sandbox_id) for sandbox_id in found))
+        gone = SandboxStatus(SandboxState.EXITED)
+        return {sandbox_id: status or gone for sandbox_id, status in zip(found, statuses, strict=True)}
+
+    async def _status_or_none(self, sandbox_id: str) -> SandboxStatus | None:
+        with contextlib.suppress(SandboxNotFound):
+            return await self.status(sandbox_id)
+        return None
+
+    async def status(self, sandbox_id: str) -> SandboxStatus:
+        state = await self._state(sandbox_id)
+        if state is None:
+            raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
+        killed = bool(state.get("OOMKilled"))
+        if not state["Running"] or self._recall(sandbox_id) is None:
+            return SandboxStatus(SandboxState.EXITED, out_of_memory=killed)
+        if not killed:
+            with contextlib.suppress(RuntimeFault):
+                counts = (await self._as_root(sandbox_id, container.OUT_OF_MEMORY)).split()[1::2]
+                killed = any(count != "0" for count in counts)
+        return SandboxStatus(SandboxState.RUNNING, out_of_memory=killed)
+
+    async def _state(self, sandbox_id: str) -> dict[str, Any] | None:
+        """What the engine says of the container; None if there is none."""
+        self._layout.bundle(sandbox_id)  # an id that cannot be one is told
+        try:
+            return (await self._engine.ask("GET", f"containers/{self._container(sandbox_id)}/json"))["State"]
+        except aiodocker.DockerError as error:
+            if error.status == 404:
+                return None
+            raise
+
+    async def wait(self, sandbox_id: str) -> SandboxStatus:
+        try:
+            await self._engine.ask("POST", f"containers/{self._container(sandbox_id)}/wait", timeout=None)
+        except aiodocker.DockerError as error:
+            if error.status != 404:
+                raise
+        return await self.status(sandbox_id)
+
+    async def start_command(self, sandbox_id: str, spec: CommandSpec) -> None:
+        box = await self._running(sandbox_id)
+        account = users.find(box.passwd, spec.user or box.user)
+        command = {
+            "User": str(account.uid),
+            "Cmd": wrapper.wrapped(spec.argv, spec.cwd or account.home),
+            "Env": [f"{name}={value}" for name, value in self._environment(box, account, spec).items()],
+            "AttachStdin": spec.attach_stdin,
+            "AttachStdout": True,
+            "AttachStderr": True,
+            "Tty": False,
+        }
+        try:
+            await self._commands.start(
+                sandbox_id,
+                spec.id,
+                {
+                    "engine": str(self._engine.path),
+                    "container": self._container(sandbox_id),
+                    "command": command,
+                    "stdin": spec.attach_stdin,
+                    "timeout_seconds": spec.timeout_seconds,
+                    "most_bytes": MOST_OUTPUT_BYTES,
+                },
+            )
+        except Refused as refusal:
+            raise refused_command(refusal) from refusal
+
+    async def _running(self, sandbox_id: str) -> _Box:
+        state = await self._state(sandbox_id)
+        if state is None:
+            raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
+        box = self._recall(sandbox_id)
+        if not state["Running"] or box is None:
+            raise SandboxNotRunning(f"Sandbox {sandbox_id} does not run any more.")
+        return box
+
+    def _environment(self, box: _Box, account: Account, spec: CommandSpec) -> dict[str, str]:
+        own = {
+            "PATH": PATH,
+            "HOME": account.home,
+            "USER": account.name,
+            "LOGNAME": account.name,
+            "SHELL": account.shell,
+            "LANG": "C.UTF-8",
+        }
+        if self._config.ca_bundle is not None and self._config.ca_bundle.exists():
+            own |= dict.fromkeys(_AUTHORITIES, "/etc/ssl/certs/ca-certificates.crt")
+        return {**own, **box.environment, **spec.environment}
+
+    async def _as_root(self, sandbox_id: str, argv: list[str]) -> str:
+        """What a short command of root's prints."""
+        return (await self._engine.run(self._container(sandbox_id), argv))[1]
+
+    async def wait_command(self, sandbox_id: str, command_id: str) -> CommandResult:
+        return await self._commands.wait(sandbox_id, command_id)
+
+    async def commands(self, sandbox_id: str) -> dict[str, CommandResult | None]:
+        return self._commands.all(sandbox_id)
+
+    async def read_output(
+        self, sandbox_id: str, command_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
+    ) -> bytes:
+        return self._commands.read(sandbox_id, command_id, stream, offset, limit)
+
+    async def output_size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
+        return self._commands.size(sandbox_id, command_id, stream)
+
+    async def wait_output(
+        self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float
+    ) -> bool:
+        return await self._commands.wait_output(sandbox_id, command_id, stream, offset, timeout_seconds)
+
+    async def write_stdin(self, sandbox_id: str, command_id: str, data: bytes, *, eof: bool = False) -> None:
+        await self._commands.write_stdin(sandbox_id, command_id, data, eof=eof)
+
+    async def signal_command(self, sandbox_id: str, command_id: str, signal: int, *, group: bool = True) -> None:
+        await self._commands.signal(sandbox_id, command_id, signal, group=group)
+
+    async def attach_command(self, sandbox_id: str, spec: CommandSpec, terminal: Terminal | None = None) -> Attached:
+        box = await self._running(sandbox_id)
+        account = users.find(box.passwd, spec.user or box.user)
+        environment = self._environment(box, account, spec)
+        if terminal is not None:
+            environment = {"TERM": terminal.kind, **environment}
+        exec_id, connection = await self._engine.execute(
+            self._container(sandbox_id),
+            wrapper.wrapped(spec.argv, spec.cwd or account.home),
+            user=str(account.uid),
+            environment=environment,
+            stdin=True,
+            terminal=terminal is not None,
+        )
+
+        async def signal(argv: list[str]) -> None:
+            await self._as_root(sandbox_id, argv)
+
+        attached: DockerAttached = await attach(self._engine, exec_id, connection, terminal, signal)
+        return attached
+
+    async def connect(self, sandbox_id: str, port: int) -> socket.socket:
+        await self._running(sandbox_id)
+        return await connect(self._engine, self._container(sandbox_id), port)
+
+    async def listen(self, sandbox_id: str, port: int) -> socket.socket:
+        await self._running(sandbox_id)
+        raise NotSupported("The docker provider cannot listen inside a sandbox; the crun provider can.")
+
+    async def read_file(self, sandbox_id: str, path: str, *, user: User | None = None) -> AsyncIterator[bytes]:
+        box = await self._running(sandbox_id)
+        account = users.find(box.passwd, user or box.user)
+        async for piece in files.read(self._engine, self._container(sandbox_id), account, path):
+            yield piece
+
+    async def write_file(
+        self,
+        sandbox_id: str,
+        path: str,
+        content: AsyncIterable[bytes],
+        *,
+        user: User | None = None,
+        mode: int | None = None,
+    ) -> None:
+        box = await self._running(sandbox_id)
+        account = users.find(box.passwd, user or box.user)
+        await files.write(self._engine, self._container(sandbox_id), account, path, content, mode)
+
+    def _acting(self, sandbox_id: str) -> asyncio.Lock:
+        """One act at a time on one sandbox."""
+        return self._acts.setdefault(sandbox_id, asyncio.Lock())
+
+    def _recall(self, sandbox_id: str) -> _Box | None:
+        """What is known of a sandbox, also from an earlier server; None if it was only half made."""
+        if sandbox_id not in self._boxes:
+            meta: dict[str, Any] | None = read_json(self._layout.bundle(sandbox_id) / "meta.json")
+            if meta is None:
+                return None
+            self._boxes[sandbox_id] = _Box(
+                User(**meta["user"]), meta["environment"], meta["passwd"], closed=meta["closed"]
+            )
+        return self._boxes[sandbox_id]

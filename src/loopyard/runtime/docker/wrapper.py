@@ -1,0 +1,51 @@
+"""What runs around a command inside: says which process it is, and tells what cannot be started as a shell would."""
+
+from collections.abc import Sequence
+from typing import Literal
+
+Whom = Literal["process", "group", "foreground"]
+
+_RUN = """
+echo $$
+[ -d "$0" ] || { echo "$0: no such file or directory" >&2; exit 126; }
+cd -- "$0" 2>/dev/null || { echo "$0: permission denied" >&2; exit 126; }
+exec "$@"
+"""
+
+_SIGNAL = """
+case $3 in
+process) kill "-$2" "$1" ;;
+group) kill "-$2" "-$1" ;;
+foreground)
+    read -r stat <"/proc/$1/stat"
+    set -- "$2" ${stat##*) }
+    kill "-$1" "-$7"
+    ;;
+esac
+"""
+"""In `stat`, the sixth word after the program's name is the group in the foreground of the process's terminal."""
+
+
+def wrapped(argv: Sequence[str], cwd: str) -> list[str]:
+    """The command line that runs `argv` in the folder `cwd`. First it prints a line with its process id."""
+    return ["/bin/sh", "-c", _RUN, cwd, *argv]
+
+
+def first_line(said: bytes) -> tuple[int, bytes] | None:
+    """Takes the first line apart: the process id inside, and what came after. None if it is not whole yet.
+
+    Raises:
+        ValueError: It is something else: the engine's word on why nothing was started.
+    """
+    line, newline, rest = said.partition(b"\n")
+    if not newline:
+        return None
+    if not line.strip().isdigit():
+        raise ValueError(said.decode(errors="replace").strip())
+    return int(line), rest
+
+
+def signalling(pid: int, number: int, whom: Whom) -> list[str]:
+    """The command line, for root, that sends a signal to a process inside, to its group, or to the group in the
+    foreground of its terminal."""
+    return ["/bin/sh", "-c", _SIGNAL, "sh", str(pid), str(number), whom]

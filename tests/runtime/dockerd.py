@@ -1,0 +1,101 @@
+"""A Docker of the tests' own, in namespaces of its own and with a way out: it touches nothing of this machine."""
+
+import json
+import shutil
+import subprocess
+import tempfile
+import time
+import urllib.error
+from collections.abc import Generator
+from contextlib import contextmanager
+from http.client import HTTPConnection
+from pathlib import Path
+from socket import AF_UNIX, socket
+
+from benchmarks.peers.private import inside, private_daemon
+
+_LINK = "lytest-docker"
+_TABLE = "loopyard_test_docker"
+_HOST, _ENGINE = "10.230.255.1", "10.230.255.2"
+_START_SECONDS = 60
+
+_MASQUERADE = f"""
+table ip {_TABLE} {{}}
+delete table ip {_TABLE}
+table ip {_TABLE} {{
+    chain postrouting {{
+        type nat hook postrouting priority srcnat; policy accept;
+        ip saddr {_ENGINE} masquerade
+    }}
+}}
+"""
+
+
+class NoEngine(Exception):
+    """No Docker can be started here; the message says why."""
+
+
+@contextmanager
+def docker_engine() -> Generator[Path]:
+    """Start dockerd; gives its socket. At the end it is gone with all that it made.
+
+    Raises:
+        NoEngine: It is not installed, or does not start.
+    """
+    if shutil.which("dockerd") is None:
+        raise NoEngine("dockerd is not installed (apt-get install docker.io)")
+    folder = Path(tempfile.mkdtemp(prefix="loopyard-test-docker-"))
+    path, log = folder / "socket", folder / "log"
+    kept = ("--data-root", folder / "data", "--exec-root", folder / "run", "--pidfile", folder / "pid")
+    daemon = ("dockerd", *kept, "--host", f"unix://{path}", "--exec-opt", "native.cgroupdriver=cgroupfs")
+    try:
+        with private_daemon(daemon, log) as holder:
+            _wait(path, log)
+            _open_way_out(holder)
+            yield path
+    finally:
+        subprocess.run(("nft", "delete", "table", "ip", _TABLE), check=False, capture_output=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _open_way_out(holder: int) -> None:
+    """A link between this network and the engine's; masquerading is what makes it a way out."""
+    first = inside(holder)[2]
+    subprocess.run(("ip", "link", "delete", _LINK), check=False, capture_output=True)
+    _run("ip", "link", "add", _LINK, "type", "veth", "peer", "name", "outside", "netns", str(first))
+    _run("ip", "addr", "add", f"{_HOST}/30", "dev", _LINK)
+    _run("ip", "link", "set", _LINK, "up")
+    enter = tuple(map(str, inside(holder)))
+    _run(*enter, "ip", "addr", "add", f"{_ENGINE}/30", "dev", "outside")
+    _run(*enter, "ip", "link", "set", "outside", "up")
+    _run(*enter, "ip", "route", "add", "default", "via", _HOST)
+    Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
+    subprocess.run(("nft", "-f", "-"), input=_MASQUERADE, text=True, check=True)
+
+
+def _run(*command: str) -> None:
+    done = subprocess.run(command, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise NoEngine(f"{' '.join(command)}: {done.stderr.strip()}")
+
+
+def _wait(path: Path, log: Path) -> None:
+    deadline = time.monotonic() + _START_SECONDS
+    while time.monotonic() < deadline:
+        if path.is_socket() and _answers(path):
+            return
+        time.sleep(0.1)
+    raise NoEngine(f"dockerd does not answer. Its log ends: {log.read_text(errors='replace')[-400:].strip()}")
+
+
+def _answers(path: Path) -> bool:
+    connection = HTTPConnection("engine")
+    connection.sock = socket(AF_UNIX)
+    try:
+        connection.sock.connect(str(path))
+        connection.request("GET", "/version")
+        return "Version" in json.loads(connection.getresponse().read())
+    except (OSError, ValueError, urllib.error.URLError):
+        return False
+    finally:
+        connection.close()
