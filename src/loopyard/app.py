@@ -12,12 +12,17 @@ from loopyard.config import Settings
 from loopyard.devbox.activity import Activity
 from loopyard.devbox.code_mounts import CodeHost
 from loopyard.devbox.endpoints import router as devbox_router
+from loopyard.devbox.eviction.endpoints import router as eviction_router
 from loopyard.devbox.execution.endpoints import router as execution_router
 from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.execution.service import ExecutionService
 from loopyard.devbox.file_endpoints import router as file_router
 from loopyard.devbox.files import DevboxFiles
 from loopyard.devbox.lifecycle import Lifecycle
+from loopyard.devbox.log.endpoints import router as log_router
+from loopyard.devbox.log.events import Events
+from loopyard.devbox.log.sampling import Sampling
+from loopyard.devbox.log.service import LogService
 from loopyard.devbox.reaper import Reaper
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.ssh.endpoints import router as ssh_router
@@ -58,6 +63,8 @@ _ROUTERS = (
     ssh_router,
     tunnel_router,
     snapshot_router,
+    eviction_router,
+    log_router,
     devbox_router,
     run_router,
     scorer_router,
@@ -85,10 +92,13 @@ def create_app(
         await parts.get(RunScoring).reconcile()
         tasks.start("activity", parts.get(Activity).run())
         tasks.start("ssh", parts.get(SshGateway).run())
+        tasks.start("events", parts.get(Events).run())
+        tasks.start("sampling", parts.get(Sampling).run())
         tasks.start("reaper", parts.get(Reaper).run())
         tasks.start("folder", parts.get(Folder).run())
         yield
         await parts.get(Lifecycle).settle()
+        await parts.get(Events).flush()
         await tasks.close()
 
     app = FastAPI(
@@ -125,11 +135,14 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     executions = parts.add(ExecutionEngine, ExecutionEngine(database, runtime, changes, tasks))
     policies = parts.add(Enforcement, Enforcement(database, runtime))
     code_host = CodeHost(settings.code_host)
-    lifecycle = Lifecycle(database, runtime, executions, changes, tasks, policies, code_host)
+    events = parts.add(Events, Events(database))
+    parts.add(Sampling, Sampling(database, runtime, events))
+    lifecycle = Lifecycle(database, runtime, executions, changes, tasks, policies, code_host, events)
     parts.add(Lifecycle, lifecycle)
     devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings))
     taking = parts.add(Taking, Taking(database, runtime, changes, tasks))
     parts.add(SnapshotService, SnapshotService(taking))
+    parts.add(LogService, LogService(database, runtime, devboxes))
     parts.add(ExecutionService, ExecutionService(database, runtime, devboxes, executions))
     parts.add(DevboxFiles, DevboxFiles(database, runtime, devboxes))
     activity = parts.add(Activity, Activity(database))

@@ -2,7 +2,7 @@
 
 import typer
 
-from loopyard.cli import bench, image, openapi, serve
+from loopyard.cli import bench, evict, image, openapi, serve
 
 app = typer.Typer(
     name="loopyard",
@@ -12,6 +12,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 app.command("serve")(serve.serve)
+app.command("evict")(evict.evict)
 app.add_typer(bench.app)
 app.add_typer(image.app)
 app.command("openapi")(openapi.print_openapi)

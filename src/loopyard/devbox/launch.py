@@ -7,6 +7,7 @@ from loopyard.devbox.code_mounts import CodeHost, clone, install
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.output import tail
+from loopyard.devbox.log.events import Events
 from loopyard.devbox.mounts import CodeMountParameters
 from loopyard.devbox.states import FailureReason
 from loopyard.kit.errors import LoopyardError
@@ -50,10 +51,11 @@ class Setup:
 class Launcher:
     """Sets devboxes up. All of it can be repeated after a crash: a command that was started is not run again."""
 
-    def __init__(self, runtime: Runtime, executions: ExecutionEngine, code_host: CodeHost) -> None:
+    def __init__(self, runtime: Runtime, executions: ExecutionEngine, code_host: CodeHost, events: Events) -> None:
         self._runtime = runtime
         self._executions = executions
         self._code_host = code_host
+        self._events = events
 
     async def set_up(self, devbox_id: str, user: User, setup: Setup) -> None:
         """Make the folder, write the files, clone the repositories.
@@ -65,8 +67,10 @@ class Launcher:
             argv = ["/bin/sh", "-c", _MAKE_FOLDER, "sh", setup.folder, str(user.uid)]
             spec = CommandSpec(id="launch.folder", argv=argv, cwd="/", user=ROOT)
             await self._run(devbox_id, NewExecution(spec, f"mkdir -p {setup.folder}", purpose="launch"))
-        for path, content in setup.files.items():
+        for index, (path, content) in enumerate(setup.files.items()):
             await self._write(devbox_id, path, content)
+            said = f"The file mount {path} was written: {len(content.encode())} bytes."
+            self._events.note(devbox_id, "files", said, once=f"mount.{index}")
         for index, mount in enumerate(setup.repositories):
             url = self._code_host.repository(mount)
             try:

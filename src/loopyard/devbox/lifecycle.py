@@ -11,6 +11,7 @@ from loopyard.devbox.code_mounts import CodeHost
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.launch import Launcher, LaunchFailed
+from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.progress import Progress
 from loopyard.devbox.rest import run_hooks
@@ -45,6 +46,7 @@ class Lifecycle:
         tasks: Tasks,
         policies: Enforcement,
         code_host: CodeHost,
+        events: Events,
     ) -> None:
         self._database = database
         self._runtime = runtime
@@ -53,7 +55,7 @@ class Lifecycle:
         self._tasks = tasks
         self.endings = Endings(self._ended)
         self._progress = Progress(database, changes, self.endings)
-        launcher = Launcher(runtime, executions, code_host)
+        launcher = Launcher(runtime, executions, code_host, events)
         self._starting = Starting(database, runtime, executions, policies, launcher)
         self._watching = Watching(runtime, executions, launcher, self._progress, tasks)
         self._numbers = itertools.count()

@@ -3,6 +3,8 @@
 from loopyard.devbox import repository
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.log import repository as log
+from loopyard.devbox.log.events import event, oom_id
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.states import FINAL, FailureReason, Status, can_become, move
 from loopyard.kit.changes import Changes
@@ -48,8 +50,11 @@ class Progress:
         """End it as failed, unless it has ended. With `ran_since`, only if it still runs since that start."""
         async with self._database.write() as session:
             devbox = await repository.lock(session, devbox_id)
-            if devbox is not None and devbox.status not in FINAL and _is_due(devbox, ran_since):
-                await self._endings.fail(session, devbox, reason, message)
+            if devbox is None or devbox.status in FINAL or not _is_due(devbox, ran_since):
+                return
+            if reason == "out_of_memory":
+                await log.add(session, [event(devbox_id, "kmsg", message, level="error", once=oom_id(devbox.starts))])
+            await self._endings.fail(session, devbox, reason, message)
 
     async def exit(self, devbox_id: str, *, ran_since: int) -> None:
         """Shut it down since its entrypoint has ended, if it still runs since that start."""

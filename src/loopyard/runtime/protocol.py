@@ -106,6 +106,15 @@ class SandboxStatus:
 
 
 @dataclass(frozen=True, slots=True)
+class SandboxUsage:
+    """What a sandbox uses of the host now, and of its CPU since it came up."""
+
+    memory_bytes: int
+    cpu_seconds: float
+    processes: int
+
+
+@dataclass(frozen=True, slots=True)
 class CommandSpec:
     """A program to run in a sandbox.
 
@@ -269,6 +278,15 @@ class Runtime(Protocol):
 
         Raises:
             SandboxNotFound: There is none of this id.
+        """
+        ...
+
+    async def usage(self, sandbox_id: str) -> SandboxUsage:
+        """What this sandbox uses now.
+
+        Raises:
+            SandboxNotFound: There is none of this id.
+            SandboxNotRunning: Its init process has ended.
         """
         ...
 

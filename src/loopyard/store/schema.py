@@ -15,6 +15,7 @@ _MODEL_MODULES = (
     "loopyard.devbox.ssh.models",
     "loopyard.pty.models",
     "loopyard.network_policy.models",
+    "loopyard.devbox.log.models",
     "loopyard.snapshot.models",
     "loopyard.scenario.models",
     "loopyard.scenario.run.models",

@@ -22,6 +22,7 @@ from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
 from loopyard.runtime.crun.processes import is_alive, wait_end
 from loopyard.runtime.crun.slot_pool import SlotPool
+from loopyard.runtime.crun.usage import usage
 from loopyard.runtime.errors import (
     CommandStartFailed,
     ImageNotFound,
@@ -44,6 +45,7 @@ from loopyard.runtime.protocol import (
     SandboxSpec,
     SandboxState,
     SandboxStatus,
+    SandboxUsage,
     Stream,
     Terminal,
     User,
@@ -324,6 +326,13 @@ class CrunRuntime:
         running = box is not None and is_alive(box.pid, box.start_ticks)
         killed = host.out_of_memory(self._instance.cgroup(sandbox_id))
         return SandboxStatus(SandboxState.RUNNING if running else SandboxState.EXITED, out_of_memory=killed)
+
+    async def usage(self, sandbox_id: str) -> SandboxUsage:
+        self._running(sandbox_id)
+        found = usage(self._instance.cgroup(sandbox_id))
+        if found is None:
+            raise SandboxNotRunning(f"Sandbox {sandbox_id} does not run any more.")
+        return found
 
     async def wait(self, sandbox_id: str) -> SandboxStatus:
         box = self._boxes.get(sandbox_id)

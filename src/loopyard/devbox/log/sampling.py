@@ -1,0 +1,55 @@
+"""Looks at what running devboxes use, for their logs."""
+
+import asyncio
+import logging
+
+from loopyard.devbox.log import repository
+from loopyard.devbox.log.events import Events, oom_id
+from loopyard.kit.db import Database
+from loopyard.runtime.errors import RuntimeFault
+from loopyard.runtime.protocol import Runtime, SandboxUsage
+
+log = logging.getLogger("loopyard.devbox")
+
+INTERVAL_SECONDS = 60.0
+
+OUT_OF_MEMORY = "Out of memory: the kernel killed a process of this devbox."
+
+
+class Sampling:
+    """Notes, once a minute, what each running devbox uses, and whether its memory has run out."""
+
+    def __init__(self, database: Database, runtime: Runtime, events: Events) -> None:
+        self._database = database
+        self._runtime = runtime
+        self._events = events
+
+    async def run(self) -> None:
+        """Look, for ever."""
+        while True:
+            await asyncio.sleep(INTERVAL_SECONDS)
+            try:
+                await self.look()
+            except Exception:
+                log.exception("looking at what devboxes use failed; trying again")
+
+    async def look(self) -> None:
+        """Look once."""
+        async with self._database.read() as session:
+            running = await repository.running(session)
+        for devbox_id, start in running:
+            try:
+                usage = await self._runtime.usage(devbox_id)
+                status = await self._runtime.status(devbox_id)
+            except RuntimeFault:
+                continue  # it has just ended
+            self._events.note(devbox_id, "stats", in_words(usage))
+            if status.out_of_memory:
+                self._events.note(devbox_id, "kmsg", OUT_OF_MEMORY, level="error", once=oom_id(start))
+
+
+def in_words(usage: SandboxUsage) -> str:
+    return (
+        f"memory {usage.memory_bytes / 2**20:.1f} MiB, cpu {usage.cpu_seconds:.2f} s in all, "
+        f"{usage.processes} processes"
+    )
