@@ -103,6 +103,22 @@ prepare_clients() {
     [ ${#missing[@]} -eq 0 ] || packages "${missing[@]}"
 }
 
+# Docker for the tests of the provider that uses it: they start one of their own, so no service is to start or to stay.
+prepare_docker() {
+    ! command -v dockerd >/dev/null || return 0
+    (
+        policy=/usr/sbin/policy-rc.d
+        if [ ! -e "$policy" ]; then
+            trap 'rm -f "$policy"' EXIT
+            printf '#!/bin/sh\nexit 101\n' >"$policy"
+            chmod 755 "$policy"
+        fi
+        packages docker.io
+        ! command -v systemctl >/dev/null || systemctl disable docker.service docker.socket containerd.service || true
+    ) || exit
+    worked=yes
+}
+
 new_enough() { "$1" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; }
 
 # Prints the Python to build on: 3.11 if it is there, else a newer one.
