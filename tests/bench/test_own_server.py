@@ -3,6 +3,7 @@
 import secrets
 import signal
 import time
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -22,14 +23,17 @@ def suite(tmp_path: Path) -> Path:
 
 
 def left_over(mark: object) -> list[str]:
-    """The command lines in which this occurs: those of the server and its helpers, and of programs in boxes."""
+    """The processes that have to do with this: it occurs in their words, or in the name of a file that they have open.
+
+    Those are the server and its helpers, the boxes' first processes, and programs in boxes.
+    """
     found: list[str] = []
     for process in psutil.process_iter():
-        try:
+        words = files = ""
+        with suppress(psutil.Error, OSError):
             words = " ".join(process.cmdline())
-        except psutil.Error:
-            continue
-        if str(mark) in words:
+            files = " ".join(str(link.readlink()) for link in Path(f"/proc/{process.pid}/fd").iterdir())
+        if str(mark) in words or str(mark) in files:
             found.append(words)
     return found
 
