@@ -144,7 +144,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(SnapshotService, SnapshotService(taking))
     parts.add(LogService, LogService(database, runtime, devboxes))
     parts.add(ExecutionService, ExecutionService(database, runtime, devboxes, executions))
-    parts.add(DevboxFiles, DevboxFiles(database, runtime, devboxes))
+    parts.add(DevboxFiles, DevboxFiles(database, runtime, devboxes, events))
     activity = parts.add(Activity, Activity(database))
     passing = parts.add(Passing, Passing())
     parts.add(TunnelService, TunnelService(passing.drop))

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 
 from loopyard.devbox import repository
 from loopyard.devbox.faults import faults_as_answers
+from loopyard.devbox.log.events import Events
 from loopyard.devbox.service import DevboxService
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
@@ -13,10 +14,11 @@ from loopyard.runtime.protocol import Runtime
 class DevboxFiles:
     """Reads and writes. It opens transactions of its own, since a large file outlasts a transaction."""
 
-    def __init__(self, database: Database, runtime: Runtime, devboxes: DevboxService) -> None:
+    def __init__(self, database: Database, runtime: Runtime, devboxes: DevboxService, events: Events) -> None:
         self._database = database
         self._runtime = runtime
         self._devboxes = devboxes
+        self._events = events
 
     async def read(self, account_id: str, devbox_id: str, path: str, *, field: str) -> AsyncIterator[bytes]:
         """A file's bytes. `field` is what the request calls the path.
@@ -31,6 +33,7 @@ class DevboxFiles:
         chunks = self._runtime.read_file(devbox_id, path)
         with faults_as_answers(field):
             first = await anext(chunks, b"")
+        self._events.note(devbox_id, "files", f"{path} was read.")
         return _joined(first, chunks)
 
     async def write(
@@ -47,6 +50,7 @@ class DevboxFiles:
         await self._use(account_id, devbox_id)
         with faults_as_answers(field):
             await self._runtime.write_file(devbox_id, path, content)
+        self._events.note(devbox_id, "files", f"{path} was written.")
 
     async def _use(self, account_id: str, devbox_id: str) -> None:
         async with self._database.read() as session:
