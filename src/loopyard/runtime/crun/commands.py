@@ -29,6 +29,7 @@ class Commands:
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self._ended: dict[Path, asyncio.Future[int]] = {}
         self._starting: set[Path] = set()
         """What this process is about to start: without a supervisor yet, and not lost for that."""
 
@@ -58,6 +59,11 @@ class Commands:
         """Its supervisor runs, or never will."""
         self._starting.discard(folder)
 
+    def watched(self, folder: Path, ended: asyncio.Future[int]) -> None:
+        """Its supervisor says by `ended` when it is done; without that, only its death tells."""
+        self._ended[folder] = ended
+        ended.add_done_callback(lambda _: self._ended.pop(folder, None))
+
     def unprepare(self, sandbox_id: str, command_id: str) -> None:
         """It was never started after all."""
         shutil.rmtree(self._layout.command(sandbox_id, command_id), ignore_errors=True)
@@ -79,6 +85,8 @@ class Commands:
     async def wait(self, sandbox_id: str, command_id: str) -> CommandResult:
         """Wait until it has ended. Raises CommandNotFound."""
         folder = self._folder(sandbox_id, command_id)
+        if (ended := self._ended.get(folder)) is not None:
+            await asyncio.shield(ended)
         while (result := _read_result(folder)) is None:
             supervisor = _supervisor(self._folder(sandbox_id, command_id))
             if supervisor is not None and is_alive(*supervisor):

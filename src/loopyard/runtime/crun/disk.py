@@ -20,7 +20,7 @@ _SHARE_OF_FREE = 0.8
 _LEAST_BYTES = 2 << 30
 
 
-def prepare(layout: Layout, disk_gib: int | None) -> Place:
+def prepare(layout: Layout, crun: Path, disk_gib: int | None) -> Place:
     """Make the disk's file unless it is there.
 
     Raises:
@@ -31,9 +31,9 @@ def prepare(layout: Layout, disk_gib: int | None) -> Place:
     if not image.exists():
         if not _can_have_disk():
             log.warning("no limits on disk use: they need btrfs in the kernel, and apt-get install btrfs-progs")
-            return Place(pool=str(layout.pool), pool_image=None)
+            return Place(crun=str(crun), pool=str(layout.pool), pool_image=None)
         _make(image, disk_gib)
-    return Place(pool=str(layout.pool), pool_image=str(image))
+    return Place(crun=str(crun), pool=str(layout.pool), pool_image=str(image))
 
 
 def _can_have_disk() -> bool:

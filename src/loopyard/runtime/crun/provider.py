@@ -98,7 +98,8 @@ class CrunRuntime:
         self._layout.snapshots.mkdir(parents=True, exist_ok=True)
         self._instance = instance.claim(self._layout.data, self._config.network)
         self._crun = [str(host.program("crun")), "--root", str(self._instance.crun_root), "--cgroup-manager=cgroupfs"]
-        self._launcher = LauncherClient(await asyncio.to_thread(disk.prepare, self._layout, self._config.disk_gib))
+        place = await asyncio.to_thread(disk.prepare, self._layout, host.program("crun"), self._config.disk_gib)
+        self._launcher = LauncherClient(place)
         await self._launcher.start()
         for sandbox_id in subfolders(self._layout.sandboxes):
             box = self._recall(sandbox_id)
@@ -338,7 +339,8 @@ class CrunRuntime:
         box = self._boxes.get(sandbox_id)
         if box is not None:
             await wait_end(box.pid, box.start_ticks)
-        return await self.status(sandbox_id)
+        async with self._acting(sandbox_id):  # it may have ended because it is being destroyed
+            return await self.status(sandbox_id)
 
     async def start_command(self, sandbox_id: str, spec: CommandSpec) -> None:
         box = self._running(sandbox_id)
@@ -349,8 +351,9 @@ class CrunRuntime:
         if folder is None:
             return
         try:
-            await self._launcher.ask(
+            _, ended = await self._launcher.begin(
                 "execute",
+                (),
                 crun=self._crun,
                 id=sandbox_id,
                 folder=str(folder),
@@ -362,6 +365,8 @@ class CrunRuntime:
         except LauncherFault as fault:
             self._commands.unprepare(sandbox_id, spec.id)
             raise CommandStartFailed(f"The host could not start the command: {fault}") from fault
+        else:
+            self._commands.watched(folder, ended)
         finally:
             self._commands.started(folder)
 

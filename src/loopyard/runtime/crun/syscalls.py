@@ -6,7 +6,7 @@ The numbers are the same on every architecture that Linux has kept in step since
 import ctypes
 import os
 import struct
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -88,7 +88,7 @@ def attach(mount_fd: int, path: str) -> None:
     _checked(result, f"move_mount {path}")
 
 
-def new_mount(kind: str, options: list[tuple[str, str | None]], attributes: int = 0) -> int:
+def new_mount(kind: str, options: Sequence[tuple[str, str | None]], attributes: int = 0) -> int:
     """A new detached mount of a file system of this kind. An option with None is a flag."""
     context = _checked(_syscall(_FSOPEN, kind.encode(), 1), f"fsopen {kind}")
     try:

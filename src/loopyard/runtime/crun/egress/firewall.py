@@ -9,10 +9,10 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from loopyard.kit.hostnames import Hostnames
 from loopyard.runtime.crun.egress import table
 from loopyard.runtime.crun.egress.closed import Closed
 from loopyard.runtime.crun.egress.elements import Element, Elements, address, number
-from loopyard.kit.hostnames import Hostnames
 from loopyard.runtime.crun.egress.nft import Nft, RulesRefused
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.protocol import NetworkPolicy

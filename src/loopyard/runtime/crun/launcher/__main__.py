@@ -1,4 +1,4 @@
-"""The launcher's main loop: a request comes, a child does it and answers, the loop goes on."""
+"""The launcher's main loop: a request comes, a worker is given it, the loop goes on."""
 
 import contextlib
 import gc
@@ -8,25 +8,25 @@ import selectors
 import signal
 import socket
 import sys
-from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from loopyard.runtime.crun.launcher import attached, box, disks, place, slots, supervisor
+from loopyard.runtime.crun.launcher import place, programs, slots
+from loopyard.runtime.crun.launcher.worker import MESSAGE_BYTES, MOST_DESCRIPTORS, Worker
 
-_MESSAGE_BYTES = 1 << 16
-_ACTS: dict[str, Callable[..., int | None]] = {
-    "create": box.create,
-    "destroy": box.destroy,
-    "prepare": slots.prepare,
-    "execute": supervisor.execute,
-    "attach": attached.attach,
-    "connect": attached.connect,
-    "listen": attached.listen,
-    "snapshot": disks.snapshot,
-    "delete": disks.delete,
-    "list": disks.listing,
-}
-_MOST_DESCRIPTORS = 3
+_WARM = 4
+"""How many workers there are from the start."""
+
+_MOST_IDLE = 16
+
+
+@dataclass(eq=False)
+class _Hand:
+    """A worker as the launcher sees it; `number` is the request it works on."""
+
+    pid: int
+    channel: socket.socket
+    number: int | None = None
 
 
 class Launcher:
@@ -34,76 +34,109 @@ class Launcher:
 
     def __init__(self, server: socket.socket) -> None:
         self._server = server
-        self._children: dict[int, int] = {}
+        self._hands: dict[int, _Hand] = {}
+        self._idle: list[_Hand] = []
         self._slots: dict[int, slots.Slot] = {}
-        self._donated, self._donations = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        self._donated.setblocking(False)
-        self._wake, wake = socket.socketpair()
+        self._selector = selectors.DefaultSelector()
+        self._wake, self._wake_end = socket.socketpair()
         self._wake.setblocking(False)
-        wake.setblocking(False)
+        self._wake_end.setblocking(False)
         signal.signal(signal.SIGCHLD, _do_nothing)
-        signal.set_wakeup_fd(wake.fileno(), warn_on_full_buffer=False)
-        self._wake_end = wake
+        signal.set_wakeup_fd(self._wake_end.fileno(), warn_on_full_buffer=False)
+        for source in (server, self._wake):
+            self._selector.register(source, selectors.EVENT_READ)
+        self._idle += [self._hire() for _ in range(_WARM)]
 
     def run(self) -> None:
-        selector = selectors.DefaultSelector()
-        for source in (self._server, self._donated, self._wake):
-            selector.register(source, selectors.EVENT_READ)
         while True:
-            for key, _ in selector.select():
+            # What workers tell comes before what the server asks: it may be what the server asks for.
+            for key, _ in sorted(self._selector.select(), key=lambda event: event[0].fileobj is self._server):
                 if key.fileobj is self._wake:
                     self._reap()
-                elif key.fileobj is self._donated:
-                    self._take_slots()
+                elif isinstance(key.data, _Hand):
+                    self._listen(key.data)
                 elif not self._serve():
                     return
 
-    def _take_slots(self) -> None:
-        with contextlib.suppress(BlockingIOError):
-            while True:
-                number, slot = slots.receive(self._donated)
+    def _hire(self) -> _Hand:
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        pid = os.fork()
+        if pid == 0:
+            status = 1
+            try:
+                ours.close()
+                for hand in self._hands.values():
+                    hand.channel.close()
+                status = Worker(self._server, theirs).run()
+            finally:
+                os._exit(status)
+        theirs.close()
+        ours.setblocking(False)
+        hand = _Hand(pid, ours)
+        self._hands[pid] = hand
+        self._selector.register(ours, selectors.EVENT_READ, hand)
+        return hand
+
+    def _listen(self, hand: _Hand) -> None:
+        """Hear what a worker has to say: that it has made a slot ready, or that it is free."""
+        while hand.pid in self._hands:
+            try:
+                message, descriptors, _, _ = socket.recv_fds(hand.channel, MESSAGE_BYTES, MOST_DESCRIPTORS)
+            except BlockingIOError:
+                return
+            except OSError:
+                message, descriptors = b"", []
+            if not message:
+                self._selector.unregister(hand.channel)  # it has ended, or is about to
+                hand.channel.close()
+                return
+            if descriptors:
+                number, slot = slots.received(message, descriptors)
                 self._slots[number] = slot
+            elif len(self._idle) < _MOST_IDLE:
+                hand.number = None
+                self._idle.append(hand)
+            else:
+                hand.number = None
+                hand.channel.shutdown(socket.SHUT_WR)
 
     def _serve(self) -> bool:
         try:
-            message, descriptors, _, _ = socket.recv_fds(self._server, _MESSAGE_BYTES, _MOST_DESCRIPTORS)
+            message, descriptors, _, _ = socket.recv_fds(self._server, MESSAGE_BYTES, MOST_DESCRIPTORS)
         except ConnectionResetError:
             return False
         if not message:
             return False
-        self._take_slots()  # one that was made ready for this request may be waiting still
         request: dict[str, Any] = json.loads(message)
-        number = request["number"]
-        child = os.fork()
-        if child == 0:
-            status = 1
-            try:
-                _calm()
-                status = self._act(number, request, descriptors)
-            finally:
-                os._exit(status)
+        given = list(descriptors)
+        if request["act"] == "create":
+            slot = self._slot(request["arguments"]["slot"])
+            if slot is None:
+                self._tell(request["number"], error="the slot's namespaces are gone")
+                return True
+            request["arguments"]["slot"] = slot.uid_base
+            given = [slot.user_namespace, slot.network_namespace]
+        self._give(json.dumps(request).encode(), given, request["number"])
         for descriptor in descriptors:
             os.close(descriptor)
-        self._children[child] = number
         return True
 
-    def _act(self, number: int, request: dict[str, Any], given: list[int]) -> int:
-        def answer(descriptors: Sequence[int] = (), **fields: Any) -> None:
-            with contextlib.suppress(OSError):  # the server is gone; its next start looks at what was written
-                socket.send_fds(self._server, [json.dumps({"number": number, **fields}).encode()], descriptors)
+    def _give(self, request: bytes, descriptors: list[int], number: int) -> None:
+        while True:
+            hand = self._idle.pop() if self._idle else self._hire()
+            try:
+                socket.send_fds(hand.channel, [request], descriptors)
+            except OSError:  # somebody killed it
+                continue
+            hand.number = number
+            return
 
-        arguments: dict[str, Any] = request["arguments"]
-        if "slot" in arguments and request["act"] != "prepare":
-            arguments["slot"] = self._slots[arguments["slot"]]
-        if request["act"] == "prepare":
-            arguments["donations"] = self._donations
-        if request["act"] == "attach":
-            arguments |= {"descriptors": given, "server": self._server}
-        try:
-            return _ACTS[request["act"]](answer, **arguments) or 0
-        except Exception as error:  # whatever it is, the server must hear of it
-            answer(error=f"{type(error).__name__}: {error}")
-            return 1
+    def _slot(self, number: int) -> slots.Slot | None:
+        if number not in self._slots:
+            for hand in list(self._hands.values()):  # its maker may have said so just now
+                if hand.channel.fileno() >= 0:
+                    self._listen(hand)
+        return self._slots.get(number)
 
     def _reap(self) -> None:
         with contextlib.suppress(BlockingIOError):
@@ -111,22 +144,30 @@ class Launcher:
                 pass
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                number = self._children.pop(ended[0], None)
-                if number is not None:
-                    message = {"number": number, "ended": os.waitstatus_to_exitcode(ended[1])}
-                    with contextlib.suppress(OSError):
-                        self._server.send(json.dumps(message).encode())
+                self._lay_off(ended[0], os.waitstatus_to_exitcode(ended[1]))
+
+    def _lay_off(self, pid: int, status: int) -> None:
+        hand = self._hands.get(pid)
+        if hand is None:
+            return
+        if hand.channel.fileno() >= 0:
+            self._listen(hand)  # its last words
+        if hand.channel.fileno() >= 0:
+            self._selector.unregister(hand.channel)
+            hand.channel.close()
+        del self._hands[pid]
+        if hand in self._idle:
+            self._idle.remove(hand)
+        if hand.number is not None:
+            self._tell(hand.number, ended=status)
+
+    def _tell(self, number: int, **fields: Any) -> None:
+        with contextlib.suppress(OSError):
+            self._server.send(json.dumps({"number": number, **fields}).encode())
 
 
 def _do_nothing(_number: int, _frame: object) -> None:
     """The signal wakes the loop by its descriptor."""
-
-
-def _calm() -> None:
-    """Undo, in a child, what only the loop needs."""
-    signal.set_wakeup_fd(-1)
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-    gc.disable()
 
 
 def main() -> int:
@@ -134,15 +175,18 @@ def main() -> int:
     server.set_inheritable(False)
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it ends when the server does
+    given: place.Place = json.loads(sys.argv[2])
     try:
-        disk_limits = place.enter(json.loads(sys.argv[2]))
+        disk_limits = place.enter(given)
     except OSError as error:
         server.send(json.dumps({"number": 0, "error": str(error)}).encode())
         return 1
+    programs.seal(given["crun"])
     gc.collect()
     gc.freeze()
+    launcher = Launcher(server)
     server.send(json.dumps({"number": 0, "disk_limits": disk_limits}).encode())
-    Launcher(server).run()
+    launcher.run()
     return 0
 
 

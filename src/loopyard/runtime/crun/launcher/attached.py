@@ -9,6 +9,7 @@ from pathlib import Path
 
 from loopyard.runtime.crun.launcher.box import start_ticks
 from loopyard.runtime.crun.launcher.programs import kill_group, start
+from loopyard.runtime.crun.launcher.refusals import refusal
 from loopyard.runtime.crun.syscalls import CLONE_NEWNET, setns
 
 _CONNECT_SECONDS = 5
@@ -36,7 +37,6 @@ def attach(
         server: Hangs up when the server ends.
         answer: Told that the command was started.
     """
-    os.setsid()
     nothing = os.open(os.devnull, os.O_RDWR)
     given = descriptors or [nothing] * 3
     options = ["--process", f"{folder}/process.json", "--pid-file", f"{folder}/pid"]
@@ -53,6 +53,8 @@ def attach(
     if ended not in {descriptor for descriptor, _ in poll.poll()}:
         _kill(folder, child)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    if (refused := refusal(Path(folder))) is not None:
+        return refused.exit_status
     return status if status >= 0 else 128 - status
 
 

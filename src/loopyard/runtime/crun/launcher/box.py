@@ -3,7 +3,8 @@
 import json
 import os
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -72,16 +73,16 @@ def create(
     ]
     with files_owned_by(slot.uid_base, slot.uid_base):
         # The mounter's ids are what the overlay writes as: in the upper layer they become the box's root.
-        attach(new_mount("overlay", options), root)
+        _attach_new("overlay", root, options)
         _put(root, json.loads(Path(f"{bundle}/place.json").read_text()), slot.uid_base)
-    setns(slot.network_namespace, CLONE_NEWNET)
-    attach(new_mount("sysfs", [], _SYSFS), f"{root}/sys")
-    network = f"{bundle}/network"  # what the configuration names
-    if os.path.lexists(network):
-        os.unlink(network)
-    os.symlink(f"/proc/{os.getpid()}/ns/net", network)
     try:
-        _start(crun, id, bundle)
+        with _network(slot):
+            _attach_new("sysfs", f"{root}/sys", [], _SYSFS)
+            network = f"{bundle}/network"  # what the configuration names
+            if os.path.lexists(network):
+                os.unlink(network)
+            os.symlink(f"/proc/{os.getpid()}/ns/net", network)
+            _start(crun, id, bundle)
     finally:
         # The sandbox's own mount namespace holds them from here on, and lets them go with its last process.
         for folder in (root, lower, upper):
@@ -95,6 +96,18 @@ def create(
     answer(**state)
 
 
+@contextmanager
+def _network(slot: Slot) -> Generator[None]:
+    """Be in the sandbox's network meanwhile."""
+    own = os.open("/proc/self/ns/net", os.O_RDONLY)
+    setns(slot.network_namespace, CLONE_NEWNET)
+    try:
+        yield
+    finally:
+        setns(own, CLONE_NEWNET)
+        os.close(own)
+
+
 def _start(crun: list[str], id: str, bundle: str) -> None:
     # Its standard streams become those of the sandbox's init, which its root can use as it likes: so nothing of the
     # host's. crun's complaints go to a log of its own.
@@ -102,8 +115,15 @@ def _start(crun: list[str], id: str, bundle: str) -> None:
     log = f"{bundle}/crun.log"
     argv = [*crun, "--log", log, "run", "--detach", "--bundle", bundle, "--pid-file", f"{bundle}/pid", id]
     status = os.waitstatus_to_exitcode(os.waitpid(start(argv, nothing, nothing, nothing), 0)[1])
+    os.close(nothing)
     if status != 0:
         raise OSError(f"crun ended with {status}: {Path(log).read_text(errors='replace').strip()[-2000:]}")
+
+
+def _attach_new(kind: str, target: str, options: Sequence[tuple[str, str | None]], attributes: int = 0) -> None:
+    mounted = new_mount(kind, options, attributes)
+    attach(mounted, target)
+    os.close(mounted)
 
 
 def _attach_idmapped(source: str, target: str, slot: Slot, attributes: int = 0) -> None:

@@ -13,8 +13,10 @@ _CGROUP2 = "/sys/fs/cgroup/cgroup.controllers"
 
 
 class Place(TypedDict):
-    """`pool` is the folder to mount the disk at; `pool_image` the file that holds it, None for no disk of its own."""
+    """`pool` is the folder to mount the disk at; `pool_image` the file that holds it, None for no disk of its own;
+    `crun` the program."""
 
+    crun: str
     pool: str
     pool_image: str | None
 

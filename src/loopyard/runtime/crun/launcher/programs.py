@@ -1,12 +1,32 @@
 """Runs the host's programs from the launcher, as small as can be: `subprocess` would cost a millisecond more."""
 
+import fcntl
 import os
 import signal
 from collections.abc import Sequence
 
+_F_ADD_SEALS, _ALL_SEALS = 1033, 0xF
+
 
 class ProgramFailed(OSError):
     """A program did not exit with 0; the message holds what it printed."""
+
+
+_sealed: dict[str, str] = {}
+
+
+def seal(program: str) -> None:
+    """Start this program from a copy in memory from now on, that nobody can write to. crun would make one by itself at
+    every start, so that no sandbox can change the program that comes into it (CVE-2019-5736); this saves 2 ms."""
+    try:
+        copy = os.memfd_create("crun", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
+        with open(program, "rb") as file:
+            os.sendfile(copy, file.fileno(), 0, os.fstat(file.fileno()).st_size)
+        fcntl.fcntl(copy, _F_ADD_SEALS, _ALL_SEALS)
+        if os.access(f"/proc/self/fd/{copy}", os.X_OK):
+            _sealed[program] = f"/proc/self/fd/{copy}"
+    except OSError:  # where the kernel does not let memory be run
+        return
 
 
 def start(argv: Sequence[str], stdin: int, stdout: int, stderr: int) -> int:
@@ -15,8 +35,9 @@ def start(argv: Sequence[str], stdin: int, stdout: int, stderr: int) -> int:
     It ignores the signals that the launcher ignores no longer.
     """
     actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate((stdin, stdout, stderr))]
-    defaults = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE)
-    return os.posix_spawnp(argv[0], list(argv), os.environ, file_actions=actions, setsigdef=defaults)
+    defaults = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGUSR1)
+    program = _sealed.get(argv[0], argv[0])
+    return os.posix_spawnp(program, list(argv), os.environ, file_actions=actions, setsigdef=defaults)
 
 
 def kill_group(pid: int, number: int) -> None:

@@ -57,9 +57,8 @@ def prepare(
     answer(done=True)
 
 
-def receive(donated: socket.socket) -> tuple[int, Slot]:
-    """A slot that a child has made ready."""
-    message, descriptors, _, _ = socket.recv_fds(donated, 4096, 2)
+def received(message: bytes, descriptors: list[int]) -> tuple[int, Slot]:
+    """A slot that a worker has made ready, and its number."""
     number, uid_base = json.loads(message)
     for descriptor in descriptors:
         os.set_inheritable(descriptor, False)

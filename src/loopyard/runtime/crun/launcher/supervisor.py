@@ -17,11 +17,10 @@ from pathlib import Path
 
 from loopyard.runtime.crun.launcher.box import start_ticks
 from loopyard.runtime.crun.launcher.programs import kill_group, start
+from loopyard.runtime.crun.launcher.refusals import refusal
 
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
-_CANNOT_RUN, _NOT_FOUND = 126, 127
-_KILLED = 137
 
 
 @dataclass
@@ -69,26 +68,12 @@ class _Command:
 
     def finish(self, status: int) -> None:
         """Write the result, complete or not at all."""
-        started = self.pid() is not None
         result = {"exit_status": status, "timed_out": self.timed_out, "lost": False}
-        if not started:
-            result["exit_status"], result["lost"] = self._not_started()
+        if (refused := refusal(self.folder)) is not None:
+            result["exit_status"], result["lost"] = refused.exit_status, refused.lost
         temporary = self.folder / "result.json.new"
         temporary.write_text(json.dumps(result))
         temporary.rename(self.folder / "result.json")
-
-    def _not_started(self) -> tuple[int, bool]:
-        """What it means that crun could not start the program: the caller's mistake, or the host's."""
-        log = (self.folder / "crun.log").read_text(errors="replace").strip()
-        said = log.rpartition("error: ")[2] or log
-        stream = self.streams[1]
-        os.pwrite(stream.file, f"{said}\n".encode(), stream.written)
-        lowered = said.lower()
-        if "not found" in lowered or "no such file" in lowered:
-            return (_NOT_FOUND if "executable" in lowered else _CANNOT_RUN), False
-        if "permission denied" in lowered or "exec format" in lowered or "not a directory" in lowered:
-            return _CANNOT_RUN, False
-        return _KILLED, True
 
 
 def execute(
@@ -114,7 +99,6 @@ def execute(
         most_bytes: How much of each stream is kept.
         answer: Told this process's id, and the clock tick at which it started.
     """
-    os.setsid()
     command = _Command(Path(folder))
     ends = [_stream(command, name, uid, most_bytes) for name in ("stdout", "stderr")]
     given, hold = _stdin(folder) if stdin else (os.open(os.devnull, os.O_RDONLY), None)
@@ -128,9 +112,12 @@ def execute(
     temporary.write_text(json.dumps(supervisor))
     temporary.rename(f"{folder}/supervisor.json")
     answer(**supervisor)
-    status = _watch(command, child, hold, timeout_seconds)
+    ended = os.pidfd_open(child)
+    status = _watch(command, child, ended, hold, timeout_seconds)
     command.finish(status)
     _leave(command)
+    for descriptor in (ended, *(part for stream in command.streams for part in (stream.pipe, stream.file))):
+        os.close(descriptor)
 
 
 def _stream(command: _Command, name: str, uid: int, most_bytes: int) -> int:
@@ -154,15 +141,15 @@ def _stdin(folder: str) -> tuple[int, int]:
     return reader, hold
 
 
-def _watch(command: _Command, child: int, hold: int | None, timeout_seconds: float | None) -> int:
+def _watch(command: _Command, child: int, ended: int, hold: int | None, timeout_seconds: float | None) -> int:
     """Move output until the command has ended; returns its exit status."""
-    if hold is not None:
+    holding = [] if hold is None else [hold]
 
-        def let_go(_number: int, _frame: object) -> None:
-            os.close(hold)
+    def let_go(*_: object) -> None:
+        while holding:
+            os.close(holding.pop())
 
-        signal.signal(signal.SIGUSR1, let_go)
-    ended = os.pidfd_open(child)
+    signal.signal(signal.SIGUSR1, let_go)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
     for stream in command.streams:
@@ -185,6 +172,8 @@ def _watch(command: _Command, child: int, hold: int | None, timeout_seconds: flo
             break
     for stream in command.streams:
         stream.move()
+    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    let_go()
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return status if status >= 0 else 128 - status
 
@@ -203,10 +192,16 @@ def _time_out(command: _Command) -> float | None:
 
 
 def _leave(command: _Command) -> None:
-    """End, so that the command counts as ended; but what it left running may go on writing, so a child stays."""
-    if not any(stream.open for stream in command.streams) or os.fork() != 0:
-        return
-    signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+    """Let go of the command; but what it left running may go on writing, so a child stays for that."""
+    if any(stream.open for stream in command.streams) and os.fork() == 0:
+        try:
+            _stay(command)
+        finally:
+            os._exit(0)
+
+
+def _stay(command: _Command) -> None:
+    """Move output until nobody can write any more."""
     poll = select.poll()
     for stream in command.streams:
         if stream.open:

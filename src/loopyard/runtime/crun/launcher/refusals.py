@@ -1,0 +1,31 @@
+"""What it means that crun could not start a program: the caller's mistake, which is a result, or the host's fault."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+_CANNOT_RUN, _NOT_FOUND, _KILLED = 126, 127, 137
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """`lost` tells that the program was never the reason."""
+
+    exit_status: int
+    lost: bool
+
+
+def refusal(folder: Path) -> Refusal | None:
+    """Why the command whose folder this is was not started; None if it was. crun told it on standard error, too."""
+    if (folder / "pid").exists():
+        return None
+    try:
+        log = (folder / "crun.log").read_text(errors="replace").strip()
+    except FileNotFoundError:
+        log = ""
+    said = log.rpartition("error: ")[2] or log
+    lowered = said.lower()
+    if "not found" in lowered or "no such file" in lowered:
+        return Refusal(_NOT_FOUND if "executable" in lowered else _CANNOT_RUN, lost=False)
+    if "permission denied" in lowered or "exec format" in lowered or "not a directory" in lowered:
+        return Refusal(_CANNOT_RUN, lost=False)
+    return Refusal(_KILLED, lost=True)

@@ -1,0 +1,92 @@
+"""A child of the launcher that does one act after the other.
+
+A forked Python spends most of its first act on copying the pages it touches; later ones cost a fifth. So workers stay.
+"""
+
+import contextlib
+import gc
+import json
+import os
+import signal
+import socket
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from loopyard.runtime.crun.launcher import attached, box, disks, slots, supervisor
+
+MESSAGE_BYTES = 1 << 16
+MOST_DESCRIPTORS = 5
+_MOST_ACTS = 200
+"""After so many acts a worker makes room for a fresh one, whatever it may have piled up."""
+
+_ACTS: dict[str, Callable[..., int | None]] = {
+    "create": box.create,
+    "destroy": box.destroy,
+    "prepare": slots.prepare,
+    "execute": supervisor.execute,
+    "attach": attached.attach,
+    "connect": attached.connect,
+    "listen": attached.listen,
+    "snapshot": disks.snapshot,
+    "delete": disks.delete,
+    "list": disks.listing,
+}
+_LAST_ACTS = frozenset({"prepare", "attach", "connect", "listen"})
+"""Acts that leave the worker somewhere else, or whose end is told by its own."""
+
+
+class Worker:
+    """Takes requests from the launcher by `channel`, and answers to the server."""
+
+    def __init__(self, server: socket.socket, channel: socket.socket) -> None:
+        self._server = server
+        self._channel = channel
+
+    def run(self) -> int:
+        """Work until the launcher hangs up. Returns this process's exit status."""
+        signal.set_wakeup_fd(-1)
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.signal(signal.SIGUSR1, signal.SIG_IGN)
+        gc.disable()
+        os.setsid()
+        for _ in range(_MOST_ACTS):
+            message, descriptors, _, _ = socket.recv_fds(self._channel, MESSAGE_BYTES, MOST_DESCRIPTORS)
+            if not message:
+                return 0
+            request: dict[str, Any] = json.loads(message)
+            status, fine = self._act(request, descriptors)
+            if not fine or request["act"] in _LAST_ACTS:
+                return status
+            self._tell(request["number"], ended=status)
+            try:
+                self._channel.send(b"{}")
+            except OSError:  # the launcher is gone
+                return 0
+        return 0
+
+    def _act(self, request: dict[str, Any], descriptors: list[int]) -> tuple[int, bool]:
+        """Do it. Returns the exit status, and whether the worker is as good as before."""
+        number, act, arguments = request["number"], request["act"], request["arguments"]
+
+        def answer(descriptors: Sequence[int] = (), **fields: Any) -> None:
+            self._tell(number, descriptors, **fields)
+
+        if act == "create":
+            arguments["slot"] = slots.Slot(descriptors[0], descriptors[1], arguments["slot"])
+        elif act == "prepare":
+            arguments["donations"] = self._channel
+        elif act == "attach":
+            arguments |= {"descriptors": descriptors, "server": self._server}
+        try:
+            return _ACTS[act](answer, **arguments) or 0, True
+        except Exception as error:  # whatever it is, the server must hear of it
+            answer(error=f"{type(error).__name__}: {error}")
+            return 1, False
+        finally:
+            if act == "create":
+                for descriptor in descriptors:
+                    os.close(descriptor)
+
+    def _tell(self, number: int, descriptors: Sequence[int] = (), **fields: Any) -> None:
+        with contextlib.suppress(OSError):  # the server is gone; its next start looks at what was written
+            socket.send_fds(self._server, [json.dumps({"number": number, **fields}).encode()], descriptors)
