@@ -114,8 +114,7 @@ async def write(
             # It may end before it has taken all: the disk is full, or the user may not write there.
             await asyncio.wait({errors, sent}, return_when=asyncio.FIRST_COMPLETED)
             if sent.done():
-                with suppress(BrokenPipeError, ConnectionResetError):
-                    sent.result()
+                sent.result()
             said = await errors
         finally:
             errors.cancel()
@@ -126,11 +125,21 @@ async def write(
 
 
 async def _send(connection: socket.socket, content: AsyncIterable[bytes], mark: bytes) -> None:
-    loop = asyncio.get_running_loop()
+    """Send all and the mark. Stops where nobody takes it; raises only what the content raises."""
     async for chunk in content:
-        await loop.sock_sendall(connection, chunk)
-    await loop.sock_sendall(connection, mark)
-    connection.shutdown(socket.SHUT_WR)
+        if not await _sent(connection, chunk):
+            return
+    if await _sent(connection, mark):
+        with suppress(OSError):
+            connection.shutdown(socket.SHUT_WR)
+
+
+async def _sent(connection: socket.socket, chunk: bytes) -> bool:
+    try:
+        await asyncio.get_running_loop().sock_sendall(connection, chunk)
+    except OSError:
+        return False
+    return True
 
 
 async def _errors(connection: socket.socket) -> bytes:

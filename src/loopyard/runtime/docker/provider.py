@@ -256,7 +256,8 @@ class DockerRuntime:
         except aiodocker.DockerError as error:
             if error.status != 404:
                 raise
-        return await self.status(sandbox_id)
+        async with self._acting(sandbox_id):  # whoever ended it may be about to remove it
+            return await self.status(sandbox_id)
 
     async def start_command(self, sandbox_id: str, spec: CommandSpec) -> None:
         box = await self._running(sandbox_id)
