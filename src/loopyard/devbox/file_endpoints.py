@@ -4,7 +4,7 @@ import codecs
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, UploadFile
+from fastapi import APIRouter, Depends, Request
 from fastapi.responses import StreamingResponse
 
 from loopyard.auth.caller import CallerDep
@@ -12,9 +12,10 @@ from loopyard.devbox.execution.schemas import ExecutionResultView
 from loopyard.devbox.files import DevboxFiles
 from loopyard.devbox.schemas import DownloadFileParams, ReadFileParams, WriteFileParams
 from loopyard.kit.errors import BadRequest
+from loopyard.kit.multipart import Upload
 from loopyard.kit.parts import part
 
-_UPLOAD_CHUNK_BYTES = 1 << 20
+MOST_PATH_CHARACTERS = 4096
 
 router = APIRouter(prefix="/v1/devboxes", tags=["files"])
 
@@ -61,28 +62,37 @@ async def write_file_contents(
     return ExecutionResultView(devbox_id=id, exit_status=0, stdout="", stderr="")
 
 
-@router.post("/{id}/upload_file", operation_id="devboxes.upload_file")
-async def upload_file(
-    id: str,
-    path: Annotated[str, Form(min_length=1, max_length=4096)],
-    file: Annotated[UploadFile, File()],
-    caller: CallerDep,
-    files: FilesDep,
-) -> dict[str, str]:
+_FORM = {
+    "required": True,
+    "content": {
+        "multipart/form-data": {
+            "schema": {
+                "type": "object",
+                "required": ["path", "file"],
+                "properties": {
+                    "path": {"type": "string", "minLength": 1, "maxLength": MOST_PATH_CHARACTERS},
+                    "file": {"type": "string", "format": "binary"},
+                },
+            }
+        }
+    },
+}
+
+
+@router.post("/{id}/upload_file", operation_id="devboxes.upload_file", openapi_extra={"requestBody": _FORM})
+async def upload_file(id: str, request: Request, caller: CallerDep, files: FilesDep) -> dict[str, str]:
     """Write an uploaded file, replacing what was there; parent folders are made."""
-    if "\x00" in path:
-        raise BadRequest("path: must not contain NUL characters.", field="path")
-    await files.write(caller.account_id, id, path, _upload(file), field="path")
+    upload = Upload(request, "file")
+    path = await upload.field("path")
+    if not 1 <= len(path) <= MOST_PATH_CHARACTERS or "\x00" in path:
+        message = f"path: must have 1 to {MOST_PATH_CHARACTERS} characters, none of them NUL"
+        raise BadRequest(message, field="path")
+    await files.write(caller.account_id, id, path, await upload.file(), field="path")
     return {}
 
 
 async def _once(data: bytes) -> AsyncIterator[bytes]:
     yield data
-
-
-async def _upload(file: UploadFile) -> AsyncIterator[bytes]:
-    while chunk := await file.read(_UPLOAD_CHUNK_BYTES):
-        yield chunk
 
 
 async def _as_text(content: AsyncIterator[bytes]) -> AsyncIterator[str]:
