@@ -1,0 +1,104 @@
+"""Git over HTTP in a network namespace of its own, run as `python git_host.py ROOT LOG TOKEN PORT`.
+
+Repositories are at /{owner}/{name}.git. Those of the owner `private` want the token as the password. Every answer to a
+fetch takes a second, so that there is time to look around meanwhile. LOG gets `path allowed` for each request.
+"""
+
+import base64
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+FETCH_SECONDS = 1.0
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        self._serve(b"")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        time.sleep(FETCH_SECONDS)
+        self._serve(body)
+
+    def _serve(self, body: bytes) -> None:
+        root, log, token, _ = sys.argv[1:]
+        path, _, query = self.path.partition("?")
+        wanted = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+        allowed = not path.startswith("/private/") or self.headers["Authorization"] == f"Basic {wanted}"
+        with open(log, "a") as file:  # noqa: PTH123
+            file.write(f"{path} {allowed}\n")
+        if not allowed:
+            self.send_response(401)
+            self.send_header("WWW-Authenticate", 'Basic realm="git"')
+            self.end_headers()
+            return
+        environment = {
+            **os.environ,
+            "GIT_PROJECT_ROOT": root,
+            "GIT_HTTP_EXPORT_ALL": "1",
+            "PATH_INFO": path,
+            "QUERY_STRING": query,
+            "REQUEST_METHOD": self.command,
+            "CONTENT_TYPE": self.headers["Content-Type"] or "",
+            "CONTENT_LENGTH": str(len(body)),
+            "HTTP_CONTENT_ENCODING": self.headers["Content-Encoding"] or "",
+            "GIT_PROTOCOL": self.headers["Git-Protocol"] or "",
+        }
+        made = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=True)
+        head, _, content = made.stdout.partition(b"\r\n\r\n")
+        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+        self.send_response(int(headers.pop("Status", "200").split()[0]))
+        for name, value in headers.items():
+            self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Nothing: the log is written by hand."""
+
+
+@contextmanager
+def git_host(folder: Path, token: str) -> Generator[str]:
+    """Serve the repositories below `folder/root`; gives the URL at which devboxes find it."""
+    name, block = f"lygit{os.getpid()}", os.getpid() % 63 * 4
+    ours, theirs = f"198.51.100.{block + 1}", f"198.51.100.{block + 2}"
+    away = f"203.0.113.{block + 2}"  # behind a router, since the networks next to the host are closed to devboxes
+    link = f"lg{os.getpid()}"
+    _ip("netns", "add", name)
+    try:
+        _ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
+        _ip("address", "add", f"{ours}/30", "dev", link)
+        _ip("link", "set", link, "up")
+        _ip("route", "add", f"{away}/32", "via", theirs)
+        for arguments in (
+            ("address", "add", f"{theirs}/30", "dev", "eth0"),
+            ("link", "set", "eth0", "up"),
+            ("link", "set", "lo", "up"),
+            ("address", "add", f"{away}/32", "dev", "lo"),
+            ("route", "add", "default", "via", ours),
+        ):
+            _ip("-n", name, *arguments)
+        command = [sys.executable, __file__, str(folder / "root"), str(folder / "log"), token, "8000"]
+        with subprocess.Popen(["ip", "netns", "exec", name, *command]) as process:
+            try:
+                yield f"http://{away}:8000"
+            finally:
+                process.terminate()
+    finally:
+        with suppress(subprocess.CalledProcessError):
+            _ip("link", "delete", link)
+        _ip("netns", "delete", name)
+
+
+def _ip(*arguments: str) -> None:
+    subprocess.run(["ip", *arguments], check=True)
+
+
+if __name__ == "__main__":
+    ThreadingHTTPServer(("0.0.0.0", int(sys.argv[4])), Handler).serve_forever()  # noqa: S104

@@ -1,0 +1,172 @@
+"""Repositories cloned into devboxes, by git over HTTP from a host of the test's own."""
+
+import sqlite3
+import subprocess
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from runloop_api_client import BadRequestError, Runloop
+from tests.devbox.git_host import git_host
+from tests.devbox.waiting import POLL, run, wait_for
+from tests.serving import ServerProcess, serving
+
+TOKEN = "s3cret-of-a-private-repository"
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory: pytest.TempPathFactory) -> Generator[tuple[Path, str]]:
+    """A folder with the log of the host, and its URL."""
+    folder = tmp_path_factory.mktemp("git")
+    for owner in ("public", "private"):
+        bare = folder / "root" / owner / "tools.git"
+        subprocess.run(["git", "init", "--quiet", "--bare", "--initial-branch=main", bare], check=True)
+        work = folder / f"work-{owner}"
+        subprocess.run(["git", "clone", "--quiet", bare, work], check=True, stderr=subprocess.DEVNULL)
+        script = f"""
+            set -e
+            git config user.name Tester; git config user.email tester@example.org
+            git checkout --quiet -B main
+            echo {owner} one > file; git add .; git commit --quiet -m one; git tag v1
+            echo {owner} two > file; git commit --quiet -am two
+            git push --quiet origin main v1
+            git checkout --quiet -b topic; echo {owner} topic > file; git commit --quiet -am topic
+            git push --quiet origin topic
+        """
+        subprocess.run(["bash", "-c", script], cwd=work, check=True)
+    with git_host(folder, TOKEN) as url:
+        yield folder, url
+
+
+@pytest.fixture(scope="module")
+def server(host: tuple[Path, str], tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]:
+    with serving(tmp_path_factory.mktemp("server") / "data", env={"LOOPYARD_CODE_HOST": host[1]}) as server:
+        yield server
+
+
+def test_a_repository_is_cloned_before_the_launch_commands(client: Runloop) -> None:
+    devbox = client.devboxes.create_and_await_running(
+        mounts=[
+            {
+                "type": "code_mount",
+                "repo_owner": "public",
+                "repo_name": "tools",
+                "install_command": "pwd > ../installed; cat file >> ../installed",
+            }
+        ],
+        launch_parameters={"launch_commands": ["cp tools/file seen"]},
+    )
+    assert run(client, devbox.id, "cat installed seen; git -C tools branch --show-current; stat -c %U tools/.git") == (
+        "/home/user/tools\npublic two\npublic two\nmain\nuser\n"
+    )
+    client.devboxes.shutdown(devbox.id)
+
+
+@pytest.mark.parametrize(
+    ("ref", "content", "branch"), [("v1", "one", ""), ("topic", "topic", "topic"), ("main", "two", "main")]
+)
+def test_a_branch_or_a_tag_is_checked_out_by_the_deprecated_form_too(
+    client: Runloop, ref: str, content: str, branch: str
+) -> None:
+    devbox = client.devboxes.create_and_await_running(
+        code_mounts=[{"repo_owner": "public", "repo_name": "tools", "git_ref": ref}]
+    )
+    assert run(client, devbox.id, "cd tools; cat file; git branch --show-current").split() == [
+        *("public", content),
+        *branch.split(),
+    ]
+    client.devboxes.shutdown(devbox.id)
+
+
+def test_the_token_opens_a_private_repository_and_is_nowhere_to_be_found(
+    client: Runloop, server: ServerProcess, host: tuple[Path, str]
+) -> None:
+    made = client.devboxes.create(
+        mounts=[{"type": "code_mount", "repo_owner": "private", "repo_name": "tools", "token": TOKEN}]
+    )
+    looked = 0
+    while client.devboxes.retrieve(made.id).status in ("queued", "provisioning", "initializing"):
+        for process in Path("/proc").glob("[0-9]*"):
+            try:
+                cmdline, environ = (process / "cmdline").read_bytes(), (process / "environ").read_bytes()
+            except OSError:
+                continue
+            if b"git_host.py" not in cmdline:
+                assert TOKEN.encode() not in cmdline
+                assert TOKEN.encode() not in environ
+                looked += b"git-remote-http" in cmdline
+    assert looked > 0, "the clone was never seen at work"
+    devbox = client.devboxes.await_running(made.id, polling_config=POLL)
+    assert run(client, devbox.id, "cat tools/file") == "private two\n"
+    leaks = client.devboxes.execute_sync(devbox.id, command=f"sudo grep -rlF {TOKEN} /home /root /etc /tmp /dev/shm /var")
+    assert (leaks.exit_status, leaks.stdout) == (1, "")
+    assert run(client, devbox.id, "git -C tools remote get-url origin") == f"{host[1]}/private/tools.git\n"
+    setup = [log for log in client.devboxes.logs.list(devbox.id).logs if log.source == "setup_commands"]
+    assert "git clone" in str(setup)
+    assert TOKEN not in str(setup)
+    assert TOKEN not in devbox.to_json()
+    client.devboxes.shutdown(devbox.id)
+    assert TOKEN not in server.log
+    kept = subprocess.run(
+        ["grep", "-rlF", TOKEN, server.data_dir / "commands", server.data_dir / "sandboxes"],
+        capture_output=True,
+        text=True,
+        check=False,
+    ).stdout
+    # The command above that looked for it is kept with its words; what is kept of the clone has none of it.
+    assert not [path for path in kept.splitlines() if "launch." in path]
+    with sqlite3.connect(server.data_dir / "loopyard.db") as store:
+        mounts = store.execute("SELECT code_mounts FROM devbox WHERE id = ?", (devbox.id,)).fetchone()[0]
+    store.close()
+    assert "tools" in mounts
+    assert TOKEN not in mounts
+
+
+def test_a_wrong_token_fails_the_devbox_and_is_not_told(client: Runloop) -> None:
+    made = client.devboxes.create(
+        mounts=[{"type": "code_mount", "repo_owner": "private", "repo_name": "tools", "token": "wrong-token-here"}]
+    )
+    failed = wait_for(client, made.id, "failure")
+    reason = failed.state_transitions[-1].failure_reason or ""
+    assert failed.failure_reason == "execution_failed"
+    assert "git clone" in reason
+    assert "Authentication failed" in reason
+    assert "wrong-token-here" not in failed.to_json() + str(client.devboxes.logs.list(made.id).logs)
+
+
+@pytest.mark.parametrize(
+    ("mount", "said"),
+    [
+        ({"repo_owner": "public", "repo_name": "nothing"}, "not found"),
+        ({"repo_owner": "public", "repo_name": "tools", "git_ref": "nowhere"}, "nowhere"),
+        ({"repo_owner": "public", "repo_name": "tools", "install_command": "echo no luck >&2; exit 4"}, "no luck"),
+    ],
+)
+def test_what_cannot_be_set_up_fails_the_devbox_and_says_why(
+    client: Runloop, mount: dict[str, str], said: str
+) -> None:
+    made = client.devboxes.create(code_mounts=[mount])  # type: ignore[list-item]
+    failed = wait_for(client, made.id, "failure")
+    assert failed.failure_reason == "execution_failed"
+    assert said in (failed.state_transitions[-1].failure_reason or "")
+
+
+@pytest.mark.parametrize(
+    ("mounts", "field"),
+    [
+        ([{"type": "code_mount", "repo_owner": "a", "repo_name": "../b"}], "mounts.0.repo_name"),
+        ([{"type": "code_mount", "repo_owner": "a/b", "repo_name": "c"}], "mounts.0.repo_owner"),
+        (
+            [{"type": "code_mount", "repo_owner": "a", "repo_name": "b", "git_ref": "--upload-pack=x"}],
+            "mounts.0.git_ref",
+        ),
+        ([{"type": "code_mount", "repo_owner": "a", "repo_name": "b"}] * 2, "mounts"),
+        ([{"type": "object_mount", "object_id": "obj_1", "object_path": "/x"}], "mounts.0.type"),
+        ([{"type": "agent_mount", "agent_id": "agt_1", "agent_name": None}], "mounts.0.type"),
+        ([{"type": "broker_mount", "axon_id": "axn_1"}], "mounts.0.type"),
+    ],
+)
+def test_what_is_not_a_mount_of_this_server_is_refused(client: Runloop, mounts: list[object], field: str) -> None:
+    with pytest.raises(BadRequestError) as error:
+        client.devboxes.create(mounts=mounts)  # type: ignore[arg-type]
+    assert error.value.body["field"] == field  # type: ignore[index, call-overload]
