@@ -1,8 +1,16 @@
 """What a devbox reaches, tried from inside."""
 
+import itertools
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from runloop_api_client import Runloop
+
+from tests.serving import ServerProcess
+
+_numbers = itertools.count(1)
 
 _QUESTION = """
 import socket, struct, sys
@@ -34,7 +42,9 @@ class Box:
 
     def run(self, command: str) -> tuple[int, str]:
         """Exit status and standard output."""
-        done = self.client.devboxes.execute_sync(self.id, command=command)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            done = self.client.devboxes.execute_sync(self.id, command=command)
         return done.exit_status, done.stdout
 
     def looks_up(self, name: str) -> list[str]:
@@ -68,3 +78,20 @@ class Box:
             f's.sendto(b"hello", ("{address}", {port})); print(s.recv(9).decode())'
         )
         return self.run(f"python3 -c '{program}'")[1].strip() == "hello"
+
+
+MakeBox = Callable[..., Box]
+"""Makes a devbox; the arguments are the fields of a policy made for it, none of them for no policy."""
+
+
+def new_policy(client: Runloop, **policy: Any) -> str:
+    """The id of a new policy, with a name of its own."""
+    return client.network_policies.create(name=f"policy {next(_numbers)}", **policy).id
+
+
+def end_all(server: ServerProcess) -> None:
+    """Shut all devboxes of a server down."""
+    with server.client() as client:
+        for devbox in client.devboxes.list(limit=5000):
+            if devbox.status not in ("shutdown", "failure"):
+                client.devboxes.shutdown(devbox.id)

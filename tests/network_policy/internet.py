@@ -1,11 +1,11 @@
-"""A small internet, run as a process in a network namespace: `python internet.py ZONE LOG CERTIFICATE KEY`.
+"""A small internet, run as a process in a network namespace: `python internet.py ZONE LOG CERTIFICATE KEY ADDRESS...`.
 
-It answers at every address of its namespace. ZONE is a JSON file of names to records, read anew for each question; LOG
+It answers questions for names and UDP messages at the ADDRESSes, and connections at all of the namespace, or with only
+one ADDRESS nothing but questions. ZONE is a JSON file of names to records, read anew for each question; LOG
 gets each name that was asked for, one a line. It prints `ready` once it serves.
 """
 
 import json
-import socket
 import socketserver
 import ssl
 import sys
@@ -20,7 +20,7 @@ import dns.rdatatype
 import dns.rrset
 
 ZONE, LOG, CERTIFICATE, KEY = (Path(argument) for argument in sys.argv[1:5])
-DNS_ADDRESS = sys.argv[5] if len(sys.argv) > 5 else "0.0.0.0"
+ADDRESSES = sys.argv[5:]
 _lock = threading.Lock()
 
 
@@ -138,17 +138,19 @@ class _Udp(socketserver.ThreadingUDPServer):
 
 
 def main() -> None:
-    everywhere = "0.0.0.0"
-    servers: list[socketserver.BaseServer] = [_Udp((DNS_ADDRESS, 53), DnsUdp), _Tcp((DNS_ADDRESS, 53), DnsTcp)]
-    if DNS_ADDRESS == everywhere:
+    everywhere = "0.0.0.0"  # noqa: S104
+    # By UDP a socket must be bound to one address to answer from it.
+    servers: list[socketserver.BaseServer] = [_Udp((address, 53), DnsUdp) for address in ADDRESSES]
+    servers += [_Tcp((address, 53), DnsTcp) for address in ADDRESSES]
+    if len(ADDRESSES) > 1:
+        servers += [_Udp((address, 5000), UdpRepeater) for address in ADDRESSES]
         servers += [_Tcp((everywhere, port), Web) for port in (80, 8080, 9999)]
         servers += [_Tcp((everywhere, port), SecureWeb) for port in (443, 8443)]
         servers += [_Tcp((everywhere, 2222), Greeter), _Tcp((everywhere, 7000), Repeater)]
-        servers.append(_Udp((everywhere, 5000), UdpRepeater))
     for server in servers:
         threading.Thread(target=server.serve_forever, daemon=True).start()
     print("ready", flush=True)  # noqa: T201
-    socket.socketpair()[0].recv(1)
+    threading.Event().wait()
 
 
 if __name__ == "__main__":

@@ -3,7 +3,8 @@
 import httpx
 import pytest
 from runloop_api_client import BadRequestError, ConflictError, NotFoundError, Runloop
-from tests.network_policy.conftest import new_policy
+
+from tests.network_policy.box import new_policy
 from tests.serving import ServerProcess
 
 

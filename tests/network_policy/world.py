@@ -27,6 +27,8 @@ METADATA = "169.254.169.254"
 PUBLIC_RESOLVER = "198.51.100.53"
 HOST = "192.0.2.2"
 GATEWAY = "192.0.2.1"
+NEIGHBOUR = "192.0.2.77"
+_ADDRESSES = (SHARED, OTHER, RESOLVER, PRIVATE, METADATA, PUBLIC_RESOLVER, NEIGHBOUR)
 
 ZONE: dict[str, dict[str, Any]] = {
     "allowed.test": {"A": [SHARED], "TXT": ['"a text"'], "HTTPS": ["1 . alpn=h2"]},
@@ -101,6 +103,19 @@ class World:
         command = [*self.inside(self.host), "nft", *arguments]
         return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
+    def table(self, server: ServerProcess) -> str:
+        """The name of a server's table of rules."""
+        for owner in Path("/run/loopyard").glob("*/owner.json"):
+            if json.loads(owner.read_text()) == str(server.data_dir):
+                return f"loopyard_{owner.parent.name}"
+        raise LookupError(server.data_dir)
+
+    def elements(self, server: ServerProcess) -> str:
+        """All that a server's rules say of single boxes; the sets that only count are left out."""
+        names = [("map", name) for name in ("policies", "names", "guests", "groups")]
+        names += [("set", "learned"), ("set", "members")]
+        return "".join(self.nft("list", kind, "inet", self.table(server), name) for kind, name in names)
+
 
 @contextmanager
 def making(folder: Path) -> Generator[World]:
@@ -114,7 +129,7 @@ def making(folder: Path) -> Generator[World]:
         _connect(world)
         world.write_zone()
         _certificate(folder)
-        stack.enter_context(_internet(world, world.internet, "0.0.0.0"))  # noqa: S104
+        stack.enter_context(_internet(world, world.internet, *_ADDRESSES, GATEWAY))
         stack.enter_context(_internet(world, world.host, "127.0.0.53"))
         stack.enter_context(_running([*world.inside(world.host), sys.executable, "-m", "http.server", "9999"], None))
         yield world
@@ -136,7 +151,7 @@ def _connect(world: World) -> None:
     sh("ip", "-n", far, "route", "add", "default", "via", GATEWAY)
     sh("ip", "-n", world.internet, "addr", "add", f"{GATEWAY}/24", "dev", "eth0")
     sh("ip", "-n", world.internet, "link", "set", "eth0", "up")
-    for address in (SHARED, OTHER, RESOLVER, PRIVATE, METADATA, PUBLIC_RESOLVER, "192.0.2.77"):
+    for address in _ADDRESSES:
         sh("ip", "-n", world.internet, "addr", "add", f"{address}/32", "dev", "lo")
 
 
@@ -146,9 +161,9 @@ def _certificate(folder: Path) -> None:
 
 
 @contextmanager
-def _internet(world: World, namespace: str, dns_address: str) -> Generator[None]:
+def _internet(world: World, namespace: str, *addresses: str) -> Generator[None]:
     files = [str(world.folder / name) for name in ("zone.json", "asked", "cert.pem", "key.pem")]
-    command = [*world.inside(namespace), sys.executable, str(HERE / "internet.py"), *files, dns_address]
+    command = [*world.inside(namespace), sys.executable, str(HERE / "internet.py"), *files, *addresses]
     with _running(command, "ready"):
         yield
 

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Body, Depends, Query
 
 from loopyard.auth.caller import CallerDep
 from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.failpoint import failpoint
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageParams, cursor_of
@@ -79,6 +80,7 @@ async def update(
     it."""
     async with database.write() as session:
         policy = await service.update(session, caller.account_id, id, params or NetworkPolicyUpdateParams())
+    failpoint("network_policy.updated")
     await enforcement.apply(id)
     return NetworkPolicyView.of(policy)
 

@@ -6,7 +6,6 @@ import logging
 from loopyard.devbox import repository as devboxes
 from loopyard.kit.db import Database
 from loopyard.kit.errors import Unavailable
-from loopyard.kit.failpoint import failpoint
 from loopyard.kit.hostnames import normal
 from loopyard.network_policy import repository
 from loopyard.network_policy.models import NetworkPolicy
@@ -44,7 +43,6 @@ class Enforcement:
             async with self._database.read() as session:
                 devbox_ids = await devboxes.ids_with_policy(session, policy_id)
             policy = await self.current(policy_id)
-            failpoint("network_policy.applying")
             failed = [devbox_id for devbox_id in devbox_ids if not await self._set(devbox_id, policy)]
         if failed:
             message = (
