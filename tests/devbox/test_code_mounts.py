@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from runloop_api_client import BadRequestError, Runloop
+
 from tests.devbox.git_host import git_host
 from tests.devbox.waiting import POLL, run, wait_for
 from tests.serving import ServerProcess, serving
@@ -98,7 +99,9 @@ def test_the_token_opens_a_private_repository_and_is_nowhere_to_be_found(
     assert looked > 0, "the clone was never seen at work"
     devbox = client.devboxes.await_running(made.id, polling_config=POLL)
     assert run(client, devbox.id, "cat tools/file") == "private two\n"
-    leaks = client.devboxes.execute_sync(devbox.id, command=f"sudo grep -rlF {TOKEN} /home /root /etc /tmp /dev/shm /var")
+    leaks = client.devboxes.execute_sync(
+        devbox.id, command=f"sudo grep -rlF {TOKEN} /home /root /etc /tmp /dev/shm /var"
+    )
     assert (leaks.exit_status, leaks.stdout) == (1, "")
     assert run(client, devbox.id, "git -C tools remote get-url origin") == f"{host[1]}/private/tools.git\n"
     setup = [log for log in client.devboxes.logs.list(devbox.id).logs if log.source == "setup_commands"]
@@ -142,9 +145,7 @@ def test_a_wrong_token_fails_the_devbox_and_is_not_told(client: Runloop) -> None
         ({"repo_owner": "public", "repo_name": "tools", "install_command": "echo no luck >&2; exit 4"}, "no luck"),
     ],
 )
-def test_what_cannot_be_set_up_fails_the_devbox_and_says_why(
-    client: Runloop, mount: dict[str, str], said: str
-) -> None:
+def test_what_cannot_be_set_up_fails_the_devbox_and_says_why(client: Runloop, mount: dict[str, str], said: str) -> None:
     made = client.devboxes.create(code_mounts=[mount])  # type: ignore[list-item]
     failed = wait_for(client, made.id, "failure")
     assert failed.failure_reason == "execution_failed"

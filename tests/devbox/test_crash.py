@@ -2,8 +2,10 @@
 orphaned."""
 
 import os
+import shutil
 import signal
 import sqlite3
+import subprocess
 import threading
 import time
 from collections.abc import Generator
@@ -13,12 +15,12 @@ from pathlib import Path
 import httpx
 import pytest
 from runloop_api_client import APIStatusError, Runloop, RunloopError
-from runloop_api_client.lib.polling import PollingConfig
+
 from tests.devbox.host import Host
+from tests.devbox.waiting import POLL, run, statuses, wait_until
 from tests.serving import ServerProcess
 
 SPARE = 2
-POLL = PollingConfig(interval_seconds=0.05, max_attempts=600)
 ONCE = {"launch_commands": ["echo once >> ~/launched"]}
 MOUNT = {"notes.txt": "mounted\n"}
 
@@ -50,6 +52,13 @@ class Crashing:
         """Wait until it is dead, and start it anew."""
         self.server.wait_dead(60)
         self.start()
+
+    def snapshots(self) -> set[str]:
+        """Those that the host holds anything of."""
+        launcher = self.host.launcher(self.server.pid)
+        disks = Path(f"/proc/{launcher}/root{self.server.data_dir}/pool/snapshots")
+        found = {path.name for path in disks.iterdir()} if disks.exists() else set[str]()
+        return found | {path.stem for path in (self.server.data_dir / "snapshots").iterdir()}
 
     def check(self, *, running: tuple[str, ...] = (), stopped: tuple[str, ...] = ()) -> None:
         """The host holds these devboxes, the bystander, and nothing else; and the bystander was left in peace."""
@@ -117,8 +126,7 @@ def test_killed_while_a_devbox_is_made(crashing: Crashing, place: str) -> None:
     with crashing.server.client() as api:
         devbox_id = other(crashing, api)
         devbox = api.devboxes.await_running(devbox_id, polling_config=POLL)
-        statuses = [transition.status for transition in devbox.state_transitions]
-        assert statuses == ["queued", "provisioning", "initializing", "running"]
+        assert statuses(devbox) == ["queued", "provisioning", "initializing", "running"]
         crashing.check(running=(devbox_id,))
         assert api.devboxes.execute_sync(devbox_id, command="cat launched notes.txt").stdout == "once\nmounted\n"
 
@@ -145,6 +153,134 @@ def test_killed_while_a_devbox_fails(crashing: Crashing) -> None:
     with crashing.server.client() as api:
         devbox = api.devboxes.retrieve(other(crashing, api))
         assert (devbox.status, devbox.failure_reason) == ("failure", "execution_failed")
+    crashing.check()
+
+
+SLEEPY = {
+    **ONCE,
+    "lifecycle": {"lifecycle_hooks": {"suspend_commands": ["echo bye >> ~/launched"]}},
+}
+
+
+@pytest.mark.parametrize(
+    "place",
+    ["devbox.suspending", "execution.recorded", "execution.ended", "devbox.quiet", "devbox.asleep", "devbox.suspended"],
+)
+def test_killed_while_a_devbox_is_suspended(crashing: Crashing, place: str) -> None:
+    with crashing.server.client() as api:
+        devbox_id = api.devboxes.create_and_await_running(launch_parameters=SLEEPY).id  # type: ignore[arg-type]
+    crashing.restart(place)
+    with crashing.server.client(max_retries=0) as api:
+        attempt(api, f"/v1/devboxes/{devbox_id}/suspend")
+    crashing.revive()
+    with crashing.server.client() as api:
+        devbox = api.devboxes.await_suspended(devbox_id, polling_config=POLL)
+        assert statuses(devbox)[-3:] == ["running", "suspending", "suspended"]
+        crashing.check(stopped=(devbox_id,))
+        api.devboxes.resume(devbox_id)
+        api.devboxes.await_running(devbox_id, polling_config=POLL)
+        assert run(api, devbox_id, "cat launched").split() == ["once", "bye", "once"]
+    crashing.check(running=(devbox_id,))
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "devbox.resuming",
+        "devbox.created",
+        "devbox.initializing",
+        "execution.started",
+        "devbox.entered",
+        "devbox.running",
+    ],
+)
+def test_killed_while_a_devbox_is_resumed(crashing: Crashing, place: str) -> None:
+    with crashing.server.client() as api:
+        devbox_id = api.devboxes.create_and_await_running(
+            launch_parameters=SLEEPY,  # type: ignore[arg-type]
+            entrypoint="echo entered >> ~/launched; exec sleep 1000",
+        ).id
+        api.devboxes.suspend(devbox_id)
+        api.devboxes.await_suspended(devbox_id, polling_config=POLL)
+        crashing.check(stopped=(devbox_id,))
+    crashing.restart(place)
+    with crashing.server.client(max_retries=0) as api:
+        attempt(api, f"/v1/devboxes/{devbox_id}/resume")
+    crashing.revive()
+    with crashing.server.client() as api:
+        devbox = api.devboxes.await_running(devbox_id, polling_config=POLL)
+        assert statuses(devbox)[-3:] == ["suspended", "resuming", "running"]
+        crashing.check(running=(devbox_id,))
+        lines = "until [ $(wc -l < launched) -ge 5 ]; do sleep 0.05; done; cat launched"
+        assert run(api, devbox_id, lines).split() == ["once", "entered", "bye", "once", "entered"]
+        assert run(api, devbox_id, "pgrep -xc sleep") == "1\n"
+
+
+@pytest.mark.parametrize("place", ["snapshot.recorded", "snapshot.taken"])
+def test_killed_while_a_snapshot_is_taken(crashing: Crashing, place: str) -> None:
+    with crashing.server.client() as api:
+        source = api.devboxes.create_and_await_running().id
+        run(api, source, "echo kept > file")
+    crashing.restart(place)
+    with crashing.server.client(max_retries=0) as api:
+        attempt(api, f"/v1/devboxes/{source}/snapshot_disk", {"name": "the one"})
+    crashing.revive()
+    with crashing.server.client() as api:
+        (snapshot,) = api.devboxes.list_disk_snapshots().snapshots
+        assert snapshot.name == "the one"
+        status = api.devboxes.disk_snapshots.await_completed(snapshot.id, polling_config=POLL)
+        assert status.status == "complete"
+        assert crashing.snapshots() == {snapshot.id}
+        devbox = api.devboxes.create_and_await_running(snapshot_id=snapshot.id)
+        assert run(api, devbox.id, "cat file") == "kept\n"
+        crashing.check(running=(source, devbox.id))
+        api.devboxes.disk_snapshots.delete(snapshot.id)
+        wait_until(lambda: not crashing.snapshots(), lambda: "the snapshot is still there")
+
+
+@pytest.mark.parametrize("place", ["snapshot.deleted", "snapshot.dropped"])
+def test_killed_while_a_snapshot_is_deleted(crashing: Crashing, place: str) -> None:
+    with crashing.server.client() as api:
+        snapshot = api.devboxes.snapshot_disk(crashing.bystander)
+    crashing.restart(place)
+    with crashing.server.client(max_retries=0) as api:
+        attempt(api, f"/v1/devboxes/disk_snapshots/{snapshot.id}/delete")
+    crashing.revive()
+    with crashing.server.client() as api:
+        assert api.devboxes.disk_snapshots.query_status(snapshot.id).status == "deleted"
+    wait_until(lambda: not crashing.snapshots(), lambda: "the snapshot is still there")
+    crashing.check()
+
+
+def test_snapshots_that_one_side_does_not_know(crashing: Crashing) -> None:
+    with crashing.server.client() as api:
+        stranger, lost = (api.devboxes.snapshot_disk(crashing.bystander).id for _ in range(2))
+    launcher = crashing.host.launcher(crashing.server.pid)
+    pool = Path(f"/proc/{launcher}/root{crashing.server.data_dir}/pool/snapshots")
+    subprocess.run(["btrfs", "subvolume", "delete", pool / lost], check=True, capture_output=True)
+    crashing.server.kill()
+    with sqlite3.connect(crashing.server.data_dir / "loopyard.db") as store:
+        store.execute("DELETE FROM snapshot WHERE id = ?", (stranger,))
+    store.close()
+    crashing.start()
+    wait_until(lambda: not crashing.snapshots(), lambda: "the unknown snapshot is still there")
+    with crashing.server.client() as api:
+        status = api.devboxes.disk_snapshots.query_status(lost)
+        assert status.status == "error"
+        assert "no longer" in (status.error_message or "")
+
+
+def test_a_suspended_devbox_whose_disk_is_gone_has_failed(crashing: Crashing) -> None:
+    with crashing.server.client() as api:
+        devbox_id = api.devboxes.create_and_await_running().id
+        api.devboxes.suspend(devbox_id)
+        api.devboxes.await_suspended(devbox_id, polling_config=POLL)
+    crashing.server.kill()
+    shutil.rmtree(crashing.server.data_dir / "sandboxes" / devbox_id)
+    crashing.start()
+    with crashing.server.client() as api:
+        devbox = api.devboxes.retrieve(devbox_id)
+        assert (devbox.status, devbox.failure_reason) == ("failure", "health_check_failed")
     crashing.check()
 
 

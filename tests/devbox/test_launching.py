@@ -4,6 +4,7 @@ from typing import Any
 
 import pytest
 from runloop_api_client import Runloop
+
 from tests.devbox.waiting import POLL, run, wait_for
 
 
@@ -81,7 +82,9 @@ def test_a_size_is_what_the_devbox_can_use(client: Runloop) -> None:
     assert run(client, devbox_id, allocate.format(700)) == "700\n"
     hog = client.devboxes.execute_sync(devbox_id, command=allocate.format(1500))
     assert hog.exit_status == 137
-    spin = "import time; t=time.time(); c=time.process_time()\nwhile time.time()-t<2: pass\nprint(time.process_time()-c)"
+    spin = (
+        "import time; t=time.time(); c=time.process_time()\nwhile time.time()-t<2: pass\nprint(time.process_time()-c)"
+    )
     assert float(run(client, devbox_id, f"python3 -c '{spin}'")) < 1.5  # half a core for two seconds
     logs = client.devboxes.logs.list(devbox_id).logs
     assert [log.level for log in logs if log.source == "kmsg"] == ["error"]

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 from runloop_api_client import APIStatusError, ConflictError, NotFoundError, Runloop
+
 from tests.devbox.waiting import POLL, run, statuses, wait_for, wait_until
 
 
