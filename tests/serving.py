@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -18,9 +18,10 @@ START_SECONDS = 300
 class ServerProcess:
     """A `loopyard serve` on a free port of the loopback address, over a data folder that outlives it."""
 
-    def __init__(self, data_dir: Path, *, database_url: str | None = None) -> None:
+    def __init__(self, data_dir: Path, *, database_url: str | None = None, options: Sequence[str] = ()) -> None:
         self.data_dir = data_dir
         self.database_url = database_url
+        self.options = options
         self.before: list[str] = []
         """What the command starts with: a program that puts the server into another place, such as a network."""
         self.options: list[str] = []
@@ -68,6 +69,7 @@ class ServerProcess:
         command += self.options
         if self.database_url is not None:
             command += ["--database-url", self.database_url]
+        command += self.options
         log = (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab")
         with log:
             self._process = subprocess.Popen(
@@ -83,6 +85,8 @@ class ServerProcess:
                 self.base_url = line.split()[-1]
                 # What follows is printed in the same breath.
                 self.printed.append(self._process.stdout.readline().rstrip())
+                if self.printed[-1].startswith("export "):
+                    self.printed.append(self._process.stdout.readline().rstrip())
                 watchdog.cancel()
                 return self
         watchdog.cancel()
@@ -126,10 +130,14 @@ class ServerProcess:
 
 @contextmanager
 def serving(
-    data_dir: Path, *, database_url: str | None = None, env: Mapping[str, str] | None = None
+    data_dir: Path,
+    *,
+    database_url: str | None = None,
+    options: Sequence[str] = (),
+    env: Mapping[str, str] | None = None,
 ) -> Generator[ServerProcess]:
     """A started server; at the end its devboxes are shut down, it is stopped, and nothing of it is left running."""
-    server = ServerProcess(data_dir, database_url=database_url).start(env)
+    server = ServerProcess(data_dir, database_url=database_url, options=options).start(env)
     try:
         yield server
     finally:
