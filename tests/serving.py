@@ -18,10 +18,9 @@ START_SECONDS = 300
 class ServerProcess:
     """A `loopyard serve` on a free port of the loopback address, over a data folder that outlives it."""
 
-    def __init__(self, data_dir: Path, *, database_url: str | None = None, options: Sequence[str] = ()) -> None:
+    def __init__(self, data_dir: Path, *, database_url: str | None = None) -> None:
         self.data_dir = data_dir
         self.database_url = database_url
-        self.options = options
         self.before: list[str] = []
         """What the command starts with: a program that puts the server into another place, such as a network."""
         self.options: list[str] = []
@@ -69,7 +68,6 @@ class ServerProcess:
         command += self.options
         if self.database_url is not None:
             command += ["--database-url", self.database_url]
-        command += self.options
         log = (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab")
         with log:
             self._process = subprocess.Popen(
@@ -137,7 +135,9 @@ def serving(
     env: Mapping[str, str] | None = None,
 ) -> Generator[ServerProcess]:
     """A started server; at the end its devboxes are shut down, it is stopped, and nothing of it is left running."""
-    server = ServerProcess(data_dir, database_url=database_url, options=options).start(env)
+    server = ServerProcess(data_dir, database_url=database_url)
+    server.options += options
+    server.start(env)
     try:
         yield server
     finally:

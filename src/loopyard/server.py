@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import logging
 import os
+import signal
 import socket
 import sys
 from collections.abc import Generator
@@ -26,6 +27,8 @@ from loopyard.store import migrate
 
 _BACKLOG = 2048
 _GRACE_SECONDS = 5
+_DRIVER_SECONDS = 0.1
+"""How long the database's driver is given to end its threads after a failure: they still speak to the loop."""
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
 
@@ -49,6 +52,17 @@ def run(settings: Settings, host: str, port: int, log_level: str) -> int:
         tell_failure(error)
         return 1
     return 0
+
+
+class _Server(uvicorn.Server):
+    """Ends with the signal instead of passing it on afterwards, which would end the process before all is closed."""
+
+    @contextmanager
+    def capture_signals(self) -> Generator[None]:
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(number, self.handle_exit, number, None)
+        yield
 
 
 def tell_failure(error: Exception) -> None:
@@ -76,7 +90,7 @@ async def _serve(
             timeout_graceful_shutdown=_GRACE_SECONDS,
             server_header=False,
         )
-        server = uvicorn.Server(config)
+        server = _Server(config)
         _announce(listener, key, settings)
         await server.serve([listener])
     finally:
@@ -89,6 +103,7 @@ async def _prepare_store(database: Database) -> None:
         await migrate.upgrade(database)
     except (OSError, DBAPIError) as error:
         shown = database.engine.url.render_as_string(hide_password=True)
+        await asyncio.sleep(_DRIVER_SECONDS)
         reason = error.orig if isinstance(error, DBAPIError) else error
         raise StartFailed(f"The database {shown} cannot be used: {reason}") from error
 

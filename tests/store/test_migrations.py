@@ -17,7 +17,7 @@ pytestmark = pytest.mark.anyio
 
 
 def _differences(connection: Connection) -> list[Any]:
-    context = MigrationContext.configure(connection, opts={"compare_type": True, "compare_server_default": True})
+    context = MigrationContext.configure(connection, opts={"compare_type": True})
     return compare_metadata(context, metadata())
 
 

@@ -72,7 +72,10 @@ async def ensure_base(images: Path, ca_bundle: Path | None, told: Callable[[str]
     Raises:
         RuntimeUnavailable: It could not be made; the message holds the end of what mmdebstrap said.
     """
-    images.mkdir(parents=True, exist_ok=True)
+    try:
+        images.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise RuntimeUnavailable(f"The folder for images, {images}, cannot be used: {error.strerror}.") from error
     name = f"{BASE}-{_key(ca_bundle)}"
     async with _locked(images / "lock"):
         if not (images / name).is_dir():
