@@ -44,7 +44,7 @@ class Box:
         """Exit status and standard output."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", DeprecationWarning)
-            done = self.client.devboxes.execute_sync(self.id, command=command)
+            done = self.client.devboxes.execute_sync(self.id, command=command)  # pyright: ignore[reportDeprecated]
         return done.exit_status, done.stdout
 
     def looks_up(self, name: str) -> list[str]:

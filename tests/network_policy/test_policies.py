@@ -1,5 +1,7 @@
 """The resource itself, through the official client."""
 
+from typing import Any
+
 import httpx
 import pytest
 from runloop_api_client import BadRequestError, ConflictError, NotFoundError, Runloop
@@ -112,42 +114,42 @@ def test_a_policy_in_use_is_not_deleted(client: Runloop) -> None:
         client.network_policies.retrieve(policy_id)
 
 
-@pytest.mark.parametrize(
-    ("body", "field"),
-    [
-        ({}, "name"),
-        ({"name": " "}, "name"),
-        ({"name": "n" * 2000}, "name"),
-        ({"name": "bad", "allowed_hostnames": ["*"]}, "allowed_hostnames.0"),
-        ({"name": "bad", "allowed_hostnames": ["ok.test", "a.*.test"]}, "allowed_hostnames.1"),
-        ({"name": "bad", "allowed_hostnames": ["*foo.test"]}, "allowed_hostnames.0"),
-        ({"name": "bad", "allowed_hostnames": ["https://a.test/"]}, "allowed_hostnames.0"),
-        ({"name": "bad", "allowed_hostnames": ["a.test:443"]}, "allowed_hostnames.0"),
-        ({"name": "bad", "allowed_hostnames": ["1.2.3.4"]}, "allowed_hostnames.0"),
-        ({"name": "bad", "allowed_hostnames": ["bücher.test"]}, "allowed_hostnames.0"),
-        ({"name": "bad", "allowed_hostnames": [f"{'a' * 64}.test"]}, "allowed_hostnames.0"),
-        ({"name": "bad", "allowed_hostnames": [""]}, "allowed_hostnames.0"),
-        ({"name": "bad", "allowed_hostnames": ["a.test"] * 1001}, "allowed_hostnames"),
-        ({"name": "bad", "allowed_cidrs": [{"cidr": "10.12.0.1/16"}]}, "allowed_cidrs.0.cidr"),
-        ({"name": "bad", "allowed_cidrs": [{"cidr": "10.12.0.0"}]}, "allowed_cidrs.0.cidr"),
-        ({"name": "bad", "allowed_cidrs": [{"cidr": "::/0"}]}, "allowed_cidrs.0.cidr"),
-        ({"name": "bad", "allowed_cidrs": [{"cidr": "nonsense"}]}, "allowed_cidrs.0.cidr"),
-        ({"name": "bad", "allowed_cidrs": [{}]}, "allowed_cidrs.0.cidr"),
-        (
-            {"name": "bad", "allowed_cidrs": [{"cidr": "8.8.8.8/32", "ports": [{"port": 0}]}]},
-            "allowed_cidrs.0.ports.0.port",
-        ),
-        (
-            {"name": "bad", "allowed_cidrs": [{"cidr": "8.8.8.8/32", "ports": [{"port": 9, "end_port": 8}]}]},
-            "allowed_cidrs.0.ports.0",
-        ),
-        (
-            {"name": "bad", "allowed_cidrs": [{"cidr": "8.8.8.8/32", "ports": [{"port": 9, "protocol": "ICMP"}]}]},
-            "allowed_cidrs.0.ports.0.protocol",
-        ),
-        ({"name": "bad", "allow_all": "maybe"}, "allow_all"),
-    ],
-)
+_BAD: list[tuple[dict[str, Any], str]] = [
+    ({}, "name"),
+    ({"name": " "}, "name"),
+    ({"name": "n" * 2000}, "name"),
+    ({"name": "bad", "allowed_hostnames": ["*"]}, "allowed_hostnames.0"),
+    ({"name": "bad", "allowed_hostnames": ["ok.test", "a.*.test"]}, "allowed_hostnames.1"),
+    ({"name": "bad", "allowed_hostnames": ["*foo.test"]}, "allowed_hostnames.0"),
+    ({"name": "bad", "allowed_hostnames": ["https://a.test/"]}, "allowed_hostnames.0"),
+    ({"name": "bad", "allowed_hostnames": ["a.test:443"]}, "allowed_hostnames.0"),
+    ({"name": "bad", "allowed_hostnames": ["1.2.3.4"]}, "allowed_hostnames.0"),
+    ({"name": "bad", "allowed_hostnames": ["bücher.test"]}, "allowed_hostnames.0"),
+    ({"name": "bad", "allowed_hostnames": [f"{'a' * 64}.test"]}, "allowed_hostnames.0"),
+    ({"name": "bad", "allowed_hostnames": [""]}, "allowed_hostnames.0"),
+    ({"name": "bad", "allowed_hostnames": ["a.test"] * 1001}, "allowed_hostnames"),
+    ({"name": "bad", "allowed_cidrs": [{"cidr": "10.12.0.1/16"}]}, "allowed_cidrs.0.cidr"),
+    ({"name": "bad", "allowed_cidrs": [{"cidr": "10.12.0.0"}]}, "allowed_cidrs.0.cidr"),
+    ({"name": "bad", "allowed_cidrs": [{"cidr": "::/0"}]}, "allowed_cidrs.0.cidr"),
+    ({"name": "bad", "allowed_cidrs": [{"cidr": "nonsense"}]}, "allowed_cidrs.0.cidr"),
+    ({"name": "bad", "allowed_cidrs": [{}]}, "allowed_cidrs.0.cidr"),
+    (
+        {"name": "bad", "allowed_cidrs": [{"cidr": "8.8.8.8/32", "ports": [{"port": 0}]}]},
+        "allowed_cidrs.0.ports.0.port",
+    ),
+    (
+        {"name": "bad", "allowed_cidrs": [{"cidr": "8.8.8.8/32", "ports": [{"port": 9, "end_port": 8}]}]},
+        "allowed_cidrs.0.ports.0",
+    ),
+    (
+        {"name": "bad", "allowed_cidrs": [{"cidr": "8.8.8.8/32", "ports": [{"port": 9, "protocol": "ICMP"}]}]},
+        "allowed_cidrs.0.ports.0.protocol",
+    ),
+    ({"name": "bad", "allow_all": "maybe"}, "allow_all"),
+]
+
+
+@pytest.mark.parametrize(("body", "field"), _BAD)
 def test_bad_input_names_the_field(server: ServerProcess, body: dict[str, object], field: str) -> None:
     headers = {"Authorization": f"Bearer {server.api_key}"}
     answer = httpx.post(f"{server.base_url}/v1/network-policies", json=body, headers=headers)
