@@ -22,7 +22,7 @@ def document() -> dict[str, Any]:
     settings = Settings(data_dir=Path("/nonexistent"))
     database = Database(settings.store_url)
     try:
-        return create_app(settings.runtime.build(settings.data_dir), database).openapi()
+        return create_app(settings.runtime.build(settings.data_dir), database, settings).openapi()
     finally:
         asyncio.run(database.close())
 
