@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
+from starlette.routing import WebSocketRoute
 
 from loopyard.account.endpoints import router as account_router
 from loopyard.auth.caller import Authenticator
@@ -42,6 +43,11 @@ from loopyard.kit.paths import refuse_impossible
 from loopyard.kit.tasks import Tasks
 from loopyard.network_policy.endpoints import router as policy_router
 from loopyard.network_policy.enforcement import Enforcement
+from loopyard.pty import attach as pty_attach
+from loopyard.pty.config import PtyConfig
+from loopyard.pty.endpoints import router as pty_router
+from loopyard.pty.sessions import PtySessions
+from loopyard.pty.tunnels import PtyTunnels
 from loopyard.runtime.protocol import Runtime
 from loopyard.scenario.endpoints import router as scenario_router
 from loopyard.scenario.run.counts import Folder
@@ -61,6 +67,7 @@ _ROUTERS = (
     execution_router,
     file_router,
     ssh_router,
+    pty_router,
     tunnel_router,
     snapshot_router,
     eviction_router,
@@ -97,6 +104,7 @@ def create_app(
         tasks.start("reaper", parts.get(Reaper).run())
         tasks.start("folder", parts.get(Folder).run())
         yield
+        parts.get(PtySessions).close()
         await parts.get(Lifecycle).settle()
         await parts.get(Events).flush()
         await tasks.close()
@@ -114,6 +122,7 @@ def create_app(
     error_handlers.install(app)
     for router in _ROUTERS:
         app.include_router(router)
+    app.router.routes.append(WebSocketRoute(pty_attach.PATH, pty_attach.Attach(parts).serve))
     openapi.install(app)
     app.add_middleware(
         TunnelProxy,
@@ -153,6 +162,10 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(SshGateway, gateway)
     keys = parts.add(SshKeys, SshKeys(devboxes, gateway))
     lifecycle.endings.add_listener(keys.revoke)
+    parts.add(PtyConfig, settings.pty)
+    terminals = parts.add(PtySessions, PtySessions(runtime, settings.pty))
+    parts.add(PtyTunnels, PtyTunnels(database, devboxes, settings.pty, settings.tunnel.domain))
+    lifecycle.endings.add_listener(terminals.end_with)
     parts.add(Reaper, Reaper(database, lifecycle, changes))
     scorers = ScoringEngine(runtime, executions)
     scoring = parts.add(RunScoring, RunScoring(database, scorers, lifecycle.endings, changes, tasks))

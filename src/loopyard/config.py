@@ -10,6 +10,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.devbox.tunnel.config import TunnelConfig
+from loopyard.pty.config import PtyConfig
 from loopyard.runtime.config import CrunConfig, RuntimeConfig
 
 _PREFIX, _NESTED = "LOOPYARD_", "__"
@@ -44,6 +45,7 @@ class Settings(BaseSettings):
     data_dir: Path = Field(default_factory=default_data_dir, description="Where everything is kept.")
     database_url: str | None = Field(default=None, description="PostgreSQL, if the embedded SQLite is not wanted.")
     api_key: SecretStr | None = Field(default=None, description="The API key, instead of one made at first start.")
+    pty: PtyConfig = Field(default_factory=PtyConfig, description="Terminals in devboxes over WebSocket.")
     ssh: SshConfig = Field(default_factory=SshConfig, description="SSH into devboxes.")
     tunnel: TunnelConfig = Field(default_factory=TunnelConfig, description="HTTP into devboxes, by host name.")
     code_host: str = Field(

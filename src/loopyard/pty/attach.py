@@ -1,0 +1,75 @@
+"""The WebSocket of a session: what is typed comes in, what the terminal shows goes out, as raw bytes.
+
+Everyone who is attached may type, as in a shared terminal; `?view=true` only looks. Output is sent in binary messages,
+the session's last output first. Text messages are typed as UTF-8. When the session is over the close reason says why.
+"""
+
+import asyncio
+import contextlib
+
+from starlette.responses import JSONResponse
+from starlette.websockets import WebSocket, WebSocketDisconnect
+
+from loopyard.devbox.activity import Activity
+from loopyard.devbox.models import Devbox
+from loopyard.kit.errors import LoopyardError
+from loopyard.kit.parts import Parts
+from loopyard.pty.session import PtySession
+from loopyard.pty.sessions import PtySessions
+from loopyard.pty.tunnels import PtyTunnels
+from loopyard.pty.viewer import Viewer
+
+PATH = "/pty/{session_name}/attach"
+
+
+class Attach:
+    """The endpoint."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    async def serve(self, websocket: WebSocket) -> None:
+        headers = websocket.headers
+        try:
+            devbox = await self._parts.get(PtyTunnels).admit(
+                headers.get("host"), headers.get("x-runloop-tunnel-authorization")
+            )
+            session = self._parts.get(PtySessions).get(devbox, websocket.path_params["session_name"])
+        except LoopyardError as error:
+            await websocket.send_denial_response(JSONResponse(error.body(), error.status))
+            return
+        with session.attach() as viewer, self._in_use(devbox):
+            await websocket.accept()
+            may_type = websocket.query_params.get("view") != "true"
+            await _serve(websocket, session, viewer, may_type=may_type)
+
+    def _in_use(self, devbox: Devbox) -> contextlib.AbstractContextManager[None]:
+        return self._parts.get(Activity).using(devbox)
+
+
+async def _serve(websocket: WebSocket, session: PtySession, viewer: Viewer, *, may_type: bool) -> None:
+    showing = asyncio.ensure_future(_show(websocket, viewer))
+    typing = asyncio.ensure_future(_type(websocket, session, may_type=may_type))
+    try:
+        await asyncio.wait({showing, typing}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in (showing, typing):
+            task.cancel()
+        await asyncio.gather(showing, typing, return_exceptions=True)
+
+
+async def _show(websocket: WebSocket, viewer: Viewer) -> None:
+    with contextlib.suppress(WebSocketDisconnect, RuntimeError):  # they are gone; `_type` sees that too
+        while (data := await viewer.next()) is not None:
+            if data:
+                await websocket.send_bytes(data)
+        code, reason = viewer.ending or (1000, "")
+        await websocket.close(code, reason)
+
+
+async def _type(websocket: WebSocket, session: PtySession, *, may_type: bool) -> None:
+    while (message := await websocket.receive())["type"] == "websocket.receive":
+        text = message.get("text")
+        data = message.get("bytes") if text is None else text.encode()
+        if may_type and data:
+            await session.write(data)

@@ -1,0 +1,29 @@
+"""The last output of a session."""
+
+from collections import deque
+
+
+class Scrollback:
+    """Keeps up to `limit` bytes."""
+
+    def __init__(self, limit: int) -> None:
+        self._limit = limit
+        self._pieces: deque[bytes] = deque()
+        self._bytes = 0
+        self._cut = False
+
+    def add(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._bytes += len(data)
+        while self._bytes > self._limit:
+            oldest = self._pieces.popleft()
+            kept = oldest[min(len(oldest), self._bytes - self._limit) :]
+            self._bytes -= len(oldest) - len(kept)
+            self._cut = True
+            if kept:
+                self._pieces.appendleft(kept)
+
+    def replay(self) -> bytes:
+        """What is kept; from the start of a line on if what came before is gone, so that no sequence is cut in two."""
+        whole = b"".join(self._pieces)
+        return whole[whole.find(b"\n") + 1 :] if self._cut else whole

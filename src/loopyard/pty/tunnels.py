@@ -1,0 +1,68 @@
+"""Who may open terminals: the tokens of create_pty_tunnel."""
+
+import secrets
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.devbox.models import Devbox
+from loopyard.devbox.service import DevboxService
+from loopyard.devbox.tunnel import address
+from loopyard.key.bootstrap import digest
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import Database
+from loopyard.kit.errors import Unauthorized
+from loopyard.pty import repository
+from loopyard.pty.config import PtyConfig
+from loopyard.pty.models import PtyTunnel
+from loopyard.pty.schemas import PtyTunnelView
+
+_TOKEN_BYTES = 32
+
+
+class PtyTunnels:
+    def __init__(self, database: Database, devboxes: DevboxService, config: PtyConfig, domain: str | None) -> None:
+        """`domain` is the one that tunnels' names end with, None for any."""
+        self._database = database
+        self._devboxes = devboxes
+        self._config = config
+        self._domain = domain
+
+    async def create(self, session: AsyncSession, account_id: str, devbox_id: str) -> PtyTunnelView:
+        """A new token for a running devbox's terminals. Those made before it stay good.
+
+        Raises:
+            NotFound: The account has no such devbox.
+            Busy, WrongState: It is not running.
+        """
+        await self._devboxes.get_running(session, account_id, devbox_id)
+        await repository.delete_of(session, devbox_id, self._oldest())
+        token, key = secrets.token_urlsafe(_TOKEN_BYTES), address.new_key("pty")
+        session.add(PtyTunnel(token_digest=digest(token), tunnel_key=key, devbox_id=devbox_id, create_time_ms=now_ms()))
+        await session.flush()
+        return PtyTunnelView(auth_token=token, tunnel_key=key)
+
+    async def admit(self, host: str | None, authorization: str | None) -> Devbox:
+        """The running devbox that a request is let into.
+
+        Args:
+            host: The request's Host: the name of the token's own tunnel, or any that is no tunnel's.
+            authorization: The request's X-Runloop-Tunnel-Authorization.
+
+        Raises:
+            Unauthorized: The token is none, or not this tunnel's.
+            Busy, WrongState: The devbox is not running.
+        """
+        scheme, _, token = (authorization or "").partition(" ")
+        if scheme.lower() != "bearer" or not token.strip():
+            raise Unauthorized(
+                "Send the auth_token of create_pty_tunnel as 'X-Runloop-Tunnel-Authorization: Bearer <auth_token>'."
+            )
+        named = None if host is None else address.parse(host, self._domain)
+        async with self._database.read() as session:
+            found = await repository.find(session, digest(token.strip()), self._oldest())
+            if found is None or (named is not None and named.tunnel_key != found[0].tunnel_key):
+                raise Unauthorized("This token opens no terminal here. Get a new one by create_pty_tunnel.")
+            return await self._devboxes.get_running(session, found[1].account_id, found[1].id)
+
+    def _oldest(self) -> int:
+        return now_ms() - self._config.token_ttl_seconds * 1000

@@ -1,0 +1,49 @@
+"""One who is attached to a session: what is on its way to them."""
+
+import asyncio
+from collections import deque
+
+from loopyard.pty.scrollback import Scrollback
+
+_MOST_WAITING_BYTES = 1 << 20
+
+Ending = tuple[int, str]
+"""The WebSocket close code and reason."""
+
+
+class Viewer:
+    """A queue of output with one reader. Who fills it waits on `room`."""
+
+    def __init__(self, scrollback: Scrollback) -> None:
+        self._pieces: deque[bytes] = deque([scrollback.replay()])
+        self._bytes = len(self._pieces[0])
+        self._wake = asyncio.Event()
+        self.room = asyncio.Event()
+        self.room.set()
+        self.ending: Ending | None = None
+
+    def show(self, data: bytes) -> None:
+        self._pieces.append(data)
+        self._bytes += len(data)
+        if self._bytes > _MOST_WAITING_BYTES:
+            self.room.clear()
+        self._wake.set()
+
+    def end(self, ending: Ending) -> None:
+        """Nothing comes after what is on its way."""
+        self.ending = self.ending or ending
+        self.room.set()
+        self._wake.set()
+
+    async def next(self) -> bytes | None:
+        """The next piece of output, waiting for it; None at the end, when `ending` tells why."""
+        while not self._pieces:
+            if self.ending is not None:
+                return None
+            self._wake.clear()
+            await self._wake.wait()
+        data = self._pieces.popleft()
+        self._bytes -= len(data)
+        if self._bytes <= _MOST_WAITING_BYTES // 2:
+            self.room.set()
+        return data
