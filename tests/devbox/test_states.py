@@ -24,7 +24,7 @@ def test_the_way_through_life_is_recorded_with_times() -> None:
     assert devbox.end_time_ms == times[-1]
 
 
-@pytest.mark.parametrize(("final", "after"), itertools.product(sorted(FINAL), Status))
+@pytest.mark.parametrize(("final", "after"), list(itertools.product(sorted(FINAL), Status)))
 def test_nothing_follows_an_end(final: Status, after: Status) -> None:
     devbox = _devbox(final)
     with pytest.raises(WrongState):
