@@ -31,7 +31,7 @@ Wake = Callable[[Devbox], Awaitable[None]]
 
 class Gate:
     def __init__(
-        self, database: Database, runtime: Runtime, changes: Changes, wake: Wake | None, config: TunnelConfig
+        self, database: Database, runtime: Runtime, changes: Changes, wake: Wake, config: TunnelConfig
     ) -> None:
         self._database = database
         self._runtime = runtime
@@ -65,10 +65,10 @@ class Gate:
         """
         if devbox.status == Status.RUNNING:
             return await self._connect(devbox.id, port)
-        if self._wake is None or devbox.status not in _ASLEEP or not _wakes_on_http(devbox):
+        if devbox.status not in _ASLEEP or not _wakes_on_http(devbox):
             raise NotRunning(f"Devbox {devbox.id} is {devbox.status}.")
         deadline = asyncio.get_running_loop().time() + self._config.wake_seconds
-        await self._wait_running(devbox, self._wake)
+        await self._wait_running(devbox)
         while True:
             # What listens is only being started, by launch commands or by whoever is woken too.
             try:
@@ -86,14 +86,14 @@ class Gate:
         except RuntimeFault as fault:
             raise NotRunning(str(fault)) from fault
 
-    async def _wait_running(self, devbox: Devbox, wake: Wake) -> None:
+    async def _wait_running(self, devbox: Devbox) -> None:
         async def read() -> Devbox:
             async with self._database.read() as session:
                 row = await repository.get(session, devbox.id)
             if row is None or row.status in FINAL:
                 raise NotRunning(f"Devbox {devbox.id} has ended.")
             if row.status == Status.SUSPENDED:
-                await wake(row)
+                await self._wake(row)
             return row
 
         try:
