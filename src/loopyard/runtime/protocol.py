@@ -187,6 +187,8 @@ class Features:
     """`Limits.disk_bytes` holds. Without it a sandbox can fill the host's disk."""
     user_namespaces: bool
     """Root in a sandbox is nobody on the host."""
+    metadata_closed: bool
+    """Sandboxes cannot reach the link-local networks, where clouds tell secrets."""
     snapshot_xattrs: bool
     """Snapshots keep extended attributes in the `user.` space. Those of file capabilities are always kept."""
 

@@ -136,6 +136,7 @@ async def test_a_chain_of_twenty_snapshots_keeps_every_byte(
         steps.append("python3 -c \"import os; os.setxattr('dir/$n/b', 'user.n', b'$n')\"")
     box = await make_box()
     await box.sure(_NUMBERED)
+    expected = ""
     for number in range(1, 21):
         await box.sure("\n".join([f"n={number}", "set -e", *steps]))
         expected = await _tree(box)

@@ -5,22 +5,26 @@ import logging
 import os
 import socket
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter
 
 from loopyard.runtime.config import CrunConfig
-from loopyard.runtime.crun import disk, files, host, image, instance, network, oci
+from loopyard.runtime.crun import disk, files, host, image, image_config, instance, network, oci
 from loopyard.runtime.crun.accounts import Account, Accounts
 from loopyard.runtime.crun.attachment import attach, attach_terminal
+from loopyard.runtime.crun.building.builder import CrunImageBuilder
+from loopyard.runtime.crun.building.command import Ground, Place
+from loopyard.runtime.crun.bundle import write as write_bundle
 from loopyard.runtime.crun.commands import Commands
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
 from loopyard.runtime.crun.processes import is_alive, wait_end
+from loopyard.runtime.crun.shells import without_bash
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.usage import usage
 from loopyard.runtime.errors import (
@@ -66,6 +70,7 @@ class _Box:
     uid_base: int
     user: User
     environment: Mapping[str, str]
+    cwd: str | None
     network_policy: NetworkPolicy | None
     pid: int
     start_ticks: int
@@ -87,7 +92,7 @@ class CrunRuntime:
 
     @property
     def features(self) -> Features:
-        return Features(disk_limits=self._launcher.disk_limits, user_namespaces=True, snapshot_xattrs=True)
+        return Features(disk_limits=self._launcher.disk_limits, user_namespaces=True, metadata_closed=True, snapshot_xattrs=True)
 
     async def open(self) -> None:
         host.check()
@@ -117,6 +122,17 @@ class CrunRuntime:
         self._slots = SlotPool(self._instance, self._launcher, self._config.spare_slots, used)
         self._slots.refill()
 
+    @property
+    def image_builder(self) -> CrunImageBuilder:
+        """Builds images that sandboxes can be made of; once this is open."""
+        ground = Ground(self._instance.folder, self._crun[0], self._config.ca_bundle)
+        return CrunImageBuilder(self, ground, self._place, self._layout.data, self._images)
+
+    def _place(self, sandbox_id: str) -> Place:
+        box = self._running(sandbox_id)
+        host_address, _ = self._instance.addresses(box.slot)
+        return Place(box.pid, box.uid_base, self._instance.cgroup(sandbox_id), host_address)
+
     async def close(self) -> None:
         if hasattr(self, "_slots"):
             await self._slots.close()
@@ -136,6 +152,8 @@ class CrunRuntime:
     async def _start(self, spec: SandboxSpec) -> _Box:
         bundle = self._layout.bundle(spec.id)
         root = self._root_of(bundle, spec)
+        config = image_config.read(root)
+        spec = replace(spec, environment={**config.environment, **spec.environment})
         slot = await self._slots.take()
         resumed = bundle.exists()
         try:
@@ -159,7 +177,9 @@ class CrunRuntime:
             await self._give_back(slot)
             raise SandboxStartFailed(f"The host could not start the sandbox: {error}") from error
         pid, ticks = started["pid"], started["start_ticks"]
-        return _Box(root, slot, uid_base, spec.user, spec.environment, spec.network_policy, pid, ticks)
+        return _Box(
+            root, slot, uid_base, spec.user, spec.environment, config.cwd, spec.network_policy, pid, ticks
+        )
 
     async def _give_back(self, slot: int) -> None:
         """Free the slot of a sandbox in which nothing runs any more; the next one finds none of its rules."""
@@ -201,10 +221,6 @@ class CrunRuntime:
         return Path(known["image"])
 
     def _write_bundle(self, bundle: Path, spec: SandboxSpec, root: Path, slot: int, uid_base: int) -> None:
-        accounts = self._accounts_of(root)
-        additions = None
-        if accounts.find(spec.user) is None:
-            additions = accounts.add(spec.user)[1]
         bundle.mkdir(parents=True, exist_ok=True)
         meta = {
             "image": str(root),
@@ -212,32 +228,11 @@ class CrunRuntime:
             "uid_base": uid_base,
             "user": asdict(spec.user),
             "environment": dict(spec.environment),
+            "cwd": image_config.read(root).cwd,
             "network_policy": _POLICY.dump_python(spec.network_policy, mode="json"),
         }
         write_whole(bundle / "meta.json", meta)
-        asked = network.nameservers() or [self._instance.addresses(slot)[0]]
-        resolvers = "".join(f"nameserver {address}\n" for address in asked)
-        place = {
-            "folders": additions.folders if additions else {},
-            "files": {
-                "etc/resolv.conf": (f"{network.search_domains()}\n{resolvers}".lstrip(), 0o644),
-                "etc/hostname": (f"{spec.hostname}\n", 0o644),
-                "etc/hosts": (f"127.0.0.1 localhost {spec.hostname}\n::1 localhost\n", 0o644),
-                **(additions.files if additions else {}),
-            },
-        }
-        write_whole(bundle / "place.json", place)
-        configuration = oci.configuration(
-            bundle,
-            self._instance.root(spec.id),
-            self._init,
-            spec.hostname,
-            uid_base,
-            self._instance.cgroup(spec.id),
-            spec.limits,
-            limit_swap=host.can_limit_swap(),
-        )
-        write_whole(bundle / "config.json", configuration)
+        write_bundle(bundle, spec, self._accounts_of(root), self._instance, slot, self._init)
 
     def _accounts_of(self, root: Path) -> Accounts:
         if root not in self._accounts:
@@ -373,7 +368,9 @@ class CrunRuntime:
     def _process(self, box: _Box, spec: CommandSpec) -> tuple[Account, dict[str, Any]]:
         account = self._account(box, spec.user or box.user)
         environment = {**self._trusting(), **box.environment, **spec.environment}
-        return account, oci.process(account, spec.argv, spec.cwd or account.home, environment, host.most_open_files())
+        argv = spec.argv if self._accounts_of(box.image).has_bash else without_bash(spec.argv)
+        cwd = spec.cwd or (box.cwd if spec.user is None else None) or account.home
+        return account, oci.process(account, argv, cwd, environment, host.most_open_files())
 
     async def attach_command(self, sandbox_id: str, spec: CommandSpec, terminal: Terminal | None = None) -> Attached:
         box = self._running(sandbox_id)
@@ -487,7 +484,8 @@ class CrunRuntime:
         if meta is None or state is None:
             return None
         user, policy = User(**meta["user"]), _POLICY.validate_python(meta.get("network_policy"))
-        return _Box(Path(meta["image"]), meta["slot"], meta["uid_base"], user, meta["environment"], policy, **state)
+        known = Path(meta["image"]), meta["slot"], meta["uid_base"], user, meta["environment"], meta.get("cwd")
+        return _Box(*known, policy, **state)
 
 
 def _socket(answer: dict[str, Any]) -> socket.socket:

@@ -55,10 +55,7 @@ def start(engine: str, exec_id: str, *, terminal: bool) -> socket.socket:
         )
         head = b""
         while not head.endswith(b"\r\n\r\n"):  # byte by byte: what follows belongs to the command
-            byte = connection.recv(1)
-            if not byte:
-                raise Refused(500, "the engine hung up")
-            head += byte
+            head += _one_byte(connection)
         if hijack.status(head) >= 300:
             _check(head, connection.recv(1 << 16))
         connection.settimeout(None)
@@ -66,6 +63,13 @@ def start(engine: str, exec_id: str, *, terminal: bool) -> socket.socket:
         connection.close()
         raise
     return connection
+
+
+def _one_byte(connection: socket.socket) -> bytes:
+    byte = connection.recv(1)
+    if not byte:
+        raise Refused(500, "the engine hung up")
+    return byte
 
 
 def _connected(engine: str) -> socket.socket:

@@ -52,8 +52,8 @@ class DockerCommands(Commands):
 
     async def signal(self, sandbox_id: str, command_id: str, number: int, *, group: bool) -> None:
         folder = self._folder(sandbox_id, command_id)
-        while folder in self._starting:
-            await asyncio.sleep(0.01)
+        while folder in self._starting:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)  # its process id is not known yet
         pid = _pid(folder)
         if self.result(sandbox_id, command_id) is None and pid is not None:
             await self._signaller(sandbox_id, wrapper.signalling(pid, number, "group" if group else "process"))

@@ -61,7 +61,8 @@ async def _import(engine: Engine, root: Path, name: str) -> None:
         "tar", "-C", str(root), "--numeric-owner", "--xattrs", "-cf", "-", ".", stdout=asyncio.subprocess.PIPE
     )
     output = tar.stdout
-    assert output is not None
+    if output is None:
+        raise RuntimeUnavailable("tar gave no output.")
 
     async def pieces() -> AsyncIterator[bytes]:
         while piece := await output.read(_PIECE_BYTES):
@@ -135,9 +136,8 @@ class Snapshots:
     async def take(self, container: str, snapshot_id: str) -> int | None:
         """Keep a container's disk. Returns the bytes of its own layer. Raises aiodocker.DockerError."""
         if not await self.has(snapshot_id):
-            await self._engine.docker.containers.container(container).commit(
-                repository=self._kept, tag=snapshot_id, pause=True
-            )
+            params = {"container": container, "repo": self._kept, "tag": snapshot_id, "pause": "true"}
+            await self._engine.ask("POST", "commit", params=params, json={}, timeout=None)
         history: list[dict[str, Any]] = await self._engine.ask("GET", f"images/{self.image(snapshot_id)}/history")
         return int(history[0]["Size"]) if history else None
 

@@ -1,11 +1,12 @@
 """Keeps one command: a process on the host that takes its output to files, ends it in time, and writes how it ended.
 
 It is a process by itself, so that the command needs no server; and it is on the host, so that a sandbox can neither
-forge nor flood what is kept of it. `python -m loopyard.runtime.docker.keeper FOLDER` starts one: it prints `ok` once the
-command runs, else why not, and goes on in the background. The folder holds `process.json`, a `Keeping`; it gets
+forge nor flood what is kept of it. `python -m loopyard.runtime.docker.keeper FOLDER` starts one: it prints `ok` once
+the command runs, else why not, and goes on in the background. The folder holds `process.json`, a `Keeping`; it gets
 `supervisor.json`, `exec`, `pid`, `stdout`, `stderr` and in the end `result.json`.
 """
 
+import contextlib
 import json
 import os
 import select
@@ -35,6 +36,7 @@ class Keeping(TypedDict):
     stdin: bool
     timeout_seconds: float | None
     most_bytes: int
+    pids: int
 
 
 @dataclass
@@ -72,7 +74,8 @@ class _Keeper:
             number: _Output(folder / name, told["most_bytes"])
             for number, name in ((hijack.STDOUT, "stdout"), (hijack.STDERR, "stderr"))
         }
-        self.pid: int | None = None
+        self.pid = -1
+        self.room = 0
 
     def begin(self) -> socket.socket:
         """Start the command; returns the connection that carries its streams, of which the first line was read.
@@ -188,14 +191,23 @@ class _Keeper:
     def _time_out(self, now: float) -> float:
         """Kill the command's group. Returns when to try again, as a full sandbox may not take even that in."""
         self.timed_out = True
-        assert self.pid is not None
         command = {"User": "0", "Cmd": wrapper.signalling(self.pid, signal.SIGKILL, "group")}
         try:
             made = ask(self.told["engine"], "POST", f"containers/{self.told['container']}/exec", command)
             ask(self.told["engine"], "POST", f"exec/{made['Id']}/start", {"Detach": True})
+            self._set_room(0)
         except (Refused, OSError):
+            self._set_room(16)
             return now + 0.1
         return now + 1
+
+    def _set_room(self, room: int) -> None:
+        """Let the sandbox have so many processes past its limit."""
+        if room != self.room:
+            self.room = min(room + self.room, 256) if room else 0
+            with contextlib.suppress(Refused, OSError):
+                limit = {"PidsLimit": self.told["pids"] + self.room}
+                ask(self.told["engine"], "POST", f"containers/{self.told['container']}/update", limit)
 
     def finish(self, status: int) -> None:
         """Write the result, complete or not at all."""
@@ -209,10 +221,15 @@ class _Stdin:
     def __init__(self, path: Path, connection: socket.socket) -> None:
         self._connection = connection
         self.pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
-        hold = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
+        self._hold: int | None = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
         self.waiting = b""
         """What the command has not taken yet."""
-        signal.signal(signal.SIGUSR1, lambda *_: os.close(hold))
+        signal.signal(signal.SIGUSR1, self._close)
+
+    def _close(self, _number: int, _frame: object) -> None:
+        if self._hold is not None:
+            os.close(self._hold)
+            self._hold = None
 
     def carry(self) -> bool:
         """Pass on what has come. False at the end, or where nobody reads."""

@@ -7,7 +7,8 @@ import logging
 import shutil
 import socket
 from collections.abc import AsyncIterable, AsyncIterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from loopyard.runtime.docker.asking import Refused
 from loopyard.runtime.docker.commands import DockerCommands
 from loopyard.runtime.docker.engine import Engine, find_socket, refused_command
 from loopyard.runtime.docker.images import Snapshots, ensure_base_image
-from loopyard.runtime.docker.streams import DockerAttached, attach, connect
+from loopyard.runtime.docker.streams import attach, connect
 from loopyard.runtime.docker.survey import Survey, survey
 from loopyard.runtime.docker.users import Account
 from loopyard.runtime.errors import (
@@ -52,6 +53,8 @@ log = logging.getLogger("loopyard.runtime")
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
+_MOST_ROOM = 256
+"""How many processes a sandbox may have past its limit while a signal is being brought in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,7 @@ class _Box:
     environment: Mapping[str, str]
     passwd: str
     closed: bool
+    pids: int
 
 
 class DockerRuntime:
@@ -73,7 +77,7 @@ class DockerRuntime:
         self._config = config
         self._layout = Layout(data_dir)
         self._images = config.images_of(data_dir)
-        self._commands = DockerCommands(self._layout, self._as_root)
+        self._commands = DockerCommands(self._layout, self._signal)
         self._server = f"loopyard-{hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]}"
         self._acts: dict[str, asyncio.Lock] = {}
         self._boxes: dict[str, _Box] = {}
@@ -131,7 +135,7 @@ class DockerRuntime:
         status, passwd, errors = await self._engine.run(name, users.ensuring(spec.user))
         if status != 0:
             raise SandboxStartFailed(f"The user could not be made: {errors.strip()}")
-        box = _Box(spec.user, dict(spec.environment), passwd, closed)
+        box = _Box(spec.user, dict(spec.environment), passwd, closed, spec.limits.pids)
         write_whole(self._layout.bundle(spec.id) / "meta.json", asdict(box))
         self._boxes[spec.id] = box
 
@@ -163,7 +167,7 @@ class DockerRuntime:
             closed = container.is_closed(policy)
             if closed != box.closed:
                 await self._set_network(self._container(sandbox_id), closed=closed)
-                box = _Box(box.user, box.environment, box.passwd, closed)
+                box = replace(box, closed=closed)
                 write_whole(self._layout.bundle(sandbox_id) / "meta.json", asdict(box))
                 self._boxes[sandbox_id] = box
 
@@ -282,6 +286,7 @@ class DockerRuntime:
                     "stdin": spec.attach_stdin,
                     "timeout_seconds": spec.timeout_seconds,
                     "most_bytes": MOST_OUTPUT_BYTES,
+                    "pids": box.pids,
                 },
             )
         except Refused as refusal:
@@ -312,6 +317,18 @@ class DockerRuntime:
     async def _as_root(self, sandbox_id: str, argv: list[str]) -> str:
         """What a short command of root's prints."""
         return (await self._engine.run(self._container(sandbox_id), argv))[1]
+
+    async def _signal(self, sandbox_id: str, argv: list[str]) -> None:
+        """Send a signal, also into a sandbox that is so full of processes that nothing else goes in."""
+        name, box = self._container(sandbox_id), self._recall(sandbox_id)
+        room = 0
+        try:
+            while (await self._engine.run(name, argv))[0] in wrapper.NOT_RUN and box is not None and room < _MOST_ROOM:
+                room += 16
+                await self._engine.ask("POST", f"containers/{name}/update", json={"PidsLimit": box.pids + room})
+        finally:
+            if room and box is not None:
+                await self._engine.ask("POST", f"containers/{name}/update", json={"PidsLimit": box.pids})
 
     async def wait_command(self, sandbox_id: str, command_id: str) -> CommandResult:
         return await self._commands.wait(sandbox_id, command_id)
@@ -346,18 +363,15 @@ class DockerRuntime:
             environment = {"TERM": terminal.kind, **environment}
         exec_id, connection = await self._engine.execute(
             self._container(sandbox_id),
-            wrapper.wrapped(spec.argv, spec.cwd or account.home),
+            wrapper.wrapped(spec.argv, spec.cwd or account.home, terminal=terminal is not None),
             user=str(account.uid),
             environment=environment,
             stdin=True,
             terminal=terminal is not None,
         )
 
-        async def signal(argv: list[str]) -> None:
-            await self._as_root(sandbox_id, argv)
-
-        attached: DockerAttached = await attach(self._engine, exec_id, connection, terminal, signal)
-        return attached
+        signal = partial(self._signal, sandbox_id)
+        return await attach(self._engine, exec_id, connection, terminal, signal)
 
     async def connect(self, sandbox_id: str, port: int) -> socket.socket:
         await self._running(sandbox_id)
@@ -365,7 +379,7 @@ class DockerRuntime:
 
     async def listen(self, sandbox_id: str, port: int) -> socket.socket:
         await self._running(sandbox_id)
-        raise NotSupported("The docker provider cannot listen inside a sandbox; the crun provider can.")
+        raise NotSupported(f"The docker provider cannot listen on port {port} inside; the crun provider can.")
 
     async def read_file(self, sandbox_id: str, path: str, *, user: User | None = None) -> AsyncIterator[bytes]:
         box = await self._running(sandbox_id)
@@ -396,7 +410,6 @@ class DockerRuntime:
             meta: dict[str, Any] | None = read_json(self._layout.bundle(sandbox_id) / "meta.json")
             if meta is None:
                 return None
-            self._boxes[sandbox_id] = _Box(
-                User(**meta["user"]), meta["environment"], meta["passwd"], closed=meta["closed"]
-            )
+            user = User(**meta.pop("user"))
+            self._boxes[sandbox_id] = _Box(user, **meta)
         return self._boxes[sandbox_id]

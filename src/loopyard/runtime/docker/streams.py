@@ -97,7 +97,14 @@ class DockerAttached:
     """See the protocol's `Attached`. Its descriptors are ends of sockets, also where there is a terminal."""
 
     def __init__(
-        self, engine: Engine, exec_id: str, pid: int, signal: Signal, descriptors: tuple[int, int, int | None]
+        self,
+        engine: Engine,
+        exec_id: str,
+        pid: int,
+        signal: Signal,
+        descriptors: tuple[int, int, int | None],
+        pump: _Pump,
+        early: list[tuple[int, bytes]],
     ) -> None:
         self.stdin, self.stdout, self.stderr = descriptors
         self._engine = engine
@@ -105,10 +112,6 @@ class DockerAttached:
         self._pid = pid
         self._signal = signal
         self._tasks: set[asyncio.Task[Any]] = set()
-        self._ended: asyncio.Task[int] | None = None
-
-    def begin(self, pump: _Pump, early: list[tuple[int, bytes]]) -> None:
-        """Carry the streams until the command has ended."""
         self._ended = asyncio.create_task(self._run(pump, early))
 
     async def _run(self, pump: _Pump, early: list[tuple[int, bytes]]) -> int:
@@ -131,7 +134,6 @@ class DockerAttached:
             self.signal(_HANGUP)
 
     async def wait(self) -> int:
-        assert self._ended is not None
         return await asyncio.shield(self._ended)
 
     def signal(self, number: int) -> None:
@@ -168,9 +170,9 @@ async def attach(
             ends.append(end)
     pump = _Pump(connection, ours, outputs, terminal=terminal is not None)
     try:
+        pid, early = await _first_line(pump)
         if terminal is not None:
             await engine.ask("POST", f"exec/{exec_id}/resize?h={terminal.rows}&w={terminal.columns}")
-        pid, early = await _first_line(pump)
     except BaseException:
         for end in ends:
             end.close()
@@ -178,9 +180,7 @@ async def attach(
         raise
     held = [end.detach() for end in ends]
     descriptors = (held[0], held[0], None) if terminal is not None else (held[0], held[1], held[2])
-    attached = DockerAttached(engine, exec_id, pid, signal, descriptors)
-    attached.begin(pump, early)
-    return attached
+    return DockerAttached(engine, exec_id, pid, signal, descriptors, pump, early)
 
 
 async def _first_line(pump: _Pump) -> tuple[int, list[tuple[int, bytes]]]:
@@ -216,10 +216,7 @@ async def connect(engine: Engine, container: str, port: int) -> socket.socket:
     pump = _Pump(connection, ours, {hijack.STDOUT: ours}, terminal=False)
     try:
         said = await _first_byte(pump)
-        if said[:1] == b"-":
-            raise PortClosed(f"Nothing listens on port {port}.")
-        if said[:1] != b"+":
-            raise NotSupported(f"A connection needs python3 in the sandbox's image: {said.decode(errors='replace')}")
+        _check(said, port)
     except BaseException:
         theirs.close()
         await pump.close()
@@ -237,6 +234,13 @@ async def connect(engine: Engine, container: str, port: int) -> socket.socket:
     _relays.add(task)
     task.add_done_callback(_relays.discard)
     return theirs
+
+
+def _check(said: bytes, port: int) -> None:
+    if said[:1] == b"-":
+        raise PortClosed(f"Nothing listens on port {port}.")
+    if said[:1] != b"+":
+        raise NotSupported(f"A connection needs python3 in the sandbox's image: {said.decode(errors='replace')}")
 
 
 async def _first_byte(pump: _Pump) -> bytes:

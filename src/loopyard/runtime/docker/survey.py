@@ -30,6 +30,7 @@ async def survey(engine: Engine, image: str, network: str | None) -> Survey:
     features = Features(
         disk_limits=await _takes_disk_limit(engine, image),
         user_namespaces="name=userns" in security or "name=rootless" in security or bool(info.get("Rootless")),
+        metadata_closed=False,
         snapshot_xattrs=False,
     )
     if not features.disk_limits:
@@ -38,6 +39,7 @@ async def survey(engine: Engine, image: str, network: str | None) -> Survey:
         log.warning(
             "root in a sandbox is root of the host without its powers: start dockerd with --userns-remap=default"
         )
+    log.warning("see that this host's firewall keeps containers from 169.254.0.0/16, if it is a cloud's")
     return Survey(features, network or await _own_network(engine))
 
 

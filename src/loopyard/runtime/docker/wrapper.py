@@ -3,10 +3,26 @@
 from collections.abc import Sequence
 from typing import Literal
 
+NOT_RUN = (125, 126, 127, 128)
+"""What the engine says of a command that it could not start."""
+
 Whom = Literal["process", "group", "foreground"]
 
-_RUN = """
+_SIZED = """
+trap 'sized=yes' WINCH
 echo $$
+for wait in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    [ -z "$sized" ] || break
+    sleep 0.03
+done
+trap - WINCH
+unset sized wait
+"""
+"""With a terminal: the program begins when it has its size, which an engine can give only to what runs."""
+
+_TOLD = "echo $$\n"
+
+_RUN = """
 [ -d "$0" ] || { echo "$0: no such file or directory" >&2; exit 126; }
 cd -- "$0" 2>/dev/null || { echo "$0: permission denied" >&2; exit 126; }
 exec "$@"
@@ -26,9 +42,10 @@ esac
 """In `stat`, the sixth word after the program's name is the group in the foreground of the process's terminal."""
 
 
-def wrapped(argv: Sequence[str], cwd: str) -> list[str]:
-    """The command line that runs `argv` in the folder `cwd`. First it prints a line with its process id."""
-    return ["/bin/sh", "-c", _RUN, cwd, *argv]
+def wrapped(argv: Sequence[str], cwd: str, *, terminal: bool = False) -> list[str]:
+    """The command line that runs `argv` in the folder `cwd`. First it prints a line with its process id; with a
+    terminal it then waits a moment for that to be given a size."""
+    return ["/bin/sh", "-c", (_SIZED if terminal else _TOLD) + _RUN, cwd, *argv]
 
 
 def first_line(said: bytes) -> tuple[int, bytes] | None:

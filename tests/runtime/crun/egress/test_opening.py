@@ -1,0 +1,89 @@
+"""What is recognized in the first bytes of a connection."""
+
+import ssl
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from loopyard.runtime.crun.egress.opening import Opening, Refused, recognize
+
+
+def _hello(name: str | None) -> bytes:
+    context = ssl.create_default_context()
+    context.check_hostname = False
+    outgoing = ssl.MemoryBIO()
+    client = context.wrap_bio(ssl.MemoryBIO(), outgoing, server_hostname=name)
+    with pytest.raises(ssl.SSLWantReadError):
+        client.do_handshake()
+    return outgoing.read()
+
+
+def test_a_tls_hello_is_read_however_it_is_cut() -> None:
+    hello = _hello("a.test")
+    for cut in range(1, len(hello)):
+        assert recognize(hello[:cut], 443) is None
+    assert recognize(hello, 443) == Opening("a.test", hello)
+    assert recognize(hello + b"more", 8443) == Opening("a.test", hello + b"more")
+
+
+def test_a_hello_in_many_small_records_is_read() -> None:
+    body = _hello("a.test")[5:]
+    parts = [body[at : at + 20] for at in range(0, len(body), 20)]
+    hello = b"".join(b"\x16\x03\x01" + len(part).to_bytes(2, "big") + part for part in parts)
+    assert recognize(hello, 443) == Opening("a.test", hello)
+
+
+@pytest.mark.parametrize("port", [80, 8080])
+def test_an_http_request_is_read_however_it_is_cut(port: int) -> None:
+    head = b"\r\nPOST /x HTTP/1.1\r\nHost: a.test:8080\r\nConnection: keep-alive, Upgrade\r\nUpgrade: h2c\r\n"
+    head += b"Content-Length: 4\r\n\r\n"
+    for cut in range(len(head)):
+        assert recognize(head[:cut], port) is None, head[:cut]
+    opening = recognize(head + b"body", port)
+    assert opening is not None
+    assert opening.name == "a.test"
+    assert opening.data == (
+        b"POST /x HTTP/1.1\r\nhost: a.test:8080\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbody"
+    )
+
+
+@pytest.mark.parametrize(
+    ("data", "port"),
+    [
+        (b"SSH-2.0-x\r\n", 443),
+        (_hello("a.test"), 80),
+        (_hello(None), 443),
+        (_hello(None), 8443),
+        (b"\x16\x03\x01\x00\x05hello", 443),
+        (b"GET / HTTP/1.1\r\n\r\n", 80),
+        (b"GET / HTTP/1.1\r\nHost: a.test\r\nHost: b.test\r\n\r\n", 8080),
+        (b"GET http://b.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", 80),
+        (b"GET http://a.test@b.test/ HTTP/1.1\r\nHost: a.test\r\n\r\n", 80),
+        (b"CONNECT b.test:443 HTTP/1.1\r\nHost: a.test\r\n\r\n", 8080),
+        (b"POST / HTTP/1.1\r\nHost: a.test\r\nContent-Length: 3\r\nTransfer-Encoding: chunked\r\n\r\n", 80),
+        (b"GET / HTTP/1.1\r\nHost: a.test\r\nX: a\x00b\r\n\r\n", 80),
+        (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 8080),
+        (b"hello\r\n\r\n", 80),
+    ],
+)
+def test_what_is_refused(data: bytes, port: int) -> None:
+    with pytest.raises(Refused):
+        recognize(data, port)
+
+
+def test_protocols_without_names_pass_on_other_ports() -> None:
+    for data in (b"SSH-2.0-OpenSSH_9.2\r\n", b"*1\r\n$4\r\nPING\r\n", b"\x00\x00\x00\x08\x04\xd2\x16\x2f"):
+        assert recognize(data, 6379) == Opening(None, data)
+
+
+@given(st.binary(max_size=300), st.sampled_from([80, 443, 8080]))
+def test_no_bytes_do_harm(data: bytes, port: int) -> None:
+    try:
+        opening = recognize(data, port)
+    except Refused:
+        return
+    if port == 443:
+        assert opening is None or opening.name
+    if port == 80:
+        assert opening is None or opening.name is not None
