@@ -6,6 +6,7 @@ import ipaddress
 import logging
 import sys
 import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -36,6 +37,8 @@ class Held:
 
     policy: NetworkPolicy
     hostnames: Hostnames
+    chains: str | None
+    """What the names of its policy's chains end with; None where it has none, since it allows all."""
     elements: list[Element]
     learned: dict[str, tuple[float, str | None]] = field(default_factory=dict[str, tuple[float, str | None]])
 
@@ -52,24 +55,25 @@ class Firewall:
         self._closed = closed
         self._ports = ports
         self._mirrors = tuple(mirrors)
+        self._find_resolvers: Callable[[], Sequence[str]] = tuple
         self._resolvers: Sequence[str] = ()
         self._nft = Nft()
         self._elements = Elements(instance.table)
         self._held: dict[str, Held] = {}
-        self._chains: set[str] = set()
+        self._chains: Counter[str] = Counter()
         self._groups: dict[str, int] = {}
         self._turn = asyncio.Lock()
         self._watcher: asyncio.Task[None] | None = None
         self.changed: Callable[[str], None] = lambda _: None
         """Called with a sandbox's address after its policy has changed or gone."""
 
-    async def open(self, policies: Mapping[int, NetworkPolicy | None], resolvers: Sequence[str]) -> None:
+    async def open(self, policies: Mapping[int, NetworkPolicy | None], resolvers: Callable[[], Sequence[str]]) -> None:
         """Replace all that an earlier server left by the policies of the sandboxes that run, in one step.
 
         Raises:
             RulesRefused: The kernel does not take the rules.
         """
-        self._resolvers = resolvers
+        self._find_resolvers = resolvers
         for slot, policy in policies.items():
             if policy is not None:
                 self._held[self._address(slot)] = self._hold(self._address(slot), policy)
@@ -101,8 +105,9 @@ class Firewall:
             if policy is None and before is None:
                 return
             after = None if policy is None else self._hold(source, policy)
-            if after is not None and after.restricted:
-                await self._need_chains(after.policy)
+            if after is not None and after.chains is not None and after.chains not in self._chains:
+                await self._nft.run(table.of_policy(self._instance, self._closed, after.policy, self._ports))
+                self._chains[after.chains] = 0
             gone = self._outdated(source, before, after)
             remove = [*(before.elements if before else ()), *gone]
             self._elements.change(remove=remove, put=after.elements if after else ())
@@ -110,12 +115,14 @@ class Firewall:
                 del self._held[source]
             else:
                 self._held[source] = after
+            self._count(after, 1)
+            self._count(before, -1)
+            await self._drop_unused_chains()
         self.changed(source)
-        await self._drop_unused_chains()
 
     def learn(self, sandbox_address: str, name: str, addresses: Iterable[str], ttl: float) -> bool:
         """Open addresses to a sandbox for as long as the answer that named them lives. Returns whether all are open:
-        not if the sandbox has too many open already.
+        not if the sandbox has too many open already, or its policy no longer allows the name.
 
         Raises:
             RulesRefused: The kernel did not take it.
@@ -123,6 +130,8 @@ class Firewall:
         held = self._held.get(sandbox_address)
         if held is None or not held.restricted:
             return True
+        if not held.hostnames.allow(name):
+            return False
         now = time.monotonic()
         if len(held.learned) >= _MOST_LEARNED:
             held.learned = {one: what for one, what in held.learned.items() if what[0] > now}
@@ -139,8 +148,8 @@ class Firewall:
     def _hold(self, source: str, policy: NetworkPolicy) -> Held:
         names = (*policy.hostnames, *(self._mirrors if policy.mirrors else ()))
         key, elements = address(source), list[Element]()
-        if not policy.allow_all:
-            chains = table.chains(policy)
+        chains = None if policy.allow_all else table.chains(policy)
+        if chains is not None:
             guest = "accepted" if policy.gateway else "refuse"
             elements += [
                 Element("policies", key, chain=f"p_{chains}"),
@@ -150,7 +159,7 @@ class Firewall:
         if policy.group is not None:
             mark = number(self._groups.setdefault(policy.group, len(self._groups) + 1))
             elements += [Element("groups", key, mark), Element("members", mark + key)]
-        return Held(policy, Hostnames(names), elements)
+        return Held(policy, Hostnames(names), chains, elements)
 
     def _outdated(self, source: str, before: Held | None, after: Held | None) -> list[Element]:
         """What was learned under a policy and is not to be open under the next; the rest goes over to it."""
@@ -162,21 +171,19 @@ class Firewall:
                 gone.append(_learned(source, one, 1.0))
         return gone
 
-    async def _need_chains(self, policy: NetworkPolicy) -> None:
-        name = table.chains(policy)
-        if name not in self._chains:
-            await self._nft.run(table.of_policy(self._instance, self._closed, policy, self._ports))
-            self._chains.add(name)
+    def _count(self, held: Held | None, by: int) -> None:
+        if held is not None and held.chains is not None:
+            self._chains[held.chains] += by
 
     async def _drop_unused_chains(self) -> None:
-        async with self._turn:
-            used = {table.chains(held.policy) for held in self._held.values() if held.restricted}
-            unused = self._chains - used
-            if len(unused) <= _UNUSED_CHAINS:
-                return
+        if len(self._chains) <= _UNUSED_CHAINS:
+            return
+        unused = [name for name, users in self._chains.items() if users == 0]
+        if len(unused) > _UNUSED_CHAINS:
             with contextlib.suppress(RulesRefused):  # they cost nothing but memory; the next start drops them
                 await self._nft.run("\n".join(table.without_policy(self._instance, name) for name in unused))
-                self._chains -= unused
+                for name in unused:
+                    del self._chains[name]
 
     async def _recall_learned(self) -> None:
         """What is open by name is still open after a restart, for as long as it would have been."""
@@ -192,34 +199,42 @@ class Firewall:
                     held.learned[one] = time.monotonic() + wrapped["elem"]["expires"], None
 
     async def _load(self) -> None:
-        restricted = {table.chains(held.policy): held.policy for held in self._held.values() if held.restricted}
+        restricted = {held.chains: held.policy for held in self._held.values() if held.chains is not None}
+        self._resolvers = self._find_resolvers()
         commands = [table.whole(self._instance, self._closed, self._resolvers, self._ports)]
         commands += [
             table.of_policy(self._instance, self._closed, policy, self._ports) for policy in restricted.values()
         ]
         now = time.monotonic()
+        by_set: dict[str, list[str]] = {}
         for source, held in self._held.items():
             elements = [*held.elements]
             elements += [_learned(source, one, until - now) for one, (until, _) in held.learned.items() if until > now]
-            commands += [f"add element inet {self._instance.table} {_text(element)}" for element in elements]
+            for element in elements:
+                by_set.setdefault(element.name, []).append(_text(element))
+        commands += [
+            f"add element inet {self._instance.table} {name} {{ {', '.join(texts)} }}" for name, texts in by_set.items()
+        ]
         await self._nft.run("\n".join(commands))
-        self._chains = set(restricted)
+        self._chains = Counter(held.chains for held in self._held.values() if held.chains is not None)
 
     async def _watch(self) -> None:
-        """Put the rules back if somebody on the host removes them, as `nft flush ruleset` does."""
+        """Load the rules again if somebody on the host removes them, as `nft flush ruleset` does, or the host has other
+        resolvers than before."""
         while True:
             await asyncio.sleep(_WATCH_SECONDS)
             try:
                 await self._nft.list(f"chain inet {self._instance.table} forward")
+                if self._find_resolvers() == self._resolvers:
+                    continue
+                log.info("the host has other resolvers now; loading the sandboxes' rules again")
             except RulesRefused:
-                log.warning(
-                    "the sandboxes' rules (table inet %s) were removed; loading them again", self._instance.table
-                )
-                async with self._turn:
-                    try:
-                        await self._load()
-                    except RulesRefused:
-                        log.exception("the sandboxes' rules could not be loaded")
+                log.warning("the sandboxes' rules were removed from the host; loading them again")
+            async with self._turn:
+                try:
+                    await self._load()
+                except RulesRefused:
+                    log.exception("the sandboxes' rules could not be loaded")
 
     def _address(self, slot: int) -> str:
         return self._instance.addresses(slot)[1]
@@ -241,4 +256,4 @@ def _text(element: Element) -> str:
         said += f" : goto {element.chain}"
     elif element.value is not None:
         said += f" : {int.from_bytes(element.value, 'little')}"
-    return f"{element.name} {{ {said} }}"
+    return said

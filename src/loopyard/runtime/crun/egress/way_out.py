@@ -1,6 +1,6 @@
 """The sandboxes' way out: the rules, and the servers for what only names can decide."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from ipaddress import IPv4Network
 
 from loopyard.runtime.crun.egress import listeners, table
@@ -30,10 +30,10 @@ class WayOut:
         self._names = NameServer(Questions(self._firewall, closed, Resolvers()))
         self._streams = Streams(self._firewall, closed)
 
-    async def open(self, policies: Mapping[int, NetworkPolicy | None], resolvers: Sequence[str]) -> None:
+    async def open(self, policies: Mapping[int, NetworkPolicy | None], resolvers: Callable[[], Sequence[str]]) -> None:
         """Put the policies of the sandboxes that run in force, by slot, in place of all that was before.
 
-        `resolvers` are those that sandboxes ask by themselves where no policy is in the way; if there are none, they
+        `resolvers` finds those that sandboxes ask by themselves where no policy is in the way; if there are none, they
         ask this server at their gateway's address.
 
         Raises:
