@@ -91,7 +91,7 @@ class DockerConfig(BaseModel):
 def _type_of(given: Any) -> str:
     """Settings that name no type are crun's."""
     if isinstance(given, dict):
-        return str(cast(dict[str, Any], given).get("type", "crun"))
+        return str(cast("dict[str, Any]", given).get("type", "crun"))
     return str(given.type)
 
 

@@ -190,7 +190,7 @@ class Features:
     metadata_closed: bool
     """Sandboxes cannot reach the link-local networks, where clouds tell secrets."""
     snapshot_xattrs: bool
-    """Snapshots keep extended attributes in the `user.` space. Those of file capabilities are always kept."""
+    """Snapshots keep extended attributes in the `user.` space, and fractions of seconds. All else is always kept."""
 
 
 class Runtime(Protocol):

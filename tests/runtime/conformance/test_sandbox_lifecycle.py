@@ -163,6 +163,8 @@ async def test_what_is_asked_of_an_unknown_sandbox_is_told(runtime: Runtime) -> 
     with pytest.raises(SandboxNotFound):
         await runtime.wait(box.id)
     with pytest.raises(SandboxNotFound):
+        await runtime.usage(box.id)
+    with pytest.raises(SandboxNotFound):
         await runtime.suspend(box.id)
     with pytest.raises(SandboxNotFound):
         await runtime.snapshot(box.id, "unknown-snapshot")

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from loopyard.runtime.errors import NoSpaceLeft
+from loopyard.runtime.errors import NoSpaceLeft, SandboxNotRunning
 from loopyard.runtime.protocol import CommandResult, Limits, Runtime, SandboxState
 from tests.runtime.box import ROOT, Box, MakeBox
 
@@ -31,6 +31,21 @@ async def test_memory_within_the_limit_is_given(make_box: MakeBox) -> None:
     box = await make_box(limits=Limits(memory_bytes=512 * _MIB))
     assert (await box.run("python3", "-c", "held = b'x' * (300 << 20)")).status == 0
     assert not (await box.runtime.status(box.id)).out_of_memory
+
+
+async def test_what_a_sandbox_uses_is_told(make_box: MakeBox) -> None:
+    box = await make_box(limits=Limits(memory_bytes=512 * _MIB))
+    before = await box.runtime.usage(box.id)
+    script = "import time\nheld = b'x' * (200 << 20)\nend = time.process_time() + 1\n"
+    script += "while time.process_time() < end: pass\nprint('full', flush=True)\ntime.sleep(100)"
+    await box.until_said(await box.start("python3", "-c", script), b"full")
+    during = await box.runtime.usage(box.id)
+    assert during.memory_bytes - before.memory_bytes > 190 * _MIB
+    assert 0.9 < during.cpu_seconds - before.cpu_seconds < 10
+    assert during.processes > before.processes > 0
+    await box.runtime.suspend(box.id)
+    with pytest.raises(SandboxNotRunning):
+        await box.runtime.usage(box.id)
 
 
 async def test_files_in_memory_count_as_memory(make_box: MakeBox) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from loopyard.runtime.protocol import Limits, NetworkPolicy, SandboxSpec
+from loopyard.runtime.protocol import Limits, NetworkPolicy, SandboxSpec, SandboxUsage
 
 SERVER_LABEL = "loopyard.server"
 SANDBOX_LABEL = "loopyard.sandbox"
@@ -48,6 +48,16 @@ def configuration(spec: SandboxSpec, image: str, server: str, network: str, *, d
         "HostConfig": host,
         "Healthcheck": {"Test": ["NONE"]},
     }
+
+
+def usage(stats: dict[str, Any]) -> SandboxUsage | None:
+    """What the engine's figures say; None if they are of a container that does not run."""
+    memory: dict[str, Any] = stats.get("memory_stats") or {}
+    cpu: dict[str, Any] = (stats.get("cpu_stats") or {}).get("cpu_usage") or {}
+    pids: dict[str, Any] = stats.get("pids_stats") or {}
+    if "usage" not in memory:
+        return None
+    return SandboxUsage(int(memory["usage"]), int(cpu["total_usage"]) / 1e9, int(pids.get("current") or 0))
 
 
 def is_closed(policy: NetworkPolicy | None) -> bool:

@@ -44,6 +44,7 @@ from loopyard.runtime.protocol import (
     SandboxSpec,
     SandboxState,
     SandboxStatus,
+    SandboxUsage,
     Stream,
     Terminal,
     User,
@@ -253,6 +254,15 @@ class DockerRuntime:
             if error.status == 404:
                 return None
             raise
+
+    async def usage(self, sandbox_id: str) -> SandboxUsage:
+        await self._running(sandbox_id)
+        name = self._container(sandbox_id)
+        stats = await self._engine.ask("GET", f"containers/{name}/stats?stream=false&one-shot=true")
+        used = container.usage(stats)
+        if used is None:
+            raise SandboxNotRunning(f"Sandbox {sandbox_id} does not run any more.")
+        return used
 
     async def wait(self, sandbox_id: str) -> SandboxStatus:
         try:
