@@ -109,7 +109,7 @@ class Resources:
 
 @contextmanager
 def resources(server: ServerProcess) -> Generator[Resources]:
-    """A devbox that runs and one that has ended, an execution, a scenario, and a run of each kind."""
+    """A devbox that runs and one that has ended, and something of each other kind; what can be deleted, twice."""
     with server.client() as client:
         running = client.devboxes.create_and_await_running(name="property tests")
         ended = client.devboxes.create_and_await_running(name="property tests, ended")
@@ -119,12 +119,20 @@ def resources(server: ServerProcess) -> Generator[Resources]:
         scenario = make_scenario(client)
         canceled = client.scenarios.start_run(scenario_id=scenario)
         client.scenarios.runs.cancel(canceled.id)
+        policies = [client.network_policies.create(name=f"property tests {number}").id for number in range(2)]
+        snapshots = [client.devboxes.snapshot_disk_async(running.id).id for _ in range(2)]
+        for snapshot in snapshots:
+            client.devboxes.disk_snapshots.await_completed(snapshot)
+        scorer = client.scenarios.scorers.create(bash_script="echo 1", type="property_tests")
         yield Resources(
             {
                 "/v1/devboxes": [running.id, ended.id],
                 "executions": [execution.execution_id],
                 "/v1/scenarios": [scenario],
                 "/v1/scenarios/runs": [canceled.id],
+                "/v1/scenarios/scorers": [scorer.id],
+                "/v1/devboxes/disk_snapshots": snapshots,
+                "/v1/network-policies": policies,
             }
         )
         client.devboxes.shutdown(running.id)

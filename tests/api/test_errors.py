@@ -29,7 +29,7 @@ def filled(operation: Operation, known: Resources) -> str:
 def test_without_the_key_nothing_is_told(
     operation: Operation, authorization: str | None, known: Resources, http: httpx.Client
 ) -> None:
-    headers = {} if authorization is None else {"Authorization": authorization.encode("latin-1")}
+    headers = [] if authorization is None else [(b"Authorization", authorization.encode("latin-1"))]
     with httpx.Client(base_url=http.base_url, headers=headers) as stranger:
         answer = stranger.request(operation.method, filled(operation, known), **smallest_body(operation))
     assert_error(401, answer)
@@ -58,9 +58,8 @@ def test_unknown_ids_are_not_found(operation: Operation, unknown: str, known: Re
         b"1",
         b"[" * 100_000,
         b'{"a":' * 50_000,
-        b'{"name": 1e999, "command": "\\ud800"}',
     ],
-    ids=["cut off", "not UTF-8", "not UTF-8 inside", "null", "list", "text", "number", "deep", "deeper", "no number"],
+    ids=["cut off", "not UTF-8", "not UTF-8 inside", "null", "list", "text", "number", "deep", "deeper"],
 )
 def test_bodies_that_are_not_the_objects_asked_for_are_bad_requests(
     operation: Operation, body: bytes, known: Resources, http: httpx.Client

@@ -60,12 +60,12 @@ def test_postgresql_is_as_good_a_store(tmp_path: Path, postgres: PostgresCluster
     url = postgres.new_database()
     with serving(tmp_path / "data", database_url=url) as server, server.client() as client:
         devbox = client.devboxes.create_and_await_running(name="on PostgreSQL", metadata={"ä": "\u2028"})
-        assert client.devboxes.execute_sync(devbox.id, command="echo ok").stdout == "ok\n"
+        assert client.devboxes.execute_and_await_completion(devbox.id, command="echo ok").stdout == "ok\n"
         server.kill()
         server.start()
         with server.client() as again:
             assert again.devboxes.retrieve(devbox.id).metadata == {"ä": "\u2028"}
-            assert again.devboxes.execute_sync(devbox.id, command="echo still").stdout == "still\n"
+            assert again.devboxes.execute_and_await_completion(devbox.id, command="echo still").stdout == "still\n"
         assert not (server.data_dir / "loopyard.db").exists()
         password = url.partition("@")[0].rpartition(":")[2]
         assert password not in server.log
