@@ -14,7 +14,7 @@ from rich.table import Table
 from benchmarks import host
 from benchmarks.result import Measure, Series
 
-_WIDTH = 110
+_WIDTH = 140
 RESULTS = Path(__file__).parent / "results"
 
 
