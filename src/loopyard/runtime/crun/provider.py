@@ -92,7 +92,9 @@ class CrunRuntime:
 
     @property
     def features(self) -> Features:
-        return Features(disk_limits=self._launcher.disk_limits, user_namespaces=True, metadata_closed=True, snapshot_xattrs=True)
+        return Features(
+            disk_limits=self._launcher.disk_limits, user_namespaces=True, metadata_closed=True, snapshot_xattrs=True
+        )
 
     async def open(self) -> None:
         host.check()
@@ -177,9 +179,7 @@ class CrunRuntime:
             await self._give_back(slot)
             raise SandboxStartFailed(f"The host could not start the sandbox: {error}") from error
         pid, ticks = started["pid"], started["start_ticks"]
-        return _Box(
-            root, slot, uid_base, spec.user, spec.environment, config.cwd, spec.network_policy, pid, ticks
-        )
+        return _Box(root, slot, uid_base, spec.user, spec.environment, config.cwd, spec.network_policy, pid, ticks)
 
     async def _give_back(self, slot: int) -> None:
         """Free the slot of a sandbox in which nothing runs any more; the next one finds none of its rules."""
