@@ -1,7 +1,6 @@
 """One who is attached to a session: what is on its way to them."""
 
 import asyncio
-from collections import deque
 
 from loopyard.pty.scrollback import Scrollback
 
@@ -15,7 +14,7 @@ class Viewer:
     """A queue of output with one reader. Who fills it waits on `room`."""
 
     def __init__(self, scrollback: Scrollback) -> None:
-        self._pieces: deque[bytes] = deque([scrollback.replay()])
+        self._pieces = [scrollback.replay()]
         self._bytes = len(self._pieces[0])
         self._wake = asyncio.Event()
         self.room = asyncio.Event()
@@ -36,14 +35,14 @@ class Viewer:
         self._wake.set()
 
     async def next(self) -> bytes | None:
-        """The next piece of output, waiting for it; None at the end, when `ending` tells why."""
+        """All output there is, waiting for some; None at the end, when `ending` tells why."""
         while not self._pieces:
             if self.ending is not None:
                 return None
             self._wake.clear()
             await self._wake.wait()
-        data = self._pieces.popleft()
-        self._bytes -= len(data)
-        if self._bytes <= _MOST_WAITING_BYTES // 2:
-            self.room.set()
+        data = b"".join(self._pieces)  # a terminal hands over little at a time
+        self._pieces.clear()
+        self._bytes = 0
+        self.room.set()
         return data

@@ -196,7 +196,7 @@ def start(client: Runloop, devbox_id: str, program: str, port: int) -> None:
     listening = (
         f"for i in $(seq 200); do (echo >/dev/tcp/127.0.0.1/{port}) 2>/dev/null && exit 0; sleep 0.05; done; exit 1"
     )
-    assert client.devboxes.execute_sync(devbox_id, command=listening).exit_status == 0
+    assert client.devboxes.execute(devbox_id, command=listening).exit_status == 0
 
 
 def name(tunnel_key: str, port: int) -> str:

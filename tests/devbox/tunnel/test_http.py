@@ -167,6 +167,7 @@ def test_an_authenticated_tunnel_takes_its_token_and_keeps_it_from_the_service(s
         services.start(client, devbox.id, services.HTTP_SERVICE, PORT)
         assert devbox.tunnel is not None
         key, token = devbox.tunnel.tunnel_key, devbox.tunnel.auth_token
+        assert token
         for wrong in (None, "wrong", server.api_key):
             with services.through(server, key, PORT, wrong) as http:
                 answer = http.get("/")
@@ -202,9 +203,7 @@ def test_a_caller_that_hangs_up_frees_the_connection_to_the_devbox(
     with http.stream("GET", f"/bytes/{1 << 40}") as answer:
         next(answer.iter_bytes())
     count = "ss -tnH state established '( sport = :8000 )' | wc -l"
-    services.until(
-        10, lambda: (module_client.devboxes.execute_sync(devbox_id, command=count).stdout or "").strip() == "0"
-    )
+    services.until(10, lambda: (module_client.devboxes.execute(devbox_id, command=count).stdout or "").strip() == "0")
 
 
 def test_the_api_answers_on_all_other_names(server: ServerProcess, key: str) -> None:

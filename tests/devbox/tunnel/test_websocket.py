@@ -92,9 +92,7 @@ def test_a_close_of_the_caller_reaches_the_service(
         socket.close(4002, "enough")
 
     def seen() -> bool:
-        read = module_client.devboxes.execute_sync(
-            devbox_id, command="od -An -tx1 /tmp/closed-with; cat /tmp/closed-with"
-        )
+        read = module_client.devboxes.execute(devbox_id, command="od -An -tx1 /tmp/closed-with; cat /tmp/closed-with")
         return "0f a2" in (read.stdout or "") and "enough" in (read.stdout or "")
 
     services.until(10, seen)
