@@ -43,6 +43,15 @@ from loopyard.kit.paths import refuse_impossible
 from loopyard.kit.tasks import Tasks
 from loopyard.network_policy.endpoints import router as policy_router
 from loopyard.network_policy.enforcement import Enforcement
+from loopyard.object.config import ObjectConfig
+from loopyard.object.content_endpoints import router as object_content_router
+from loopyard.object.endpoints import router as object_router
+from loopyard.object.local import LocalStore
+from loopyard.object.s3 import BucketStore
+from loopyard.object.service import ObjectService
+from loopyard.object.signing import Signer
+from loopyard.object.store import ObjectStore
+from loopyard.object.sweeping import Sweeping
 from loopyard.pty import attach as pty_attach
 from loopyard.pty.config import PtyConfig
 from loopyard.pty.endpoints import router as pty_router
@@ -56,6 +65,10 @@ from loopyard.scenario.run.scoring import RunScoring
 from loopyard.scenario.run.service import RunService
 from loopyard.scorer.engine import ScoringEngine
 from loopyard.scorer.registered.endpoints import router as scorer_router
+from loopyard.secret.endpoints import router as secret_router
+from loopyard.secret.keys import key_ring
+from loopyard.secret.service import SecretService
+from loopyard.secret.vault import Vault
 from loopyard.snapshot.endpoints import router as snapshot_router
 from loopyard.snapshot.service import SnapshotService
 from loopyard.snapshot.taking import Taking
@@ -77,6 +90,9 @@ _ROUTERS = (
     scorer_router,
     scenario_router,
     policy_router,
+    secret_router,
+    object_router,
+    object_content_router,
 )
 
 
@@ -97,6 +113,8 @@ def create_app(
         await parts.get(Taking).reconcile()
         await parts.get(Enforcement).reconcile()
         await parts.get(RunScoring).reconcile()
+        await parts.get(ObjectStore).open()
+        tasks.start("objects", parts.get(Sweeping).run())
         tasks.start("activity", parts.get(Activity).run())
         tasks.start("ssh", parts.get(SshGateway).run())
         tasks.start("events", parts.get(Events).run())
@@ -146,7 +164,13 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     code_host = CodeHost(settings.code_host)
     events = parts.add(Events, Events(database))
     parts.add(Sampling, Sampling(database, runtime, events))
-    lifecycle = Lifecycle(database, runtime, executions, changes, tasks, policies, code_host, events)
+    store = parts.add(ObjectStore, _object_store(settings))
+    parts.add(ObjectConfig, settings.objects)
+    sweeping = parts.add(Sweeping, Sweeping(database, store, settings.objects.upload_seconds))
+    parts.add(ObjectService, ObjectService(database, store, sweeping, settings.objects))
+    vault = Vault(key_ring(settings.configured_secret_keys, settings.data_dir))
+    secrets = parts.add(SecretService, SecretService(database, vault))
+    lifecycle = Lifecycle(database, runtime, executions, changes, tasks, policies, code_host, events, store, secrets)
     parts.add(Lifecycle, lifecycle)
     devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings))
     taking = parts.add(Taking, Taking(database, runtime, changes, tasks))
@@ -172,3 +196,9 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(RunService, RunService(devboxes, lifecycle.endings, scoring))
     parts.add(Folder, Folder(database))
     return parts
+
+
+def _object_store(settings: Settings) -> ObjectStore:
+    if settings.objects.s3 is not None:
+        return BucketStore(settings.objects.s3)
+    return LocalStore(settings.data_dir / "objects", Signer(settings.data_dir), settings.objects.max_bytes)

@@ -10,8 +10,10 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.devbox.tunnel.config import TunnelConfig
+from loopyard.object.config import ObjectConfig
 from loopyard.pty.config import PtyConfig
 from loopyard.runtime.config import CrunConfig, RuntimeConfig
+from loopyard.secret.keys import parse as parse_keys
 
 _PREFIX, _NESTED = "LOOPYARD_", "__"
 _DRIVERS = {
@@ -47,6 +49,12 @@ class Settings(BaseSettings):
     api_key: SecretStr | None = Field(default=None, description="The API key, instead of one made at first start.")
     pty: PtyConfig = Field(default_factory=PtyConfig, description="Terminals in devboxes over WebSocket.")
     ssh: SshConfig = Field(default_factory=SshConfig, description="SSH into devboxes.")
+    secret_keys: SecretStr | None = Field(
+        default=None,
+        description="The keys that secrets are encrypted with, 32 bytes in base64 each, separated by commas; the first "
+        "encrypts, all decrypt. Null keeps one in the data folder.",
+    )
+    objects: ObjectConfig = Field(default_factory=ObjectConfig, description="Where objects are kept.")
     tunnel: TunnelConfig = Field(default_factory=TunnelConfig, description="HTTP into devboxes, by host name.")
     code_host: str = Field(
         default="https://github.com",
@@ -72,6 +80,18 @@ class Settings(BaseSettings):
         if key is not None and not re.fullmatch(r"[\x21-\x7e]{1,1024}", key.get_secret_value()):
             raise ValueError("a key is 1 to 1024 characters of printable ASCII, without spaces")
         return key
+
+    @field_validator("secret_keys")
+    @classmethod
+    def _are_keys(cls, keys: SecretStr | None) -> SecretStr | None:
+        if keys is not None and not parse_keys(keys.get_secret_value()):
+            raise ValueError("give at least one key")
+        return keys
+
+    @property
+    def configured_secret_keys(self) -> str | None:
+        """The keys of secrets, where they are set."""
+        return None if self.secret_keys is None else self.secret_keys.get_secret_value()
 
     @property
     def store_url(self) -> str:

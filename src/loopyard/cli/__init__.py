@@ -2,7 +2,7 @@
 
 import typer
 
-from loopyard.cli import bench, evict, image, openapi, serve
+from loopyard.cli import bench, evict, image, openapi, secret, serve
 
 app = typer.Typer(
     name="loopyard",
@@ -15,4 +15,5 @@ app.command("serve")(serve.serve)
 app.command("evict")(evict.evict)
 app.add_typer(bench.app)
 app.add_typer(image.app)
+app.add_typer(secret.app)
 app.command("openapi")(openapi.print_openapi)

@@ -8,7 +8,8 @@ from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.output import tail
 from loopyard.devbox.log.events import Events
-from loopyard.devbox.mounts import CodeMountParameters
+from loopyard.devbox.mounts import CodeMountParameters, MountedObject
+from loopyard.devbox.object_mounts import ObjectMounts
 from loopyard.devbox.states import FailureReason
 from loopyard.kit.errors import LoopyardError
 from loopyard.runtime.errors import FileAccessDenied, NoSpaceLeft, RuntimeFault
@@ -45,20 +46,29 @@ class Setup:
 
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     repositories: Sequence[CodeMountParameters] = ()
+    objects: Sequence[MountedObject] = ()
     folder: str | None = None
 
 
 class Launcher:
     """Sets devboxes up. All of it can be repeated after a crash: a command that was started is not run again."""
 
-    def __init__(self, runtime: Runtime, executions: ExecutionEngine, code_host: CodeHost, events: Events) -> None:
+    def __init__(
+        self,
+        runtime: Runtime,
+        executions: ExecutionEngine,
+        code_host: CodeHost,
+        events: Events,
+        objects: ObjectMounts,
+    ) -> None:
         self._runtime = runtime
         self._executions = executions
         self._code_host = code_host
         self._events = events
+        self._objects = objects
 
     async def set_up(self, devbox_id: str, user: User, setup: Setup) -> None:
-        """Make the folder, write the files, clone the repositories.
+        """Make the folder, put in the objects, write the files, clone the repositories.
 
         Raises:
             LaunchFailed: Something of that failed.
@@ -67,6 +77,8 @@ class Launcher:
             argv = ["/bin/sh", "-c", _MAKE_FOLDER, "sh", setup.folder, str(user.uid)]
             spec = CommandSpec(id="launch.folder", argv=argv, cwd="/", user=ROOT)
             await self._run(devbox_id, NewExecution(spec, f"mkdir -p {setup.folder}", purpose="launch"))
+        for index, mount in enumerate(setup.objects):
+            await self._put(devbox_id, user, mount, index)
         for index, (path, content) in enumerate(setup.files.items()):
             await self._write(devbox_id, path, content)
             said = f"The file mount {path} was written: {len(content.encode())} bytes."
@@ -91,6 +103,21 @@ class Launcher:
             name = f"launch.{index}" if start == 0 else f"launch.{start}.{index}"
             spec = CommandSpec(id=name, argv=["/bin/bash", "-c", command])
             await self._run(devbox_id, NewExecution(spec, command, purpose="launch"))
+
+    async def _put(self, devbox_id: str, user: User, mount: MountedObject, index: int) -> None:
+        what = f"The object mount {mount.object_path}"
+        try:
+            executions = await self._objects.put(devbox_id, mount, user, index)
+        except NoSpaceLeft as fault:
+            raise LaunchFailed("out_of_disk", f"{what} does not fit: {fault}") from fault
+        except RuntimeFault as fault:
+            raise LaunchFailed("execution_failed", f"{what} failed: {fault}") from fault
+        except LoopyardError as error:
+            raise LaunchFailed("execution_failed", f"{what} failed: {error.message}") from error
+        for execution in executions:
+            await self._check(devbox_id, execution)
+        said = f"{what} was filled with object {mount.object_id}."
+        self._events.note(devbox_id, "files", said, once=f"object.{index}")
 
     async def _write(self, devbox_id: str, path: str, content: str) -> None:
         try:

@@ -13,6 +13,7 @@ from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.launch import Launcher, LaunchFailed
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.object_mounts import ObjectMounts
 from loopyard.devbox.progress import Progress
 from loopyard.devbox.rest import run_hooks
 from loopyard.devbox.sleep import resume
@@ -24,8 +25,10 @@ from loopyard.kit.db import Database
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.tasks import Tasks
 from loopyard.network_policy.enforcement import Enforcement
+from loopyard.object.store import ObjectStore
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime, SandboxState, SandboxStatus
+from loopyard.secret.service import SecretService
 
 log = logging.getLogger("loopyard.devbox")
 
@@ -47,6 +50,8 @@ class Lifecycle:
         policies: Enforcement,
         code_host: CodeHost,
         events: Events,
+        store: ObjectStore,
+        secrets: SecretService,
     ) -> None:
         self._database = database
         self._runtime = runtime
@@ -55,8 +60,8 @@ class Lifecycle:
         self._tasks = tasks
         self.endings = Endings(self._ended)
         self._progress = Progress(database, changes, self.endings)
-        launcher = Launcher(runtime, executions, code_host, events)
-        self._starting = Starting(database, runtime, executions, policies, launcher)
+        launcher = Launcher(runtime, executions, code_host, events, ObjectMounts(runtime, executions, store))
+        self._starting = Starting(database, runtime, executions, policies, launcher, secrets, events)
         self._watching = Watching(runtime, executions, launcher, self._progress, tasks)
         self._numbers = itertools.count()
         self._at_work: set[str] = set()

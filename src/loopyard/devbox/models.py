@@ -32,6 +32,10 @@ class Devbox(Base):
     """Path to content. Not loaded with the row: it may be megabytes."""
     code_mounts: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     """Repositories to clone, as `CodeMountParameters`. Their tokens are erased once they are cloned."""
+    object_mounts: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
+    """Objects to put in, as `MountedObject`."""
+    secrets: Mapped[StringMapColumn]
+    """Environment variables to names of secrets, whose values are looked up each time it comes up."""
     entrypoint: Mapped[str | None]
     snapshot_id: Mapped[str | None] = mapped_column(ID)
     """The snapshot that it is made from."""

@@ -1,5 +1,6 @@
 """What can be put into a devbox before anyone uses it."""
 
+from dataclasses import dataclass
 from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints
@@ -27,9 +28,20 @@ class CodeMountParameters(Params):
 
 
 class ObjectMount(Params):
+    """An object to be written to a path, or if it is an archive, to be unpacked into a folder."""
+
     type: Literal["object_mount"]
     object_id: Text
-    object_path: Text
+    object_path: Annotated[Text, Field(min_length=1, max_length=4096)]
+
+
+@dataclass(frozen=True, slots=True)
+class MountedObject:
+    """An object mount that was found to be possible, as the devbox's row has it."""
+
+    object_id: str
+    object_path: str
+    content_type: str
 
 
 class AgentMount(Params):
@@ -70,9 +82,11 @@ def files_of(file_mounts: dict[str, str] | None, mounts: list[Mount] | None) -> 
     """
     files = dict(file_mounts or {})
     for index, mount in enumerate(mounts or []):
-        if isinstance(mount, ObjectMount | AgentMount | BrokerMount):
+        if isinstance(mount, AgentMount | BrokerMount):
             field = f"mounts.{index}.type"
-            message = f"{field}: this server does not offer {mount.type} yet; use file_mount or code_mount."
+            message = (
+                f"{field}: this server does not offer {mount.type} yet; use file_mount, code_mount or object_mount."
+            )
             raise BadRequest(message, field=field)
         if isinstance(mount, FileMount):
             files[mount.target] = mount.content

@@ -33,8 +33,6 @@ def check_offered(params: DevboxCreateParams, launch: LaunchParameters) -> None:
     for field in _NOT_YET:
         if getattr(params, field):
             raise BadRequest(f"{field}: this server does not offer it yet; leave it out.", field=field)
-    for name in (params.secrets or {}).values():
-        raise BadRequest(f"secrets: there is no secret named {name}.", field="secrets")
     sources = [name for name in ("snapshot_id", "blueprint_id", "blueprint_name") if getattr(params, name) is not None]
     if len(sources) > 1:
         raise BadRequest(f"{sources[1]}: give only one of {' and '.join(sources)}.", field=sources[1])

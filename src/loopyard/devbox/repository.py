@@ -37,12 +37,13 @@ class Contents:
 
     file_mounts: dict[str, str]
     code_mounts: list[dict[str, Any]]
+    object_mounts: list[dict[str, str]]
 
 
 async def contents(session: AsyncSession, devbox_id: str) -> Contents:
-    statement = select(Devbox.file_mounts, Devbox.code_mounts).where(Devbox.id == devbox_id)
+    statement = select(Devbox.file_mounts, Devbox.code_mounts, Devbox.object_mounts).where(Devbox.id == devbox_id)
     row = (await session.execute(statement)).one_or_none()
-    return Contents({}, []) if row is None else Contents(row[0], row[1] or [])
+    return Contents({}, [], []) if row is None else Contents(row[0], row[1] or [], row[2] or [])
 
 
 async def forget_tokens(session: AsyncSession, devbox_id: str) -> None:

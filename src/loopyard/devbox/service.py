@@ -1,6 +1,6 @@
 """Decides about devboxes. What it decides is written by the caller's transaction and acted on after its commit."""
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,6 +11,7 @@ from loopyard.devbox.lifecycle import Lifecycle
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.mounts import CodeMountParameters, files_of, repositories_of
 from loopyard.devbox.offers import check_offered, find_origin
+from loopyard.devbox.references import check_secrets, find_objects
 from loopyard.devbox.schemas import DevboxCreateParams, DevboxUpdateParams, InitiatorType
 from loopyard.devbox.sleep import resume, suspend
 from loopyard.devbox.states import COMING_UP, FINAL, Status, transition
@@ -49,13 +50,15 @@ class DevboxService:
         in it if it is not there.
 
         Raises:
-            BadRequest: Something asked for is not valid or not offered here.
-            NotFound: The blueprint, snapshot or policy named does not exist.
-            Busy, WrongState: The snapshot named is not complete yet, or never will be.
+            BadRequest: Something asked for is not valid or not offered here, or there is no such secret.
+            NotFound: The blueprint, snapshot, policy or object named does not exist.
+            Busy, WrongState: The snapshot or object named is not complete yet, or never will be.
         """
         launch = params.launch_parameters or LaunchParameters()
         check_offered(params, launch)
         origin = await find_origin(session, account_id, params, launch)
+        objects = await find_objects(session, account_id, params.mounts)
+        secrets = await check_secrets(session, account_id, params.secrets)
         initiator = initiator or Initiator()
         now = now_ms()
         idle, keep_alive = launch.idle_policy, launch.keep_alive_seconds
@@ -69,6 +72,8 @@ class DevboxService:
             launch_parameters=launch.model_dump(mode="json", exclude_none=True),
             file_mounts=files_of(params.file_mounts, params.mounts),
             code_mounts=_dump(repositories_of(params.code_mounts, params.mounts)),
+            object_mounts=[asdict(mount) for mount in objects] or None,
+            secrets=secrets,
             entrypoint=params.entrypoint or None,
             snapshot_id=origin.snapshot_id,
             starts=0,

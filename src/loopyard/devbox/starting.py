@@ -9,8 +9,9 @@ from loopyard.devbox import repository
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.launch import Launcher, LaunchFailed, Setup
 from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.mounts import CodeMountParameters
+from loopyard.devbox.mounts import CodeMountParameters, MountedObject
 from loopyard.devbox.states import Status
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
@@ -18,6 +19,7 @@ from loopyard.kit.failpoint import failpoint
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.runtime.errors import RuntimeFault, SandboxStartFailed
 from loopyard.runtime.protocol import CommandSpec, Runtime, SandboxSpec
+from loopyard.secret.service import SecretService
 
 log = logging.getLogger("loopyard.devbox")
 
@@ -41,12 +43,16 @@ class Starting:
         executions: ExecutionEngine,
         policies: Enforcement,
         launcher: Launcher,
+        secrets: SecretService,
+        events: Events,
     ) -> None:
         self._database = database
         self._runtime = runtime
         self._executions = executions
         self._policies = policies
         self._launcher = launcher
+        self._secrets = secrets
+        self._events = events
         self._slots = asyncio.Semaphore(CREATES_AT_ONCE)
 
     async def make(self, devbox: Devbox) -> None:
@@ -57,6 +63,7 @@ class Starting:
         """
         failpoint("devbox.resuming" if devbox.status == Status.RESUMING else "devbox.provisioning")
         launch = LaunchParameters.model_validate(devbox.launch_parameters)
+        secrets = await self._values(devbox)
         try:
             async with self._slots:
                 policy = await self._policies.current(launch.network_policy_id)
@@ -65,7 +72,7 @@ class Starting:
                     snapshot=devbox.snapshot_id,
                     limits=launch.limits,
                     user=launch.user,
-                    environment=devbox.environment_variables,
+                    environment={**devbox.environment_variables, **secrets},
                     network_policy=policy,
                 )
                 await self._create(spec)
@@ -74,6 +81,21 @@ class Starting:
             log.warning("devbox %s could not be made: %s", devbox.id, fault)
             raise LaunchFailed("health_check_failed", str(fault)) from fault
         failpoint("devbox.created")
+
+    async def _values(self, devbox: Devbox) -> dict[str, str]:
+        """The secrets' values. A devbox that is resumed does without those that were deleted meanwhile; its disk is
+        worth more."""
+        try:
+            values, missing = await self._secrets.values(devbox.account_id, devbox.secrets)
+        except LoopyardError as error:
+            raise LaunchFailed("health_check_failed", error.message) from error
+        if not missing:
+            return values
+        message = f"There is no secret named {', '.join(missing)} any more."
+        if devbox.status != Status.RESUMING:
+            raise LaunchFailed("execution_failed", message)
+        self._events.note(devbox.id, "setup_commands", message, level="warning")
+        return values
 
     async def _create(self, spec: SandboxSpec) -> None:
         """A launcher that is killed takes what it was making along, so it is worth trying again."""
@@ -111,7 +133,8 @@ class Starting:
         async with self._database.read() as session:
             contents = await repository.contents(session, devbox.id)
         repositories = tuple(CodeMountParameters.model_validate(mount) for mount in contents.code_mounts)
-        return Setup(contents.file_mounts, repositories, devbox.working_directory)
+        objects = tuple(MountedObject(**mount) for mount in contents.object_mounts)
+        return Setup(contents.file_mounts, repositories, objects, devbox.working_directory)
 
     async def _enter(self, devbox: Devbox, entrypoint: str) -> None:
         spec = CommandSpec(id=entrypoint_id(devbox), argv=["/bin/bash", "-c", entrypoint])

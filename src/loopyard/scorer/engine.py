@@ -1,13 +1,13 @@
 """Runs scoring functions in a devbox. Can be repeated after a crash: what was started before is not run again."""
 
 import asyncio
-import posixpath
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.output import tail
+from loopyard.devbox.paths import absolute
 from loopyard.kit.errors import LoopyardError, NotFound
 from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.errors import FileAccessDenied, FileUnsuitable, NoSpaceLeft, RuntimeFault
@@ -154,11 +154,7 @@ class ScoringEngine:
 
 def resolve(path: str | None, user: User) -> str | None:
     """A working directory as an absolute path: `~` is the user's home, and a relative path starts there."""
-    if path is None:
-        return None
-    if path == "~" or path.startswith("~/"):
-        path = path[2:]
-    return posixpath.normpath(posixpath.join(user.home, path))
+    return None if path is None else absolute(path, user)
 
 
 def _error(function: ScoringFunction, reason: str, output: str = "") -> ScoringFunctionResult:

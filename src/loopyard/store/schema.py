@@ -17,6 +17,8 @@ _MODEL_MODULES = (
     "loopyard.network_policy.models",
     "loopyard.devbox.log.models",
     "loopyard.snapshot.models",
+    "loopyard.secret.models",
+    "loopyard.object.models",
     "loopyard.scenario.models",
     "loopyard.scenario.run.models",
     "loopyard.scorer.registered.models",

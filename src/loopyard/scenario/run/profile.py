@@ -27,7 +27,8 @@ def check_required(scenario: Scenario, profile: RunProfile) -> None:
     if missing:
         field = f"{_PROFILE}.envVars"
         raise BadRequest(f"{field}: the scenario requires {', '.join(missing)}.", field=field)
-    missing = [name for name in scenario.required_secret_names if name not in secrets]
+    given = {*secrets.keys(), *secrets.values()}
+    missing = [name for name in scenario.required_secret_names if name not in given]
     if missing:
         field = f"{_PROFILE}.secrets"
         raise BadRequest(f"{field}: the scenario requires {', '.join(missing)}.", field=field)

@@ -1,0 +1,52 @@
+"""What a new devbox is given by name: objects and secrets."""
+
+import re
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.devbox.mounts import Mount, MountedObject, ObjectMount
+from loopyard.kit.errors import BadRequest, NotFound, WrongState
+from loopyard.object import repository as objects
+from loopyard.object.states import READ_ONLY, UPLOADING
+from loopyard.secret import repository as secrets
+
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+
+
+async def find_objects(session: AsyncSession, account_id: str, mounts: Sequence[Mount] | None) -> list[MountedObject]:
+    """The objects to put in, in order.
+
+    Raises:
+        NotFound: One is not there.
+        WrongState: One is not complete.
+    """
+    found: list[MountedObject] = []
+    for index, mount in enumerate(mounts or ()):
+        if not isinstance(mount, ObjectMount):
+            continue
+        field = f"mounts.{index}.object_id"
+        row = await objects.get(session, mount.object_id)
+        if row is None or not (row.is_public or row.account_id == account_id):
+            raise NotFound(f"There is no object {mount.object_id}.", field=field)
+        if row.state != READ_ONLY:
+            advice = "; upload its content and complete it first" if row.state == UPLOADING else ""
+            raise WrongState(f"{field}: object {row.id} is {row.state}{advice}.", field=field)
+        found.append(MountedObject(row.id, mount.object_path, row.content_type))
+    return found
+
+
+async def check_secrets(session: AsyncSession, account_id: str, wanted: Mapping[str, str] | None) -> dict[str, str]:
+    """The secrets to inject, variable names to secrets' names.
+
+    Raises:
+        BadRequest: There is no such secret, or no variable can have such a name.
+    """
+    for variable in wanted or {}:
+        if not _VARIABLE.fullmatch(variable):
+            raise BadRequest(f"secrets: {variable!r} cannot be the name of a variable.", field="secrets")
+    names = set((wanted or {}).values())
+    missing = sorted(names - await secrets.known_names(session, account_id, names)) if names else []
+    if missing:
+        raise BadRequest(f"secrets: there is no secret named {', '.join(missing)}.", field="secrets")
+    return dict(wanted or {})

@@ -1,0 +1,1 @@
+"""Objects: files of any size that are uploaded once, and read by devboxes, builds and callers."""

@@ -1,0 +1,64 @@
+"""Up- and downloads at signed URLs, where this server itself keeps the contents. No key: the signature is the right."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.responses import FileResponse
+from starlette.requests import ClientDisconnect
+
+from loopyard.kit.db import DatabaseDep
+from loopyard.kit.errors import BadRequest, NotFound
+from loopyard.kit.parts import part
+from loopyard.object.endpoints import ObjectServiceDep
+from loopyard.object.local import BLOCK_BYTES, CONTENT_PATH, LocalStore
+from loopyard.object.store import MEDIA_TYPES, ContentMissing, ObjectStore
+
+router = APIRouter(prefix=CONTENT_PATH.rstrip("/"), include_in_schema=False)
+
+StoreDep = Annotated[ObjectStore, Depends(part(ObjectStore))]
+
+
+class _Blocks(FileResponse):
+    chunk_size = BLOCK_BYTES
+
+
+def _local(store: StoreDep) -> LocalStore:
+    if not isinstance(store, LocalStore):
+        raise NotFound("This server keeps its objects elsewhere.")
+    return store
+
+
+LocalDep = Annotated[LocalStore, Depends(_local)]
+Expires = Annotated[int, Query(ge=0, le=1 << 40)]
+Signature = Annotated[str, Query(max_length=64)]
+
+
+@router.put("/{id}")
+async def upload(
+    id: str, request: Request, store: LocalDep, service: ObjectServiceDep, expires: Expires, signature: Signature
+) -> Response:
+    """Take in an object's content as it comes. What is cut off leaves nothing."""
+    store.signer.check("upload", id, expires, signature)
+    store.check_size(request.headers.get("content-length"))
+    try:
+        await service.receive(store, id, request.stream())
+    except ClientDisconnect as error:
+        raise BadRequest("The request body ends too early.", field="body") from error
+    return Response(status_code=200)
+
+
+@router.get("/{id}")
+@router.head("/{id}")
+async def download(
+    id: str, store: LocalDep, service: ObjectServiceDep, database: DatabaseDep, expires: Expires, signature: Signature
+) -> Response:
+    """Give an object's content, or a range of it."""
+    store.signer.check("download", id, expires, signature)
+    async with database.read() as session:
+        row = await service.get_signed(session, id)
+    try:
+        path = store.path(id)
+    except ContentMissing:
+        raise NotFound(f"There is no object {id} any more.", field="id") from None
+    headers = {"X-Content-Type-Options": "nosniff", "Cache-Control": "private, no-store"}
+    return _Blocks(path, media_type=MEDIA_TYPES[row.content_type], filename=row.name, headers=headers)

@@ -1,0 +1,182 @@
+"""Decides about objects."""
+
+import asyncio
+from collections.abc import AsyncIterable
+from typing import cast
+from weakref import WeakValueDictionary
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.kit import names
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import Database, after_commit
+from loopyard.kit.errors import NotFound, WrongState
+from loopyard.object import repository
+from loopyard.object.config import ObjectConfig
+from loopyard.object.local import LocalStore
+from loopyard.object.models import StorageObject
+from loopyard.object.schemas import ObjectCreateParams
+from loopyard.object.states import DELETED, READ_ONLY, UPLOADING, ContentType
+from loopyard.object.store import ContentMissing, Download, ObjectStore
+from loopyard.object.sweeping import Sweeping
+
+
+class ObjectService:
+    def __init__(self, database: Database, store: ObjectStore, sweeping: Sweeping, config: ObjectConfig) -> None:
+        self._database = database
+        self._store = store
+        self._sweeping = sweeping
+        self._config = config
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+
+    async def create(
+        self, session: AsyncSession, account_id: str, params: ObjectCreateParams, *, object_id: str
+    ) -> StorageObject:
+        """Write a new object down, which waits for its content."""
+        now = now_ms()
+        row = StorageObject(
+            id=object_id,
+            account_id=account_id,
+            name=params.name,
+            name_folded=names.fold(params.name),
+            content_type=params.content_type,
+            state=UPLOADING,
+            metadata_=params.metadata or {},
+            create_time_ms=now,
+            delete_after_time_ms=None if params.ttl_ms is None else now + params.ttl_ms,
+            is_public=False,
+            reclaimed=False,
+        )
+        session.add(row)
+        await session.flush()
+        return row
+
+    async def get(self, session: AsyncSession, account_id: str, object_id: str) -> StorageObject:
+        """An object that the account may see: its own, or a public one.
+
+        Raises:
+            NotFound: There is none of this id.
+        """
+        row = await repository.get(session, object_id)
+        if row is None or not (row.is_public or row.account_id == account_id):
+            raise NotFound(f"There is no object {object_id}.", field="id")
+        return row
+
+    async def get_readable(self, session: AsyncSession, account_id: str, object_id: str) -> StorageObject:
+        """An object whose content can be read.
+
+        Raises:
+            NotFound: There is none of this id that the account may see.
+            WrongState: It is not uploaded, or was deleted.
+        """
+        row = await self.get(session, account_id, object_id)
+        if row.state == UPLOADING:
+            raise WrongState(f"Object {object_id} is not complete; upload its content and complete it first.")
+        if row.state != READ_ONLY or _expired(row):
+            raise WrongState(f"Object {object_id} is {DELETED if _expired(row) else row.state}.")
+        return row
+
+    async def upload_url(self, row: StorageObject, base_url: str) -> str | None:
+        """Where the content of an object that waits for it is put."""
+        if row.state != UPLOADING:
+            return None
+        return await self._store.upload_url(row.id, base_url, self._config.upload_seconds)
+
+    async def download_url(
+        self, session: AsyncSession, account_id: str, object_id: str, base_url: str, seconds: int
+    ) -> str:
+        """Where its content is got for so many seconds.
+
+        Raises:
+            NotFound, WrongState: As `get_readable`.
+        """
+        row = await self.get_readable(session, account_id, object_id)
+        download = Download(row.id, row.name, cast("ContentType", row.content_type))
+        return await self._store.download_url(download, base_url, seconds)
+
+    async def complete(self, account_id: str, object_id: str) -> StorageObject:
+        """Make what was uploaded the object's content for good; one that is complete stays as it is. Opens transactions
+        of its own.
+
+        Raises:
+            NotFound: The account has none of this id.
+            WrongState: Nothing was uploaded, or it was deleted.
+        """
+        async with self._turn(object_id):
+            async with self._database.read() as session:
+                row = await repository.get(session, object_id)
+            self._check_own(row, account_id, object_id)
+            if row is not None and row.state == READ_ONLY:
+                return row
+            try:
+                size = await self._store.seal(object_id)
+            except ContentMissing:
+                size = None
+            async with self._database.write() as session:
+                row = await repository.lock(session, object_id)
+                row = self._check_own(row, account_id, object_id)
+                if row.state != UPLOADING:
+                    raise WrongState(f"Object {object_id} is {row.state}; it cannot be completed.")
+                if size is None:
+                    raise WrongState(f"Nothing was uploaded to object {object_id} yet.")
+                row.state, row.size_bytes = READ_ONLY, size
+                return row
+
+    async def delete(self, session: AsyncSession, account_id: str, object_id: str) -> StorageObject:
+        """Delete an object; its content is freed after the commit. One that is deleted stays so.
+
+        Raises:
+            NotFound: The account has none of this id.
+        """
+        row = self._check_own(await repository.lock(session, object_id), account_id, object_id)
+        row.state = DELETED
+        await session.flush()
+        after_commit(session, self._sweeping.wake)
+        return row
+
+    async def receive(self, store: LocalStore, object_id: str, chunks: AsyncIterable[bytes]) -> None:
+        """Take in an upload at a signed URL.
+
+        Raises:
+            NotFound, WrongState: The object does not wait for its content any more.
+            TooLarge, Unavailable: As `LocalStore.receive`.
+        """
+        async with self._database.read() as session:
+            self._check_waiting(await repository.get(session, object_id), object_id)
+        path = await store.receive(object_id, chunks)
+        try:
+            async with self._turn(object_id), self._database.write() as session:
+                self._check_waiting(await repository.lock(session, object_id), object_id)
+                store.put(object_id, path)
+        finally:
+            store.discard(path)
+
+    async def get_signed(self, session: AsyncSession, object_id: str) -> StorageObject:
+        """An object that a signed URL gives away.
+
+        Raises:
+            NotFound: It was deleted.
+        """
+        row = await repository.get(session, object_id)
+        if row is None or row.state != READ_ONLY or _expired(row):
+            raise NotFound(f"There is no object {object_id} any more.", field="id")
+        return row
+
+    def _turn(self, object_id: str) -> asyncio.Lock:
+        """One at a time changes an object's content."""
+        return self._turns.setdefault(object_id, asyncio.Lock())
+
+    def _check_own(self, row: StorageObject | None, account_id: str, object_id: str) -> StorageObject:
+        if row is None or row.account_id != account_id:
+            raise NotFound(f"There is no object {object_id}.", field="id")
+        return row
+
+    def _check_waiting(self, row: StorageObject | None, object_id: str) -> None:
+        if row is None:
+            raise NotFound(f"There is no object {object_id}.", field="id")
+        if row.state != UPLOADING or _expired(row):
+            raise WrongState(f"Object {object_id} is {row.state}; it takes no upload any more.")
+
+
+def _expired(row: StorageObject) -> bool:
+    return row.delete_after_time_ms is not None and row.delete_after_time_ms <= now_ms()

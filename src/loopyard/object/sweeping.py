@@ -1,0 +1,64 @@
+"""Deletes objects whose time has come, and frees what the store has of deleted ones."""
+
+import asyncio
+import logging
+
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import Database
+from loopyard.kit.errors import LoopyardError
+from loopyard.object import repository
+from loopyard.object.store import ObjectStore
+
+log = logging.getLogger("loopyard.object")
+
+INTERVAL_SECONDS = 2.0
+ABANDONED_MS = 24 * 3600 * 1000
+"""After its upload URL has ended, an object that was never completed is given up: after a day."""
+
+_BATCH = 1000
+
+
+class Sweeping:
+    def __init__(self, database: Database, store: ObjectStore, upload_seconds: int) -> None:
+        self._database = database
+        self._store = store
+        self._waiting_ms = upload_seconds * 1000 + ABANDONED_MS
+        self._wake = asyncio.Event()
+
+    def wake(self) -> None:
+        """Look now rather than in a while."""
+        self._wake.set()
+
+    async def run(self) -> None:
+        """Look every two seconds, for ever."""
+        while True:
+            self._wake.clear()
+            try:
+                await self.sweep()
+            except Exception:
+                log.exception("looking for objects to delete failed; trying again")
+            try:
+                async with asyncio.timeout(INTERVAL_SECONDS):
+                    await self._wake.wait()
+            except TimeoutError:
+                continue
+
+    async def sweep(self) -> None:
+        """Look once. What the store cannot delete now is tried again the next time."""
+        now = now_ms()
+        async with self._database.read() as session:
+            due = await repository.is_due(session, now, now - self._waiting_ms)
+        if due:
+            async with self._database.write() as session:
+                await repository.expire(session, now)
+                await repository.abandon(session, now - self._waiting_ms)
+        async with self._database.read() as session:
+            ids = await repository.ids_to_free(session, _BATCH)
+        for object_id in ids:
+            try:
+                await self._store.delete(object_id)
+            except (LoopyardError, OSError) as error:
+                log.warning("object %s could not be freed: %s", object_id, error)
+                continue
+            async with self._database.write() as session:
+                await repository.mark_freed(session, object_id)

@@ -1,0 +1,1 @@
+"""Secrets: values under a name, that come out only inside of devboxes."""

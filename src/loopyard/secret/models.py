@@ -1,0 +1,23 @@
+from sqlalchemy import Index, LargeBinary, String, UniqueConstraint
+from sqlalchemy.orm import Mapped, mapped_column
+
+from loopyard.store.base import Base, ForeignId, PrimaryId
+
+
+class Secret(Base):
+    __tablename__ = "secret"
+    __table_args__ = (
+        UniqueConstraint("account_id", "name"),
+        Index("ix_secret_account_id_id", "account_id", "id"),
+        Index("ix_secret_key_id", "key_id"),
+    )
+
+    id: Mapped[PrimaryId]
+    account_id: Mapped[ForeignId]
+    name: Mapped[str] = mapped_column(String(255))
+    sealed: Mapped[bytes] = mapped_column(LargeBinary, deferred=True)
+    """The value as `Vault` seals it."""
+    key_id: Mapped[str] = mapped_column(String(16))
+    """The key that it is sealed with."""
+    create_time_ms: Mapped[int]
+    update_time_ms: Mapped[int]

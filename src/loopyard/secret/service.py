@@ -1,0 +1,105 @@
+"""Decides about secrets, and gives their values to what starts sandboxes."""
+
+from collections.abc import Mapping
+
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import Database
+from loopyard.kit.errors import BadRequest, NotFound, Unavailable
+from loopyard.secret import repository
+from loopyard.secret.models import Secret
+from loopyard.secret.schemas import SecretCreateParams, SecretUpdateParams
+from loopyard.secret.vault import Sealed, Vault
+
+
+class SecretService:
+    def __init__(self, database: Database, vault: Vault) -> None:
+        self._database = database
+        self._vault = vault
+
+    async def create(
+        self, session: AsyncSession, account_id: str, params: SecretCreateParams, *, secret_id: str
+    ) -> Secret:
+        """Write a new secret down.
+
+        Raises:
+            BadRequest: The account has one of this name.
+        """
+        now = now_ms()
+        secret = Secret(id=secret_id, account_id=account_id, name=params.name, create_time_ms=now, update_time_ms=now)
+        if await repository.by_name(session, account_id, params.name) is not None:
+            raise _taken(params.name)
+        await self._seal(session, secret, params)
+        session.add(secret)
+        try:
+            await session.flush()
+        except IntegrityError:  # somebody else took it at this moment
+            raise _taken(params.name) from None
+        return secret
+
+    async def get(self, session: AsyncSession, account_id: str, secret_id: str) -> Secret:
+        """A secret of the account by its id.
+
+        Raises:
+            NotFound: It has none of this id.
+        """
+        secret = await repository.get(session, account_id, secret_id)
+        if secret is None:
+            raise NotFound(f"There is no secret {secret_id}.", field="id")
+        return secret
+
+    async def named(self, session: AsyncSession, account_id: str, name: str) -> Secret:
+        """A secret of the account by its name.
+
+        Raises:
+            NotFound: It has none of this name.
+        """
+        secret = await repository.by_name(session, account_id, name)
+        if secret is None:
+            raise NotFound(f"There is no secret named {name}.", field="name")
+        return secret
+
+    async def update(self, session: AsyncSession, secret: Secret, params: SecretUpdateParams) -> Secret:
+        """Give a secret another value. Devboxes have it from their next start on."""
+        await self._seal(session, secret, params)
+        secret.update_time_ms = max(now_ms(), secret.update_time_ms + 1)
+        await session.flush()
+        return secret
+
+    async def delete(self, session: AsyncSession, secret: Secret) -> Secret:
+        """Delete a secret. Devboxes that have its value keep it until they end or are suspended."""
+        await session.delete(secret)
+        await session.flush()
+        return secret
+
+    async def values(self, account_id: str, wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
+        """What to inject: variable names to values, for variable names to secrets' names. Opens a transaction of its
+        own. The second part is the names of secrets that are not there any more.
+
+        Raises:
+            Unavailable: A value cannot be opened.
+        """
+        if not wanted:
+            return {}, []
+        try:
+            values = await self._opened(account_id, set(wanted.values()))
+        except Unavailable:  # the keys may have been changed between the two looks
+            values = await self._opened(account_id, set(wanted.values()))
+        missing = sorted(set(wanted.values()) - values.keys())
+        return {variable: values[name] for variable, name in wanted.items() if name in values}, missing
+
+    async def _opened(self, account_id: str, names: set[str]) -> dict[str, str]:
+        async with self._database.read() as session:
+            secrets = await repository.sealed(session, account_id, names)
+        return {one.name: self._vault.open(one.id, Sealed(one.sealed, one.key_id)) for one in secrets}
+
+    async def _seal(self, session: AsyncSession, secret: Secret, params: SecretUpdateParams) -> None:
+        await repository.hold_keys(session)
+        sealed = self._vault.seal(secret.id, params.value.get_secret_value())
+        secret.sealed, secret.key_id = sealed.data, sealed.key_id
+
+
+def _taken(name: str) -> BadRequest:
+    return BadRequest(f"name: there is a secret named {name} already; update it instead.", field="name")
