@@ -1,5 +1,6 @@
 """Reads multipart bodies as they come, so that a file is never held, neither in memory nor on the server's disk."""
 
+import asyncio
 import tempfile
 from collections.abc import AsyncIterator
 from typing import IO
@@ -89,7 +90,7 @@ class Upload:
             pass
         if not self._file_begun:
             raise BadRequest(f"{self._file_field}: Field required", field=self._file_field)
-        return self._blocks()
+        return _one_ahead(self._blocks())
 
     async def _blocks(self) -> AsyncIterator[bytes]:
         if self._spooled is not None:
@@ -176,3 +177,18 @@ class Upload:
 
     def _form_ends(self) -> None:
         self._whole = True
+
+
+async def _one_ahead(blocks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The same blocks, each read while the one before is being used."""
+
+    async def read() -> bytes | None:
+        return await anext(blocks, None)
+
+    reading = asyncio.create_task(read())
+    try:
+        while (block := await reading) is not None:
+            reading = asyncio.create_task(read())
+            yield block
+    finally:
+        reading.cancel()

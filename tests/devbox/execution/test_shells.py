@@ -180,8 +180,9 @@ def test_a_queued_command_that_is_killed_never_runs(module_client: Runloop, devb
 
 def test_killing_a_running_command_lets_the_next_one_run(module_client: Runloop, devbox_id: str) -> None:
     run = module_client.devboxes.execute_async
-    first = run(devbox_id, command="A=1; sleep 600; true", shell_name="killed")
+    first = run(devbox_id, command="A=1; echo on; sleep 600; true", shell_name="killed")
     second = run(devbox_id, command='echo "[$A]"', shell_name="killed")
+    next(iter(module_client.devboxes.executions.stream_stdout_updates(first.execution_id, devbox_id=devbox_id)))
     killed = module_client.devboxes.executions.kill(first.execution_id, devbox_id=devbox_id, kill_process_group=True)
     assert (killed.status, killed.exit_status) == ("completed", 137)
     done = module_client.devboxes.executions.await_completed(second.execution_id, devbox_id=devbox_id)
