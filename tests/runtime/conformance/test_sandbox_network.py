@@ -5,7 +5,7 @@ import socket
 
 import pytest
 
-from loopyard.runtime.errors import PortClosed
+from loopyard.runtime.errors import NotSupported, PortClosed, PortTaken
 from loopyard.runtime.protocol import Runtime
 from tests.runtime.box import ROOT, Box, MakeBox
 
@@ -108,3 +108,25 @@ async def test_a_port_where_nothing_listens_is_told(box: Box) -> None:
     with pytest.raises(PortClosed):
         await box.runtime.connect(box.id, 8081)
     assert await box.sure("echo works") == "works"
+
+
+async def test_a_port_inside_can_be_listened_on_from_outside(box: Box) -> None:
+    try:
+        listener = await box.runtime.listen(box.id, 0)
+    except NotSupported as fault:
+        pytest.skip(str(fault))
+    with listener:
+        assert listener.getblocking() is False
+        port = listener.getsockname()[1]
+        command_id = await box.start("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}; echo hello >&3; cat <&3")
+        loop = asyncio.get_running_loop()
+        async with asyncio.timeout(20):
+            connection, _ = await loop.sock_accept(listener)
+        with connection:
+            assert await loop.sock_recv(connection, 100) == b"hello\n"
+            await loop.sock_sendall(connection, b"and back")
+        await box.until_said(command_id, b"and back")
+        with pytest.raises(PortTaken):
+            await box.runtime.listen(box.id, port)
+    refused = await box.shell(f"exec 3<>/dev/tcp/127.0.0.1/{port}")
+    assert refused.status != 0
