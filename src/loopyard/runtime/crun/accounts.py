@@ -37,16 +37,26 @@ class Accounts:
         self.passwd = _read(image, "etc/passwd")
         self.group = _read(image, "etc/group")
         self._shadow = _read(image, "etc/shadow")
-        self._has_bash = _exists(image, "bin/bash")
+        self.has_bash = _exists(image, "bin/bash")
 
     def find(self, user: User) -> Account | None:
         """The user by name, or else by number."""
-        rows = [row for line in self.passwd.splitlines() if len(row := line.split(":")) >= 7]
-        named = [row for row in rows if row[0] == user.name and row[2].isdigit()]
+        rows = self._rows()
+        named = [row for row in rows if row[0] == user.name]
         numbered = [row for row in rows if row[2] == str(user.uid)]
         row = next((row for row in named if int(row[2]) == user.uid), None) or next(iter(numbered), None)
-        if row is None or not row[3].isdigit():
-            return None
+        return None if row is None else self._account(row)
+
+    def named(self, name: str) -> Account | None:
+        """The user of this name, whatever the number."""
+        row = next((row for row in self._rows() if row[0] == name), None)
+        return None if row is None else self._account(row)
+
+    def _rows(self) -> list[list[str]]:
+        rows = [row for line in self.passwd.splitlines() if len(row := line.split(":")) >= 7]
+        return [row for row in rows if row[2].isdigit() and row[3].isdigit()]
+
+    def _account(self, row: list[str]) -> Account:
         return Account(row[0], int(row[2]), int(row[3]), self._groups_of(row[0], int(row[3])), row[5] or "/", row[6])
 
     def _groups_of(self, name: str, gid: int) -> tuple[int, ...]:
@@ -59,7 +69,7 @@ class Accounts:
 
     def add(self, user: User) -> tuple[Account, Additions]:
         """A user that the image lacks: with a group and a home of their own, and sudo without a password."""
-        shell = "/bin/bash" if self._has_bash else "/bin/sh"
+        shell = "/bin/bash" if self.has_bash else "/bin/sh"
         account = Account(user.name, user.uid, user.uid, (user.uid,), user.home, shell)
         row = f"{user.name}:x:{user.uid}:{user.uid}::{user.home}:{shell}"
         files = {

@@ -1,0 +1,202 @@
+"""The storage that buildah keeps layers and images in, and what is done with it besides building.
+
+It is in the images folder, so that all servers which share that folder share the layers too.
+"""
+
+import asyncio
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import subprocess
+from collections.abc import AsyncGenerator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from loopyard.runtime.crun import host
+from loopyard.runtime.errors import RuntimeFault, RuntimeUnavailable
+
+REPOSITORY = "localhost/loopyard"
+_PRIVATE = f"{REPOSITORY}:"
+_LATEST = "latest"
+_POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
+
+_COMMIT = """set -eu
+container=$(buildah "$@" from --pull-never scratch)
+trap 'buildah "$@" rm "$container" >/dev/null' EXIT
+folder=$(buildah "$@" mount "$container")
+cp --archive --reflink=auto "$SOURCE/." "$folder"
+buildah "$@" commit --quiet "$container" "$NAME"
+"""
+
+_UNPACK = """set -eu
+container=$(buildah "$@" from --pull-never scratch)
+trap 'buildah "$@" rm "$container" >/dev/null' EXIT
+buildah "$@" add --quiet "$container" "$SOURCE" / >/dev/null
+buildah "$@" commit --quiet "$container" "$NAME"
+"""
+
+_EXPORT = """set -eu
+container=$(buildah "$@" from --pull-never "$IMAGE")
+trap 'buildah "$@" rm "$container" >/dev/null' EXIT
+cp --archive --reflink=auto "$(buildah "$@" mount "$container")" "$TARGET"
+"""
+
+
+class BuildahFailed(RuntimeFault):
+    """buildah did not do what it was asked; the message holds what it said."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredImage:
+    """An image as `loopyard image list` shows it."""
+
+    id: str
+    names: tuple[str, ...]
+    created: str
+    size: str
+
+
+class Storage:
+    def __init__(self, images: Path) -> None:
+        self.images = images
+        self.root = images / "storage"
+        key = hashlib.sha256(str(images.absolute()).encode()).hexdigest()[:12]
+        self.run_root = Path("/run/loopyard") / f"buildah-{key}"
+        self.policy = self.root / "loopyard-policy.json"
+
+    @property
+    def arguments(self) -> list[str]:
+        """What follows `buildah` in every command."""
+        return ["--root", str(self.root), "--runroot", str(self.run_root), "--storage-driver", "overlay"]
+
+    def open(self) -> None:
+        """Make what is missing.
+
+        Raises:
+            RuntimeUnavailable: buildah is not installed.
+        """
+        if shutil.which("buildah", path=host.search_path()) is None:
+            raise RuntimeUnavailable("buildah is missing, so images cannot be built. apt-get install buildah")
+        # Images hold programs that run as root for whoever starts them: nobody else on the host is to get at them.
+        self.images.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.images.chmod(0o700)
+        for folder in (self.root, self.run_root):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self.policy.write_text(json.dumps(_POLICY))
+
+    @asynccontextmanager
+    async def in_use(self) -> AsyncGenerator[None]:
+        """While work on the storage goes on. The last to end it clears away what work that was killed left."""
+        descriptor = os.open(self.images / "storage.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_SH)
+            try:
+                yield
+            finally:
+                await asyncio.shield(self._tidy(descriptor))
+        finally:
+            os.close(descriptor)
+
+    async def _tidy(self, descriptor: int) -> None:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return
+        if json.loads(await self.ask("containers", "--json") or "[]"):
+            await self.ask("rm", "--all")
+
+    async def ask(self, *arguments: str) -> str:
+        """Run a command of buildah's; what it printed.
+
+        Raises:
+            BuildahFailed.
+        """
+        return await self._run("buildah", *self.arguments, *arguments)
+
+    async def script(self, text: str, **variables: str) -> str:
+        """Run shell lines in a mount namespace of their own; `"$@"` are buildah's arguments."""
+        command = ("unshare", "--mount", "--propagation", "private", "sh", "-c", text, "sh", *self.arguments)
+        return await self._run(*command, **variables)
+
+    async def _run(self, *command: str, **variables: str) -> str:
+        process = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PATH": host.search_path(), "TMPDIR": str(self.root), **variables},
+            start_new_session=True,
+        )
+        try:
+            output, errors = await process.communicate()
+        except asyncio.CancelledError:
+            process.kill()
+            await process.wait()
+            raise
+        if process.returncode != 0:
+            said = errors.decode(errors="replace").strip()[-2000:]
+            raise BuildahFailed(f"buildah ended with {process.returncode}: {said}")
+        return output.decode(errors="replace").strip()
+
+    async def has(self, name: str) -> bool:
+        try:
+            await self.ask("inspect", "--type", "image", "--format", "{{.FromImageID}}", name)
+        except BuildahFailed:
+            return False
+        return True
+
+    async def configuration(self, name: str) -> dict[str, Any]:
+        """The OCI image configuration's `config`."""
+        printed = await self.ask("inspect", "--type", "image", name)
+        inspected: dict[str, Any] = json.loads(printed)
+        return inspected["OCIv1"].get("config") or {}
+
+    async def keep_folder(self, folder: Path, name: str) -> None:
+        """Make an image of a root file system's folder."""
+        await self.script(_COMMIT, SOURCE=str(folder), NAME=name)
+
+    async def keep_archive(self, archive: Path, name: str) -> None:
+        """Make an image of a root file system's archive: tar, as it is or compressed."""
+        await self.script(_UNPACK, SOURCE=str(archive), NAME=name)
+
+    async def export(self, image_id: str, target: Path) -> None:
+        """Write an image's root file system to a folder that is there whole or not at all."""
+        temporary = target.with_name(f"{target.name}.new")
+        await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
+        await self.script(_EXPORT, IMAGE=image_id, TARGET=str(temporary))
+        temporary.rename(target)
+
+    async def tag(self, name: str, other: str) -> None:
+        await self.ask("tag", name, other)
+
+    async def remove(self, name: str) -> None:
+        """Remove a name, and the image and its layers if nothing else needs them.
+
+        Raises:
+            BuildahFailed: There is none, or a build uses it.
+        """
+        await self.ask("rmi", name)
+
+    async def list(self) -> list[StoredImage]:
+        """The images that have names, but for those of blueprints."""
+        found = cast("list[dict[str, Any]]", json.loads(await self.ask("images", "--json") or "[]"))
+        listed: list[StoredImage] = []
+        for one in found:
+            names = tuple(name for name in one.get("names") or () if not name.startswith(_PRIVATE))
+            if names:
+                listed.append(StoredImage(one["id"][:12], names, str(one.get("createdat", "")), str(one["size"])))
+        return listed
+
+
+def full_name(name: str) -> str:
+    """A short name as a registry's client reads it: `ubuntu` is `docker.io/library/ubuntu:latest`."""
+    first, slash, _ = name.partition("/")
+    if not slash:
+        name = f"docker.io/library/{name}"
+    elif not ("." in first or ":" in first or first == "localhost"):
+        name = f"docker.io/{name}"
+    return name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:{_LATEST}"

@@ -1,0 +1,40 @@
+"""What crun and the launcher are told of a sandbox: `config.json` and `place.json` in its folder."""
+
+from pathlib import Path
+
+from loopyard.runtime.crun import host, network, oci
+from loopyard.runtime.crun.accounts import Accounts
+from loopyard.runtime.crun.instance import Instance
+from loopyard.runtime.crun.layout import write_whole
+from loopyard.runtime.protocol import SandboxSpec
+
+_NEEDED = ("dev", "etc", "proc", "sys")
+"""Folders that every sandbox has, also one of an image that holds a single program."""
+
+
+def write(bundle: Path, spec: SandboxSpec, accounts: Accounts, instance: Instance, slot: int, init: Path) -> None:
+    """Write them. `accounts` are the image's, `init` the sandbox's first process on the host."""
+    additions = accounts.add(spec.user)[1] if accounts.find(spec.user) is None else None
+    asked = network.nameservers() or [instance.addresses(slot)[0]]
+    resolvers = "".join(f"nameserver {address}\n" for address in asked)
+    place = {
+        "folders": {**dict.fromkeys(_NEEDED, 0), **(additions.folders if additions else {})},
+        "files": {
+            "etc/resolv.conf": (f"{network.search_domains()}\n{resolvers}".lstrip(), 0o644),
+            "etc/hostname": (f"{spec.hostname}\n", 0o644),
+            "etc/hosts": (f"127.0.0.1 localhost {spec.hostname}\n::1 localhost\n", 0o644),
+            **(additions.files if additions else {}),
+        },
+    }
+    write_whole(bundle / "place.json", place)
+    configuration = oci.configuration(
+        bundle,
+        instance.root(spec.id),
+        init,
+        spec.hostname,
+        instance.uid_base(slot),
+        instance.cgroup(spec.id),
+        spec.limits,
+        limit_swap=host.can_limit_swap(),
+    )
+    write_whole(bundle / "config.json", configuration)

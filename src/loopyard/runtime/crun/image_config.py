@@ -1,0 +1,36 @@
+"""What an image says of how it is used: environment, working directory and user, kept as JSON beside its folder."""
+
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+from loopyard.runtime.crun.layout import read_json, write_whole
+from loopyard.runtime.protocol import User
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """`cwd` None leaves it to the user's home; `user` None to whoever makes a sandbox."""
+
+    environment: dict[str, str] = field(default_factory=dict[str, str])
+    cwd: str | None = None
+    user: User | None = None
+    tag: str | None = None
+    """What buildah's storage calls it. Nobody who is not told can name it in a Dockerfile."""
+
+
+def read(root: Path) -> ImageConfig:
+    """What the image in the folder `root` says; nothing, where nothing is kept."""
+    kept: dict[str, Any] | None = read_json(_file(root))
+    if kept is None:
+        return ImageConfig()
+    user = kept.pop("user")
+    return ImageConfig(**kept, user=User(**user) if user else None)
+
+
+def write(root: Path, config: ImageConfig) -> None:
+    write_whole(_file(root), asdict(config))
+
+
+def _file(root: Path) -> Path:
+    return root.with_name(f"{root.name}.json")

@@ -1,0 +1,76 @@
+"""What a provider that builds images promises. Ids are the caller's, as in the protocol of sandboxes."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, Protocol, runtime_checkable
+
+from loopyard.runtime.errors import RuntimeFault
+from loopyard.runtime.protocol import Limits, NetworkPolicy, User
+
+BASE_NAME = "loopyard-base"
+"""What a Dockerfile calls the provider's base image."""
+
+FILES_NAME = "loopyard-files"
+"""What a Dockerfile calls the folder of `BuildSpec.files`."""
+
+BuildFault = Literal["out_of_memory", "out_of_disk", "build_failed"]
+
+
+class BuildFailed(RuntimeFault):
+    """The image could not be built. `reason` is the wire's word for why; the message says it for people."""
+
+    def __init__(self, reason: BuildFault, message: str) -> None:
+        super().__init__(message)
+        self.reason: BuildFault = reason
+
+
+@dataclass(frozen=True, slots=True)
+class BuildSpec:
+    """An image to be built from a Dockerfile, in which `loopyard-base` and the ids of images built before may stand.
+
+    `files` are what `COPY --from=loopyard-files` finds, by name. `secrets` are seen by every RUN as environment
+    variables, and by `RUN --mount=type=secret,id=NAME` as files; they get neither into the image nor its history.
+    `hidden` are only seen by such mounts.
+    """
+
+    id: str
+    dockerfile: str
+    context: Path | None = None
+    files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
+    images: tuple[str, ...] = ()
+    build_args: Mapping[str, str] = field(default_factory=dict[str, str])
+    secrets: Mapping[str, str] = field(default_factory=dict[str, str])
+    hidden: Mapping[str, str] = field(default_factory=dict[str, str])
+    limits: Limits = field(default_factory=Limits)
+    network_policy: NetworkPolicy | None = None
+    timeout_seconds: float = 3600.0
+
+
+class ImageBuilder(Protocol):
+    """Builds images that sandboxes can be made of, by the id of the build."""
+
+    async def build(self, spec: BuildSpec, told: Callable[[str], None]) -> User | None:
+        """Build an image. `told` gets each line of output as it comes. A build of this id that was cut off is done
+        anew; cancelling it stops all that it runs. Returns the user that the image names for itself, if it does.
+
+        Raises:
+            BuildFailed: It failed, took too long, or used more than it may.
+            RuntimeFault: The host could not do its part.
+        """
+        ...
+
+    async def delete(self, image_id: str) -> None:
+        """Delete an image, and what an unfinished build of it left. Sandboxes and snapshots made of it keep what they
+        have. Does nothing if it is gone."""
+        ...
+
+
+@runtime_checkable
+class BuildsImages(Protocol):
+    """A provider that builds images."""
+
+    @property
+    def image_builder(self) -> ImageBuilder:
+        """The builder; once the provider is open."""
+        ...
