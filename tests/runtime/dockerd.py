@@ -1,6 +1,7 @@
 """A Docker of the tests' own, in namespaces of its own and with a way out: it touches nothing of this machine."""
 
 import json
+import os
 import shutil
 import subprocess
 import tempfile
@@ -14,9 +15,9 @@ from socket import AF_UNIX, socket
 
 from benchmarks.peers.private import inside, private_daemon
 
-_LINK = "lytest-docker"
-_TABLE = "loopyard_test_docker"
-_HOST, _ENGINE = "10.230.255.1", "10.230.255.2"
+_LINK = f"lyt-{os.getpid()}"
+_TABLE = f"loopyard_test_{os.getpid()}"
+_HOST, _ENGINE = (f"10.230.{os.getpid() // 64 % 256}.{os.getpid() % 64 * 4 + end}" for end in (1, 2))
 _START_SECONDS = 60
 
 _MASQUERADE = f"""
@@ -61,7 +62,6 @@ def docker_engine() -> Generator[Path]:
 def _open_way_out(holder: int) -> None:
     """A link between this network and the engine's; masquerading is what makes it a way out."""
     first = inside(holder)[2]
-    subprocess.run(("ip", "link", "delete", _LINK), check=False, capture_output=True)
     _run("ip", "link", "add", _LINK, "type", "veth", "peer", "name", "outside", "netns", str(first))
     _run("ip", "addr", "add", f"{_HOST}/30", "dev", _LINK)
     _run("ip", "link", "set", _LINK, "up")

@@ -13,11 +13,16 @@ pytestmark = pytest.mark.anyio
 _TREE = "sudo tar -C / {options} --sort=name -cf - home opt etc/marks srv var/lib/own | sha256sum"
 """One number for all of the tree: contents, owners, modes, times, links, and extended attributes if asked for."""
 
+_WITH_XATTRS = (
+    "--xattrs --xattrs-include='*' --format=posix --pax-option=exthdr.name=%d/PaxHeaders/%f,delete=atime,delete=ctime"
+)
+"""Without what is different each time by nature: tar's own process id, and when files were last looked at."""
+
 _NUMBERED = "sudo mkdir -p /etc/marks /srv /opt /var/lib/own"
 
 
 async def _tree(box: Box) -> str:
-    options = "--xattrs --xattrs-include='*'" if box.runtime.features.snapshot_xattrs else ""
+    options = _WITH_XATTRS if box.runtime.features.snapshot_xattrs else ""
     return (await box.sure(_TREE.format(options=options))).split()[0]
 
 

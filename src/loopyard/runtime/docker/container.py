@@ -53,11 +53,11 @@ def configuration(spec: SandboxSpec, image: str, server: str, network: str, *, d
 def usage(stats: dict[str, Any]) -> SandboxUsage | None:
     """What the engine's figures say; None if they are of a container that does not run."""
     memory: dict[str, Any] = stats.get("memory_stats") or {}
-    cpu: dict[str, Any] = (stats.get("cpu_stats") or {}).get("cpu_usage") or {}
+    cpus: dict[str, Any] = stats.get("cpu_stats") or {}
     pids: dict[str, Any] = stats.get("pids_stats") or {}
     if "usage" not in memory:
         return None
-    return SandboxUsage(int(memory["usage"]), int(cpu["total_usage"]) / 1e9, int(pids.get("current") or 0))
+    return SandboxUsage(int(memory["usage"]), int(cpus["cpu_usage"]["total_usage"]) / 1e9, int(pids.get("current") or 0))
 
 
 def is_closed(policy: NetworkPolicy | None) -> bool:
