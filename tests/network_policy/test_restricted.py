@@ -201,7 +201,8 @@ def test_networks_are_open_at_their_ports_and_protocols(make_box: MakeBox) -> No
     for port in (80, 443, 7000, 8443):
         assert box.connects(OTHER, port)
     assert box.echoes(OTHER)
-    assert box.run(f"ping -c1 -W2 {OTHER}")[0] == 0
+    pinged = box.run(f"ping -c1 -W2 {OTHER} 2>&1")
+    assert pinged[0] == 0, pinged[1]
     assert box.run(f"ping -c1 -W2 {SHARED}")[0] != 0
     assert not box.connects(PUBLIC_RESOLVER, 80)
     assert box.looks_up("allowed.test") == []
