@@ -16,6 +16,11 @@ class Host:
     def __init__(self, data_dir: Path, spare_slots: int) -> None:
         self.data = data_dir
         self.spare_slots = spare_slots
+        self._others: set[str] = set()
+
+    def begin(self) -> None:
+        """Take what is there now for the leftovers of other servers, which had the same share of the host before."""
+        self._others = _cgroups(self.block) | _names(RUN / self.block / "crun")
 
     @property
     def block(self) -> str:
@@ -41,9 +46,9 @@ class Host:
         return {
             "folders": _names(self.data / "sandboxes"),
             "disks": _names(pool / "boxes"),
-            "crun": _names(RUN / block / "crun"),
+            "crun": _names(RUN / block / "crun") - self._others,
             "roots": _names(RUN / block / "roots"),
-            "cgroups": _cgroups(block),
+            "cgroups": _cgroups(block) - self._others,
             "mounts": {str(path) for path in inside},
         }
 

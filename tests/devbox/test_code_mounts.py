@@ -9,7 +9,7 @@ import pytest
 from runloop_api_client import BadRequestError, Runloop
 
 from tests.devbox.git_host import git_host
-from tests.devbox.waiting import POLL, run, wait_for
+from tests.devbox.waiting import POLL, execute, run, wait_for
 from tests.serving import ServerProcess, serving
 
 TOKEN = "s3cret-of-a-private-repository"
@@ -99,9 +99,7 @@ def test_the_token_opens_a_private_repository_and_is_nowhere_to_be_found(
     assert looked > 0, "the clone was never seen at work"
     devbox = client.devboxes.await_running(made.id, polling_config=POLL)
     assert run(client, devbox.id, "cat tools/file") == "private two\n"
-    leaks = client.devboxes.execute_sync(
-        devbox.id, command=f"sudo grep -rlF {TOKEN} /home /root /etc /tmp /dev/shm /var"
-    )
+    leaks = execute(client, devbox.id, f"sudo grep -rlF {TOKEN} /home /root /etc /tmp /dev/shm /var")
     assert (leaks.exit_status, leaks.stdout) == (1, "")
     assert run(client, devbox.id, "git -C tools remote get-url origin") == f"{host[1]}/private/tools.git\n"
     setup = [log for log in client.devboxes.logs.list(devbox.id).logs if log.source == "setup_commands"]

@@ -15,9 +15,10 @@ from pathlib import Path
 import httpx
 import pytest
 from runloop_api_client import APIStatusError, Runloop, RunloopError
+from runloop_api_client.types import DevboxView
 
 from tests.devbox.host import Host
-from tests.devbox.waiting import POLL, run, statuses, wait_until
+from tests.devbox.waiting import POLL, execute, run, statuses, wait_until
 from tests.serving import ServerProcess
 
 SPARE = 2
@@ -32,6 +33,7 @@ class Crashing:
         self.server = ServerProcess(data_dir)
         self.host = Host(data_dir, SPARE)
         self.start()
+        self.host.begin()
         with self.server.client() as api:
             self.bystander = api.devboxes.create_and_await_running(name="bystander").id
             self.background = api.devboxes.execute_async(
@@ -128,7 +130,7 @@ def test_killed_while_a_devbox_is_made(crashing: Crashing, place: str) -> None:
         devbox = api.devboxes.await_running(devbox_id, polling_config=POLL)
         assert statuses(devbox) == ["queued", "provisioning", "initializing", "running"]
         crashing.check(running=(devbox_id,))
-        assert api.devboxes.execute_sync(devbox_id, command="cat launched notes.txt").stdout == "once\nmounted\n"
+        assert execute(api, devbox_id, "cat launched notes.txt").stdout == "once\nmounted\n"
 
 
 @pytest.mark.parametrize("place", ["devbox.ended", "devbox.destroyed"])
@@ -304,7 +306,7 @@ def test_killed_again_and_again_while_many_devboxes_are_made(crashing: Crashing)
 def test_a_sandbox_that_the_store_does_not_know_is_removed(crashing: Crashing) -> None:
     with crashing.server.client() as api:
         stranger = api.devboxes.create_and_await_running().id
-        api.devboxes.execute_sync(stranger, command="true")
+        execute(api, stranger, "true")
     crashing.server.kill()
     with sqlite3.connect(crashing.server.data_dir / "loopyard.db") as store:
         store.execute("DELETE FROM devbox WHERE id = ?", (stranger,))
@@ -351,13 +353,15 @@ def test_the_launcher_is_killed_while_devboxes_are_made(crashing: Crashing) -> N
         ran: list[str] = []
         for devbox_id in made:
             devbox = api.post(
-                f"/v1/devboxes/{devbox_id}/wait_for_status", body={"statuses": ["running", "failure"]}, cast_to=dict
+                f"/v1/devboxes/{devbox_id}/wait_for_status",
+                body={"statuses": ["running", "failure"]},
+                cast_to=DevboxView,
             )
-            if devbox["status"] == "running":
+            if devbox.status == "running":
                 ran.append(devbox_id)
                 assert api.devboxes.read_file_contents(devbox_id, file_path="launched") == "once\n"
             else:
-                assert devbox["failure_reason"] == "health_check_failed", devbox
+                assert devbox.failure_reason == "health_check_failed", devbox
         crashing.check(running=tuple(ran))
         fresh = api.devboxes.create_and_await_running()
-        assert api.devboxes.execute_sync(fresh.id, command="echo well").stdout == "well\n"
+        assert execute(api, fresh.id, "echo well").stdout == "well\n"

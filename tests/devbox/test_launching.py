@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from runloop_api_client import Runloop
 
-from tests.devbox.waiting import POLL, run, wait_for
+from tests.devbox.waiting import POLL, execute, run, wait_for
 
 
 def sized(client: Runloop, **launch: Any) -> str:
@@ -80,7 +80,7 @@ def test_a_size_is_what_the_devbox_can_use(client: Runloop) -> None:
     devbox_id = sized(client, resource_size_request="X_SMALL")
     allocate = "python3 -c 'x = bytearray({} << 20); print(len(x) >> 20)'"
     assert run(client, devbox_id, allocate.format(700)) == "700\n"
-    hog = client.devboxes.execute_sync(devbox_id, command=allocate.format(1500))
+    hog = execute(client, devbox_id, allocate.format(1500))
     assert hog.exit_status == 137
     spin = (
         "import time; t=time.time(); c=time.process_time()\nwhile time.time()-t<2: pass\nprint(time.process_time()-c)"
@@ -95,7 +95,7 @@ def test_a_custom_size(client: Runloop) -> None:
     devbox_id = sized(
         client, resource_size_request="CUSTOM_SIZE", custom_cpu_cores=0.5, custom_gb_memory=2, custom_disk_size=2
     )
-    full = client.devboxes.execute_sync(devbox_id, command="head -c 2300M /dev/zero > big; stat -c %s big")
+    full = execute(client, devbox_id, "head -c 2300M /dev/zero > big; stat -c %s big")
     assert "No space left" in full.stderr or "Disk quota exceeded" in full.stderr
     assert int(full.stdout) < 2 * 1024**3
     assert run(client, devbox_id, "rm big; python3 -c 'print(len(bytearray(1500 << 20)) >> 20)'") == "1500\n"

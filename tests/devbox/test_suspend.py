@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from runloop_api_client import APIStatusError, ConflictError, NotFoundError, Runloop
+from runloop_api_client.types.shared_params import LifecycleConfiguration
 
-from tests.devbox.waiting import POLL, run, statuses, wait_for, wait_until
+from tests.devbox.waiting import POLL, execute, run, statuses, wait_for, wait_until
 
 
 def suspended(client: Runloop, devbox_id: str) -> None:
@@ -19,7 +20,7 @@ def resumed(client: Runloop, devbox_id: str) -> None:
     client.devboxes.await_running(devbox_id, polling_config=POLL)
 
 
-def hooks(*commands: str, deadline_ms: int | None = None) -> dict[str, Any]:
+def hooks(*commands: str, deadline_ms: int | None = None) -> LifecycleConfiguration:
     return {"lifecycle_hooks": {"suspend_commands": list(commands), "suspend_deadline_ms": deadline_ms}}
 
 
@@ -85,7 +86,7 @@ def test_a_suspended_devbox_is_not_usable_and_the_client_does_not_retry(client: 
     suspended(client, devbox.id)
     started = time.monotonic()
     for use in (
-        lambda: client.devboxes.execute_sync(devbox.id, command="true"),
+        lambda: execute(client, devbox.id, "true"),
         lambda: client.devboxes.read_file_contents(devbox.id, file_path="x"),
         lambda: client.devboxes.keep_alive(devbox.id),
     ):

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 from runloop_api_client import Runloop
 from runloop_api_client.lib.polling import PollingConfig
-from runloop_api_client.types import DevboxView
+from runloop_api_client.types import DevboxExecutionDetailView, DevboxView
 
 POLL = PollingConfig(interval_seconds=0.05, max_attempts=1200)
 
@@ -43,8 +43,13 @@ def statuses(devbox: DevboxView) -> list[str | None]:
     return [transition.status for transition in devbox.state_transitions]
 
 
+def execute(client: Runloop, devbox_id: str, command: str) -> DevboxExecutionDetailView:
+    """Run a command to its end."""
+    return client.devboxes.execute_sync(devbox_id, command=command)  # pyright: ignore[reportDeprecated]
+
+
 def run(client: Runloop, devbox_id: str, command: str) -> str:
     """What the command writes to standard output. It must exit with 0."""
-    result = client.devboxes.execute_sync(devbox_id, command=command)
+    result = execute(client, devbox_id, command)
     assert result.exit_status == 0, result
     return result.stdout

@@ -7,7 +7,7 @@ from runloop_api_client import NotFoundError, Runloop
 from runloop_api_client.types.devboxes.devbox_logs_list_view import Log
 
 from loopyard.devbox.log.service import MOST_OUTPUT_BYTES
-from tests.devbox.waiting import run, wait_until
+from tests.devbox.waiting import execute, run, wait_until
 
 
 def logs(client: Runloop, devbox_id: str, source: str | None = None) -> list[Log]:
@@ -21,7 +21,7 @@ def test_the_log_tells_all_that_happened_from_every_source(client: Runloop) -> N
         file_mounts={"notes": "12345"},
         launch_parameters={"launch_commands": ["echo out; echo err >&2"]},
     )
-    result = client.devboxes.execute_sync(devbox.id, command="echo hello; exit 5")
+    result = execute(client, devbox.id, "echo hello; exit 5")
     assert result.exit_status == 5
     client.devboxes.write_file_contents(devbox.id, file_path="written", contents="x")
 
@@ -96,7 +96,7 @@ def test_endless_output_leaves_the_log_small_and_its_newest_lines_whole(client: 
     assert messages[-1] == "end"
     assert "left out" in messages[0]
     assert "the oldest" not in messages
-    assert [log.cmd for log in found if log.cmd][0] == "echo the oldest"
+    assert next(log.cmd for log in found if log.cmd) == "echo the oldest"
     client.devboxes.shutdown(devbox.id)
 
 
