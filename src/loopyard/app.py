@@ -9,6 +9,11 @@ from starlette.routing import WebSocketRoute
 
 from loopyard.account.endpoints import router as account_router
 from loopyard.auth.caller import Authenticator
+from loopyard.blueprint.building import Building
+from loopyard.blueprint.endpoints import router as blueprint_router
+from loopyard.blueprint.inputs import Inputs
+from loopyard.blueprint.logs import BuildLogs
+from loopyard.blueprint.service import BlueprintService
 from loopyard.config import Settings
 from loopyard.devbox.activity import Activity
 from loopyard.devbox.code_mounts import CodeHost
@@ -57,6 +62,7 @@ from loopyard.pty.config import PtyConfig
 from loopyard.pty.endpoints import router as pty_router
 from loopyard.pty.sessions import PtySessions
 from loopyard.pty.tunnels import PtyTunnels
+from loopyard.runtime.images import BuildsImages
 from loopyard.runtime.protocol import Runtime
 from loopyard.scenario.endpoints import router as scenario_router
 from loopyard.scenario.run.counts import Folder
@@ -83,6 +89,7 @@ _ROUTERS = (
     pty_router,
     tunnel_router,
     snapshot_router,
+    blueprint_router,
     eviction_router,
     log_router,
     devbox_router,
@@ -111,6 +118,7 @@ def create_app(
         await parts.get(ExecutionEngine).reconcile()
         await parts.get(Lifecycle).reconcile()
         await parts.get(Taking).reconcile()
+        await parts.get(Building).reconcile()
         await parts.get(Enforcement).reconcile()
         await parts.get(RunScoring).reconcile()
         await parts.get(ObjectStore).open()
@@ -170,6 +178,12 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(ObjectService, ObjectService(database, store, sweeping, settings.objects))
     vault = Vault(key_ring(settings.configured_secret_keys, settings.data_dir))
     secrets = parts.add(SecretService, SecretService(database, vault))
+    logs = parts.add(BuildLogs, BuildLogs(settings.data_dir / "build-logs"))
+    inputs = Inputs(secrets, store, settings.data_dir / "build-contexts")
+    builder = runtime.image_builder if isinstance(runtime, BuildsImages) else None
+    building = Building(database, builder, policies, inputs, logs, code_host, settings.builds, changes, tasks)
+    parts.add(Building, building)
+    parts.add(BlueprintService, BlueprintService(building, code_host))
     lifecycle = Lifecycle(database, runtime, executions, changes, tasks, policies, code_host, events, store, secrets)
     parts.add(Lifecycle, lifecycle)
     devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings))

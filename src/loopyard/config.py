@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from loopyard.blueprint.config import BuildConfig
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.object.config import ObjectConfig
@@ -60,6 +61,7 @@ class Settings(BaseSettings):
         default="https://github.com",
         description="Where code mounts come from: `{code_host}/{repo_owner}/{repo_name}.git`.",
     )
+    builds: BuildConfig = Field(default_factory=BuildConfig, description="Builds of blueprints.")
     runtime: RuntimeConfig = Field(default_factory=CrunConfig, description="The provider of sandboxes.")
 
     @field_validator("data_dir")

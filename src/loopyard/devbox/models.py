@@ -6,6 +6,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from loopyard.store.base import ID, Base, ForeignId, PrimaryId, StringMapColumn
 
 _LIVE = text("NOT reclaimed")
+_FROM_BLUEPRINT = text("blueprint_id IS NOT NULL")
 _FROM_SNAPSHOT = text("snapshot_id IS NOT NULL")
 
 
@@ -18,6 +19,7 @@ class Devbox(Base):
         Index("ix_devbox_account_id_status_id", "account_id", "status", "id"),
         Index("ix_devbox_tunnel_key", "tunnel_key", unique=True),
         Index("ix_devbox_snapshot_id", "snapshot_id", sqlite_where=_FROM_SNAPSHOT, postgresql_where=_FROM_SNAPSHOT),
+        Index("ix_devbox_blueprint_id", "blueprint_id", sqlite_where=_FROM_BLUEPRINT, postgresql_where=_FROM_BLUEPRINT),
         Index("ix_devbox_live", "status", sqlite_where=_LIVE, postgresql_where=_LIVE),
     )
 
@@ -39,6 +41,8 @@ class Devbox(Base):
     entrypoint: Mapped[str | None]
     snapshot_id: Mapped[str | None] = mapped_column(ID)
     """The snapshot that it is made from."""
+    blueprint_id: Mapped[str | None] = mapped_column(ID)
+    """The blueprint that it is made from."""
     working_directory: Mapped[str | None]
     """An absolute path that is made before it runs, and belongs to its user if it was not there."""
     tunnel: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

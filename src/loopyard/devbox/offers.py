@@ -2,9 +2,13 @@
 
 import platform
 from dataclasses import dataclass
+from typing import Any
 
+from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.blueprint import origin as blueprints
+from loopyard.blueprint.models import Blueprint
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.schemas import DevboxCreateParams
 from loopyard.kit.errors import BadRequest, Busy, NotFound, WrongState
@@ -19,9 +23,12 @@ _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a devbox is made from, found by what the request names; all None for the base image."""
+    """What a devbox is made from, found by what the request names; all None for the base image. `launch` are its launch
+    parameters, with what it has of its blueprint."""
 
+    launch: LaunchParameters
     snapshot_id: str | None = None
+    blueprint_id: str | None = None
 
 
 def check_offered(params: DevboxCreateParams, launch: LaunchParameters) -> None:
@@ -55,19 +62,21 @@ async def find_origin(
     """See that all that the request names is there, and keep it there until the transaction ends.
 
     Raises:
+        BadRequest: The blueprint's launch parameters and those given do not go together.
         NotFound: The blueprint, snapshot or network policy named does not exist.
-        Busy: The snapshot is still being taken.
-        WrongState: Taking the snapshot failed.
+        Busy: The snapshot is still being taken, or the blueprint being built.
+        WrongState: Taking the snapshot failed, or the build.
     """
+    origin = Origin(launch)
     if params.blueprint_id is not None or params.blueprint_name is not None:
-        field = "blueprint_id" if params.blueprint_id is not None else "blueprint_name"
-        raise NotFound(f"There is no blueprint {params.blueprint_id or params.blueprint_name}.", field=field)
-    policy_id = launch.network_policy_id
+        blueprint = await blueprints.find(session, account_id, params.blueprint_id, params.blueprint_name)
+        origin = Origin(_inherited(blueprint, launch), blueprint_id=blueprint.id)
+    policy_id = origin.launch.network_policy_id
     if policy_id is not None and await policies.lock(session, policy_id, account_id) is None:
         message = f"There is no network policy {policy_id}."
         raise NotFound(message, field="launch_parameters.network_policy_id")
     if params.snapshot_id is None:
-        return Origin()
+        return origin
     snapshot = await snapshots.lock(session, params.snapshot_id)
     status = snapshot.status if snapshot is not None and snapshot.account_id == account_id else None
     if status == IN_PROGRESS:
@@ -76,4 +85,27 @@ async def find_origin(
         raise WrongState(f"Snapshot {params.snapshot_id} could not be taken, so nothing can be made from it.")
     if status != COMPLETE:
         raise NotFound(f"There is no snapshot {params.snapshot_id}.", field="snapshot_id")
-    return Origin(snapshot_id=params.snapshot_id)
+    return Origin(launch, snapshot_id=params.snapshot_id)
+
+
+_SIZES = {"resource_size_request", "custom_cpu_cores", "custom_gb_memory", "custom_disk_size"}
+_IDLE = {"after_idle", "lifecycle", "keep_alive_time_seconds"}
+
+
+def _inherited(blueprint: Blueprint, launch: LaunchParameters) -> LaunchParameters:
+    """The blueprint's launch parameters, in place of which those given are taken. Those that only make sense together
+    are taken together. The user of the image counts where neither names one."""
+    given = launch.model_dump(mode="json", exclude_none=True)
+    kept: dict[str, Any] = dict(blueprint.parameters.get("launch_parameters") or {})
+    for group in (_SIZES, _IDLE):
+        if group & given.keys():
+            kept = {name: value for name, value in kept.items() if name not in group}
+    merged = {**kept, **given}
+    if blueprint.image_user is not None and "user_parameters" not in merged:
+        merged["user_parameters"] = blueprint.image_user
+    try:
+        return LaunchParameters.model_validate(merged)
+    except ValidationError as error:
+        reason = error.errors(include_url=False, include_input=False, include_context=False)[0]["msg"]
+        message = f"launch_parameters: with those of blueprint {blueprint.id}: {reason}"
+        raise BadRequest(message, field="launch_parameters") from error

@@ -57,6 +57,7 @@ class DevboxService:
         launch = params.launch_parameters or LaunchParameters()
         check_offered(params, launch)
         origin = await find_origin(session, account_id, params, launch)
+        launch = origin.launch
         objects = await find_objects(session, account_id, params.mounts)
         secrets = await check_secrets(session, account_id, params.secrets)
         initiator = initiator or Initiator()
@@ -76,6 +77,7 @@ class DevboxService:
             secrets=secrets,
             entrypoint=params.entrypoint or None,
             snapshot_id=origin.snapshot_id,
+            blueprint_id=origin.blueprint_id,
             starts=0,
             working_directory=working_directory,
             state_transitions=[transition(Status.QUEUED, now), transition(Status.PROVISIONING, now)],

@@ -69,6 +69,7 @@ class Starting:
                 policy = await self._policies.current(launch.network_policy_id)
                 spec = SandboxSpec(
                     id=devbox.id,
+                    image=devbox.blueprint_id,
                     snapshot=devbox.snapshot_id,
                     limits=launch.limits,
                     user=launch.user,

@@ -39,6 +39,7 @@ class SnapshotService:
             id=snapshot_id,
             account_id=account_id,
             source_devbox_id=devbox_id,
+            source_blueprint_id=devbox.blueprint_id,
             name=params.name,
             metadata_=params.metadata or {},
             commit_message=params.commit_message,

@@ -17,6 +17,7 @@ _MODEL_MODULES = (
     "loopyard.network_policy.models",
     "loopyard.devbox.log.models",
     "loopyard.snapshot.models",
+    "loopyard.blueprint.models",
     "loopyard.secret.models",
     "loopyard.object.models",
     "loopyard.scenario.models",

@@ -127,8 +127,10 @@ class CrunRuntime:
     @property
     def image_builder(self) -> CrunImageBuilder:
         """Builds images that sandboxes can be made of; once this is open."""
-        ground = Ground(self._instance.folder, self._crun[0], self._config.ca_bundle)
-        return CrunImageBuilder(self, ground, self._place, self._layout.data, self._images)
+        return CrunImageBuilder(self, self._ground, self._place, self._layout.data, self._images)
+
+    def _ground(self) -> Ground:
+        return Ground(self._instance.folder, self._crun[0], self._config.ca_bundle)
 
     def _place(self, sandbox_id: str) -> Place:
         box = self._running(sandbox_id)

@@ -34,9 +34,14 @@ class CrunImageBuilder:
     """See the protocol of builders for what each method does and raises."""
 
     def __init__(
-        self, runtime: Runtime, ground: Ground, where: Callable[[str], Place], data: Path, images: Path
+        self,
+        runtime: Runtime,
+        ground: Callable[[], Ground],
+        where: Callable[[str], Place],
+        data: Path,
+        images: Path,
     ) -> None:
-        """`where` tells of a sandbox that runs where its processes are."""
+        """`ground` is known once the runtime is open; `where` tells of a sandbox that runs where its processes are."""
         self._runtime = runtime
         self._ground = ground
         self._where = where
@@ -114,7 +119,7 @@ class CrunImageBuilder:
                 raise BuildFailed("build_failed", f"The image {image_id} is not on this host.")
             tags[image_id] = tag
         place = self._where(spec.id)
-        way = await asyncio.to_thread(command.prepare, spec, work, self._storage, self._ground, place, tags)
+        way = await asyncio.to_thread(command.prepare, spec, work, self._storage, self._ground(), place, tags)
         process = await asyncio.create_subprocess_exec(
             *command.start(way),
             stdin=subprocess.DEVNULL,
@@ -165,7 +170,7 @@ class CrunImageBuilder:
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
 
     async def _stop(self, build_id: str) -> None:
-        await asyncio.to_thread(command.stop_steps, self._ground, build_id)
+        await asyncio.to_thread(command.stop_steps, self._ground(), build_id)
         await self._runtime.destroy(build_id)
 
 

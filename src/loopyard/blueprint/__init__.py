@@ -1,0 +1,1 @@
+"""Blueprints: images that devboxes are made from, built on this host."""

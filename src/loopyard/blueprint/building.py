@@ -1,0 +1,179 @@
+"""Builds blueprints in the background, deletes their images, and takes that up again after a crash."""
+
+import asyncio
+import contextlib
+import logging
+from pathlib import Path
+
+from loopyard.blueprint import repository
+from loopyard.blueprint.config import BuildConfig
+from loopyard.blueprint.dockerfile import recipe
+from loopyard.blueprint.inputs import Inputs
+from loopyard.blueprint.logs import BuildLogs
+from loopyard.blueprint.models import Blueprint
+from loopyard.blueprint.schemas import BlueprintBuildParameters
+from loopyard.blueprint.states import CREATED, UNFINISHED, Status
+from loopyard.devbox.code_mounts import CodeHost
+from loopyard.kit.changes import Changes
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import Database
+from loopyard.kit.errors import LoopyardError
+from loopyard.kit.failpoint import failpoint
+from loopyard.kit.tasks import Tasks
+from loopyard.network_policy.enforcement import Enforcement
+from loopyard.runtime.errors import RuntimeFault
+from loopyard.runtime.images import BuildFailed, BuildFault, BuildSpec, ImageBuilder
+from loopyard.runtime.protocol import User
+
+log = logging.getLogger("loopyard.blueprint")
+
+
+class Building:
+    """The work on blueprints that are written down. All its methods open transactions of their own."""
+
+    def __init__(
+        self,
+        database: Database,
+        builder: ImageBuilder | None,
+        policies: Enforcement,
+        inputs: Inputs,
+        logs: BuildLogs,
+        code_host: CodeHost,
+        config: BuildConfig,
+        changes: Changes,
+        tasks: Tasks,
+    ) -> None:
+        """`builder` is None where the runtime builds no images."""
+        self.builder = builder
+        self._database = database
+        self._policies = policies
+        self._inputs = inputs
+        self._logs = logs
+        self._code_host = code_host
+        self._config = config
+        self._changes = changes
+        self._tasks = tasks
+        self._turn = asyncio.Semaphore(config.at_once)
+        self._running: dict[str, asyncio.Task[None]] = {}
+
+    def begin(self, blueprint_id: str) -> None:
+        """Start to build a blueprint that is written down as not finished."""
+        self._tasks.start(f"build {blueprint_id}", self._build(blueprint_id))
+
+    def drop(self, blueprint_id: str) -> None:
+        """Stop the build of a blueprint that is written down as deleted, and free what the host holds of it."""
+        self._tasks.start(f"unbuild {blueprint_id}", self._drop(blueprint_id))
+
+    async def _build(self, blueprint_id: str) -> None:
+        if self.builder is None:
+            await self._end(blueprint_id, "build_failed", "This server's runtime builds no images.")
+            return
+        current = asyncio.current_task()
+        assert current is not None  # noqa: S101
+        self._running[blueprint_id] = current
+        try:
+            async with self._turn:
+                if not await self._advance(blueprint_id, Status.PROVISIONING):
+                    return
+                failpoint("blueprint.provisioning")
+                await self._work(self.builder, blueprint_id)
+        finally:
+            self._running.pop(blueprint_id, None)
+
+    async def _work(self, builder: ImageBuilder, blueprint_id: str) -> None:
+        folder: Path | None = None
+        try:
+            spec = await self._spec(blueprint_id)
+            folder = spec.context
+            if not await self._advance(blueprint_id, Status.BUILDING):
+                return
+            failpoint("blueprint.building")
+            user = await builder.build(spec, lambda line: self._logs.add(blueprint_id, line))
+            failpoint("blueprint.built")
+            await self._end(blueprint_id, None, "The image is complete.", user)
+        except BuildFailed as fault:
+            await self._end(blueprint_id, fault.reason, str(fault))
+        except (RuntimeFault, LoopyardError) as fault:
+            await self._end(blueprint_id, "build_failed", str(fault))
+        except Exception:
+            log.exception("blueprint %s: the server failed at building it", blueprint_id)
+            await self._end(blueprint_id, "build_failed", "The server failed; its log says why.")
+        finally:
+            await asyncio.to_thread(self._inputs.clear, folder)
+
+    async def _spec(self, blueprint_id: str) -> BuildSpec:
+        async with self._database.read() as session:
+            blueprint = await repository.with_tokens(session, blueprint_id)
+        assert blueprint is not None  # noqa: S101
+        params = BlueprintBuildParameters.model_validate(blueprint.parameters)
+        for index, token in (blueprint.tokens or {}).items():
+            (params.code_mounts or [])[int(index)].token = token
+        made = recipe(params, blueprint.base_blueprint_id, self._code_host, blueprint_id)
+        return BuildSpec(
+            id=blueprint_id,
+            dockerfile=made.dockerfile,
+            context=await self._inputs.context(blueprint_id, params.build_context),
+            files=made.files,
+            images=(blueprint.base_blueprint_id,) if blueprint.base_blueprint_id else (),
+            build_args=params.build_args or {},
+            secrets=await self._inputs.secrets(blueprint.account_id, params.secrets or {}),
+            hidden=made.hidden,
+            limits=self._config.limits,
+            network_policy=await self._policies.current(params.network_policy_id),
+            timeout_seconds=self._config.timeout_seconds,
+        )
+
+    async def _advance(self, blueprint_id: str, status: Status) -> bool:
+        """Write down how far it is; false if it was deleted meanwhile."""
+        async with self._database.write() as session:
+            blueprint = await repository.lock(session, blueprint_id)
+            if blueprint is None or blueprint.state != CREATED or blueprint.status not in UNFINISHED:
+                return False
+            if blueprint.status == Status.BUILDING:
+                self._logs.add(blueprint_id, "The server was stopped while it built this; it begins anew.", "warning")
+            blueprint.status = status
+        self._changes.publish(blueprint_id)
+        return True
+
+    async def _end(self, blueprint_id: str, reason: BuildFault | None, message: str, user: User | None = None) -> None:
+        self._logs.add(blueprint_id, message, "info" if reason is None else "error")
+        async with self._database.write() as session:
+            blueprint = await repository.lock(session, blueprint_id)
+            if blueprint is not None and blueprint.status in UNFINISHED:
+                _finish(blueprint, reason, user)
+        self._changes.publish(blueprint_id)
+
+    async def _drop(self, blueprint_id: str) -> None:
+        failpoint("blueprint.deleted")
+        running = self._running.get(blueprint_id)
+        if running is not None:
+            running.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([running])
+        await self._changes.wait_until(blueprint_id, lambda: self._may_go(blueprint_id), bool, None)
+        if self.builder is not None:
+            await self.builder.delete(blueprint_id)
+        self._logs.delete(blueprint_id)
+        async with self._database.write() as session:
+            await repository.mark_reclaimed(session, blueprint_id)
+
+    async def _may_go(self, blueprint_id: str) -> bool:
+        async with self._database.read() as session:
+            return not await repository.is_wanted(session, blueprint_id)
+
+    async def reconcile(self) -> None:
+        """At start: build what was not finished, and delete what was being deleted."""
+        async with self._database.read() as session:
+            unfinished, deleted = await repository.unfinished(session), await repository.to_reclaim(session)
+        for blueprint_id in unfinished:
+            self.begin(blueprint_id)
+        for blueprint_id in deleted:
+            self.drop(blueprint_id)
+
+
+def _finish(blueprint: Blueprint, reason: BuildFault | None, user: User | None) -> None:
+    blueprint.status = Status.COMPLETE if reason is None else Status.FAILED
+    blueprint.failure_reason = reason
+    blueprint.build_finish_time_ms = now_ms()
+    blueprint.image_user = None if user is None else {"uid": user.uid, "username": user.name}
+    blueprint.tokens = None

@@ -1,0 +1,78 @@
+"""What a build needs of other resources: the values of secrets, and the content of an object."""
+
+import asyncio
+import shutil
+import subprocess
+from collections.abc import Mapping
+from pathlib import Path
+
+from loopyard.blueprint.schemas import BuildContext
+from loopyard.kit.errors import BadRequest
+from loopyard.object.store import ContentMissing, ObjectStore
+from loopyard.secret.service import SecretService
+
+
+class Inputs:
+    def __init__(self, secrets: SecretService, objects: ObjectStore, folder: Path) -> None:
+        """`folder` is where contexts are unpacked."""
+        self._secrets = secrets
+        self._objects = objects
+        self._folder = folder
+
+    async def secrets(self, account_id: str, wanted: Mapping[str, str]) -> dict[str, str]:
+        """Variable names to values, for variable names to secrets' names.
+
+        Raises:
+            BadRequest: One is not there any more.
+        """
+        values, missing = await self._secrets.values(account_id, wanted)
+        if missing:
+            raise BadRequest(f"secrets: there is no secret named {missing[0]} any more.", field="secrets")
+        return values
+
+    async def context(self, blueprint_id: str, given: BuildContext | None) -> Path | None:
+        """A folder with the content of the object: a tar archive, as it is or compressed.
+
+        Raises:
+            BadRequest: It is no such archive, or is gone.
+        """
+        if given is None:
+            return None
+        folder = self._folder / blueprint_id
+        await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+        inside = folder / "context"
+        inside.mkdir(mode=0o700, parents=True)
+        archive = folder / "archive"
+        try:
+            with archive.open("wb") as file:
+                async for chunk in self._objects.read(given.object_id):
+                    await asyncio.to_thread(file.write, chunk)
+        except ContentMissing as missing:
+            message = f"build_context.object_id: the object {given.object_id} is gone."
+            raise BadRequest(message, field="build_context.object_id") from missing
+        await self._unpack(archive, inside)
+        return inside
+
+    async def _unpack(self, archive: Path, inside: Path) -> None:
+        # tar strips leading slashes, refuses `..`, and makes links only once all else is there.
+        process = await asyncio.create_subprocess_exec(
+            "tar",
+            "--extract",
+            "--no-same-owner",
+            f"--file={archive}",
+            f"--directory={inside}",
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+        _, errors = await process.communicate()
+        archive.unlink()
+        if process.returncode != 0:
+            said = errors.decode(errors="replace").strip()[-500:]
+            message = f"build_context.object_id: it is no tar archive that can be unpacked: {said}"
+            raise BadRequest(message, field="build_context.object_id")
+
+    def clear(self, context: Path | None) -> None:
+        """Delete what `context` unpacked."""
+        if context is not None:
+            shutil.rmtree(context.parent, ignore_errors=True)

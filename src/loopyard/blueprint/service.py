@@ -1,0 +1,138 @@
+"""Decides about blueprints. What it decides is written by the caller's transaction and acted on after its commit."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.blueprint import repository
+from loopyard.blueprint.building import Building
+from loopyard.blueprint.dockerfile import recipe
+from loopyard.blueprint.models import Blueprint
+from loopyard.blueprint.origin import find
+from loopyard.blueprint.schemas import BlueprintBuildParameters
+from loopyard.blueprint.states import CREATED, DELETED, Status
+from loopyard.devbox.code_mounts import CodeHost
+from loopyard.devbox.mounts import files_of, repositories_of
+from loopyard.devbox.references import check_secrets
+from loopyard.kit import names
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import after_commit
+from loopyard.kit.errors import BadRequest, NotFound, WrongState
+from loopyard.network_policy import repository as policies
+from loopyard.object import repository as objects
+from loopyard.object.states import READ_ONLY
+
+
+class BlueprintService:
+    def __init__(self, building: Building, code_host: CodeHost) -> None:
+        self._building = building
+        self._code_host = code_host
+
+    async def create(
+        self, session: AsyncSession, account_id: str, params: BlueprintBuildParameters, *, blueprint_id: str
+    ) -> Blueprint:
+        """Decide on a new blueprint; it is built once the transaction is committed.
+
+        Raises:
+            BadRequest: Something asked for is not valid or not offered here.
+            NotFound: The base blueprint, a policy, an object or a secret does not exist.
+            Busy, WrongState: The base blueprint is not complete yet, or never will be.
+        """
+        if self._building.builder is None:
+            raise BadRequest("This server's runtime builds no images; use crun's (LOOPYARD_RUNTIME__TYPE=crun).")
+        base = await self._check(session, account_id, params)
+        tokens = {str(at): one.token for at, one in enumerate(params.code_mounts or []) if one.token}
+        blueprint = Blueprint(
+            id=blueprint_id,
+            account_id=account_id,
+            name=params.name,
+            name_digest=names.digest(params.name),
+            status=Status.QUEUED,
+            state=CREATED,
+            parameters=_stored(params),
+            tokens=tokens or None,
+            base_blueprint_id=base,
+            metadata_=params.metadata or {},
+            create_time_ms=now_ms(),
+            is_public=False,
+            reclaimed=False,
+        )
+        session.add(blueprint)
+        await session.flush()
+        after_commit(session, lambda: self._building.begin(blueprint_id))
+        return blueprint
+
+    async def preview(self, session: AsyncSession, account_id: str, params: BlueprintBuildParameters) -> str:
+        """The Dockerfile that would be built.
+
+        Raises:
+            As `create`.
+        """
+        base = await self._check(session, account_id, params)
+        return recipe(params, base, self._code_host).dockerfile
+
+    async def get(self, session: AsyncSession, account_id: str, blueprint_id: str) -> Blueprint:
+        """A blueprint of the account, also a deleted one.
+
+        Raises:
+            NotFound: It has none of this id.
+        """
+        blueprint = await repository.get(session, blueprint_id, account_id)
+        if blueprint is None:
+            raise NotFound(f"There is no blueprint {blueprint_id}.", field="id")
+        return blueprint
+
+    async def delete(self, session: AsyncSession, account_id: str, blueprint_id: str) -> None:
+        """Delete a blueprint, and stop its build. Devboxes made of it keep all they have. One that is deleted stays so.
+
+        Raises:
+            NotFound: The account has none of this id.
+        """
+        blueprint = await repository.lock(session, blueprint_id)
+        if blueprint is None or blueprint.account_id != account_id:
+            raise NotFound(f"There is no blueprint {blueprint_id}.", field="id")
+        if blueprint.state == DELETED:
+            return
+        blueprint.state = DELETED
+        blueprint.tokens = None
+        await session.flush()
+        after_commit(session, lambda: self._building.drop(blueprint_id))
+
+    async def _check(self, session: AsyncSession, account_id: str, params: BlueprintBuildParameters) -> str | None:
+        """See that all that is named is there; the id of the base blueprint, if one is named."""
+        files_of(params.file_mounts, None)
+        repositories_of(params.code_mounts, None)
+        for field, policy_id in (
+            ("network_policy_id", params.network_policy_id),
+            ("launch_parameters.network_policy_id", _policy_at_launch(params)),
+        ):
+            if policy_id is not None and await policies.get(session, policy_id, account_id) is None:
+                raise NotFound(f"There is no network policy {policy_id}.", field=field)
+        await check_secrets(session, account_id, params.secrets)
+        if params.build_context is not None:
+            await self._check_object(session, account_id, params.build_context.object_id)
+        if params.base_blueprint_id is None and params.base_blueprint_name is None:
+            return None
+        base = await find(session, account_id, params.base_blueprint_id, params.base_blueprint_name, "base_blueprint")
+        return base.id
+
+    async def _check_object(self, session: AsyncSession, account_id: str, object_id: str) -> None:
+        field = "build_context.object_id"
+        found = await objects.get(session, object_id)
+        if found is None or not (found.is_public or found.account_id == account_id):
+            raise NotFound(f"There is no object {object_id}.", field=field)
+        if found.state != READ_ONLY:
+            raise WrongState(f"Object {object_id} is {found.state}; complete its upload first.", field=field)
+
+
+def _policy_at_launch(params: BlueprintBuildParameters) -> str | None:
+    return params.launch_parameters.network_policy_id if params.launch_parameters is not None else None
+
+
+def _stored(params: BlueprintBuildParameters) -> dict[str, object]:
+    """What is kept of the parameters: all but tokens and passwords."""
+    stored = params.model_dump(mode="json", exclude_none=True)
+    for mount in stored.get("code_mounts", []):
+        mount.pop("token", None)
+    for service in stored.get("services", []):
+        if "credentials" in service:
+            service["credentials"]["password"] = ""
+    return stored
