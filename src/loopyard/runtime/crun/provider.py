@@ -57,6 +57,7 @@ from loopyard.runtime.protocol import (
 
 log = logging.getLogger("loopyard.runtime")
 
+_REMOVALS = 3
 _CHUNK_BYTES = 1 << 20
 _POLICY = TypeAdapter[NetworkPolicy | None](NetworkPolicy | None)
 
@@ -254,18 +255,21 @@ class CrunRuntime:
     async def _remove(self, sandbox_id: str, *, keep_disk: bool) -> None:
         if not self._layout.bundle(sandbox_id).exists() and keep_disk:
             return
-        try:
-            await self._launcher.ask(
-                "destroy",
-                crun=self._crun,
-                id=sandbox_id,
-                bundle=str(self._layout.bundle(sandbox_id)),
-                disk=str(self._layout.disk(sandbox_id)),
-                cgroup=self._instance.cgroup(sandbox_id),
-                keep_disk=keep_disk,
-            )
-        except LauncherFault as fault:
-            log.warning("sandbox %s could not be removed whole: %s", sandbox_id, fault)
+        for _ in range(_REMOVALS):  # a launcher that is killed takes its work along
+            try:
+                await self._launcher.ask(
+                    "destroy",
+                    crun=self._crun,
+                    id=sandbox_id,
+                    bundle=str(self._layout.bundle(sandbox_id)),
+                    disk=str(self._layout.disk(sandbox_id)),
+                    cgroup=self._instance.cgroup(sandbox_id),
+                    keep_disk=keep_disk,
+                )
+            except LauncherFault as fault:
+                log.warning("sandbox %s could not be removed whole: %s", sandbox_id, fault)
+            else:
+                return
 
     async def suspend(self, sandbox_id: str) -> None:
         async with self._acting(sandbox_id):
