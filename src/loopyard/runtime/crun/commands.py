@@ -168,9 +168,11 @@ class Commands:
             raise gone from error
         finally:
             os.close(pipe)
-        if eof and (supervisor := read_json(folder / "supervisor.json")) is not None:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(supervisor["pid"], signal.SIGUSR1)
+        if eof:
+            (folder / "stdin.end").touch()
+            if (supervisor := read_json(folder / "supervisor.json")) is not None:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(supervisor["pid"], signal.SIGUSR1)
 
     async def signal(self, sandbox_id: str, command_id: str, number: int, *, group: bool) -> None:
         """Send a signal to the command, or its whole group; nothing once it has ended. Raises CommandNotFound."""

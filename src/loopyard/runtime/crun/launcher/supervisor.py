@@ -133,7 +133,8 @@ def _stream(command: _Command, name: str, uid: int, most_bytes: int) -> int:
 
 
 def _stdin(folder: str) -> tuple[int, int]:
-    """The command's end of the named pipe, and one that keeps it open until SIGUSR1 says that no more comes."""
+    """The command's end of the named pipe, and one that keeps it open until no more comes: then there is a file
+    `stdin.end`, and SIGUSR1 says that it is time to look."""
     path = f"{folder}/stdin"
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     hold = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
@@ -141,21 +142,26 @@ def _stdin(folder: str) -> tuple[int, int]:
     return reader, hold
 
 
+def _do_nothing(*_: object) -> None:
+    pass
+
+
 def _watch(command: _Command, child: int, ended: int, hold: int | None, timeout_seconds: float | None) -> int:
     """Move output until the command has ended; returns its exit status."""
-    holding = [] if hold is None else [hold]
-
-    def let_go(*_: object) -> None:
-        while holding:
-            os.close(holding.pop())
-
-    signal.signal(signal.SIGUSR1, let_go)
+    # A pipe, since a signal that comes just before `poll` would not end it.
+    wake, wake_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+    signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
+    signal.signal(signal.SIGUSR1, _do_nothing)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
+    poll.register(wake, select.POLLIN)
     for stream in command.streams:
         poll.register(stream.pipe, select.POLLIN)
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     while True:
+        if hold is not None and (command.folder / "stdin.end").exists():
+            os.close(hold)
+            hold = None
         pause = None
         if deadline is not None:
             pause = max(0.0, deadline - time.monotonic())
@@ -168,12 +174,16 @@ def _watch(command: _Command, child: int, ended: int, hold: int | None, timeout_
                 stream.move()
                 if not stream.open:
                     poll.unregister(stream.pipe)
+        if wake in ready:
+            os.read(wake, 4096)
         if ended in ready:
             break
     for stream in command.streams:
         stream.move()
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
-    let_go()
+    signal.set_wakeup_fd(-1)
+    for descriptor in (wake, wake_end, *([] if hold is None else [hold])):
+        os.close(descriptor)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return status if status >= 0 else 128 - status
 
