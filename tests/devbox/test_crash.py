@@ -160,7 +160,7 @@ def test_killed_while_a_devbox_fails(crashing: Crashing) -> None:
 
 SLEEPY = {
     **ONCE,
-    "lifecycle": {"lifecycle_hooks": {"suspend_commands": ["echo bye >> ~/launched"]}},
+    "lifecycle": {"lifecycle_hooks": {"suspend_commands": ["echo bye >> ~/launched"], "suspend_deadline_ms": 60_000}},
 }
 
 
