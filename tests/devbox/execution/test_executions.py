@@ -3,8 +3,14 @@
 import time
 import uuid
 
+import psutil
 import pytest
 from runloop_api_client import BadRequestError, NotFoundError, Runloop
+from runloop_api_client.lib.polling import PollingConfig
+
+from loopyard.devbox.execution.output import CUT_NOTE
+from loopyard.runtime.protocol import MOST_OUTPUT_BYTES
+from tests.serving import ServerProcess
 
 
 def test_output_and_exit_status(module_client: Runloop, devbox_id: str) -> None:
@@ -58,6 +64,40 @@ def test_truncated_output_is_whole_in_the_stream(module_client: Runloop, devbox_
     assert answer.stdout_truncated
     stream = module_client.devboxes.executions.stream_stdout_updates(answer.execution_id, devbox_id=devbox_id)
     assert "".join(chunk.output for chunk in stream) == "".join(f"{n}\n" for n in range(1, 200_001))
+
+
+def test_output_past_the_limit_is_cut_and_says_so(
+    server: ServerProcess, module_client: Runloop, devbox_id: str
+) -> None:
+    process = psutil.Process(server.pid)
+    before = process.memory_info().rss
+    started = module_client.devboxes.execute_async(
+        devbox_id, command=f"yes 0123456 | head -c {MOST_OUTPUT_BYTES + 50_000_000}; echo end >&2"
+    )
+    done = module_client.devboxes.executions.await_completed(
+        started.execution_id, devbox_id=devbox_id, polling_config=PollingConfig(timeout_seconds=200, max_attempts=1000)
+    )
+    assert (done.exit_status, done.stderr, done.stdout_truncated) == (0, "end\n", True)
+    assert done.stdout is not None
+    assert done.stdout.endswith(f"0123456\n{CUT_NOTE}")
+    last = MOST_OUTPUT_BYTES - 8
+    stream = module_client.devboxes.executions.stream_stdout_updates(
+        started.execution_id, devbox_id=devbox_id, offset=str(last)
+    )
+    assert [(chunk.output, chunk.offset) for chunk in stream] == [
+        ("0123456\n", MOST_OUTPUT_BYTES),
+        (CUT_NOTE, MOST_OUTPUT_BYTES),
+    ]
+    assert process.memory_info().rss - before < 64 << 20
+
+
+def test_a_command_too_long_for_the_kernel_is_refused(module_client: Runloop, devbox_id: str) -> None:
+    longest = ": " + "#" * 119_998
+    assert module_client.devboxes.execute_sync(devbox_id, command=longest).exit_status == 0
+    assert module_client.devboxes.execute_sync(devbox_id, command=longest, shell_name="long").exit_status == 0
+    for command in (f"{longest}#", ": " + "€" * 40_000):
+        with pytest.raises(BadRequestError):
+            module_client.devboxes.execute_sync(devbox_id, command=command)
 
 
 def test_a_stream_follows_a_running_command_to_its_end(module_client: Runloop, devbox_id: str) -> None:

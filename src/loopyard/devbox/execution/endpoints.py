@@ -13,6 +13,7 @@ from loopyard.devbox.execution.schemas import (
     ExecuteParams,
     ExecuteSyncParams,
     ExecutionResultView,
+    ExecutionUpdateChunk,
     ExecutionView,
     KillParams,
     SendStdInParams,
@@ -186,7 +187,7 @@ async def send_std_in(
 
 
 _SSE: dict[int | str, dict[str, Any]] = {
-    200: {"content": {"text/event-stream": {"schema": {"$ref": "#/components/schemas/ExecutionUpdateChunk"}}}}
+    200: {"content": {"text/event-stream": {"schema": ExecutionUpdateChunk.model_json_schema()}}}
 }
 
 
