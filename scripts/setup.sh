@@ -74,7 +74,7 @@ packages() {
 # What each program that the sandboxes need comes from: program:package.
 sandbox_programs=(
     crun:crun catatonit:catatonit mmdebstrap:mmdebstrap mkfs.btrfs:btrfs-progs nft:nftables ip:iproute2 mount:mount
-    update-ca-certificates:ca-certificates
+    update-ca-certificates:ca-certificates buildah:buildah
 )
 
 prepare_sandboxes() {

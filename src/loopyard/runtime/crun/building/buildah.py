@@ -10,6 +10,7 @@ import json
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ REPOSITORY = "localhost/loopyard"
 _PRIVATE = f"{REPOSITORY}:"
 _LATEST = "latest"
 _POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
+
+_ALONE = ("unshare", "--mount", "--propagation", "private")
+"""In a mount namespace of its own: what buildah mounts ends with it."""
 
 _COMMIT = """set -eu
 container=$(buildah "$@" from --pull-never scratch)
@@ -42,7 +46,9 @@ buildah "$@" commit --quiet "$container" "$NAME"
 _EXPORT = """set -eu
 container=$(buildah "$@" from --pull-never "$IMAGE")
 trap 'buildah "$@" rm "$container" >/dev/null' EXIT
-cp --archive --reflink=auto "$(buildah "$@" mount "$container")" "$TARGET"
+folder=$(buildah "$@" mount "$container")
+"$PYTHON" -m loopyard.runtime.crun.building.export "$folder" "$TARGET" ||
+    { rm -rf "$TARGET"; cp --archive --reflink=auto "$folder" "$TARGET"; }
 """
 
 
@@ -115,12 +121,11 @@ class Storage:
         Raises:
             BuildahFailed.
         """
-        return await self._run("buildah", *self.arguments, *arguments)
+        return await self._run(*_ALONE, "buildah", *self.arguments, *arguments)
 
     async def script(self, text: str, **variables: str) -> str:
         """Run shell lines in a mount namespace of their own; `"$@"` are buildah's arguments."""
-        command = ("unshare", "--mount", "--propagation", "private", "sh", "-c", text, "sh", *self.arguments)
-        return await self._run(*command, **variables)
+        return await self._run(*_ALONE, "sh", "-c", text, "sh", *self.arguments, **variables)
 
     async def _run(self, *command: str, **variables: str) -> str:
         process = await asyncio.create_subprocess_exec(
@@ -167,7 +172,7 @@ class Storage:
         """Write an image's root file system to a folder that is there whole or not at all."""
         temporary = target.with_name(f"{target.name}.new")
         await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
-        await self.script(_EXPORT, IMAGE=image_id, TARGET=str(temporary))
+        await self.script(_EXPORT, IMAGE=image_id, TARGET=str(temporary), PYTHON=sys.executable)
         temporary.rename(target)
 
     async def tag(self, name: str, other: str) -> None:

@@ -39,7 +39,7 @@ class Stack:
 
         buildah's mount is not looked at again before the layer is kept, and that is read from the changes' folder.
         """
-        lowers, upper = _layers(root)
+        lowers, upper = layers(root)
         self.root.mkdir(parents=True)
         os.chdir(self.folder)
         names = [f"l{number}" for number in range(len(lowers))]
@@ -93,7 +93,7 @@ class Stack:
         shutil.rmtree(self.folder, ignore_errors=True)
 
 
-def _layers(root: str) -> tuple[list[str], str]:
+def layers(root: str) -> tuple[list[str], str]:
     """The folders of the overlay that is mounted at `root`: those below, and the one that is written to."""
     line = next(line for line in _MOUNTS.read_text().splitlines() if line.split()[4] == root)
     options: dict[str, str] = {}
