@@ -57,7 +57,9 @@ def usage(stats: dict[str, Any]) -> SandboxUsage | None:
     pids: dict[str, Any] = stats.get("pids_stats") or {}
     if "usage" not in memory:
         return None
-    return SandboxUsage(int(memory["usage"]), int(cpus["cpu_usage"]["total_usage"]) / 1e9, int(pids.get("current") or 0))
+    return SandboxUsage(
+        int(memory["usage"]), int(cpus["cpu_usage"]["total_usage"]) / 1e9, int(pids.get("current") or 0)
+    )
 
 
 def is_closed(policy: NetworkPolicy | None) -> bool:

@@ -1,6 +1,7 @@
 """The engine: Docker, or what speaks like it, at the other end of a socket."""
 
 import asyncio
+import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
@@ -65,7 +66,7 @@ class Engine:
         """
         async with self._session.request(method, f"http://engine/{hijack.API}/{path}", **options) as answer:
             text = await answer.text()
-            content: Any = await answer.json(content_type=None) if _is_json(answer) and text.strip() else text
+            content = _content(text)
             if answer.status >= 300:
                 message = content.get("message", text) if isinstance(content, dict) else text  # type: ignore[reportUnknownMemberType]
                 raise aiodocker.DockerError(answer.status, str(message))  # type: ignore[reportUnknownArgumentType]
@@ -152,5 +153,8 @@ def refused_command(refusal: Refused) -> Exception:
     return CommandStartFailed(f"The engine could not start the command: {refusal}")
 
 
-def _is_json(answer: aiohttp.ClientResponse) -> bool:
-    return answer.headers.get("Content-Type", "").startswith("application/json")
+def _content(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:  # nothing, or one JSON after another
+        return text

@@ -9,7 +9,7 @@ import shutil
 import tarfile
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiodocker
 
@@ -75,6 +75,9 @@ async def _import(engine: Engine, root: Path, name: str) -> None:
         )
     finally:
         status = await tar.wait()
+    if status == 0 and isinstance(said, dict) and not await exists(engine, name):  # Podman overhears the name
+        made = str(cast("dict[str, Any]", said).get("status"))
+        await engine.ask("POST", f"images/{made}/tag", params={"repo": repository, "tag": tag})
     if status != 0 or not await exists(engine, name):
         raise RuntimeUnavailable(f"The base image could not be copied into the engine: {said}")
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import aiodocker
+import aiohttp
 
 from loopyard.runtime.config import DockerConfig
 from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
@@ -28,6 +29,7 @@ from loopyard.runtime.errors import (
     ImageNotFound,
     NotSupported,
     RuntimeFault,
+    RuntimeUnavailable,
     SandboxNotFound,
     SandboxNotRunning,
     SandboxStartFailed,
@@ -89,6 +91,18 @@ class DockerRuntime:
 
     async def open(self) -> None:
         self._engine = Engine(find_socket(self._config.socket))
+        try:
+            await self._prepare()
+        except (aiodocker.DockerError, OSError, aiohttp.ClientError) as error:
+            await self._engine.close()
+            raise RuntimeUnavailable(
+                f"The engine at {self._engine.path} does not do what is needed: {error}"
+            ) from error
+        except RuntimeUnavailable:
+            await self._engine.close()
+            raise
+
+    async def _prepare(self) -> None:
         self._base = await ensure_base_image(
             self._engine, self._images, self._config.ca_bundle, self._config.base_image
         )
@@ -125,7 +139,7 @@ class DockerRuntime:
         name = self._container(spec.id)
         self._layout.bundle(spec.id).mkdir(parents=True, exist_ok=True)
         if exists:
-            await self._engine.ask("POST", f"containers/{name}/update", json=container.limits(spec.limits))
+            await self._set_limits(name, container.limits(spec.limits))
         else:
             await self._make(spec, name)
         was_closed = exists and (known := self._recall(spec.id)) is not None and known.closed
@@ -155,6 +169,14 @@ class DockerRuntime:
             if error.status == 404:
                 raise ImageNotFound(f"There is no image {image} in the engine.") from error
             raise
+
+    async def _set_limits(self, name: str, limits: Mapping[str, Any]) -> None:
+        """Change limits of a container that is there."""
+        try:
+            await self._engine.ask("POST", f"containers/{name}/update", json=limits)
+        except aiodocker.DockerError as error:
+            if error.status != 404:  # Podman before 4.4 does not know this: the limits stay
+                raise
 
     async def _set_network(self, name: str, *, closed: bool) -> None:
         act = "disconnect" if closed else "connect"
@@ -335,10 +357,10 @@ class DockerRuntime:
         try:
             while (await self._engine.run(name, argv))[0] in wrapper.NOT_RUN and box is not None and room < _MOST_ROOM:
                 room += 16
-                await self._engine.ask("POST", f"containers/{name}/update", json={"PidsLimit": box.pids + room})
+                await self._set_limits(name, {"PidsLimit": box.pids + room})
         finally:
             if room and box is not None:
-                await self._engine.ask("POST", f"containers/{name}/update", json={"PidsLimit": box.pids})
+                await self._set_limits(name, {"PidsLimit": box.pids})
 
     async def wait_command(self, sandbox_id: str, command_id: str) -> CommandResult:
         return await self._commands.wait(sandbox_id, command_id)

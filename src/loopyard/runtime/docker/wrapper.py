@@ -8,19 +8,28 @@ NOT_RUN = (125, 126, 127, 128)
 
 Whom = Literal["process", "group", "foreground"]
 
-_SIZED = """
-trap 'sized=yes' WINCH
+_TOLD = """
 echo $$
-for wait in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
-    [ -z "$sized" ] || break
+read -r __ly_stat <"/proc/$$/stat"
+__ly_leads() { [ "$3" = $$ ]; }
+if ! __ly_leads ${__ly_stat##*) } && command -v setsid >/dev/null; then
+    exec setsid /bin/sh -c "$0" "$@"
+fi
+exec /bin/sh -c "$0" "$@"
+"""
+"""Some engines start commands in a process group of others', where no signal to all of a command would reach it."""
+
+_SIZED = """
+trap '__ly_sized=yes' WINCH
+echo $$
+for __ly_wait in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16 17 18 19 20; do
+    [ -z "$__ly_sized" ] || break
     sleep 0.03
 done
 trap - WINCH
-unset sized wait
+exec /bin/sh -c "$0" "$@"
 """
 """With a terminal: the program begins when it has its size, which an engine can give only to what runs."""
-
-_TOLD = "echo $$\n"
 
 _RUN = """
 [ -d "$0" ] || { echo "$0: no such file or directory" >&2; exit 126; }
@@ -45,7 +54,7 @@ esac
 def wrapped(argv: Sequence[str], cwd: str, *, terminal: bool = False) -> list[str]:
     """The command line that runs `argv` in the folder `cwd`. First it prints a line with its process id; with a
     terminal it then waits a moment for that to be given a size."""
-    return ["/bin/sh", "-c", (_SIZED if terminal else _TOLD) + _RUN, cwd, *argv]
+    return ["/bin/sh", "-c", _SIZED if terminal else _TOLD, _RUN, cwd, *argv]
 
 
 def first_line(said: bytes) -> tuple[int, bytes] | None:
