@@ -224,3 +224,16 @@ def test_a_shell_reads_standard_input(module_client: Runloop, devbox_id: str) ->
 def test_an_empty_name_is_refused(module_client: Runloop, devbox_id: str) -> None:
     with pytest.raises(BadRequestError):
         module_client.devboxes.execute_sync(devbox_id, command="true", shell_name="")
+
+
+def test_a_shell_outlives_a_suspended_devbox(module_client: Runloop) -> None:
+    devboxes = module_client.devboxes
+    box = devboxes.create_and_await_running().id
+    devboxes.execute_sync(box, command="cd /tmp; export A=kept; f() { echo f; }", shell_name="main")
+    devboxes.suspend(box)
+    devboxes.await_suspended(box)
+    devboxes.resume(box)
+    devboxes.await_running(box)
+    after = devboxes.execute_sync(box, command="pwd; printenv A; f", shell_name="main")
+    assert (after.stdout, after.stderr) == ("/tmp\nkept\nf\n", "")
+    devboxes.shutdown(box)
