@@ -165,7 +165,11 @@ class Snapshots:
                 log.debug("snapshot %s is still in use: %s", tag, error)
 
     async def _tags(self, repository: str) -> set[str]:
-        filters = json.dumps({"reference": [repository]})
-        images: list[dict[str, Any]] = await self._engine.ask("GET", "images/json", params={"filters": filters})
-        names = [name.removeprefix("localhost/") for image in images for name in image["RepoTags"] or ()]
+        images: list[dict[str, Any]] = await self._engine.ask("GET", "images/json")
+        names = [_short(name) for image in images for name in image["RepoTags"] or ()]
         return {name.removeprefix(f"{repository}:") for name in names if name.startswith(f"{repository}:")}
+
+
+def _short(name: str) -> str:
+    """An image's name without the registry that Podman puts before it."""
+    return name.removeprefix("localhost/").removeprefix("docker.io/")
