@@ -75,15 +75,18 @@ class Instance:
         return f"/loopyard/{self.block}/{sandbox_id}"
 
 
-def claim(data_dir: Path, network: str) -> Instance:
-    """The block of the server that keeps its data in `data_dir`: the one it had before, else a free one.
+def claim(data_dir: Path, network: str) -> tuple[Instance, int]:
+    """The block of the server that keeps its data in `data_dir`: the one it had before, else a free one. Also a
+    descriptor that holds it until it is closed, or the process ends.
 
     Raises:
-        RuntimeUnavailable: All are taken.
+        RuntimeUnavailable: All are taken, or another process works on this data folder.
     """
     with _all_blocks():
         owners = {int(name): _owner(RUN / name) for name in subfolders(RUN) if name.isdigit()}
         block = next((number for number, owner in owners.items() if owner == str(data_dir)), None)
+        if block is not None and _locked(_lock(block)):
+            raise RuntimeUnavailable(f"Another process runs the sandboxes of {data_dir}. Stop it first.")
         if block is None:
             block = next((number for number in range(BLOCKS) if not _taken(number, owners.get(number))), None)
         if block is None:
@@ -91,7 +94,13 @@ def claim(data_dir: Path, network: str) -> Instance:
         instance = Instance(block, network)
         instance.crun_root.mkdir(parents=True, exist_ok=True)
         write_whole(instance.folder / "owner.json", str(data_dir))
-    return instance
+        held = os.open(_lock(block), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(held, fcntl.LOCK_EX)
+    return instance, held
+
+
+def _lock(block: int) -> Path:
+    return RUN / str(block) / "lock"
 
 
 @contextmanager
@@ -113,7 +122,7 @@ def _taken(block: int, owner: str | None) -> bool:
     """Whether a block's server runs, or has sandboxes that do."""
     if owner is None:
         return False
-    if _locked(Path(owner) / "lock"):
+    if _locked(_lock(block)):
         return True
     crun_root = RUN / str(block) / "crun"
     return any(_alive(read_json(crun_root / name / "status")) for name in subfolders(crun_root))

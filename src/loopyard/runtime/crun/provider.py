@@ -104,7 +104,7 @@ class CrunRuntime:
         self._layout.sandboxes.mkdir(parents=True, exist_ok=True)
         self._layout.commands.mkdir(parents=True, exist_ok=True)
         self._layout.snapshots.mkdir(parents=True, exist_ok=True)
-        self._instance = instance.claim(self._layout.data, self._config.network)
+        self._instance, self._hold = instance.claim(self._layout.data, self._config.network)
         self._crun = [str(host.program("crun")), "--root", str(self._instance.crun_root), "--cgroup-manager=cgroupfs"]
         place = await asyncio.to_thread(disk.prepare, self._layout, host.program("crun"), self._config.disk_gib)
         self._launcher = LauncherClient(place)
@@ -145,6 +145,9 @@ class CrunRuntime:
             await self._launcher.close()
         if hasattr(self, "_way_out"):
             await self._way_out.close()
+        if hasattr(self, "_hold"):
+            os.close(self._hold)
+            del self._hold
 
     async def create(self, spec: SandboxSpec) -> None:
         async with self._acting(spec.id):
@@ -225,17 +228,18 @@ class CrunRuntime:
 
     def _write_bundle(self, bundle: Path, spec: SandboxSpec, root: Path, slot: int, uid_base: int) -> None:
         bundle.mkdir(parents=True, exist_ok=True)
+        cwd = image_config.read(root).cwd
         meta = {
             "image": str(root),
             "slot": slot,
             "uid_base": uid_base,
             "user": asdict(spec.user),
             "environment": dict(spec.environment),
-            "cwd": image_config.read(root).cwd,
+            "cwd": cwd,
             "network_policy": _POLICY.dump_python(spec.network_policy, mode="json"),
         }
         write_whole(bundle / "meta.json", meta)
-        write_bundle(bundle, spec, self._accounts_of(root), self._instance, slot, self._init)
+        write_bundle(bundle, spec, self._accounts_of(root), cwd, self._instance, slot, self._init)
 
     def _accounts_of(self, root: Path) -> Accounts:
         if root not in self._accounts:
