@@ -16,7 +16,7 @@ def test_a_policy_comes_back_as_it_was_made(client: Runloop) -> None:
         description="for the test",
         allow_devbox_to_devbox=True,
         allow_mcp_gateway=True,
-        allowed_hostnames=["github.com", "*.npmjs.org"],
+        allowed_hostnames=["github.com", "*.example.org"],
         allowed_cidrs=[
             {"cidr": "10.12.0.0/16", "ports": [{"port": 443}, {"port": 8000, "end_port": 8100, "protocol": "TCP"}]},
             {"cidr": "198.51.100.7/32"},
@@ -26,7 +26,7 @@ def test_a_policy_comes_back_as_it_was_made(client: Runloop) -> None:
     assert (made.name, made.description) == ("as made", "for the test")
     assert made.create_time_ms == made.update_time_ms
     egress = made.egress
-    assert egress.allowed_hostnames == ["github.com", "*.npmjs.org"]
+    assert egress.allowed_hostnames == ["github.com", "*.example.org"]
     assert [cidr.model_dump(exclude_none=True) for cidr in egress.allowed_cidrs] == [
         {"cidr": "10.12.0.0/16", "ports": [{"port": 443}, {"port": 8000, "end_port": 8100, "protocol": "TCP"}]},
         {"cidr": "198.51.100.7/32"},

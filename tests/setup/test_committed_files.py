@@ -9,7 +9,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 # Single characters are written as sets, so that the patterns do not find themselves.
 HOSTS = re.compile(r"pypi[.]org|python[h]osted|deb[.]debian|archive[.]ubuntu|npmjs[.]")
-FOLDERS = re.compile(r"(?<![\w/.])/([w]ork/|opt/[p]ypi|opt/[w]heels)|[.]p[y]env/")
+FOLDERS = re.compile(r"(?<![\w/.])/([w]ork/(main|shared|[.])|opt/[p]ypi|opt/[w]heels)|[.]p[y]env/")
 
 
 def committed() -> list[Path]:

@@ -29,7 +29,7 @@ def _hostname(text: str) -> str:
         raise ValueError("write it in its ASCII form (xn--…)")
     bare = name.removeprefix("*.")
     if not is_name(bare):
-        raise ValueError("must be a host's name such as github.com, or *.npmjs.org; no port, path or other wildcard")
+        raise ValueError("must be a host's name such as github.com, or *.example.org; no port, path or other wildcard")
     if bare.rpartition(".")[2].isdigit():
         raise ValueError("must be a name; put addresses into allowed_cidrs")
     return text
