@@ -1,6 +1,6 @@
 """What crun and the launcher are told of a sandbox: `config.json` and `place.json` in its folder."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from loopyard.runtime.crun import host, network, oci
 from loopyard.runtime.crun.accounts import Accounts
@@ -12,13 +12,16 @@ _NEEDED = ("dev", "etc", "proc", "sys")
 """Folders that every sandbox has, also one of an image that holds a single program."""
 
 
-def write(bundle: Path, spec: SandboxSpec, accounts: Accounts, instance: Instance, slot: int, init: Path) -> None:
-    """Write them. `accounts` are the image's, `init` the sandbox's first process on the host."""
+def write(
+    bundle: Path, spec: SandboxSpec, accounts: Accounts, cwd: str | None, instance: Instance, slot: int, init: Path
+) -> None:
+    """Write them. `accounts` and `cwd`, which is made if it is missing, are the image's; `init` is the sandbox's first
+    process on the host."""
     additions = accounts.add(spec.user)[1] if accounts.find(spec.user) is None else None
     asked = network.nameservers() or [instance.addresses(slot)[0]]
     resolvers = "".join(f"nameserver {address}\n" for address in asked)
     place = {
-        "folders": {**dict.fromkeys(_NEEDED, 0), **(additions.folders if additions else {})},
+        "folders": {**dict.fromkeys((*_NEEDED, *_ancestors(cwd)), 0), **(additions.folders if additions else {})},
         "files": {
             "etc/resolv.conf": (f"{network.search_domains()}\n{resolvers}".lstrip(), 0o644),
             "etc/hostname": (f"{spec.hostname}\n", 0o644),
@@ -38,3 +41,11 @@ def write(bundle: Path, spec: SandboxSpec, accounts: Accounts, instance: Instanc
         limit_swap=host.can_limit_swap(),
     )
     write_whole(bundle / "config.json", configuration)
+
+
+def _ancestors(path: str | None) -> list[str]:
+    """A folder and all above it, from the top."""
+    if path is None:
+        return []
+    folder = PurePosixPath(path.lstrip("/"))
+    return [str(one) for one in (*reversed(folder.parents), folder) if one.name not in ("", "..")]
