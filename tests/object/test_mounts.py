@@ -25,7 +25,7 @@ def _tar(members: Iterable[tuple[tarfile.TarInfo, bytes]], mode: str = "w") -> b
     with tarfile.open(fileobj=out, mode=mode) as archive:  # type: ignore[call-overload]
         for info, data in members:
             info.size = len(data)
-            archive.addfile(info, io.BytesIO(data))
+            archive.addfile(info, io.BytesIO(data))  # pyright: ignore[reportUnknownMemberType]
     return out.getvalue()
 
 
