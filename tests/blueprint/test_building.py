@@ -128,7 +128,8 @@ def test_secrets_are_seen_by_commands_and_are_nowhere_in_the_image(
     lines = said(builds, blueprint.id)
     assert "seen" in lines
     assert "mounted" in lines
-    look = "env | grep -c TOKEN; grep -rl a-value-that-is-secret / --exclude-dir=proc --exclude-dir=sys 2>/dev/null | wc -l"
+    search = "grep -rl a-value-that-is-secret / --exclude-dir=proc --exclude-dir=sys 2>/dev/null | wc -l"
+    look = f"env | grep -c TOKEN; {search}"
     assert output(builds, f"({look}) || true", blueprint_id=blueprint.id).split() == ["0", "0"]
     assert "a-value-that-is-secret" not in build_server.log
 
@@ -160,7 +161,9 @@ def test_the_object_of_a_build_context_is_copied_from(builds: Runloop, busybox: 
 
 def test_preview_gives_the_dockerfile_and_builds_nothing(builds: Runloop) -> None:
     before = {one.id for one in builds.blueprints.list()}
-    preview = builds.blueprints.preview(name="p", system_setup_commands=["echo hi"], file_mounts={"/a": "b"})
+    preview = builds.blueprints.preview(  # pyright: ignore[reportDeprecated]
+        name="p", system_setup_commands=["echo hi"], file_mounts={"/a": "b"}
+    )
     assert preview.dockerfile == 'FROM loopyard-base\nCOPY --from=loopyard-files ["file-0", "/a"]\nRUN echo hi\n'
     assert {one.id for one in builds.blueprints.list()} == before
 

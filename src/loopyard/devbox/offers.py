@@ -71,6 +71,7 @@ async def find_origin(
     if params.blueprint_id is not None or params.blueprint_name is not None:
         blueprint = await blueprints.find(session, account_id, params.blueprint_id, params.blueprint_name)
         origin = Origin(_inherited(blueprint, launch), blueprint_id=blueprint.id)
+        check_offered(params, origin.launch)
     policy_id = origin.launch.network_policy_id
     if policy_id is not None and await policies.lock(session, policy_id, account_id) is None:
         message = f"There is no network policy {policy_id}."
