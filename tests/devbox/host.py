@@ -1,5 +1,6 @@
 """What a server's sandboxes occupy on the host, found without asking the server."""
 
+import contextlib
 import json
 import subprocess
 import time
@@ -20,7 +21,7 @@ class Host:
 
     def begin(self) -> None:
         """Take what is there now for the leftovers of other servers, which had the same share of the host before."""
-        self._others = _cgroups(self.block) | _names(RUN / self.block / "crun")
+        self._others = _cgroups(self.block) | _names(RUN / self.block / "crun", RUN / self.block / "roots")
 
     @property
     def block(self) -> str:
@@ -47,7 +48,7 @@ class Host:
             "folders": _names(self.data / "sandboxes"),
             "disks": _names(pool / "boxes"),
             "crun": _names(RUN / block / "crun") - self._others,
-            "roots": _names(RUN / block / "roots"),
+            "roots": _names(RUN / block / "roots") - self._others,
             "cgroups": _cgroups(block) - self._others,
             "mounts": {str(path) for path in inside},
         }
@@ -104,8 +105,10 @@ def _cgroups(block: str) -> set[str]:
     return {name for top in (CGROUPS, *CGROUPS.glob("*")) for name in _names(top / "loopyard" / block, folders=True)}
 
 
-def _names(folder: Path, *, folders: bool = False) -> set[str]:
-    try:
-        return {path.name for path in folder.iterdir() if not folders or path.is_dir()}
-    except (FileNotFoundError, NotADirectoryError):
-        return set()
+def _names(*parents: Path, folders: bool = False) -> set[str]:
+    """What is in some folders, as far as these are there."""
+    found: set[str] = set()
+    for parent in parents:
+        with contextlib.suppress(FileNotFoundError, NotADirectoryError):
+            found |= {path.name for path in parent.iterdir() if not folders or path.is_dir()}
+    return found
