@@ -35,7 +35,9 @@ async def test_a_killed_launcher_takes_nothing_with_it(runtime: Runtime, make_bo
     assert await other.sure("getent hosts localhost > /dev/null; echo new") == "new"
 
 
-async def test_calls_that_meet_a_killed_launcher_are_told_so_and_the_next_work(runtime: Runtime, make_box: MakeBox) -> None:
+async def test_calls_that_meet_a_killed_launcher_are_told_so_and_the_next_work(
+    runtime: Runtime, make_box: MakeBox
+) -> None:
     if not isinstance(runtime, CrunRuntime):
         pytest.skip("other providers have no launcher")
     box = await make_box()
