@@ -160,7 +160,7 @@ def test_what_cannot_be_set_up_fails_the_devbox_and_says_why(client: Runloop, mo
             "mounts.0.git_ref",
         ),
         ([{"type": "code_mount", "repo_owner": "a", "repo_name": "b"}] * 2, "mounts"),
-        ([{"type": "object_mount", "object_id": "obj_1", "object_path": "/x"}], "mounts.0.type"),
+        ([{"type": "agent_mount", "agent_id": "agt_1", "agent_name": None}], "mounts.0.type"),
         ([{"type": "agent_mount", "agent_id": "agt_1", "agent_name": None}], "mounts.0.type"),
         ([{"type": "broker_mount", "axon_id": "axn_1"}], "mounts.0.type"),
     ],
