@@ -31,12 +31,16 @@ class Terminals:
     def open(self, name: str, query: str = "", *, token: str | None = None, host: str = "localhost") -> "Window":
         """Attach to a session that was connected to."""
         port = int(self.server.base_url.rpartition(":")[2])
+        connection = socket.create_connection(("127.0.0.1", port), timeout=20)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 16)
         return Window(
             connect(
                 f"ws://{host}/pty/{name}/attach{query}",
-                sock=socket.create_connection(("127.0.0.1", port), timeout=20),
+                sock=connection,
                 additional_headers={"X-Runloop-Tunnel-Authorization": f"Bearer {token or self.token}"},
                 max_size=None,
+                compression=None,
+                max_queue=1,  # who does not look takes little off the wire
                 proxy=None,
             )
         )

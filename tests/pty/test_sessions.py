@@ -103,7 +103,7 @@ def test_a_resize_reaches_what_runs(terminals: Terminals) -> None:
         window.type("\n")
         window.shows("41 141")
         terminals.client.pty.connect("size", rows=20, cols=70)
-        window.type("\n")
+        window.type("trap - WINCH; stty size\n")
         window.shows("20 70")
         ignored = terminals.client.pty.connect("size", rows=0, cols=70)
         assert (ignored.rows, ignored.cols) == (20, 70)
@@ -157,6 +157,21 @@ def test_much_output_comes_whole_to_a_slow_reader(terminals: Terminals) -> None:
         time.sleep(2)
         assert window.shows("finished", 60) == b"x" * 20_000_000
     terminals.client.pty.control("much", action="close")
+
+
+def test_who_takes_no_output_is_let_go_and_holds_nobody_up(terminals: Terminals) -> None:
+    terminals.client.pty.connect("pace")
+    with terminals.open("pace") as slow, terminals.open("pace") as window:
+        window.type("PS1=; stty -onlcr; echo be''gin; head -c 50000000 /dev/zero | tr '\\0' x; echo fin''ished\n")
+        window.shows("begin\n")
+        assert window.shows("finished", 60) == b"x" * 50_000_000
+        with pytest.raises(ConnectionClosed) as closed:
+            slow.shows("finished")
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1013
+    with terminals.open("pace") as again:
+        again.shows("finished")
+    terminals.client.pty.control("pace", action="close")
 
 
 def test_much_input_arrives_whole(terminals: Terminals) -> None:

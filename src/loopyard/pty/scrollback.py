@@ -2,6 +2,9 @@
 
 from collections import deque
 
+LONGEST_LINE = 4096
+"""How far into what is kept the start of a line is looked for: beyond that it is no line of text."""
+
 
 class Scrollback:
     """Keeps up to `limit` bytes."""
@@ -26,4 +29,4 @@ class Scrollback:
     def replay(self) -> bytes:
         """What is kept; from the start of a line on if what came before is gone, so that no sequence is cut in two."""
         whole = b"".join(self._pieces)
-        return whole[whole.find(b"\n") + 1 :] if self._cut else whole
+        return whole[whole.find(b"\n", 0, LONGEST_LINE) + 1 :] if self._cut else whole

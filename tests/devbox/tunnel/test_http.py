@@ -14,7 +14,7 @@ import pytest
 from runloop_api_client import Runloop
 
 from tests.devbox.tunnel import services
-from tests.serving import ServerProcess
+from tests.serving import ServerProcess, serving
 
 PORT = 8000
 
@@ -204,6 +204,23 @@ def test_a_caller_that_hangs_up_frees_the_connection_to_the_devbox(
         next(answer.iter_bytes())
     count = "ss -tnH state established '( sport = :8000 )' | wc -l"
     services.until(10, lambda: (module_client.devboxes.execute(devbox_id, command=count).stdout or "").strip() == "0")
+
+
+def test_a_service_that_takes_too_long_is_a_gateway_timeout(server: ServerProcess) -> None:
+    data = server.data_dir.with_name("hasty-data")
+    env = {"LOOPYARD_TUNNEL__ANSWER_SECONDS": "1.5", "LOOPYARD_TUNNEL__DOMAIN": "loopyard.test"}
+    with serving(data, env=env) as hasty:
+        devbox = hasty.client().devboxes.create_and_await_running(tunnel={})
+        services.start(hasty.client(), devbox.id, services.HTTP_SERVICE, PORT)
+        assert devbox.tunnel is not None
+        with services.through(hasty, devbox.tunnel.tunnel_key, PORT) as http:
+            assert http.get("/sleep?0.3").text == "awake"
+            answer = http.get("/sleep?20")
+            assert answer.status_code == 504
+            assert answer.json()["code"] == "gateway_timeout"
+            assert len(http.get("/slow").text) > 10, "only the beginning of the answer is waited for"
+            elsewhere = {"Host": f"{PORT}-{devbox.tunnel.tunnel_key}.tunnel.other.test"}
+            assert http.get("/v1/devboxes", headers=elsewhere).status_code == 401, "another domain is the API's"
 
 
 def test_the_api_answers_on_all_other_names(server: ServerProcess, key: str) -> None:

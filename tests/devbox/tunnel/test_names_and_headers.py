@@ -15,6 +15,7 @@ def test_a_new_key_is_found_in_its_name_again(kind: Kind) -> None:
     key = new_key(kind)
     assert key != new_key(kind)
     address = parse(f"65535-{key}.tunnel.example.com", None)
+    assert address is not None
     assert address == Address(65535, key)
     assert address.is_pty == (kind == "pty")
 
