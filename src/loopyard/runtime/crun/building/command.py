@@ -95,7 +95,7 @@ def prepare(
     environment["TMPDIR"] = "/var/tmp"  # noqa: S108
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
     environment |= {name: os.environ[name] for name in proxies if name in os.environ}
-    shown = [sys.prefix, sys.base_prefix, str(Path(__file__).parents[3])]
+    shown = [sys.prefix, sys.base_prefix, str(Path(__file__).parents[3]), str(context)]
     return Way(
         argv=argv,
         environment=environment,
