@@ -23,9 +23,13 @@ def private_daemon(command: Sequence[str | Path], log: Path) -> Generator[int]:
     """Run a daemon with its output in `log`; at the end it and all that it started are killed. Gives the id of the
     process that holds it."""
     unshare = ("unshare", "--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child", "--")
+    own = ("setpriv", "--pdeathsig", "KILL", "--")  # it goes with this process, also if that is killed
     with log.open("wb") as output:
         holder = subprocess.Popen(
-            (*unshare, "sh", "-c", _SCRIPT, "sh", *command), stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            (*own, *unshare, "sh", "-c", _SCRIPT, "sh", *command),
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
         )
     try:
         yield holder.pid
