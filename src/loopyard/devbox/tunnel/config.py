@@ -15,6 +15,7 @@ class TunnelConfig(BaseModel):
     answer_seconds: float = Field(
         default=300, gt=0, description="How long a service in a devbox may take to begin its answer, before a 504."
     )
-    wake_seconds: float = Field(
-        default=60, gt=0, description="How long a request waits for a suspended devbox to run and listen again."
+    wake_seconds: float = Field(default=60, gt=0, description="How long a request waits for a suspended devbox to run.")
+    listen_seconds: float = Field(
+        default=15, ge=0, description="How long after its resume a devbox is given to listen on the port asked for."
     )

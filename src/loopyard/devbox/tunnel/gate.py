@@ -14,6 +14,7 @@ from loopyard.devbox.tunnel.address import Address
 from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.devbox.tunnel.errors import BadGateway, GatewayTimeout, NotRunning
 from loopyard.kit.changes import Changes
+from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.errors import NotFound, Unauthorized, WaitTimeout
 from loopyard.runtime.errors import PortClosed, RuntimeFault
@@ -63,18 +64,17 @@ class Gate:
             NotRunning: The devbox does not run, and is not to be woken.
             GatewayTimeout: It did not wake in time.
         """
-        if devbox.status == Status.RUNNING:
-            return await self._connect(devbox.id, port)
-        if devbox.status not in _ASLEEP or not _wakes_on_http(devbox):
+        if devbox.status in _ASLEEP and _wakes_on_http(devbox):
+            devbox = await self._wait_running(devbox)
+        if devbox.status != Status.RUNNING:
             raise NotRunning(f"Devbox {devbox.id} is {devbox.status}.")
-        deadline = asyncio.get_running_loop().time() + self._config.wake_seconds
-        await self._wait_running(devbox)
+        # What listens in a devbox that has just woken is only being started, also for those who come a moment later.
+        patience_ends = _woken_at_ms(devbox) + self._config.listen_seconds * 1000
         while True:
-            # What listens is only being started, by launch commands or by whoever is woken too.
             try:
                 return await self._connect(devbox.id, port)
             except BadGateway:
-                if asyncio.get_running_loop().time() > deadline:
+                if now_ms() > patience_ends:
                     raise
             await asyncio.sleep(_CONNECT_PAUSE_SECONDS)
 
@@ -86,7 +86,7 @@ class Gate:
         except RuntimeFault as fault:
             raise NotRunning(str(fault)) from fault
 
-    async def _wait_running(self, devbox: Devbox) -> None:
+    async def _wait_running(self, devbox: Devbox) -> Devbox:
         async def read() -> Devbox:
             async with self._database.read() as session:
                 row = await repository.get(session, devbox.id)
@@ -97,7 +97,7 @@ class Gate:
             return row
 
         try:
-            await self._changes.wait_until(
+            return await self._changes.wait_until(
                 devbox.id, read, lambda row: row.status == Status.RUNNING, self._config.wake_seconds
             )
         except WaitTimeout as error:
@@ -107,6 +107,13 @@ class Gate:
 def _is_bearer(authorization: str | None, token: str) -> bool:
     scheme, _, given = (authorization or "").partition(" ")
     return scheme.lower() == "bearer" and secrets.compare_digest(given.strip().encode(), token.encode())
+
+
+def _woken_at_ms(devbox: Devbox) -> int:
+    """When the devbox was last resumed; 0 if never."""
+    transitions = devbox.state_transitions
+    woken = len(transitions) > 1 and transitions[-2]["status"] == Status.RESUMING
+    return transitions[-1]["transition_time_ms"] if woken else 0
 
 
 def _wakes_on_http(devbox: Devbox) -> bool:
