@@ -2,12 +2,18 @@
 
 import time
 from typing import Any
+from uuid import uuid4
 
 from runloop_api_client import Runloop
 from runloop_api_client.types import BlueprintView
 
 BUILD_SECONDS = 200
 _UNFINISHED = ("queued", "provisioning", "building")
+
+
+def fresh() -> str:
+    """A step that no build has had before, so that those after it are not from the cache."""
+    return f"RUN : {uuid4()}\n"
 
 
 def build(client: Runloop, name: str = "test", **params: Any) -> BlueprintView:

@@ -6,7 +6,7 @@ import httpx
 import pytest
 from runloop_api_client import APIStatusError, BadRequestError, ConflictError, NotFoundError, Runloop
 
-from tests.blueprint.building import build, complete, ended, output, said, until_said
+from tests.blueprint.building import build, complete, ended, fresh, output, said, until_said
 from tests.serving import ServerProcess
 
 
@@ -121,7 +121,7 @@ def test_secrets_are_seen_by_commands_and_are_nowhere_in_the_image(
     blueprint = complete(
         builds,
         secrets={"TOKEN": "BUILD_SECRET"},
-        dockerfile="FROM loopyard-base\n"
+        dockerfile=f"FROM loopyard-base\n{fresh()}"
         'RUN test "$TOKEN" = a-value-that-is-secret && echo seen\n'
         'RUN --mount=type=secret,id=TOKEN test "$(cat /run/secrets/TOKEN)" = a-value-that-is-secret && echo mounted\n',
     )

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.blueprint.building import complete, ended, said, until_said
+from tests.blueprint.building import complete, ended, fresh, said, until_said
 from tests.serving import serving
 
 
@@ -12,7 +12,7 @@ def test_a_build_that_was_cut_off_by_sigkill_is_done_anew_and_leaves_nothing_run
     with serving(tmp_path / "data") as server:
         with server.client() as client:
             # The second build finds the marker of the first only if the cut-off step's changes were kept.
-            dockerfile = f"FROM {busybox}\nRUN echo begun; sleep 8; echo done > /done\n"
+            dockerfile = f"FROM {busybox}\n{fresh()}RUN echo begun; sleep 8; echo done > /done\n"
             blueprint = client.blueprints.create(name="cut off", dockerfile=dockerfile)
             until_said(client, blueprint.id, "begun")
             server.kill()

@@ -5,14 +5,12 @@ import threading
 
 from runloop_api_client import Runloop
 
-from tests.blueprint.building import build, complete, output, said
+from tests.blueprint.building import build, complete, fresh, output, said
 
 
-def test_a_steps_root_is_nobody_on_the_host_and_has_no_more_rights_than_a_devboxs(
-    builds: Runloop, busybox: str
-) -> None:
+def test_a_steps_root_is_nobody_on_the_host_and_has_no_more_rights_than_a_devboxs(builds: Runloop) -> None:
     look = "cat /proc/self/uid_map; grep -E 'CapBnd|CapEff|Seccomp:' /proc/self/status"
-    blueprint = complete(builds, dockerfile=f"FROM loopyard-base\nRUN {look}\nRUN : {busybox}\n")
+    blueprint = complete(builds, dockerfile=f"FROM loopyard-base\n{fresh()}RUN {look}\n")
     lines = [line.split() for line in said(builds, blueprint.id).splitlines()]
     mapped = next(line for line in lines if line[:1] == ["0"] and len(line) == 3)
     assert int(mapped[1]) >= 1 << 30
@@ -39,7 +37,7 @@ def test_neither_add_nor_a_command_reaches_the_host(builds: Runloop, busybox: st
         server.shutdown()
 
 
-def test_a_dockerfile_names_no_file_of_the_host(builds: Runloop, tmp_path_factory: object) -> None:
+def test_a_dockerfile_names_no_file_of_the_host(builds: Runloop) -> None:
     for reference in ("dir:/root", "oci:/var/lib", "docker-archive:/etc/passwd"):
         blueprint = build(builds, dockerfile=f"FROM {reference}\nRUN ls /\n")
         assert blueprint.status == "failed", said(builds, blueprint.id)
