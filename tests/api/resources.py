@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
+import httpx
 from runloop_api_client import Runloop
+from runloop_api_client.types import ObjectView
 
 from loopyard.app import create_app
 from loopyard.config import Settings
@@ -124,6 +126,11 @@ def resources(server: ServerProcess) -> Generator[Resources]:
         for snapshot in snapshots:
             client.devboxes.disk_snapshots.await_completed(snapshot)
         scorer = client.scenarios.scorers.create(bash_script="echo 1", type="property_tests")
+        secrets = [client.secrets.create(name=f"PROPERTY_TESTS_{number}", value="x") for number in range(4)]
+        objects = [client.objects.create(name="property tests", content_type="text") for _ in range(3)]
+        for each in objects[1:]:
+            _upload(client, each)
+        blueprint = client.blueprints.create(name="property-tests")
         yield Resources(
             {
                 "/v1/devboxes": [running.id, ended.id],
@@ -133,9 +140,19 @@ def resources(server: ServerProcess) -> Generator[Resources]:
                 "/v1/scenarios/scorers": [scorer.id],
                 "/v1/devboxes/disk_snapshots": snapshots,
                 "/v1/network-policies": policies,
+                "/v1/secrets/id": [secret.id for secret in secrets[:2]],
+                "/v1/secrets": [secret.name for secret in secrets[2:]],
+                "/v1/objects": [each.id for each in objects],
+                "/v1/blueprints": [blueprint.id],
             }
         )
         client.devboxes.shutdown(running.id)
+
+
+def _upload(client: Runloop, made: ObjectView) -> None:
+    assert made.upload_url is not None
+    httpx.put(made.upload_url, content=b"property tests").raise_for_status()
+    client.objects.complete(made.id)
 
 
 def make_scenario(client: Runloop) -> str:

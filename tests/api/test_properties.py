@@ -1,6 +1,7 @@
 """Whatever a caller sends that the OpenAPI document admits, or that it does not, gets an answer that the document
 describes: no 500, no status or body that is not in it, and the one shape for every error."""
 
+import uuid
 from typing import Any, cast
 
 import pytest
@@ -107,6 +108,8 @@ def _mend(fields: dict[str, Any], operation: Operation, known: Resources) -> Non
     if operation.path.endswith(("/read_file_contents", "/download_file")):
         for name in fields.keys() & {"file_path", "path"}:
             fields[name] = "/etc/hostname"
+    if operation.path == "/v1/secrets":
+        fields["name"] = f"MADE_{uuid.uuid4().hex}"
     if isinstance(fields.get("scenario_id"), str):
         fields["scenario_id"] = known.known["/v1/scenarios"][0]
     contract = fields.get("scoring_contract")
