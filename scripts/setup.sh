@@ -100,6 +100,7 @@ prepare_clients() {
     local missing=()
     command -v ssh >/dev/null || missing+=(openssh-client)
     command -v rsync >/dev/null || missing+=(rsync)
+    [ -x /bin/busybox ] || missing+=(busybox-static)
     [ ${#missing[@]} -eq 0 ] || packages "${missing[@]}"
 }
 

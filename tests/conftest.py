@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 from runloop_api_client import AsyncRunloop, Runloop
-from tests.postgres import PostgresCluster, postgres_cluster
-from tests.serving import ServerProcess, serving
 
 from loopyard.kit.db import Database
 from loopyard.store import migrate
+from tests.postgres import PostgresCluster, postgres_cluster
+from tests.serving import ServerProcess, serving
 
 
 @pytest.fixture(scope="session")

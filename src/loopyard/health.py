@@ -3,9 +3,9 @@
 from fastapi import APIRouter
 from sqlalchemy import text
 
-from loopyard.version import VERSION
 from loopyard.kit.db import ReadSession
 from loopyard.kit.wire import View
+from loopyard.version import VERSION
 
 router = APIRouter(tags=["health"])
 

@@ -4,6 +4,7 @@ from collections.abc import Generator
 
 import pytest
 from runloop_api_client import Runloop
+
 from tests.serving import ServerProcess
 
 
