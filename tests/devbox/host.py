@@ -17,10 +17,15 @@ class Host:
     def __init__(self, data_dir: Path, spare_slots: int) -> None:
         self.data = data_dir
         self.spare_slots = spare_slots
+        self._block: str | None = None
         self._others: set[str] = set()
 
     def begin(self) -> None:
-        """Take what is there now for the leftovers of other servers, which had the same share of the host before."""
+        """Call it after each start. A server that comes to a share of the host which it did not have before may find
+        leftovers of another one there, which are none of its own."""
+        if self._block == self.block:
+            return
+        self._block = self.block
         self._others = _cgroups(self.block) | _names(RUN / self.block / "crun", RUN / self.block / "roots")
 
     @property

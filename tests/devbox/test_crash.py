@@ -33,7 +33,6 @@ class Crashing:
         self.server = ServerProcess(data_dir)
         self.host = Host(data_dir, SPARE)
         self.start()
-        self.host.begin()
         with self.server.client() as api:
             self.bystander = api.devboxes.create_and_await_running(name="bystander").id
             self.background = api.devboxes.execute_async(
@@ -44,6 +43,8 @@ class Crashing:
     def start(self, failpoint: str | None = None) -> None:
         env = {"LOOPYARD_RUNTIME__SPARE_SLOTS": str(SPARE)}
         self.server.start(env if failpoint is None else {**env, "LOOPYARD_FAILPOINT": failpoint})
+        if failpoint is None:
+            self.host.begin()
 
     def restart(self, failpoint: str) -> None:
         """Start it again such that it dies at the failpoint."""
@@ -258,8 +259,9 @@ def test_snapshots_that_one_side_does_not_know(crashing: Crashing) -> None:
     with crashing.server.client() as api:
         stranger, lost = (api.devboxes.snapshot_disk(crashing.bystander).id for _ in range(2))
     launcher = crashing.host.launcher(crashing.server.pid)
-    pool = Path(f"/proc/{launcher}/root{crashing.server.data_dir}/pool/snapshots")
-    subprocess.run(["btrfs", "subvolume", "delete", pool / lost], check=True, capture_output=True)
+    disk = crashing.server.data_dir / "pool/snapshots" / lost
+    delete = ["nsenter", "--target", str(launcher), "--mount", "btrfs", "subvolume", "delete", str(disk)]
+    subprocess.run(delete, check=True, capture_output=True)
     crashing.server.kill()
     with sqlite3.connect(crashing.server.data_dir / "loopyard.db") as store:
         store.execute("DELETE FROM snapshot WHERE id = ?", (stranger,))
