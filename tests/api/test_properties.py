@@ -70,7 +70,9 @@ def test_every_answer_is_one_that_the_document_describes(
         case: Any = data.draw(SCHEMA[operation.path][operation.method].as_strategy(mode))
         _aim(case, operation, known, data)
         answer = case.call(base_url=server.base_url, session=session)
-        case.validate_response(answer, checks=CHECKS)
+        # Of a stream the document describes what an event's data holds, not the event.
+        stream = answer.headers["content-type"][0].startswith("text/event-stream")
+        case.validate_response(answer, checks=CHECKS[:-1] if stream else CHECKS)
         seen.add(answer.status_code)
         if answer.status_code >= 400:
             assert_error_shape(answer.headers["content-type"][0], answer.json())
@@ -131,7 +133,9 @@ def test_a_run_goes_through_all_its_states_as_the_document_describes(server: Ser
                 path_parameters=places, body=body or {}, media_type="application/json"
             )
             answer = case.call(base_url=server.base_url, session=session)
-            case.validate_response(answer, checks=CHECKS)
+            # Of a stream the document describes what an event's data holds, not the event.
+        stream = answer.headers["content-type"][0].startswith("text/event-stream")
+        case.validate_response(answer, checks=CHECKS[:-1] if stream else CHECKS)
             assert answer.status_code == 200, answer.text
             return answer.json() if "json" in answer.headers["content-type"][0] else answer.content
 
