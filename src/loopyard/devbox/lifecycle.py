@@ -14,6 +14,7 @@ from loopyard.devbox.launch import Launcher, LaunchFailed
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.object_mounts import ObjectMounts
+from loopyard.devbox.persist import persist
 from loopyard.devbox.progress import Progress
 from loopyard.devbox.rest import run_hooks
 from loopyard.devbox.sleep import resume
@@ -129,7 +130,7 @@ class Lifecycle:
         failpoint("devbox.suspending")
         await self._unless_ended(devbox.id, run_hooks(self._executions, devbox))
         failpoint("devbox.quiet")
-        await self._runtime.suspend(devbox.id)
+        await persist(lambda: self._runtime.suspend(devbox.id))
         failpoint("devbox.asleep")
         await self._progress.advance(devbox.id, Status.SUSPENDED)
         failpoint("devbox.suspended")
@@ -153,10 +154,14 @@ class Lifecycle:
         # If something is being done with it still, that sees the end too, and stops.
         await self._tasks.settle(_work(devbox_id), None)
         failpoint("devbox.ended")
-        await self._runtime.destroy(devbox_id)
+        await persist(lambda: self._runtime.destroy(devbox_id))
         failpoint("devbox.destroyed")
         async with self._database.write() as session:
             await repository.mark_reclaimed(session, devbox_id)
+
+    async def _remove(self, sandbox_id: str) -> None:
+        await persist(lambda: self._runtime.destroy(sandbox_id))
+        await self._runtime.forget(sandbox_id)
 
     async def reconcile(self) -> None:
         """At start: make the store and the host agree.
@@ -171,8 +176,7 @@ class Lifecycle:
             known = await repository.known_ids(session, [*sandboxes])
         for sandbox_id in sandboxes.keys() - known:
             log.warning("removing sandbox %s, which the store does not know", sandbox_id)
-            await self._runtime.destroy(sandbox_id)
-            await self._runtime.forget(sandbox_id)
+            self._tasks.start(f"{_FREEING}{sandbox_id}", self._remove(sandbox_id))
         for devbox_id in ended:
             self._tasks.start(f"{_FREEING}{devbox_id}", self._free(devbox_id))
         for devbox in unfinished:

@@ -17,7 +17,7 @@ from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
 from loopyard.kit.failpoint import failpoint
 from loopyard.network_policy.enforcement import Enforcement
-from loopyard.runtime.errors import RuntimeFault, SandboxStartFailed
+from loopyard.runtime.errors import RuntimeFault, SandboxStartFailed, SandboxStuck
 from loopyard.runtime.protocol import CommandSpec, Runtime, SandboxSpec
 from loopyard.secret.service import SecretService
 
@@ -103,7 +103,7 @@ class Starting:
         for attempt in range(1, _ATTEMPTS + 1):
             try:
                 await self._runtime.create(spec)
-            except SandboxStartFailed as fault:
+            except (SandboxStartFailed, SandboxStuck) as fault:
                 if attempt == _ATTEMPTS:
                     raise
                 log.warning("devbox %s could not be made, trying again: %s", spec.id, fault)

@@ -21,6 +21,10 @@ class SandboxStartFailed(RuntimeFault):
     """The host could not bring the sandbox up. Nothing of it is left behind."""
 
 
+class SandboxStuck(RuntimeFault):
+    """The host could not stop the sandbox or free what it holds. The same call may succeed later."""
+
+
 class ImageNotFound(RuntimeFault):
     """The sandbox's image is not on this host."""
 

@@ -226,7 +226,11 @@ class Runtime(Protocol):
 
     async def destroy(self, sandbox_id: str) -> None:
         """Stop everything in the sandbox and free its disk, network and limits. The output of its commands is kept
-        until `forget`. Does nothing if it is gone; a call that was cut off can be repeated."""
+        until `forget`. Does nothing if it is gone; a call that was cut off can be repeated.
+
+        Raises:
+            SandboxStuck: The host could not; the call can be repeated.
+        """
         ...
 
     async def set_network_policy(self, sandbox_id: str, policy: NetworkPolicy | None) -> None:
@@ -245,6 +249,7 @@ class Runtime(Protocol):
 
         Raises:
             SandboxNotFound: There is none of this id.
+            SandboxStuck: The host could not; the call can be repeated.
         """
         ...
 

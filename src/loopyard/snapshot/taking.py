@@ -87,6 +87,7 @@ class Taking:
 
     async def _lose(self, snapshot_id: str) -> None:
         log.error("the host no longer has snapshot %s", snapshot_id)
+        await self._runtime.delete_snapshot(snapshot_id)
         async with self._database.write() as session:
             snapshot = await repository.lock(session, snapshot_id)
             if snapshot is not None and snapshot.status == COMPLETE:

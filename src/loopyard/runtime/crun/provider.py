@@ -36,6 +36,7 @@ from loopyard.runtime.errors import (
     SandboxNotFound,
     SandboxNotRunning,
     SandboxStartFailed,
+    SandboxStuck,
     SnapshotFailed,
     SnapshotNotFound,
 )
@@ -181,9 +182,13 @@ class CrunRuntime:
                 slot=slot,
             )
         except (LauncherFault, RulesRefused, OSError) as error:
-            await self._remove(spec.id, keep_disk=resumed)
+            failure = SandboxStartFailed(f"The host could not start the sandbox: {error}")
+            try:
+                await self._remove(spec.id, keep_disk=resumed)
+            except SandboxStuck:
+                raise failure from error  # its slot stays out of use until the next start
             await self._give_back(slot)
-            raise SandboxStartFailed(f"The host could not start the sandbox: {error}") from error
+            raise failure from error
         pid, ticks = started["pid"], started["start_ticks"]
         return _Box(root, slot, uid_base, spec.user, spec.environment, config.cwd, spec.network_policy, pid, ticks)
 
@@ -248,11 +253,10 @@ class CrunRuntime:
 
     async def destroy(self, sandbox_id: str) -> None:
         async with self._acting(sandbox_id):
-            known = self._boxes.pop(sandbox_id, None)
-            slot = known.slot if known is not None else None
             await self._remove(sandbox_id, keep_disk=False)
-            if slot is not None:
-                await self._give_back(slot)
+            known = self._boxes.pop(sandbox_id, None)
+            if known is not None:
+                await self._give_back(known.slot)
             self._commands.end_unfinished(sandbox_id)
         self._acts.pop(sandbox_id, None)
 
@@ -274,13 +278,14 @@ class CrunRuntime:
                 log.warning("sandbox %s could not be removed whole: %s", sandbox_id, fault)
             else:
                 return
+        raise SandboxStuck(f"The host could not remove sandbox {sandbox_id}; its log says why.")
 
     async def suspend(self, sandbox_id: str) -> None:
         async with self._acting(sandbox_id):
             if not self._layout.bundle(sandbox_id).exists():
                 raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
-            known = self._boxes.pop(sandbox_id, None)
             await self._remove(sandbox_id, keep_disk=True)
+            known = self._boxes.pop(sandbox_id, None)
             if known is not None:
                 await self._give_back(known.slot)
             self._commands.end_unfinished(sandbox_id)
