@@ -16,6 +16,7 @@ from loopyard.pty.config import PtyConfig
 from loopyard.runtime.config import CrunConfig, RuntimeConfig
 from loopyard.secret.keys import parse as parse_keys
 
+_KINDS = {(1, "crun"), (1, "docker")}
 _PREFIX, _NESTED = "LOOPYARD_", "__"
 _DRIVERS = {
     "postgres": "postgresql+asyncpg",
@@ -114,7 +115,8 @@ def load(**given: Any) -> Settings:
         return Settings(**{name: value for name, value in given.items() if value is not None})
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
-        place = [str(part) for part in first["loc"]]
+        # Where settings are one of several kinds, pydantic names the kind as if it were a part of the place.
+        place = [str(part) for index, part in enumerate(first["loc"]) if (index, part) not in _KINDS]
         variable = _PREFIX + _NESTED.join(place).upper()
         message = first["msg"].removeprefix("Value error, ")
         raise InvalidSettings(f"The setting {'.'.join(place)} ({variable}): {message}.") from error

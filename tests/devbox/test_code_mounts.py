@@ -161,7 +161,6 @@ def test_what_cannot_be_set_up_fails_the_devbox_and_says_why(client: Runloop, mo
         ),
         ([{"type": "code_mount", "repo_owner": "a", "repo_name": "b"}] * 2, "mounts"),
         ([{"type": "agent_mount", "agent_id": "agt_1", "agent_name": None}], "mounts.0.type"),
-        ([{"type": "agent_mount", "agent_id": "agt_1", "agent_name": None}], "mounts.0.type"),
         ([{"type": "broker_mount", "axon_id": "axn_1"}], "mounts.0.type"),
     ],
 )

@@ -20,9 +20,13 @@ def test_order_is_creation() -> None:
     assert len(set(made)) == len(made)
 
 
+def _many(count: int) -> list[str]:
+    return [new_id("x") for _ in range(count)]
+
+
 def test_unique_across_threads() -> None:
     with ThreadPoolExecutor(8) as pool:
-        made = [id_ for batch in pool.map(lambda _: [new_id("x") for _ in range(2_000)], range(8)) for id_ in batch]
+        made = [id_ for batch in pool.map(_many, [2_000] * 8) for id_ in batch]
     assert len(set(made)) == len(made)
 
 

@@ -108,9 +108,10 @@ def test_bad_input_is_refused(module_client: Runloop, devbox_id: str) -> None:
         send(plain.execution_id, devbox_id=devbox_id)
     with pytest.raises(BadRequestError):
         send(plain.execution_id, devbox_id=devbox_id, signal="STOP")  # type: ignore[arg-type]
-    for call in (send, module_client.devboxes.executions.kill):
-        with pytest.raises(NotFoundError):
-            call("exe_nope", devbox_id=devbox_id, **({"text": "x"} if call is send else {}))
+    with pytest.raises(NotFoundError):
+        send("exe_nope", devbox_id=devbox_id, text="x")
+    with pytest.raises(NotFoundError):
+        module_client.devboxes.executions.kill("exe_nope", devbox_id=devbox_id)
     with pytest.raises(APIStatusError) as refused:
         module_client.devboxes.execute_sync(devbox_id, command="cat", attach_stdin=True)
     assert refused.value.status_code == 400
