@@ -64,6 +64,10 @@ class Commands:
         self._ended[folder] = ended
         ended.add_done_callback(lambda _: self._ended.pop(folder, None))
 
+    def is_supervised(self, folder: Path) -> bool:
+        """Whether somebody watches over it."""
+        return _supervisor(folder) is not None
+
     def unprepare(self, sandbox_id: str, command_id: str) -> None:
         """It was never started after all."""
         shutil.rmtree(self._layout.command(sandbox_id, command_id), ignore_errors=True)

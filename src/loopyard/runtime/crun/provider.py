@@ -373,6 +373,8 @@ class CrunRuntime:
                 most_bytes=MOST_OUTPUT_BYTES,
             )
         except LauncherFault as fault:
+            if self._commands.is_supervised(folder):
+                return  # only the answer was lost, with the launcher
             self._commands.unprepare(sandbox_id, spec.id)
             raise CommandStartFailed(f"The host could not start the command: {fault}") from fault
         else:
