@@ -8,10 +8,11 @@ import shutil
 import signal
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from loopyard.runtime.crun.launcher.programs import kill_group
 from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
+from loopyard.runtime.crun.proc import start_ticks
 from loopyard.runtime.crun.processes import is_alive, wait_end
 from loopyard.runtime.errors import CommandNotFound
 from loopyard.runtime.protocol import CommandResult, Stream
@@ -109,7 +110,7 @@ class Commands:
 
     def _kill(self, folder: Path) -> None:
         pid = _command_pid(folder)
-        if pid is not None and pid[1] is not None and is_alive(pid[0], pid[1]):
+        if pid is not None and is_alive(*pid):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill_group(pid[0], signal.SIGKILL)
 
@@ -206,6 +207,40 @@ class Commands:
         return folder
 
 
+C = TypeVar("C", bound=Commands)
+
+
+class WithCommands(Generic[C]):
+    """The part of a provider that its commands' folders answer. See the protocol for what each method does."""
+
+    _commands: C
+
+    async def wait_command(self, sandbox_id: str, command_id: str) -> CommandResult:
+        return await self._commands.wait(sandbox_id, command_id)
+
+    async def commands(self, sandbox_id: str) -> dict[str, CommandResult | None]:
+        return self._commands.all(sandbox_id)
+
+    async def read_output(
+        self, sandbox_id: str, command_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
+    ) -> bytes:
+        return self._commands.read(sandbox_id, command_id, stream, offset, limit)
+
+    async def output_size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
+        return self._commands.size(sandbox_id, command_id, stream)
+
+    async def wait_output(
+        self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float
+    ) -> bool:
+        return await self._commands.wait_output(sandbox_id, command_id, stream, offset, timeout_seconds)
+
+    async def write_stdin(self, sandbox_id: str, command_id: str, data: bytes, *, eof: bool = False) -> None:
+        await self._commands.write_stdin(sandbox_id, command_id, data, eof=eof)
+
+    async def signal_command(self, sandbox_id: str, command_id: str, signal: int, *, group: bool = True) -> None:
+        await self._commands.signal(sandbox_id, command_id, signal, group=group)
+
+
 def _supervisor(folder: Path) -> tuple[int, int] | None:
     """The process that watches over the command, and when it started."""
     content = read_json(folder / "supervisor.json")
@@ -224,15 +259,12 @@ def _read_result(folder: Path) -> CommandResult | None:
     return None if content is None else CommandResult(**content)
 
 
-def _command_pid(folder: Path) -> tuple[int, int | None] | None:
-    """The command's process id, and when it started if it is there still."""
+def _command_pid(folder: Path) -> tuple[int, int] | None:
+    """The command's process id, and when it started; None if it has not begun, or is there no more."""
     try:
         pid = int((folder / "pid").read_text())
-        with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123
-            return pid, int(stat.read().rpartition(b")")[2].split()[19])
-    except (FileNotFoundError, ProcessLookupError):
-        return None
-    except ValueError:
+        return pid, start_ticks(pid)
+    except (FileNotFoundError, ProcessLookupError, ValueError):
         return None
 
 

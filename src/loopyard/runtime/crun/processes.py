@@ -4,14 +4,13 @@ import asyncio
 import contextlib
 import os
 
-from loopyard.runtime.crun.launcher.box import start_ticks
+from loopyard.runtime.crun.proc import start_ticks, stat_fields
 
 
 def is_alive(pid: int, ticks: int) -> bool:
     """Whether the process that started at this clock tick is still there (and not dead and only unburied)."""
     try:
-        with open(f"/proc/{pid}/stat", "rb") as stat:  # noqa: PTH123
-            fields = stat.read().rpartition(b")")[2].split()
+        fields = stat_fields(pid)
     except (FileNotFoundError, ProcessLookupError):
         return False
     return int(fields[19]) == ticks and fields[0] not in (b"Z", b"X")

@@ -18,7 +18,7 @@ from loopyard.runtime.crun.attachment import attach, attach_terminal
 from loopyard.runtime.crun.building.builder import CrunImageBuilder
 from loopyard.runtime.crun.building.command import Ground, Place
 from loopyard.runtime.crun.bundle import write as write_bundle
-from loopyard.runtime.crun.commands import Commands
+from loopyard.runtime.crun.commands import Commands, WithCommands
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
@@ -43,7 +43,6 @@ from loopyard.runtime.errors import (
 from loopyard.runtime.protocol import (
     MOST_OUTPUT_BYTES,
     Attached,
-    CommandResult,
     CommandSpec,
     Features,
     NetworkPolicy,
@@ -51,7 +50,6 @@ from loopyard.runtime.protocol import (
     SandboxState,
     SandboxStatus,
     SandboxUsage,
-    Stream,
     Terminal,
     User,
 )
@@ -78,7 +76,7 @@ class _Box:
     start_ticks: int
 
 
-class CrunRuntime:
+class CrunRuntime(WithCommands[Commands]):
     """Sandboxes by crun. See the protocol for what each method does and raises."""
 
     name = "crun"
@@ -434,31 +432,6 @@ class CrunRuntime:
             return {}
         names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
         return dict.fromkeys(names, "/etc/ssl/certs/ca-certificates.crt")
-
-    async def wait_command(self, sandbox_id: str, command_id: str) -> CommandResult:
-        return await self._commands.wait(sandbox_id, command_id)
-
-    async def commands(self, sandbox_id: str) -> dict[str, CommandResult | None]:
-        return self._commands.all(sandbox_id)
-
-    async def read_output(
-        self, sandbox_id: str, command_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
-    ) -> bytes:
-        return self._commands.read(sandbox_id, command_id, stream, offset, limit)
-
-    async def output_size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
-        return self._commands.size(sandbox_id, command_id, stream)
-
-    async def wait_output(
-        self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float
-    ) -> bool:
-        return await self._commands.wait_output(sandbox_id, command_id, stream, offset, timeout_seconds)
-
-    async def write_stdin(self, sandbox_id: str, command_id: str, data: bytes, *, eof: bool = False) -> None:
-        await self._commands.write_stdin(sandbox_id, command_id, data, eof=eof)
-
-    async def signal_command(self, sandbox_id: str, command_id: str, signal: int, *, group: bool = True) -> None:
-        await self._commands.signal(sandbox_id, command_id, signal, group=group)
 
     async def read_file(self, sandbox_id: str, path: str, *, user: User | None = None) -> AsyncIterator[bytes]:
         view = self._viewpoint(sandbox_id, user)

@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
+from loopyard.runtime.crun.proc import start_ticks
 from loopyard.runtime.docker import hijack, wrapper
 from loopyard.runtime.docker.asking import Refused, ask, start
 
@@ -253,10 +254,6 @@ def _write(path: Path, content: str) -> None:
     temporary.rename(path)
 
 
-def _start_ticks(pid: int) -> int:
-    return int(Path(f"/proc/{pid}/stat").read_bytes().rpartition(b")")[2].split()[19])
-
-
 def main() -> int:
     folder = Path(sys.argv[1])
     told, tell = os.pipe()
@@ -270,7 +267,7 @@ def main() -> int:
     for descriptor in range(3):
         os.dup2(nothing, descriptor)
     me = os.getpid()
-    _write(folder / "supervisor.json", json.dumps({"pid": me, "start_ticks": _start_ticks(me)}))
+    _write(folder / "supervisor.json", json.dumps({"pid": me, "start_ticks": start_ticks(me)}))
     keeping: Keeping = json.loads((folder / "process.json").read_text())
     keeper = _Keeper(folder, keeping)
     try:

@@ -16,6 +16,7 @@ import aiodocker
 import aiohttp
 
 from loopyard.runtime.config import DockerConfig
+from loopyard.runtime.crun.commands import WithCommands
 from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
 from loopyard.runtime.docker import container, files, users, wrapper
 from loopyard.runtime.docker.asking import Refused
@@ -39,7 +40,6 @@ from loopyard.runtime.errors import (
 from loopyard.runtime.protocol import (
     MOST_OUTPUT_BYTES,
     Attached,
-    CommandResult,
     CommandSpec,
     Features,
     NetworkPolicy,
@@ -47,7 +47,6 @@ from loopyard.runtime.protocol import (
     SandboxState,
     SandboxStatus,
     SandboxUsage,
-    Stream,
     Terminal,
     User,
 )
@@ -71,7 +70,7 @@ class _Box:
     pids: int
 
 
-class DockerRuntime:
+class DockerRuntime(WithCommands[DockerCommands]):
     """Sandboxes as containers. See the protocol for what each method does and raises."""
 
     name = "docker"
@@ -361,31 +360,6 @@ class DockerRuntime:
         finally:
             if room and box is not None:
                 await self._set_limits(name, {"PidsLimit": box.pids})
-
-    async def wait_command(self, sandbox_id: str, command_id: str) -> CommandResult:
-        return await self._commands.wait(sandbox_id, command_id)
-
-    async def commands(self, sandbox_id: str) -> dict[str, CommandResult | None]:
-        return self._commands.all(sandbox_id)
-
-    async def read_output(
-        self, sandbox_id: str, command_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
-    ) -> bytes:
-        return self._commands.read(sandbox_id, command_id, stream, offset, limit)
-
-    async def output_size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
-        return self._commands.size(sandbox_id, command_id, stream)
-
-    async def wait_output(
-        self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float
-    ) -> bool:
-        return await self._commands.wait_output(sandbox_id, command_id, stream, offset, timeout_seconds)
-
-    async def write_stdin(self, sandbox_id: str, command_id: str, data: bytes, *, eof: bool = False) -> None:
-        await self._commands.write_stdin(sandbox_id, command_id, data, eof=eof)
-
-    async def signal_command(self, sandbox_id: str, command_id: str, signal: int, *, group: bool = True) -> None:
-        await self._commands.signal(sandbox_id, command_id, signal, group=group)
 
     async def attach_command(self, sandbox_id: str, spec: CommandSpec, terminal: Terminal | None = None) -> Attached:
         box = await self._running(sandbox_id)

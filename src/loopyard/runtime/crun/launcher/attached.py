@@ -7,9 +7,9 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from loopyard.runtime.crun.launcher.box import start_ticks
 from loopyard.runtime.crun.launcher.programs import kill_group, start
 from loopyard.runtime.crun.launcher.refusals import refusal
+from loopyard.runtime.crun.proc import start_ticks
 from loopyard.runtime.crun.syscalls import CLONE_NEWNET, setns
 
 _CONNECT_SECONDS = 5

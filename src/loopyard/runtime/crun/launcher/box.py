@@ -12,6 +12,8 @@ from loopyard.runtime.crun.launcher.disks import delete_disk, make_disk
 from loopyard.runtime.crun.launcher.place import tidy
 from loopyard.runtime.crun.launcher.programs import run, start
 from loopyard.runtime.crun.launcher.slots import Slot
+from loopyard.runtime.crun.layout import write_whole
+from loopyard.runtime.crun.proc import start_ticks
 from loopyard.runtime.crun.syscalls import (
     CLONE_NEWNET,
     MOUNT_ATTR_NODEV,
@@ -90,9 +92,7 @@ def create(
         os.rmdir(root)
     pid = int(Path(f"{bundle}/pid").read_text())
     state = {"pid": pid, "start_ticks": start_ticks(pid)}
-    temporary = Path(f"{bundle}/state.json.new")
-    temporary.write_text(json.dumps(state))
-    temporary.rename(f"{bundle}/state.json")
+    write_whole(Path(f"{bundle}/state.json"), state)
     answer(**state)
 
 
@@ -165,12 +165,6 @@ def _exists(parent: int, name: str) -> bool:
     except FileNotFoundError:
         return False
     return True
-
-
-def start_ticks(pid: int) -> int:
-    """When the process started, in clock ticks since the machine did: with the pid, it names a process for good."""
-    with open(f"/proc/{pid}/stat", "rb") as stat:
-        return int(stat.read().rpartition(b")")[2].split()[19])
 
 
 def destroy(

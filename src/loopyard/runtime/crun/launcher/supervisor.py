@@ -6,7 +6,6 @@ never by handing the host's files to the command: with those it could fill the h
 
 import contextlib
 import fcntl
-import json
 import os
 import select
 import signal
@@ -15,9 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loopyard.runtime.crun.launcher.box import start_ticks
 from loopyard.runtime.crun.launcher.programs import kill_group, start
 from loopyard.runtime.crun.launcher.refusals import refusal
+from loopyard.runtime.crun.layout import write_whole
+from loopyard.runtime.crun.proc import start_ticks
 
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031
@@ -71,9 +71,7 @@ class _Command:
         result = {"exit_status": status, "timed_out": self.timed_out, "lost": False}
         if (refused := refusal(self.folder)) is not None:
             result["exit_status"], result["lost"] = refused.exit_status, refused.lost
-        temporary = self.folder / "result.json.new"
-        temporary.write_text(json.dumps(result))
-        temporary.rename(self.folder / "result.json")
+        write_whole(self.folder / "result.json", result)
 
 
 def execute(
@@ -108,9 +106,7 @@ def execute(
         os.close(end)
     me = os.getpid()
     supervisor = {"pid": me, "start_ticks": start_ticks(me)}
-    temporary = Path(f"{folder}/supervisor.json.new")
-    temporary.write_text(json.dumps(supervisor))
-    temporary.rename(f"{folder}/supervisor.json")
+    write_whole(command.folder / "supervisor.json", supervisor)
     answer(**supervisor)
     ended = os.pidfd_open(child)
     status = _watch(command, child, ended, hold, timeout_seconds)
