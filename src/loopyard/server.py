@@ -7,7 +7,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
@@ -48,6 +48,8 @@ def run(settings: Settings, host: str, port: int, log_level: str) -> int:
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
         ):
             runner.run(_serve(settings, listener, ssh_listener, log_level))
+    except asyncio.CancelledError:  # told to end while it was starting
+        return 0
     except (StartFailed, RuntimeUnavailable) as error:
         tell_failure(error)
         return 1
@@ -59,10 +61,14 @@ class _Server(uvicorn.Server):
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self.handle_exit, number, None)
+        _at_signals(lambda: self.handle_exit(signal.SIGTERM, None))
         yield
+
+
+def _at_signals(end: Callable[[], object]) -> None:
+    """Have `end` called at SIGTERM and SIGINT, from now on."""
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end)
 
 
 def tell_failure(error: Exception) -> None:
@@ -73,6 +79,8 @@ def tell_failure(error: Exception) -> None:
 async def _serve(
     settings: Settings, listener: socket.socket, ssh_listener: socket.socket | None, log_level: str
 ) -> None:
+    if (starting := asyncio.current_task()) is not None:
+        _at_signals(starting.cancel)  # until there is a server that can be told to end
     database = Database(settings.store_url)
     runtime = settings.runtime.build(settings.data_dir)
     try:

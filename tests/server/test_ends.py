@@ -1,7 +1,9 @@
 """SIGTERM ends a server cleanly, and leaves its devboxes running for the next one."""
 
+import os
 import signal
 import subprocess
+import sys
 import threading
 import time
 from pathlib import Path
@@ -51,6 +53,32 @@ def test_it_ends_soon_though_clients_wait(tmp_path: Path, number: signal.Signals
             thread.join(30)
             assert not thread.is_alive()
         assert "Application shutdown complete" in server.log
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_it_ends_cleanly_as_soon_as_it_has_spoken(tmp_path: Path, number: signal.Signals) -> None:
+    server = ServerProcess(tmp_path / "data")
+    server.start()
+    for _ in range(5):  # at once when it has spoken, before it serves
+        psutil.Process(server.pid).send_signal(number)
+        assert server.wait_dead() == 0
+        server.start()
+    assert server.stop() == 0
+
+
+def test_it_ends_cleanly_while_it_makes_the_base_image(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "loopyard", "serve", "--port", "0", "--data-dir", str(tmp_path / "data")]
+    images = tmp_path / "images"
+    with subprocess.Popen(command, env={**os.environ, "LOOPYARD_RUNTIME__IMAGES": str(images)}) as process:
+        deadline = time.monotonic() + 60
+        while not list(images.glob("making-*")):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        time.sleep(2)
+        process.terminate()
+        assert process.wait(60) == 0
+    assert not list(images.glob("making-*"))
+    assert not [p for p in psutil.process_iter(["cmdline"]) if str(images) in " ".join(p.info["cmdline"] or ())]
 
 
 def _wait(server: ServerProcess, path: str, body: object) -> None:

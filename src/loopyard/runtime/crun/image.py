@@ -122,8 +122,14 @@ async def _make(images: Path, name: str, ca_bundle: Path | None, told: Callable[
         process = await asyncio.create_subprocess_exec(
             *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
         )
-        last = await _follow(process, told)
-        if await process.wait() != 0:
+        try:
+            last = await _follow(process, told)
+            await process.wait()
+        finally:
+            if process.returncode is None:  # the server is ending
+                process.terminate()
+                await process.wait()
+        if process.returncode != 0:
             raise RuntimeUnavailable(
                 f"The base image could not be made (mmdebstrap ended with {process.returncode}):\n{last}"
             )
