@@ -9,6 +9,7 @@ import fcntl
 import ipaddress
 import json
 import logging
+import os
 import socket
 import struct
 import subprocess
@@ -69,23 +70,38 @@ def allow_forwarding() -> None:
 
 
 async def remove_stale_links(instance: Instance, kept: set[int]) -> None:
-    """Delete the links of slots that nobody uses, which an earlier server left."""
+    """Delete the links of slots that nobody uses, which an earlier server left.
+
+    Raises:
+        RuntimeUnavailable: One of them stays.
+    """
+    if stale := await _stale_links(instance, kept):
+        try:
+            await _run("ip", "-force", "-batch", "-", stdin="".join(f"link del {name}\n" for name in stale))
+        except RuntimeUnavailable:
+            # The kernel may be taking them away by itself just now, with the namespaces at their other ends.
+            if await _stale_links(instance, kept):
+                raise
+
+
+async def _stale_links(instance: Instance, kept: set[int]) -> list[str]:
     listed = json.loads(await _run("ip", "-json", "link", "show") or "[]")
     names = [link["ifname"] for link in listed if link["ifname"].startswith(instance.link_prefix)]
-    stale = [name for name in names if int(name.removeprefix(instance.link_prefix)) not in kept]
-    if stale:
-        await _run("ip", "-force", "-batch", "-", stdin="".join(f"link del {name}\n" for name in stale))
+    return [name for name in names if int(name.removeprefix(instance.link_prefix)) not in kept]
 
 
 async def _run(*command: str, stdin: str = "") -> str:
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        # No pipe without need: writing to one of a program that has ended already is an error in uvloop.
-        stdin=subprocess.PIPE if stdin else subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-    )
-    output, errors = await process.communicate(stdin.encode() or None)
+    # Memory and no pipe: writing to a pipe of a program that has ended already is an error in uvloop.
+    given = os.memfd_create("stdin")
+    try:
+        os.write(given, stdin.encode())
+        os.lseek(given, 0, os.SEEK_SET)
+        process = await asyncio.create_subprocess_exec(
+            *command, stdin=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE
+        )
+    finally:
+        os.close(given)
+    output, errors = await process.communicate()
     if process.returncode != 0:
         said = errors.decode(errors="replace").strip()
         raise RuntimeUnavailable(f"'{' '.join(command)}' failed, so sandboxes would have no network: {said}")
