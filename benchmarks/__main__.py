@@ -17,7 +17,7 @@ from benchmarks.measures import MEASURES
 from benchmarks.peers.start import engines
 from benchmarks.result import Measure, Subject
 from loopyard.config import load
-from loopyard.runtime.crun.image import BASE
+from loopyard.runtime.base_image.making import BASE
 from tests.serving import serving
 
 _PEERS: Sequence[Subject] = ("podman", "docker")

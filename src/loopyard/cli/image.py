@@ -38,8 +38,8 @@ def base(
     from rich.markup import escape
 
     from loopyard.config import InvalidSettings, load
+    from loopyard.runtime.base_image.making import ensure_base
     from loopyard.runtime.crun import host
-    from loopyard.runtime.crun.image import ensure_base
     from loopyard.runtime.errors import RuntimeUnavailable
 
     err = Console(stderr=True, highlight=False, soft_wrap=True)

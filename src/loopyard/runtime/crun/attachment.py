@@ -15,9 +15,9 @@ from typing import Any
 
 from loopyard.kit.ids import new_id
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
-from loopyard.runtime.crun.launcher.programs import kill_group
-from loopyard.runtime.crun.layout import write_whole
 from loopyard.runtime.errors import CommandStartFailed
+from loopyard.runtime.layout import write_whole
+from loopyard.runtime.proc import kill_group
 from loopyard.runtime.protocol import Terminal
 
 _START_SECONDS = 10

@@ -5,7 +5,7 @@ from pathlib import Path, PurePosixPath
 from loopyard.runtime.crun import host, network, oci
 from loopyard.runtime.crun.accounts import Accounts
 from loopyard.runtime.crun.instance import Instance
-from loopyard.runtime.crun.layout import write_whole
+from loopyard.runtime.layout import write_whole
 from loopyard.runtime.protocol import SandboxSpec
 
 _NEEDED = ("dev", "etc", "proc", "sys")

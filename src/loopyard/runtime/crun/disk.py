@@ -9,10 +9,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from loopyard.runtime.crun import host
 from loopyard.runtime.crun.launcher.place import Place
-from loopyard.runtime.crun.layout import Layout
 from loopyard.runtime.errors import RuntimeUnavailable
+from loopyard.runtime.layout import Layout
+from loopyard.runtime.programs import search_path
 
 log = logging.getLogger("loopyard.runtime.disk")
 
@@ -37,7 +37,7 @@ def prepare(layout: Layout, crun: Path, disk_gib: int | None) -> Place:
 
 
 def _can_have_disk() -> bool:
-    if shutil.which("mkfs.btrfs", path=host.search_path()) is None or not Path("/dev/loop-control").exists():
+    if shutil.which("mkfs.btrfs", path=search_path()) is None or not Path("/dev/loop-control").exists():
         return False
     if "\tbtrfs\n" not in Path("/proc/filesystems").read_text():
         subprocess.run(["modprobe", "btrfs"], check=False, capture_output=True)

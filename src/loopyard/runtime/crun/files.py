@@ -16,7 +16,6 @@ from pathlib import PurePosixPath
 from typing import NoReturn
 
 from loopyard.runtime.crun.accounts import Account
-from loopyard.runtime.crun.proc import start_ticks
 from loopyard.runtime.crun.syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2, set_fs_ids
 from loopyard.runtime.errors import (
     FileAccessDenied,
@@ -26,6 +25,7 @@ from loopyard.runtime.errors import (
     RuntimeFault,
     SandboxNotRunning,
 )
+from loopyard.runtime.proc import start_ticks
 
 _RESOLVE = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
 

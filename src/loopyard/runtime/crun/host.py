@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 from loopyard.runtime.errors import RuntimeUnavailable
+from loopyard.runtime.programs import search_path
 
 _PROGRAMS = {
     "crun": "crun",
@@ -42,11 +43,6 @@ def check() -> None:
         problems.append("the kernel has no user namespaces")
     if problems:
         raise RuntimeUnavailable("\n  - ".join(["The crun provider cannot work here:", *problems, _OTHER]))
-
-
-def search_path() -> str:
-    """PATH, with the folders of system programs that a user's own PATH may lack."""
-    return os.pathsep.join((os.environ.get("PATH", ""), "/usr/local/sbin", "/usr/sbin", "/sbin", "/usr/bin", "/bin"))
 
 
 def program(name: str) -> Path:

@@ -4,7 +4,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loopyard.runtime.crun.layout import read_json, write_whole
+from loopyard.runtime.layout import read_json, write_whole
 from loopyard.runtime.protocol import User
 
 

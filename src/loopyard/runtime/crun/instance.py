@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loopyard.runtime.crun.launcher.slots import UIDS
-from loopyard.runtime.crun.layout import read_json, subfolders, write_whole
 from loopyard.runtime.errors import RuntimeUnavailable
+from loopyard.runtime.layout import read_json, subfolders, write_whole
 
 RUN = Path("/run/loopyard")
 """Gone with the machine's power, like the sandboxes."""

@@ -11,19 +11,19 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from loopyard.runtime.base_image.making import BASE, ensure_base
+from loopyard.runtime.commands.answers import WithCommands
+from loopyard.runtime.commands.kept import Commands
 from loopyard.runtime.config import CrunConfig
-from loopyard.runtime.crun import disk, files, host, image, image_config, instance, network, oci
+from loopyard.runtime.crun import disk, files, host, image_config, instance, network, oci
 from loopyard.runtime.crun.accounts import Account, Accounts
 from loopyard.runtime.crun.attachment import attach, attach_terminal
 from loopyard.runtime.crun.building.builder import CrunImageBuilder
 from loopyard.runtime.crun.building.command import Ground, Place
 from loopyard.runtime.crun.bundle import write as write_bundle
-from loopyard.runtime.crun.commands import Commands, WithCommands
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
-from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
-from loopyard.runtime.crun.processes import is_alive, wait_end
 from loopyard.runtime.crun.shells import without_bash
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.usage import usage
@@ -40,6 +40,8 @@ from loopyard.runtime.errors import (
     SnapshotFailed,
     SnapshotNotFound,
 )
+from loopyard.runtime.layout import Layout, read_json, subfolders, write_whole
+from loopyard.runtime.processes import is_alive, wait_end
 from loopyard.runtime.protocol import (
     MOST_OUTPUT_BYTES,
     Attached,
@@ -99,7 +101,7 @@ class CrunRuntime(WithCommands[Commands]):
     async def open(self) -> None:
         host.check()
         self._init = host.program("catatonit")
-        await image.ensure_base(self._images, self._config.ca_bundle)
+        await ensure_base(self._images, self._config.ca_bundle)
         self._layout.sandboxes.mkdir(parents=True, exist_ok=True)
         self._layout.commands.mkdir(parents=True, exist_ok=True)
         self._layout.snapshots.mkdir(parents=True, exist_ok=True)
@@ -218,7 +220,7 @@ class CrunRuntime(WithCommands[Commands]):
         return self._image(spec.image) if spec.snapshot is None else self._image_of(spec.snapshot)
 
     def _image(self, name: str | None) -> Path:
-        root = self._images / (name or image.BASE)
+        root = self._images / (name or BASE)
         if not root.is_dir():
             raise ImageNotFound(f"There is no image {name} on this host.")
         return root.resolve()

@@ -5,11 +5,11 @@ import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
 
-from loopyard.runtime.crun.commands import Commands
-from loopyard.runtime.crun.layout import Layout
+from loopyard.runtime.commands.kept import Commands
 from loopyard.runtime.docker import wrapper
 from loopyard.runtime.docker.asking import Refused
 from loopyard.runtime.docker.keeper import Keeping
+from loopyard.runtime.layout import Layout
 
 Signaller = Callable[[str, list[str]], Awaitable[object]]
 """Runs a command line as root in a container."""

@@ -13,10 +13,10 @@ from typing import Any, cast
 
 import aiodocker
 
-from loopyard.runtime.crun import host
-from loopyard.runtime.crun.image import BASE_HOOK, BASE_PACKAGES, ensure_base
+from loopyard.runtime.base_image.making import BASE_HOOK, BASE_PACKAGES, ensure_base
 from loopyard.runtime.docker.engine import Engine
 from loopyard.runtime.errors import RuntimeUnavailable
+from loopyard.runtime.programs import search_path
 
 log = logging.getLogger("loopyard.runtime.image")
 
@@ -31,7 +31,7 @@ async def ensure_base_image(engine: Engine, images: Path, ca_bundle: Path | None
     Raises:
         RuntimeUnavailable: It could not be made.
     """
-    if os.geteuid() == 0 and shutil.which("mmdebstrap", path=host.search_path()) is not None:
+    if os.geteuid() == 0 and shutil.which("mmdebstrap", path=search_path()) is not None:
         root = await ensure_base(images, ca_bundle)
         name = f"{_REPOSITORY}:{root.name}"
         if not await exists(engine, name):

@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
-from loopyard.runtime.crun.proc import start_ticks
 from loopyard.runtime.docker import hijack, wrapper
 from loopyard.runtime.docker.asking import Refused, ask, start
+from loopyard.runtime.proc import start_ticks
 
 _PIECE_BYTES = 1 << 20
 _PAUSED_SECONDS = 300

@@ -15,9 +15,8 @@ from typing import Any
 import aiodocker
 import aiohttp
 
+from loopyard.runtime.commands.answers import WithCommands
 from loopyard.runtime.config import DockerConfig
-from loopyard.runtime.crun.commands import WithCommands
-from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
 from loopyard.runtime.docker import container, files, users, wrapper
 from loopyard.runtime.docker.asking import Refused
 from loopyard.runtime.docker.commands import DockerCommands
@@ -37,6 +36,7 @@ from loopyard.runtime.errors import (
     SnapshotFailed,
     SnapshotNotFound,
 )
+from loopyard.runtime.layout import Layout, read_json, subfolders, write_whole
 from loopyard.runtime.protocol import (
     MOST_OUTPUT_BYTES,
     Attached,

@@ -17,8 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from loopyard.runtime.crun import host
 from loopyard.runtime.errors import RuntimeFault, RuntimeUnavailable
+from loopyard.runtime.programs import search_path
 
 REPOSITORY = "localhost/loopyard"
 _PRIVATE = f"{REPOSITORY}:"
@@ -85,7 +85,7 @@ class Storage:
         Raises:
             RuntimeUnavailable: buildah is not installed.
         """
-        if shutil.which("buildah", path=host.search_path()) is None:
+        if shutil.which("buildah", path=search_path()) is None:
             raise RuntimeUnavailable("buildah is missing, so images cannot be built. apt-get install buildah")
         # Images hold programs that run as root for whoever starts them: nobody else on the host is to get at them.
         self.images.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -133,7 +133,7 @@ class Storage:
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
-            env={**os.environ, "PATH": host.search_path(), "TMPDIR": str(self.root), **variables},
+            env={**os.environ, "PATH": search_path(), "TMPDIR": str(self.root), **variables},
             start_new_session=True,
         )
         try:

@@ -11,16 +11,16 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+from loopyard.runtime.base_image.making import BASE
 from loopyard.runtime.crun import image_config
 from loopyard.runtime.crun.accounts import Accounts
 from loopyard.runtime.crun.building import command
 from loopyard.runtime.crun.building.buildah import REPOSITORY, BuildahFailed, Storage
 from loopyard.runtime.crun.building.command import Ground, Place
 from loopyard.runtime.crun.building.watching import Watch
-from loopyard.runtime.crun.image import BASE
 from loopyard.runtime.crun.image_config import ImageConfig
-from loopyard.runtime.crun.layout import read_json
 from loopyard.runtime.images import BuildFailed, BuildFault, BuildSpec
+from loopyard.runtime.layout import read_json
 from loopyard.runtime.protocol import Runtime, SandboxSpec, User
 
 log = logging.getLogger("loopyard.runtime.building")

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loopyard.runtime.base_image.making import BASE
 from loopyard.runtime.crun import host, network, oci
 from loopyard.runtime.crun.accounts import Account
 from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.enter import Way
-from loopyard.runtime.crun.image import BASE
-from loopyard.runtime.crun.layout import write_whole
 from loopyard.runtime.images import BASE_NAME, FILES_NAME, BuildSpec
+from loopyard.runtime.layout import write_whole
+from loopyard.runtime.programs import search_path
 
 _AUTHORITIES = "/dev/.loopyard-ca-certificates.crt"
 """Where a step finds the host's certificate authorities: on a file system that leaves nothing in the image."""
@@ -73,7 +74,7 @@ def prepare(
     context = spec.context or work / "context"
     base, images = tags[BASE], {name: tag for name, tag in tags.items() if name != BASE}
     argv = [
-        str(shutil.which("buildah", path=host.search_path())),
+        str(shutil.which("buildah", path=search_path())),
         *storage.arguments,
         "bud",
         "--layers",
@@ -91,7 +92,7 @@ def prepare(
         *_secret_arguments({**spec.secrets, **spec.hidden}, work / "secrets"),
         str(context),
     ]
-    environment = {"PATH": host.search_path(), "HOME": "/root", "LANG": "C.UTF-8"}
+    environment = {"PATH": search_path(), "HOME": "/root", "LANG": "C.UTF-8"}
     environment["TMPDIR"] = "/var/tmp"  # noqa: S108
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
     environment |= {name: os.environ[name] for name in proxies if name in os.environ}

@@ -7,10 +7,10 @@ import socket
 from collections.abc import Callable
 from pathlib import Path
 
-from loopyard.runtime.crun.launcher.programs import kill_group, start
+from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.launcher.refusals import refusal
-from loopyard.runtime.crun.proc import start_ticks
 from loopyard.runtime.crun.syscalls import CLONE_NEWNET, setns
+from loopyard.runtime.proc import kill_group, start_ticks
 
 _CONNECT_SECONDS = 5
 _BACKLOG = 128

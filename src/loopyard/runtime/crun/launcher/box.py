@@ -12,8 +12,6 @@ from loopyard.runtime.crun.launcher.disks import delete_disk, make_disk
 from loopyard.runtime.crun.launcher.place import tidy
 from loopyard.runtime.crun.launcher.programs import run, start
 from loopyard.runtime.crun.launcher.slots import Slot
-from loopyard.runtime.crun.layout import write_whole
-from loopyard.runtime.crun.proc import start_ticks
 from loopyard.runtime.crun.syscalls import (
     CLONE_NEWNET,
     MOUNT_ATTR_NODEV,
@@ -30,6 +28,8 @@ from loopyard.runtime.crun.syscalls import (
     setns,
     umount,
 )
+from loopyard.runtime.layout import write_whole
+from loopyard.runtime.proc import start_ticks
 
 _SYSFS = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
 

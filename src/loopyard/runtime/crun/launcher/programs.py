@@ -40,19 +40,6 @@ def start(argv: Sequence[str], stdin: int, stdout: int, stderr: int) -> int:
     return os.posix_spawnp(program, list(argv), os.environ, file_actions=actions, setsigdef=defaults)
 
 
-def kill_group(pid: int, number: int) -> None:
-    """Send a signal to the process group that a command of a sandbox is in: crun makes it in a process that is between
-    the two, so that the group's number is not the command's.
-
-    Raises:
-        ProcessLookupError: The process is gone, or its group is this process's own.
-    """
-    group = os.getpgid(pid)
-    if group == os.getpgid(0):
-        raise ProcessLookupError(f"process {pid} is not in a sandbox any more")
-    os.killpg(group, number)
-
-
 def run(argv: Sequence[str], stdin: bytes = b"", *, fine: Sequence[int] = (0,)) -> None:
     """Run a program to its end.
 

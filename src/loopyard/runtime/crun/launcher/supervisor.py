@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from loopyard.runtime.crun.launcher.programs import kill_group, start
+from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.launcher.refusals import refusal
-from loopyard.runtime.crun.layout import write_whole
-from loopyard.runtime.crun.proc import start_ticks
+from loopyard.runtime.layout import write_whole
+from loopyard.runtime.proc import kill_group, start_ticks
 
 _PIPE_BYTES = 1 << 20
 _F_SETPIPE_SZ = 1031

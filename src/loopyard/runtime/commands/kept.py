@@ -8,13 +8,12 @@ import shutil
 import signal
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Generic, TypeVar
+from typing import Any
 
-from loopyard.runtime.crun.launcher.programs import kill_group
-from loopyard.runtime.crun.layout import Layout, read_json, subfolders, write_whole
-from loopyard.runtime.crun.proc import start_ticks
-from loopyard.runtime.crun.processes import is_alive, wait_end
 from loopyard.runtime.errors import CommandNotFound
+from loopyard.runtime.layout import Layout, read_json, subfolders, write_whole
+from loopyard.runtime.proc import kill_group, start_ticks
+from loopyard.runtime.processes import is_alive, wait_end
 from loopyard.runtime.protocol import CommandResult, Stream
 
 _BEGUN = "process.json"
@@ -205,40 +204,6 @@ class Commands:
         if not (folder / _BEGUN).exists():
             raise CommandNotFound(f"There is no command {command_id} in sandbox {sandbox_id}.")
         return folder
-
-
-C = TypeVar("C", bound=Commands)
-
-
-class WithCommands(Generic[C]):
-    """The part of a provider that its commands' folders answer. See the protocol for what each method does."""
-
-    _commands: C
-
-    async def wait_command(self, sandbox_id: str, command_id: str) -> CommandResult:
-        return await self._commands.wait(sandbox_id, command_id)
-
-    async def commands(self, sandbox_id: str) -> dict[str, CommandResult | None]:
-        return self._commands.all(sandbox_id)
-
-    async def read_output(
-        self, sandbox_id: str, command_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
-    ) -> bytes:
-        return self._commands.read(sandbox_id, command_id, stream, offset, limit)
-
-    async def output_size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
-        return self._commands.size(sandbox_id, command_id, stream)
-
-    async def wait_output(
-        self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float
-    ) -> bool:
-        return await self._commands.wait_output(sandbox_id, command_id, stream, offset, timeout_seconds)
-
-    async def write_stdin(self, sandbox_id: str, command_id: str, data: bytes, *, eof: bool = False) -> None:
-        await self._commands.write_stdin(sandbox_id, command_id, data, eof=eof)
-
-    async def signal_command(self, sandbox_id: str, command_id: str, signal: int, *, group: bool = True) -> None:
-        await self._commands.signal(sandbox_id, command_id, signal, group=group)
 
 
 def _supervisor(folder: Path) -> tuple[int, int] | None:

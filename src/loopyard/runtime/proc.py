@@ -1,4 +1,6 @@
-"""What /proc says of a process. Light, since the launcher forks with it all day."""
+"""Processes by number: what /proc says of them, and signals to their groups. Light: the launcher forks with it."""
+
+import os
 
 
 def stat_fields(pid: int) -> list[bytes]:
@@ -18,3 +20,16 @@ def start_ticks(pid: int) -> int:
         FileNotFoundError, ProcessLookupError: There is no such process.
     """
     return int(stat_fields(pid)[19])
+
+
+def kill_group(pid: int, number: int) -> None:
+    """Send a signal to the process group that a command of a sandbox is in: crun makes it in a process that is between
+    the two, so that the group's number is not the command's.
+
+    Raises:
+        ProcessLookupError: The process is gone, or its group is this process's own.
+    """
+    group = os.getpgid(pid)
+    if group == os.getpgid(0):
+        raise ProcessLookupError(f"process {pid} is not in a sandbox any more")
+    os.killpg(group, number)

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from loopyard.runtime.crun import apt
+from loopyard.runtime.base_image import apt
 from loopyard.runtime.errors import RuntimeUnavailable
 
 log = logging.getLogger("loopyard.runtime.image")

@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import os
 
-from loopyard.runtime.crun.proc import start_ticks, stat_fields
+from loopyard.runtime.proc import start_ticks, stat_fields
 
 
 def is_alive(pid: int, ticks: int) -> bool:

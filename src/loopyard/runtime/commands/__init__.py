@@ -1,0 +1,1 @@
+"""Commands of sandboxes as the host keeps them, whichever provider runs them."""
