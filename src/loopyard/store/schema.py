@@ -23,6 +23,8 @@ _MODEL_MODULES = (
     "loopyard.scenario.models",
     "loopyard.scenario.run.models",
     "loopyard.scorer.registered.models",
+    "loopyard.benchmark.models",
+    "loopyard.benchmark.run.models",
 )
 
 
