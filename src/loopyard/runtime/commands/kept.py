@@ -8,7 +8,6 @@ import shutil
 import signal
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from loopyard.runtime.errors import CommandNotFound
 from loopyard.runtime.layout import Layout, read_json, subfolders, write_whole
@@ -16,8 +15,9 @@ from loopyard.runtime.proc import kill_group, start_ticks
 from loopyard.runtime.processes import is_alive, wait_end
 from loopyard.runtime.protocol import CommandResult, Stream
 
-_BEGUN = "process.json"
-"""Written last of all that is prepared: a command that has it was begun."""
+_BEGUN = "begun"
+"""Made last of all that is prepared: a command that has it was begun. What it is to do is told to who starts it, and
+written nowhere: it has the values of secrets."""
 
 _LOST = CommandResult(exit_status=137, lost=True)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
@@ -33,9 +33,7 @@ class Commands:
         self._starting: set[Path] = set()
         """What this process is about to start: without a supervisor yet, and not lost for that."""
 
-    def prepare(
-        self, sandbox_id: str, command_id: str, process: dict[str, Any], *, stdin_for: int | None
-    ) -> Path | None:
+    def prepare(self, sandbox_id: str, command_id: str, *, stdin_for: int | None) -> Path | None:
         """Make a command's folder; None if there is one that was begun already.
 
         `stdin_for` is the host's uid to which a named pipe for standard input is to belong; None for none.
@@ -52,7 +50,7 @@ class Commands:
             os.mkfifo(folder / "stdin", 0o600)
             os.chown(folder / "stdin", stdin_for, stdin_for)
         self._starting.add(folder)
-        write_whole(folder / _BEGUN, process)
+        (folder / _BEGUN).touch()
         return folder
 
     def started(self, folder: Path) -> None:

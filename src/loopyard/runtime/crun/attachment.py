@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import fcntl
+import json
 import os
 import shutil
 import socket
@@ -16,7 +17,6 @@ from typing import Any
 from loopyard.kit.ids import new_id
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.errors import CommandStartFailed
-from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import kill_group
 from loopyard.runtime.protocol import Terminal
 
@@ -63,7 +63,8 @@ async def attach(
     Raises:
         CommandStartFailed: The host could not start it.
     """
-    folder = _folder(run, process)
+    folder = _folder(run)
+    told = in_memory(process)
     pipes = [os.pipe() for _ in range(3)]
     theirs = [pipes[0][0], pipes[1][1], pipes[2][1]]
     ours = [pipes[0][1], pipes[1][0], pipes[2][0]]
@@ -72,14 +73,16 @@ async def attach(
     for descriptor in ours:
         os.set_blocking(descriptor, False)
     try:
-        _, ended = await launcher.begin("attach", theirs, crun=crun, id=sandbox_id, folder=str(folder), console=None)
+        _, ended = await launcher.begin(
+            "attach", [told, *theirs], crun=crun, id=sandbox_id, folder=str(folder), console=None
+        )
     except LauncherFault as fault:
         for descriptor in ours:
             os.close(descriptor)
         shutil.rmtree(folder, ignore_errors=True)
         raise CommandStartFailed(f"The host could not start the command: {fault}") from fault
     finally:
-        for descriptor in theirs:
+        for descriptor in (told, *theirs):
             os.close(descriptor)
     return CrunAttached(folder, ended, ours[0], ours[1], ours[2])
 
@@ -98,16 +101,19 @@ async def attach_terminal(
         "consoleSize": {"height": terminal.rows, "width": terminal.columns},
         "env": [f"TERM={terminal.kind}", *process["env"]],
     }
-    folder = _folder(run, process)
+    folder = _folder(run)
+    told = in_memory(process)
     with _listening(folder / "console") as listener:
         try:
             _, ended = await launcher.begin(
-                "attach", (), crun=crun, id=sandbox_id, folder=str(folder), console=str(folder / "console")
+                "attach", (told,), crun=crun, id=sandbox_id, folder=str(folder), console=str(folder / "console")
             )
             descriptor = await _terminal(listener, ended, folder)
         except LauncherFault as fault:
             shutil.rmtree(folder, ignore_errors=True)
             raise CommandStartFailed(f"The host could not start the command: {fault}") from fault
+        finally:
+            os.close(told)
     os.set_blocking(descriptor, False)
     _set_size(descriptor, terminal.rows, terminal.columns)
     return CrunAttached(folder, ended, descriptor, descriptor, None)
@@ -141,8 +147,15 @@ def _listening(path: Path) -> Generator[socket.socket]:
         yield listener
 
 
-def _folder(run: Path, process: dict[str, Any]) -> Path:
+def in_memory(process: dict[str, Any]) -> int:
+    """A descriptor of a file that has no place on any disk, with the `process.json` of a command."""
+    descriptor = os.memfd_create("process", os.MFD_CLOEXEC)
+    with os.fdopen(os.dup(descriptor), "wb") as file:
+        file.write(json.dumps(process).encode())
+    return descriptor
+
+
+def _folder(run: Path) -> Path:
     folder = run / new_id("att")
     folder.mkdir(parents=True)
-    write_whole(folder / "process.json", process)
     return folder

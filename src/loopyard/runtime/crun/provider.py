@@ -4,12 +4,10 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
-
-from pydantic import TypeAdapter
 
 from loopyard.runtime.base_image.making import BASE, ensure_base
 from loopyard.runtime.commands.answers import WithCommands
@@ -17,7 +15,8 @@ from loopyard.runtime.commands.kept import Commands
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun import disk, files, host, image_config, instance, network, oci
 from loopyard.runtime.crun.accounts import Account, Accounts
-from loopyard.runtime.crun.attachment import attach, attach_terminal
+from loopyard.runtime.crun.attachment import attach, attach_terminal, in_memory
+from loopyard.runtime.crun.boxes import Box, Memory
 from loopyard.runtime.crun.building.builder import CrunImageBuilder
 from loopyard.runtime.crun.building.command import Ground, Place
 from loopyard.runtime.crun.bundle import write as write_bundle
@@ -60,22 +59,6 @@ log = logging.getLogger("loopyard.runtime")
 
 _REMOVALS = 3
 _CHUNK_BYTES = 1 << 20
-_POLICY = TypeAdapter[NetworkPolicy | None](NetworkPolicy | None)
-
-
-@dataclass(slots=True)
-class _Box:
-    """What the server remembers of a sandbox; all of it can be read again from its folder."""
-
-    image: Path
-    slot: int
-    uid_base: int
-    user: User
-    environment: Mapping[str, str]
-    cwd: str | None
-    network_policy: NetworkPolicy | None
-    pid: int
-    start_ticks: int
 
 
 class CrunRuntime(WithCommands[Commands]):
@@ -88,7 +71,7 @@ class CrunRuntime(WithCommands[Commands]):
         self._layout = Layout(data_dir)
         self._images = config.images_of(data_dir)
         self._commands = Commands(self._layout)
-        self._boxes: dict[str, _Box] = {}
+        self._boxes: dict[str, Box] = {}
         self._acts: dict[str, asyncio.Lock] = {}
         self._accounts: dict[Path, Accounts] = {}
 
@@ -106,12 +89,13 @@ class CrunRuntime(WithCommands[Commands]):
         self._layout.commands.mkdir(parents=True, exist_ok=True)
         self._layout.snapshots.mkdir(parents=True, exist_ok=True)
         self._instance, self._hold = instance.claim(self._layout.data, self._config.network)
+        self._memory = Memory(self._layout, self._instance.block)
         self._crun = [str(host.program("crun")), "--root", str(self._instance.crun_root), "--cgroup-manager=cgroupfs"]
         place = await asyncio.to_thread(disk.prepare, self._layout, host.program("crun"), self._config.disk_gib)
         self._launcher = LauncherClient(place)
         await self._launcher.start()
         for sandbox_id in subfolders(self._layout.sandboxes):
-            box = self._recall(sandbox_id)
+            box = self._memory.recall(sandbox_id)
             if box is not None and is_alive(box.pid, box.start_ticks):
                 self._boxes[sandbox_id] = box
         used = {box.slot for box in self._boxes.values()}
@@ -158,16 +142,19 @@ class CrunRuntime(WithCommands[Commands]):
                 await self._remove(spec.id, keep_disk=True)
             self._boxes[spec.id] = await self._start(spec)
 
-    async def _start(self, spec: SandboxSpec) -> _Box:
+    async def _start(self, spec: SandboxSpec) -> Box:
         bundle = self._layout.bundle(spec.id)
-        root = self._root_of(bundle, spec)
+        root = self._root_of(spec)
         config = image_config.read(root)
         spec = replace(spec, environment={**config.environment, **spec.environment})
         slot = await self._slots.take()
         resumed = bundle.exists()
         try:
             uid_base = self._instance.uid_base(slot)
-            self._write_bundle(bundle, spec, root, slot, uid_base)
+            box = Box(root, slot, uid_base, spec.user, spec.environment, config.cwd, spec.network_policy)
+            bundle.mkdir(parents=True, exist_ok=True)
+            self._memory.write(spec.id, box)
+            write_bundle(bundle, spec, self._accounts_of(root), config.cwd, self._instance, slot, self._init)
             await self._way_out.apply(slot, spec.network_policy)
             started = await self._launcher.ask(
                 "create",
@@ -189,8 +176,8 @@ class CrunRuntime(WithCommands[Commands]):
                 raise failure from error  # its slot stays out of use until the next start
             await self._give_back(slot)
             raise failure from error
-        pid, ticks = started["pid"], started["start_ticks"]
-        return _Box(root, slot, uid_base, spec.user, spec.environment, config.cwd, spec.network_policy, pid, ticks)
+        box.pid, box.start_ticks = started["pid"], started["start_ticks"]
+        return box
 
     async def _give_back(self, slot: int) -> None:
         """Free the slot of a sandbox in which nothing runs any more; the next one finds none of its rules."""
@@ -206,17 +193,14 @@ class CrunRuntime(WithCommands[Commands]):
             box = self._running(sandbox_id)
             if box.network_policy == policy:
                 return
-            meta_file = self._layout.bundle(sandbox_id) / "meta.json"
-            meta: dict[str, Any] = read_json(meta_file) or {}
-            write_whole(meta_file, {**meta, "network_policy": _POLICY.dump_python(policy, mode="json")})
+            self._memory.change_policy(sandbox_id, policy)
             await self._way_out.apply(box.slot, policy)
             box.network_policy = policy
 
-    def _root_of(self, bundle: Path, spec: SandboxSpec) -> Path:
+    def _root_of(self, spec: SandboxSpec) -> Path:
         """The image below a sandbox. One that is started again keeps its own, whatever has become of its snapshot."""
-        meta = read_json(bundle / "meta.json")
-        if meta is not None:
-            return Path(meta["image"])
+        if (known := self._memory.image_of(spec.id)) is not None:
+            return known
         return self._image(spec.image) if spec.snapshot is None else self._image_of(spec.snapshot)
 
     def _image(self, name: str | None) -> Path:
@@ -230,21 +214,6 @@ class CrunRuntime(WithCommands[Commands]):
         if known is None:
             raise SnapshotNotFound(f"There is no snapshot {snapshot_id} on this host.")
         return Path(known["image"])
-
-    def _write_bundle(self, bundle: Path, spec: SandboxSpec, root: Path, slot: int, uid_base: int) -> None:
-        bundle.mkdir(parents=True, exist_ok=True)
-        cwd = image_config.read(root).cwd
-        meta = {
-            "image": str(root),
-            "slot": slot,
-            "uid_base": uid_base,
-            "user": asdict(spec.user),
-            "environment": dict(spec.environment),
-            "cwd": cwd,
-            "network_policy": _POLICY.dump_python(spec.network_policy, mode="json"),
-        }
-        write_whole(bundle / "meta.json", meta)
-        write_bundle(bundle, spec, self._accounts_of(root), cwd, self._instance, slot, self._init)
 
     def _accounts_of(self, root: Path) -> Accounts:
         if root not in self._accounts:
@@ -277,6 +246,7 @@ class CrunRuntime(WithCommands[Commands]):
             except LauncherFault as fault:
                 log.warning("sandbox %s could not be removed whole: %s", sandbox_id, fault)
             else:
+                self._memory.forget_variables(sandbox_id)
                 return
         raise SandboxStuck(f"The host could not remove sandbox {sandbox_id}; its log says why.")
 
@@ -292,10 +262,9 @@ class CrunRuntime(WithCommands[Commands]):
 
     async def snapshot(self, sandbox_id: str, snapshot_id: str) -> int | None:
         async with self._acting(sandbox_id):
-            meta = read_json(self._layout.bundle(sandbox_id) / "meta.json")
-            if meta is None:
+            if (root := self._memory.image_of(sandbox_id)) is None:
                 raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
-            write_whole(self._layout.snapshot_file(snapshot_id), {"image": meta["image"]})
+            write_whole(self._layout.snapshot_file(snapshot_id), {"image": str(root)})
             try:
                 taken = await self._launcher.ask(
                     "snapshot",
@@ -357,13 +326,14 @@ class CrunRuntime(WithCommands[Commands]):
         account, process = self._process(box, spec)
         uid = box.uid_base + account.uid
         stdin_for = uid if spec.attach_stdin else None
-        folder = self._commands.prepare(sandbox_id, spec.id, process, stdin_for=stdin_for)
+        folder = self._commands.prepare(sandbox_id, spec.id, stdin_for=stdin_for)
         if folder is None:
             return
+        told = in_memory(process)
         try:
             _, ended = await self._launcher.begin(
                 "execute",
-                (),
+                (told,),
                 crun=self._crun,
                 id=sandbox_id,
                 folder=str(folder),
@@ -380,9 +350,10 @@ class CrunRuntime(WithCommands[Commands]):
         else:
             self._commands.watched(folder, ended)
         finally:
+            os.close(told)
             self._commands.started(folder)
 
-    def _process(self, box: _Box, spec: CommandSpec) -> tuple[Account, dict[str, Any]]:
+    def _process(self, box: Box, spec: CommandSpec) -> tuple[Account, dict[str, Any]]:
         account = self._account(box, spec.user or box.user)
         environment = {**self._trusting(), **box.environment, **spec.environment}
         argv = spec.argv if self._accounts_of(box.image).has_bash else without_bash(spec.argv)
@@ -416,7 +387,7 @@ class CrunRuntime(WithCommands[Commands]):
         except LauncherFault as fault:
             raise SandboxNotRunning(f"Sandbox {sandbox_id} cannot be reached: {fault}") from fault
 
-    def _running(self, sandbox_id: str) -> _Box:
+    def _running(self, sandbox_id: str) -> Box:
         box = self._boxes.get(sandbox_id)
         if box is not None and is_alive(box.pid, box.start_ticks):
             return box
@@ -424,7 +395,7 @@ class CrunRuntime(WithCommands[Commands]):
             raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
         raise SandboxNotRunning(f"Sandbox {sandbox_id} does not run any more.")
 
-    def _account(self, box: _Box, user: User) -> Account:
+    def _account(self, box: Box, user: User) -> Account:
         accounts = self._accounts_of(box.image)
         return accounts.find(user) or accounts.add(user)[0]
 
@@ -467,17 +438,6 @@ class CrunRuntime(WithCommands[Commands]):
     def _acting(self, sandbox_id: str) -> asyncio.Lock:
         """One act at a time on one sandbox."""
         return self._acts.setdefault(sandbox_id, asyncio.Lock())
-
-    def _recall(self, sandbox_id: str) -> _Box | None:
-        """A sandbox of an earlier server, from its folder; None if it was only half made."""
-        bundle = self._layout.bundle(sandbox_id)
-        meta: dict[str, Any] | None = read_json(bundle / "meta.json")
-        state = read_json(bundle / "state.json")
-        if meta is None or state is None:
-            return None
-        user, policy = User(**meta["user"]), _POLICY.validate_python(meta.get("network_policy"))
-        known = Path(meta["image"]), meta["slot"], meta["uid_base"], user, meta["environment"], meta.get("cwd")
-        return _Box(*known, policy, **state)
 
 
 def _socket(answer: dict[str, Any]) -> socket.socket:

@@ -1,6 +1,7 @@
 """The commands of sandboxes, kept in the same folders as the crun provider's; only who watches over them differs."""
 
 import asyncio
+import json
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -30,7 +31,7 @@ class DockerCommands(Commands):
             Refused: The engine did not start it.
         """
         stdin_for = 0 if keeping["stdin"] else None
-        folder = self.prepare(sandbox_id, command_id, dict(keeping), stdin_for=stdin_for)
+        folder = self.prepare(sandbox_id, command_id, stdin_for=stdin_for)
         if folder is None:
             return
         try:
@@ -39,10 +40,10 @@ class DockerCommands(Commands):
                 "-m",
                 "loopyard.runtime.docker.keeper",
                 str(folder),
-                stdin=asyncio.subprocess.DEVNULL,
+                stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
             )
-            said = (await keeper.communicate())[0].decode()
+            said = (await keeper.communicate(json.dumps(keeping).encode()))[0].decode()
             if said != "ok":
                 self.unprepare(sandbox_id, command_id)
                 status, _, message = said.partition(" ")

@@ -2,8 +2,8 @@
 
 It is a process by itself, so that the command needs no server; and it is on the host, so that a sandbox can neither
 forge nor flood what is kept of it. `python -m loopyard.runtime.docker.keeper FOLDER` starts one: it prints `ok` once
-the command runs, else why not, and goes on in the background. The folder holds `process.json`, a `Keeping`; it gets
-`supervisor.json`, `exec`, `pid`, `stdout`, `stderr` and in the end `result.json`.
+the command runs, else why not, and goes on in the background. A `Keeping` comes by standard input, in JSON; the folder
+gets `supervisor.json`, `exec`, `pid`, `stdout`, `stderr` and in the end `result.json`.
 """
 
 import contextlib
@@ -256,6 +256,7 @@ def _write(path: Path, content: str) -> None:
 
 def main() -> int:
     folder = Path(sys.argv[1])
+    keeping: Keeping = json.loads(sys.stdin.read())
     told, tell = os.pipe()
     if os.fork() != 0:
         os.close(tell)
@@ -268,7 +269,6 @@ def main() -> int:
         os.dup2(nothing, descriptor)
     me = os.getpid()
     _write(folder / "supervisor.json", json.dumps({"pid": me, "start_ticks": start_ticks(me)}))
-    keeping: Keeping = json.loads((folder / "process.json").read_text())
     keeper = _Keeper(folder, keeping)
     try:
         connection = keeper.begin()

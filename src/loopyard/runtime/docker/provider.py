@@ -37,6 +37,7 @@ from loopyard.runtime.errors import (
     SnapshotNotFound,
 )
 from loopyard.runtime.layout import Layout, read_json, subfolders, write_whole
+from loopyard.runtime.memory import memory_folder
 from loopyard.runtime.protocol import (
     MOST_OUTPUT_BYTES,
     Attached,
@@ -150,8 +151,17 @@ class DockerRuntime(WithCommands[DockerCommands]):
         if status != 0:
             raise SandboxStartFailed(f"The user could not be made: {errors.strip()}")
         box = _Box(spec.user, dict(spec.environment), passwd, closed, spec.limits.pids)
-        write_whole(self._layout.bundle(spec.id) / "meta.json", asdict(box))
-        self._boxes[spec.id] = box
+        self._remember(spec.id, box)
+
+    def _remember(self, sandbox_id: str, box: _Box) -> None:
+        """Variables may be secrets: they lie in memory only."""
+        kept = asdict(box)
+        write_whole(self._variables(sandbox_id), kept.pop("environment"))
+        write_whole(self._layout.bundle(sandbox_id) / "meta.json", kept)
+        self._boxes[sandbox_id] = box
+
+    def _variables(self, sandbox_id: str) -> Path:
+        return memory_folder(f"{self._server}/variables") / f"{sandbox_id}.json"
 
     async def _make(self, spec: SandboxSpec, name: str) -> None:
         image = spec.image or self._base
@@ -190,8 +200,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
             if closed != box.closed:
                 await self._set_network(self._container(sandbox_id), closed=closed)
                 box = replace(box, closed=closed)
-                write_whole(self._layout.bundle(sandbox_id) / "meta.json", asdict(box))
-                self._boxes[sandbox_id] = box
+                self._remember(sandbox_id, box)
 
     async def destroy(self, sandbox_id: str) -> None:
         async with self._acting(sandbox_id):
@@ -207,6 +216,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
                 log.warning("sandbox %s could not be removed whole: %s", sandbox_id, error)
                 return
         self._boxes.pop(sandbox_id, None)
+        self._variables(sandbox_id).unlink(missing_ok=True)
         shutil.rmtree(self._layout.bundle(sandbox_id), ignore_errors=True)
         await self._snapshots.sweep()
 
@@ -417,5 +427,5 @@ class DockerRuntime(WithCommands[DockerCommands]):
             if meta is None:
                 return None
             user = User(**meta.pop("user"))
-            self._boxes[sandbox_id] = _Box(user, **meta)
+            self._boxes[sandbox_id] = _Box(user, read_json(self._variables(sandbox_id)) or {}, **meta)
         return self._boxes[sandbox_id]

@@ -31,19 +31,21 @@ def attach(
     Args:
         crun: The command line up to crun's own command.
         id: The sandbox's id.
-        folder: Holds `process.json`; gets `pid`.
+        folder: Gets `pid`.
         console: A listening socket that takes the terminal's descriptor; None for a command without a terminal.
-        descriptors: Standard input, output and error; empty with a terminal.
+        descriptors: One of its `process.json`; then standard input, output and error, unless it has a terminal.
         server: Hangs up when the server ends.
         answer: Told that the command was started.
     """
     nothing = os.open(os.devnull, os.O_RDWR)
-    given = descriptors or [nothing] * 3
-    options = ["--process", f"{folder}/process.json", "--pid-file", f"{folder}/pid"]
+    process, *streams = descriptors
+    os.set_inheritable(process, False)
+    given = streams or [nothing] * 3
+    options = ["--process", f"/proc/{os.getpid()}/fd/{process}", "--pid-file", f"{folder}/pid"]
     if console is not None:
         options += ["--tty", "--console-socket", console]
     child = start([*crun, "--log", f"{folder}/crun.log", "exec", *options, id], *given)
-    for descriptor in descriptors:
+    for descriptor in streams:
         os.close(descriptor)
     answer(started=True)
     ended = os.pidfd_open(child)

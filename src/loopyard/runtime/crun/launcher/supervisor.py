@@ -80,17 +80,19 @@ def execute(
     crun: list[str],
     id: str,
     folder: str,
+    process: int,
     uid: int,
     stdin: bool,
     timeout_seconds: float | None,
     most_bytes: int,
 ) -> None:
-    """Run the command whose folder holds `process.json` in the sandbox `id`, and stay until it has ended.
+    """Run a command in the sandbox `id`, and stay until it has ended.
 
     Args:
         crun: The command line up to crun's own command.
         id: The sandbox's id.
         folder: The command's folder; gets `stdout`, `stderr`, `pid` and in the end `result.json`.
+        process: A descriptor of its `process.json`.
         uid: The host's uid of the user that the command runs as.
         stdin: Whether the named pipe `stdin` in the folder is its standard input.
         timeout_seconds: After how long its process group is killed; None for never.
@@ -98,9 +100,10 @@ def execute(
         answer: Told this process's id, and the clock tick at which it started.
     """
     command = _Command(Path(folder))
+    os.set_inheritable(process, False)  # crun opens it by its name
     ends = [_stream(command, name, uid, most_bytes) for name in ("stdout", "stderr")]
     given, hold = _stdin(folder) if stdin else (os.open(os.devnull, os.O_RDONLY), None)
-    argv = [*crun, "--log", f"{folder}/crun.log", "exec", "--process", f"{folder}/process.json"]
+    argv = [*crun, "--log", f"{folder}/crun.log", "exec", "--process", f"/proc/{os.getpid()}/fd/{process}"]
     child = start([*argv, "--pid-file", f"{folder}/pid", id], given, *ends)
     for end in (*ends, given):
         os.close(end)
@@ -110,6 +113,7 @@ def execute(
     answer(**supervisor)
     ended = os.pidfd_open(child)
     status = _watch(command, child, ended, hold, timeout_seconds)
+    os.close(process)
     command.finish(status)
     _leave(command)
     for descriptor in (ended, *(part for stream in command.streams for part in (stream.pipe, stream.file))):

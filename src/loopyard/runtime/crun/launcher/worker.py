@@ -73,6 +73,8 @@ class Worker:
 
         if act == "create":
             arguments["slot"] = slots.Slot(descriptors[0], descriptors[1], arguments["slot"])
+        elif act == "execute":
+            arguments["process"] = descriptors[0]
         elif act == "prepare":
             arguments["donations"] = self._channel
         elif act == "attach":

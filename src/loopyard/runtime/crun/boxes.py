@@ -1,0 +1,90 @@
+"""What is remembered of sandboxes, so that the next server takes them up: all but their variables on the disk.
+
+Variables may hold secrets. They are kept in memory, as long as the sandbox runs.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from loopyard.runtime.layout import Layout, read_json, write_whole
+from loopyard.runtime.memory import memory_folder
+from loopyard.runtime.protocol import NetworkPolicy, User
+
+_POLICY = TypeAdapter[NetworkPolicy | None](NetworkPolicy | None)
+
+
+@dataclass(slots=True)
+class Box:
+    """A sandbox. `image` is the folder below it; `pid` and `start_ticks` name its first process, once it runs."""
+
+    image: Path
+    slot: int
+    uid_base: int
+    user: User
+    environment: Mapping[str, str]
+    cwd: str | None
+    network_policy: NetworkPolicy | None
+    pid: int = 0
+    start_ticks: int = 0
+
+
+class Memory:
+    """Reads and writes it. `block` is the server's own."""
+
+    def __init__(self, layout: Layout, block: int) -> None:
+        self._layout = layout
+        self._variables = memory_folder(f"{block}/variables")
+
+    def write(self, sandbox_id: str, box: Box) -> None:
+        """Remember a sandbox that is about to be started, in its folder."""
+        write_whole(self._variables_of(sandbox_id), dict(box.environment))
+        meta = {
+            "image": str(box.image),
+            "slot": box.slot,
+            "uid_base": box.uid_base,
+            "user": asdict(box.user),
+            "cwd": box.cwd,
+            "network_policy": _POLICY.dump_python(box.network_policy, mode="json"),
+        }
+        write_whole(self._meta_of(sandbox_id), meta)
+
+    def change_policy(self, sandbox_id: str, policy: NetworkPolicy | None) -> None:
+        """Remember another network policy."""
+        meta: dict[str, Any] = read_json(self._meta_of(sandbox_id)) or {}
+        write_whole(self._meta_of(sandbox_id), {**meta, "network_policy": _POLICY.dump_python(policy, mode="json")})
+
+    def image_of(self, sandbox_id: str) -> Path | None:
+        """The image of a sandbox, running or not; None if nothing is known of it."""
+        meta = read_json(self._meta_of(sandbox_id))
+        return None if meta is None else Path(meta["image"])
+
+    def recall(self, sandbox_id: str) -> Box | None:
+        """A sandbox that was started; None if it was only half made."""
+        meta: dict[str, Any] | None = read_json(self._meta_of(sandbox_id))
+        state = read_json(self._layout.bundle(sandbox_id) / "state.json")
+        if meta is None or state is None:
+            return None
+        return Box(
+            image=Path(meta["image"]),
+            slot=meta["slot"],
+            uid_base=meta["uid_base"],
+            user=User(**meta["user"]),
+            environment=read_json(self._variables_of(sandbox_id)) or {},
+            cwd=meta.get("cwd"),
+            network_policy=_POLICY.validate_python(meta.get("network_policy")),
+            **state,
+        )
+
+    def forget_variables(self, sandbox_id: str) -> None:
+        """It does not run any more."""
+        self._variables_of(sandbox_id).unlink(missing_ok=True)
+
+    def _meta_of(self, sandbox_id: str) -> Path:
+        return self._layout.bundle(sandbox_id) / "meta.json"
+
+    def _variables_of(self, sandbox_id: str) -> Path:
+        return self._variables / f"{sandbox_id}.json"
