@@ -43,6 +43,7 @@ from loopyard.health import router as health_router
 from loopyard.kit import error_handlers, openapi
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database
+from loopyard.kit.ending import Ending, EndingMiddleware
 from loopyard.kit.parts import Parts
 from loopyard.kit.paths import refuse_impossible
 from loopyard.kit.tasks import Tasks
@@ -157,11 +158,13 @@ def create_app(
         passing=parts.get(Passing),
         config=settings.tunnel,
     )
+    app.add_middleware(EndingMiddleware, ending=parts.get(Ending))
     return app
 
 
 def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_listener: socket.socket | None) -> Parts:
     parts = Parts()
+    parts.add(Ending, Ending())
     parts.add(Database, database)
     parts.add(Runtime, runtime)
     parts.add(Authenticator, Authenticator(database))

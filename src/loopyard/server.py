@@ -7,26 +7,33 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any, cast
 
 import uvicorn
 import uvloop
 from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from loopyard.app import create_app
 from loopyard.config import Settings
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.key.bootstrap import KEY_FILE, BootstrapKey, ensure_key
 from loopyard.kit.db import Database
+from loopyard.kit.ending import Ending
+from loopyard.kit.sse import MARK
 from loopyard.runtime.errors import RuntimeUnavailable
 from loopyard.store import migrate
 
 _BACKLOG = 2048
 _GRACE_SECONDS = 5
+"""How long requests are given to end, when the server does."""
+_PATIENCE_SECONDS = 2
+"""How long after that they are given to notice that they have to."""
 _DRIVER_SECONDS = 0.1
 """How long the database's driver is given to end its threads after a failure: they still speak to the loop."""
 
@@ -59,10 +66,38 @@ def run(settings: Settings, host: str, port: int, log_level: str) -> int:
 class _Server(uvicorn.Server):
     """Ends with the signal instead of passing it on afterwards, which would end the process before all is closed."""
 
+    def __init__(self, config: uvicorn.Config, ending: Ending) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._ending.end_waiting()
+        for connection in self.server_state.connections:
+            if isinstance(connection, HttpToolsProtocol) and MARK in _scope(connection):
+                connection.transport.close()
+        late = asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._end_rest)
+        try:
+            await super().shutdown(sockets)
+        finally:
+            late.cancel()
+
+    def _end_rest(self) -> None:
+        """End what has not ended by itself. Answers under way cannot be taken back: the end of the connection, before
+        theirs, tells that they are not whole."""
+        self._ending.end_all()
+        for connection in list(self.server_state.connections):
+            if isinstance(connection, HttpToolsProtocol) and connection.cycle and connection.cycle.response_started:
+                connection.transport.abort()
+
     @contextmanager
     def capture_signals(self) -> Generator[None]:
         _at_signals(lambda: self.handle_exit(signal.SIGTERM, None))
         yield
+
+
+def _scope(connection: HttpToolsProtocol) -> Mapping[str, Any]:
+    """What the connection's newest request is known by; nothing before the first."""
+    return cast("Mapping[str, Any]", connection.cycle.scope) if connection.cycle else {}
 
 
 def _at_signals(end: Callable[[], object]) -> None:
@@ -88,17 +123,18 @@ async def _serve(
         configured = settings.api_key.get_secret_value() if settings.api_key else None
         key = await ensure_key(database, settings.data_dir, configured)
         await runtime.open()
+        app = create_app(runtime, database, settings, ssh_listener)
         config = uvicorn.Config(
-            create_app(runtime, database, settings, ssh_listener),
+            app,
             log_level=log_level,
             access_log=log_level == "debug",
-            http="httptools",
+            http=HttpToolsProtocol,
             ws="websockets-sansio",
             backlog=_BACKLOG,
-            timeout_graceful_shutdown=_GRACE_SECONDS,
+            timeout_graceful_shutdown=_GRACE_SECONDS + _PATIENCE_SECONDS,
             server_header=False,
         )
-        server = _Server(config)
+        server = _Server(config, app.state.parts.get(Ending))
         _announce(listener, key, settings)
         await server.serve([listener])
     finally:

@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import TypeVar
 
+from loopyard.kit.ending import waiting
 from loopyard.kit.errors import WaitTimeout
 
 T = TypeVar("T")
@@ -64,7 +65,8 @@ class Changes:
                     if pause <= 0:
                         raise WaitTimeout("The time to wait has passed, and none of the states was reached.")
                 try:
-                    async with asyncio.timeout(pause):
-                        await event.wait()
+                    with waiting():
+                        async with asyncio.timeout(pause):
+                            await event.wait()
                 except TimeoutError:
                     continue

@@ -6,9 +6,13 @@ from typing import Any
 
 import orjson
 from fastapi.responses import StreamingResponse
+from starlette.types import Receive, Scope, Send
 
 PING_SECONDS = 10.0
 """After how long without an event a source should give None, so that those in between keep the connection open."""
+
+MARK = "loopyard.events"
+"""In the scope of a request that is answered with events: its answer may never end by itself."""
 
 
 class EventStream(StreamingResponse):
@@ -18,6 +22,10 @@ class EventStream(StreamingResponse):
 
     def __init__(self, events: AsyncIterator[Mapping[str, Any] | None], status_code: int = 200) -> None:
         super().__init__(_lines(events), status_code, headers={"Cache-Control": "no-store", "X-Accel-Buffering": "no"})
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[MARK] = True
+        await super().__call__(scope, receive, send)
 
 
 async def _lines(events: AsyncIterator[Mapping[str, Any] | None]) -> AsyncIterator[bytes]:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Coroutine
+from contextvars import Context
 from typing import Any
 
 log = logging.getLogger("loopyard.tasks")
@@ -23,7 +24,7 @@ class Tasks:
         if self._closing or name in self._running:
             work.close()
             return
-        task = asyncio.get_running_loop().create_task(work, name=name)
+        task = asyncio.get_running_loop().create_task(work, name=name, context=Context())
         self._running[name] = task
         task.add_done_callback(self._ended)
 

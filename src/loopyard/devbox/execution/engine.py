@@ -18,6 +18,7 @@ from loopyard.devbox.faults import faults_as_answers
 from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
+from loopyard.kit.ending import waiting
 from loopyard.kit.errors import NotFound, WaitTimeout
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.tasks import Tasks
@@ -112,8 +113,9 @@ class ExecutionEngine:
                 timeout,
             )
         try:
-            async with asyncio.timeout(timeout):
-                await live.ended.wait()
+            with waiting():
+                async with asyncio.timeout(timeout):
+                    await live.ended.wait()
         except TimeoutError:
             raise WaitTimeout("The time to wait has passed, and the command has not ended.") from None
         return live.row

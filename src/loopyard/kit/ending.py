@@ -1,0 +1,118 @@
+"""The end of a server, for the requests that are under way."""
+
+import asyncio
+import json
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from loopyard.kit.errors import Unavailable
+
+
+class ServerEnding(Unavailable):
+    """The server ends before it could answer. The clients ask again by themselves, and the next server answers."""
+
+    code = "server_ending"
+    retryable = True
+
+
+class _Request:
+    def __init__(self, task: asyncio.Task[object]) -> None:
+        self._task = task
+        self.waiting = 0
+        self.started = False
+        self.cut = False
+
+    def end(self) -> None:
+        """Stop it, so that it is answered with `ServerEnding`. One whose answer has begun goes on."""
+        if not self.started and not self.cut:
+            self.cut = True
+            self._task.cancel()
+
+
+_request: ContextVar[_Request | None] = ContextVar("request", default=None)
+
+
+@contextmanager
+def waiting() -> Generator[None]:
+    """Around whatever waits for something that may take long: a request in here is not waited for when the server ends.
+    Outside of requests it means nothing."""
+    request = _request.get()
+    if request is None:
+        yield
+        return
+    request.waiting += 1
+    try:
+        yield
+    finally:
+        request.waiting -= 1
+
+
+class Ending:
+    """Knows the requests under way, and ends them with the server."""
+
+    def __init__(self) -> None:
+        self._requests: set[_Request] = set()
+
+    def end_waiting(self) -> None:
+        """End all requests that only wait."""
+        for request in self._requests:
+            if request.waiting:
+                request.end()
+
+    def end_all(self) -> None:
+        """End all requests whose answer has not begun."""
+        for request in self._requests:
+            request.end()
+
+    async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have `app` answer a request, unless the server ends first."""
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101
+        request = _Request(task)
+
+        async def sending(message: Message) -> None:
+            request.started = True
+            await send(message)
+
+        self._requests.add(request)
+        token = _request.set(request)
+        try:
+            await app(scope, receive, sending)
+        except asyncio.CancelledError:
+            if not request.cut:
+                raise
+            task.uncancel()
+            if not request.started:
+                await _refuse(send)
+        finally:
+            _request.reset(token)
+            self._requests.discard(request)
+
+
+class EndingMiddleware:
+    """Puts every request in the care of `ending`."""
+
+    def __init__(self, app: ASGIApp, ending: Ending) -> None:
+        self._app = app
+        self._ending = ending
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            await self._ending.run(self._app, scope, receive, send)
+        else:
+            await self._app(scope, receive, send)
+
+
+async def _refuse(send: Send) -> None:
+    body = json.dumps(ServerEnding("The server ends. Ask again once it has been started anew.").body()).encode()
+    head = [
+        (b"content-type", b"application/json"),
+        (b"content-length", str(len(body)).encode()),
+        (b"x-should-retry", b"true"),
+        (b"connection", b"close"),
+    ]
+    await send({"type": "http.response.start", "status": ServerEnding.status, "headers": head})
+    await send({"type": "http.response.body", "body": body})
