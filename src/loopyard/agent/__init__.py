@@ -1,0 +1,1 @@
+"""Agents: programs that solve problems, known by name and version, and put into devboxes."""
