@@ -9,6 +9,10 @@ from starlette.routing import WebSocketRoute
 
 from loopyard.account.endpoints import router as account_router
 from loopyard.auth.caller import Authenticator
+from loopyard.benchmark.endpoints import router as benchmark_router
+from loopyard.benchmark.run.canceling import Canceling
+from loopyard.benchmark.run.endpoints import router as benchmark_run_router
+from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.blueprint.building import Building
 from loopyard.blueprint.endpoints import router as blueprint_router
 from loopyard.blueprint.inputs import Inputs
@@ -97,6 +101,8 @@ _ROUTERS = (
     run_router,
     scorer_router,
     scenario_router,
+    benchmark_run_router,
+    benchmark_router,
     policy_router,
     secret_router,
     object_router,
@@ -122,6 +128,7 @@ def create_app(
         await parts.get(Building).reconcile()
         await parts.get(Enforcement).reconcile()
         await parts.get(RunScoring).reconcile()
+        await parts.get(Canceling).reconcile()
         await parts.get(ObjectStore).open()
         tasks.start("objects", parts.get(Sweeping).run())
         tasks.start("activity", parts.get(Activity).run())
@@ -210,7 +217,9 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(Reaper, Reaper(database, lifecycle, changes))
     scorers = ScoringEngine(runtime, executions)
     scoring = parts.add(RunScoring, RunScoring(database, scorers, lifecycle.endings, changes, tasks))
-    parts.add(RunService, RunService(devboxes, lifecycle.endings, scoring))
+    runs = parts.add(RunService, RunService(devboxes, lifecycle.endings, scoring))
+    canceling = parts.add(Canceling, Canceling(database, runs, tasks))
+    parts.add(BenchmarkRunService, BenchmarkRunService(runs, canceling))
     parts.add(Folder, Folder(database))
     return parts
 

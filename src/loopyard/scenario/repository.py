@@ -1,12 +1,13 @@
 """SQL for scenarios."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, false, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.benchmark.models import BenchmarkScenario
 from loopyard.kit import names
 from loopyard.kit.db import upsert_into
 from loopyard.kit.paging import Page, PageQuery, fetch_page
@@ -27,6 +28,13 @@ async def visible(session: AsyncSession, scenario_id: str, account_id: str) -> S
     """A scenario by id, of the account or public."""
     owned = or_(Scenario.account_id == account_id, Scenario.is_public)
     return await session.scalar(select(Scenario).where(Scenario.id == scenario_id, owned))
+
+
+async def statuses(session: AsyncSession, scenario_ids: Collection[str], account_id: str) -> dict[str, str]:
+    """The statuses of those of the scenarios that the account may see."""
+    owned = or_(Scenario.account_id == account_id, Scenario.is_public)
+    statement = select(Scenario.id, Scenario.status).where(Scenario.id.in_(scenario_ids), owned)
+    return {row[0]: row[1] for row in await session.execute(statement)}
 
 
 async def lock(session: AsyncSession, scenario_id: str, account_id: str) -> Scenario | None:
@@ -62,7 +70,8 @@ def _conditions(filters: ScenarioFilters) -> list[ColumnElement[bool]]:
     if filters.validation_type is not None:
         conditions.append(Scenario.validation_type == filters.validation_type)
     if filters.benchmark_id is not None:
-        conditions.append(false())  # there are no benchmarks yet, so no scenario belongs to one
+        part = BenchmarkScenario
+        conditions.append(Scenario.id.in_(select(part.scenario_id).where(part.benchmark_id == filters.benchmark_id)))
     return conditions
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, and_, func, or_, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
@@ -31,6 +31,11 @@ async def get(session: AsyncSession, run_id: str, account_id: str) -> BenchmarkR
     """A run of the account."""
     statement = select(BenchmarkRun).where(BenchmarkRun.id == run_id, BenchmarkRun.account_id == account_id)
     return await session.scalar(statement)
+
+
+async def find(session: AsyncSession, run_id: str) -> BenchmarkRun | None:
+    """A run of whatever account."""
+    return await session.get(BenchmarkRun, run_id)
 
 
 async def hold(session: AsyncSession, run_id: str, account_id: str) -> BenchmarkRun | None:
@@ -76,6 +81,11 @@ def _conditions(filters: BenchmarkRunFilters) -> list[ColumnElement[bool]]:
 async def ids_ending(session: AsyncSession) -> Sequence[str]:
     """All runs that are over, of which scenario runs may still have to be canceled."""
     return (await session.scalars(select(BenchmarkRun.id).where(BenchmarkRun.ending))).all()
+
+
+async def mark_ended(session: AsyncSession, run_id: str) -> None:
+    """Write down that none of its scenario runs goes on any more."""
+    await session.execute(update(BenchmarkRun).where(BenchmarkRun.id == run_id).values(ending=False))
 
 
 async def live(session: AsyncSession, run: BenchmarkRun, limit: int | None = None) -> Sequence[tuple[str, str]]:

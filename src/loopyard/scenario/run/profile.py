@@ -1,4 +1,4 @@
-"""What a run's devbox is made of: the scenario's environment, and what the run profile changes about it."""
+"""What a run's devbox is made of: the scenario's environment, and what the run profiles change about it."""
 
 from contextlib import AbstractContextManager
 
@@ -10,28 +10,28 @@ from loopyard.kit.error_handlers import explain
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.naming import renamed
 from loopyard.scenario.environment import ScenarioEnvironment
-from loopyard.scenario.models import Scenario
 from loopyard.scenario.run.schemas import RunProfile
 
-_PROFILE = "runProfile"
+PROFILE = "runProfile"
 
 
-def check_required(scenario: Scenario, profile: RunProfile) -> None:
-    """Make sure that the profile gives all that the scenario requires.
+def inherit(outer: RunProfile, inner: RunProfile) -> RunProfile:
+    """The profile of a scenario run in a benchmark run: what the benchmark run's profile (`outer`) says where the
+    scenario run's own does not say otherwise. Mounts and launch commands of both are made, the outer ones first.
 
     Raises:
-        BadRequest: A variable or secret is missing; the error names it.
+        BadRequest: The launch parameters do not go together.
     """
-    variables, secrets = profile.env_vars or {}, profile.secrets or {}
-    missing = [name for name in scenario.required_environment_variables if name not in variables]
-    if missing:
-        field = f"{_PROFILE}.envVars"
-        raise BadRequest(f"{field}: the scenario requires {', '.join(missing)}.", field=field)
-    given = {*secrets.keys(), *secrets.values()}
-    missing = [name for name in scenario.required_secret_names if name not in given]
-    if missing:
-        field = f"{_PROFILE}.secrets"
-        raise BadRequest(f"{field}: the scenario requires {', '.join(missing)}.", field=field)
+    variables, secrets = inner.env_vars or {}, inner.secrets or {}
+    kept_variables = {name: value for name, value in (outer.env_vars or {}).items() if name not in secrets}
+    kept_secrets = {name: value for name, value in (outer.secrets or {}).items() if name not in variables}
+    return RunProfile(
+        env_vars={**kept_variables, **variables} or None,
+        launch_parameters=_launch(outer.launch_parameters, inner.launch_parameters, "benchmark run"),
+        mounts=[*(outer.mounts or []), *(inner.mounts or [])] or None,
+        purpose=outer.purpose if inner.purpose is None else inner.purpose,
+        secrets={**kept_secrets, **secrets} or None,
+    )
 
 
 def devbox_params(name: str, environment: ScenarioEnvironment, profile: RunProfile) -> DevboxCreateParams:
@@ -48,14 +48,14 @@ def devbox_params(name: str, environment: ScenarioEnvironment, profile: RunProfi
         update={
             "name": name,
             "environment_variables": profile.env_vars,
-            "launch_parameters": _launch(environment.launch_parameters, profile.launch_parameters),
+            "launch_parameters": _launch(environment.launch_parameters, profile.launch_parameters, "scenario"),
             "mounts": profile.mounts,
             "secrets": profile.secrets,
         }
     )
 
 
-def _launch(ours: LaunchParameters | None, theirs: LaunchParameters | None) -> LaunchParameters | None:
+def _launch(ours: LaunchParameters | None, theirs: LaunchParameters | None, whose: str) -> LaunchParameters | None:
     if ours is None or theirs is None:
         return theirs or ours
     merged = {**ours.model_dump(exclude_none=True), **theirs.model_dump(exclude_none=True)}
@@ -63,11 +63,11 @@ def _launch(ours: LaunchParameters | None, theirs: LaunchParameters | None) -> L
     try:
         return LaunchParameters.model_validate({**merged, "launch_commands": commands or None})
     except ValidationError as error:
-        field = f"{_PROFILE}.launchParameters"
+        field = f"{PROFILE}.launchParameters"
         message = explain(error.errors()).message
-        raise BadRequest(f"{field}: together with the scenario's own: {message}", field=field) from error
+        raise BadRequest(f"{field}: together with the {whose}'s own: {message}", field=field) from error
 
 
 def named_by_profile() -> AbstractContextManager[None]:
     """Inside, an error of making the devbox names the run profile's fields."""
-    return renamed(f"{_PROFILE}.", {"environment_variables": "envVars", "launch_parameters": "launchParameters"})
+    return renamed(f"{PROFILE}.", {"environment_variables": "envVars", "launch_parameters": "launchParameters"})

@@ -4,6 +4,7 @@ import secrets
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.benchmark.run.joining import join
 from loopyard.devbox import repository as devboxes
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.launch_parameters import LaunchParameters
@@ -20,7 +21,8 @@ from loopyard.scenario import repository as scenarios
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.run import repository
 from loopyard.scenario.run.models import ScenarioRun
-from loopyard.scenario.run.profile import check_required, devbox_params, named_by_profile
+from loopyard.scenario.run.profile import devbox_params, named_by_profile
+from loopyard.scenario.run.requirements import check_required
 from loopyard.scenario.run.schemas import RunProfile, ScenarioStartRunParams
 from loopyard.scenario.run.scoring import RunScoring
 from loopyard.scenario.run.states import FINAL, State, state_after_end
@@ -44,7 +46,7 @@ class RunService:
 
         Raises:
             NotFound: There is no such scenario or benchmark run.
-            WrongState: The scenario is archived.
+            WrongState: The scenario is archived, or the benchmark run over.
             BadRequest: Something that the scenario requires is missing, or the profile is not valid.
         """
         scenario = await scenarios.visible(session, params.scenario_id, account_id)
@@ -52,9 +54,9 @@ class RunService:
             raise NotFound(f"There is no scenario {params.scenario_id}.", field="scenario_id")
         if scenario.status == "archived":
             raise WrongState(f"Scenario {scenario.id} is archived; no run of it can be started.", field="scenario_id")
-        if params.benchmark_run_id is not None:
-            raise NotFound(f"There is no benchmark run {params.benchmark_run_id}.", field="benchmark_run_id")
         profile = params.run_profile or RunProfile()
+        if params.benchmark_run_id is not None:
+            profile = await join(session, account_id, params.benchmark_run_id, profile)
         check_required(scenario, profile)
         environment = ScenarioEnvironment.model_validate(scenario.environment or {})
         create = devbox_params(params.run_name or scenario.name, environment, profile)

@@ -1,0 +1,68 @@
+"""Cancels the scenario runs of benchmark runs that were cut off, one by one, and takes that up again after a crash."""
+
+import asyncio
+import logging
+from contextlib import suppress
+
+from loopyard.benchmark.run import repository
+from loopyard.kit.db import Database
+from loopyard.kit.errors import WrongState
+from loopyard.kit.failpoint import failpoint
+from loopyard.kit.tasks import Tasks
+from loopyard.scenario.run.service import RunService
+
+log = logging.getLogger("loopyard.benchmark.run")
+
+_BATCH = 100
+_PAUSE_SECONDS = 1.0
+
+
+class Canceling:
+    """What goes on of it in this server. All its methods open transactions of their own."""
+
+    def __init__(self, database: Database, runs: RunService, tasks: Tasks) -> None:
+        self._database = database
+        self._runs = runs
+        self._tasks = tasks
+
+    def begin(self, run_id: str) -> None:
+        """Start to cancel what still goes on in a benchmark run that is written down as ending."""
+        self._tasks.start(f"cancel {run_id}", self._cancel_all(run_id))
+
+    async def settle(self, run_id: str, timeout: float) -> None:
+        """Wait until it is done for this run, at most `timeout` seconds."""
+        await self._tasks.settle(f"cancel {run_id}", timeout)
+
+    async def reconcile(self) -> None:
+        """At start: take up every run that is written down as ending."""
+        async with self._database.read() as session:
+            runs = await repository.ids_ending(session)
+        for run_id in runs:
+            self.begin(run_id)
+
+    async def _cancel_all(self, run_id: str) -> None:
+        while True:
+            try:
+                if await self._cancel_some(run_id):
+                    return
+            except Exception:
+                log.exception("canceling the scenario runs of %s failed; trying again", run_id)
+                await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _cancel_some(self, run_id: str) -> bool:
+        """Cancel a batch; true when none is left. No new one comes, for the run is over."""
+        async with self._database.read() as session:
+            run = await repository.find(session, run_id)
+            if run is None or not run.ending:
+                return True
+            batch = await repository.live(session, run, _BATCH)
+        for scenario_run_id, _ in batch:
+            with suppress(WrongState):  # it came to an end by itself at this moment
+                async with self._database.write() as session:
+                    await self._runs.cancel(session, run.account_id, scenario_run_id)
+            failpoint("benchmark_run.one_canceled")
+        if batch:
+            return False
+        async with self._database.write() as session:
+            await repository.mark_ended(session, run_id)
+        return True

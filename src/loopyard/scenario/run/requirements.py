@@ -1,0 +1,52 @@
+"""What must be given and be there before a run of a scenario or benchmark is started."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.benchmark.models import Benchmark
+from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.mounts import files_of, repositories_of
+from loopyard.devbox.offers import check_offered, find_origin
+from loopyard.devbox.references import check_secrets, find_objects
+from loopyard.kit.errors import BadRequest
+from loopyard.scenario.environment import ScenarioEnvironment
+from loopyard.scenario.models import Scenario
+from loopyard.scenario.run.profile import PROFILE, devbox_params, named_by_profile
+from loopyard.scenario.run.schemas import RunProfile
+
+
+def check_required(definition: Scenario | Benchmark, profile: RunProfile) -> None:
+    """Make sure that the profile gives all that the scenario or benchmark requires.
+
+    Raises:
+        BadRequest: A variable or secret is missing; the error names it.
+    """
+    kind = "scenario" if isinstance(definition, Scenario) else "benchmark"
+    variables, secrets = profile.env_vars or {}, profile.secrets or {}
+    missing = [name for name in definition.required_environment_variables if name not in variables]
+    if missing:
+        field = f"{PROFILE}.envVars"
+        raise BadRequest(f"{field}: the {kind} requires {', '.join(missing)}.", field=field)
+    given = {*secrets.keys(), *secrets.values()}
+    missing = [name for name in definition.required_secret_names if name not in given]
+    if missing:
+        field = f"{PROFILE}.secrets"
+        raise BadRequest(f"{field}: the {kind} requires {', '.join(missing)}.", field=field)
+
+
+async def check_possible(session: AsyncSession, account_id: str, profile: RunProfile) -> None:
+    """Make sure that devboxes can be made with the profile, as far as can be told without a scenario.
+
+    Raises:
+        BadRequest: Something is not valid or not offered here, or there is no such secret; the error names it.
+        NotFound: The policy or object named does not exist.
+        WrongState: The object named is not complete.
+    """
+    params = devbox_params("", ScenarioEnvironment(), profile)
+    launch = params.launch_parameters or LaunchParameters()
+    with named_by_profile():
+        check_offered(params, launch)
+        await find_origin(session, account_id, params, launch)
+        await find_objects(session, account_id, params.mounts)
+        await check_secrets(session, account_id, params.secrets)
+        files_of(None, params.mounts)
+        repositories_of(None, params.mounts)
