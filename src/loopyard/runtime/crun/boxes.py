@@ -37,6 +37,7 @@ class Memory:
 
     def __init__(self, layout: Layout, block: int) -> None:
         self._layout = layout
+        self.folder = memory_folder(str(block))
         self._variables = memory_folder(f"{block}/variables")
 
     def write(self, sandbox_id: str, box: Box) -> None:

@@ -116,7 +116,7 @@ class CrunRuntime(WithCommands[Commands]):
         return CrunImageBuilder(self, self._ground, self._place, self._layout.data, self._images)
 
     def _ground(self) -> Ground:
-        return Ground(self._instance.folder, self._crun[0], self._config.ca_bundle)
+        return Ground(self._memory.folder, self._crun[0], self._config.ca_bundle)
 
     def _place(self, sandbox_id: str) -> Place:
         box = self._running(sandbox_id)

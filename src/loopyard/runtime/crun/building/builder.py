@@ -1,6 +1,7 @@
 """Builds images from Dockerfiles, each in the network and under the limits of a sandbox of its own."""
 
 import asyncio
+import json
 import logging
 import os
 import re
@@ -121,12 +122,15 @@ class CrunImageBuilder:
         place = self._where(spec.id)
         way = await asyncio.to_thread(command.prepare, spec, work, self._storage, self._ground(), place, tags)
         process = await asyncio.create_subprocess_exec(
-            *command.start(way),
-            stdin=subprocess.DEVNULL,
+            *command.start(),
+            stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             limit=_LINE_BYTES,
         )
+        assert process.stdin is not None  # noqa: S101
+        process.stdin.write(json.dumps(way).encode())
+        process.stdin.close()
         watch = Watch(work, spec.limits.disk_bytes, lambda: _kill(process))
         watching = asyncio.create_task(watch.run())
         try:

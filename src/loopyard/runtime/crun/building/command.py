@@ -16,11 +16,14 @@ from loopyard.runtime.crun.accounts import Account
 from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.enter import Way
 from loopyard.runtime.images import BASE_NAME, FILES_NAME, BuildSpec
-from loopyard.runtime.layout import write_whole
+from loopyard.runtime.layout import subfolders, write_whole
 from loopyard.runtime.programs import search_path
 
 _AUTHORITIES = "/dev/.loopyard-ca-certificates.crt"
 """Where a step finds the host's certificate authorities: on a file system that leaves nothing in the image."""
+
+_SECRET = "LOOPYARD_SECRET_"  # noqa: S105
+"""What buildah's variables with the values of secrets begin with. Steps do not get them."""
 
 _TRUSTING = (
     "SSL_CERT_FILE",
@@ -34,7 +37,7 @@ _TRUSTING = (
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What all builds of a server stand on. `run` is the server's folder below /run."""
+    """What all builds of a server stand on. `run` is a folder in memory: what lies there are secrets, too."""
 
     run: Path
     crun: str
@@ -55,24 +58,26 @@ def prepare(
     spec: BuildSpec, work: Path, storage: Storage, ground: Ground, place: Place, tags: Mapping[str, str]
 ) -> Way:
     """Write down all that buildah needs; the way to start it."""
-    for name in ("context", "files", "secrets", "tmp", "root"):
+    for name in ("context", "files", "tmp", "root"):
         (work / name).mkdir(mode=0o700)
     (work / "tmp").chmod(0o755)
     runs = _runs(ground, spec.id)
-    runs.mkdir(mode=0o700, parents=True, exist_ok=True)
+    for name in ("crun", "steps"):
+        (runs / name).mkdir(mode=0o700, parents=True, exist_ok=True)
     (work / "Dockerfile").write_text(spec.dockerfile)
     for name, content in spec.files.items():
         (work / "files" / name).write_bytes(content)
     asked = network.nameservers() or [place.host_address]
     (work / "resolv.conf").write_text("".join(f"nameserver {address}\n" for address in asked))
     settings = _settings(spec, work, ground, place, runs)
-    (work / "step.json").write_text(json.dumps(settings))
+    (runs / "step.json").write_text(json.dumps(settings))
     runtime = work / "runtime"
     step = Path(__file__).with_name("step.py")
-    runtime.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{step}" "{work}/step.json" "$@"\n')
+    runtime.write_text(f'#!/bin/sh\nexec "{sys.executable}" -I -S "{step}" "{runs}/step.json" "$@"\n')
     runtime.chmod(0o700)
     context = spec.context or work / "context"
     base, images = tags[BASE], {name: tag for name, tag in tags.items() if name != BASE}
+    secrets = {**spec.secrets, **spec.hidden}
     argv = [
         str(shutil.which("buildah", path=search_path())),
         *storage.arguments,
@@ -89,13 +94,15 @@ def prepare(
         f"--build-context={BASE_NAME}=container-image://{base}",
         *(f"--build-context={name}=container-image://{tag}" for name, tag in images.items()),
         *(f"--build-arg={name}={value}" for name, value in spec.build_args.items()),
-        *_secret_arguments({**spec.secrets, **spec.hidden}, work / "secrets"),
+        *(f"--secret=id={name},env={_SECRET}{name}" for name in secrets),
         str(context),
     ]
     environment = {"PATH": search_path(), "HOME": "/root", "LANG": "C.UTF-8"}
     environment["TMPDIR"] = "/var/tmp"  # noqa: S108
     proxies = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
     environment |= {name: os.environ[name] for name in proxies if name in os.environ}
+    # From files buildah would copy them to its storage; from variables, into memory.
+    environment |= {f"{_SECRET}{name}": value for name, value in secrets.items()}
     shown = [sys.prefix, sys.base_prefix, str(Path(__file__).parents[3]), str(context)]
     return Way(
         argv=argv,
@@ -108,14 +115,6 @@ def prepare(
         temporary=str(work / "tmp"),
         resolv_conf=str(work / "resolv.conf"),
     )
-
-
-def _secret_arguments(secrets: Mapping[str, str], folder: Path) -> list[str]:
-    arguments: list[str] = []
-    for name, value in secrets.items():
-        (folder / name).write_text(value)
-        arguments.append(f"--secret=id={name},src={folder / name}")
-    return arguments
 
 
 def _settings(spec: BuildSpec, work: Path, ground: Ground, place: Place, runs: Path) -> dict[str, Any]:
@@ -144,7 +143,8 @@ def _settings(spec: BuildSpec, work: Path, ground: Ground, place: Place, runs: P
         )
         environment = {**dict.fromkeys(_TRUSTING, _AUTHORITIES), **environment}
     return {
-        "crun": [ground.crun, "--root", str(runs), "--cgroup-manager=cgroupfs"],
+        "crun": [ground.crun, "--root", str(runs / "crun"), "--cgroup-manager=cgroupfs"],
+        "steps": str(runs / "steps"),
         "environment": environment,
         "process_root": oci.process(root, [], "/", {}, files),
         "process_other": oci.process(other, [], "/", {}, files),
@@ -158,13 +158,13 @@ def _settings(spec: BuildSpec, work: Path, ground: Ground, place: Place, runs: P
     }
 
 
-def start(way: Way) -> list[str]:
-    """The command that does it."""
-    return [sys.executable, "-m", "loopyard.runtime.crun.building.enter", json.dumps(way)]
+def start() -> list[str]:
+    """The command that does it. It is told the way, in JSON, by standard input."""
+    return [sys.executable, "-m", "loopyard.runtime.crun.building.enter"]
 
 
 def _runs(ground: Ground, build_id: str) -> Path:
-    """Where crun keeps the state of a build's steps."""
+    """Where a build's steps keep what they are told, and crun their state."""
     return ground.run / "builds" / build_id
 
 
@@ -173,11 +173,11 @@ def stop_steps(ground: Ground, build_id: str) -> None:
     runs = _runs(ground, build_id)
     if not runs.is_dir():
         return
-    for name in sorted(path.name for path in runs.iterdir()):
+    for name in subfolders(runs / "crun"):
         # On a hybrid of cgroup v1 and v2 crun works only where the v2 part is out of sight.
         hide = 'umount /sys/fs/cgroup/unified && mount -t tmpfs none /sys/fs/cgroup/unified; exec "$@"'
         command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", hide, "sh"]
-        command += [ground.crun, "--root", str(runs), "--cgroup-manager=cgroupfs", "delete", "--force", name]
+        command += [ground.crun, "--root", str(runs / "crun"), "--cgroup-manager=cgroupfs", "delete", "--force", name]
         subprocess.run(command, check=False, capture_output=True, timeout=60)
     shutil.rmtree(runs, ignore_errors=True)
 

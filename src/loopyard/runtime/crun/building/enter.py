@@ -1,4 +1,5 @@
-"""Starts buildah where it sees no more than a build needs: `python -m loopyard.runtime.crun.building.enter JSON`.
+"""Starts buildah where it sees no more than a build needs: `python -m loopyard.runtime.crun.building.enter`, with a
+`Way` in JSON on standard input: the values of secrets are in it.
 
 What a Dockerfile says is hostile: `ADD` fetches URLs, `FROM` can name files. So buildah itself runs in the network and
 the cgroup of the build's own sandbox, and on a root of its own that holds the host's programs and the build's folders,
@@ -50,7 +51,8 @@ class Way(TypedDict):
 
 
 def main() -> None:
-    way: Way = json.loads(sys.argv[1])
+    way: Way = json.load(sys.stdin)
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     libc = ctypes.CDLL(None, use_errno=True)
     libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
     os.setsid()
@@ -91,6 +93,7 @@ def _furnish(way: Way) -> None:
         (Path(root) / name).mkdir(parents=True)
     for path in ("/usr", "/bin", "/sbin", "/lib", "/lib64", "/etc", *_KERNEL, *way["shown"]):
         _show(root, path, read_only=path not in _KERNEL)
+    mount("tmpfs", f"{root}/dev/shm", "tmpfs", 0, "size=64m,mode=1777")  # noqa: S108  (the host's holds others' secrets)
     for path in way["writable"]:
         _show(root, path, read_only=False)
     mount(way["temporary"], f"{root}/var/tmp", None, MS_BIND)  # noqa: S108

@@ -9,15 +9,18 @@ from typing import Any
 
 from loopyard.runtime.crun.syscalls import (
     MOUNT_ATTR_RDONLY,
+    MS_BIND,
     attach,
     files_owned_by,
     idmap,
+    mount,
     new_mount,
     open_tree,
     umount,
 )
 
 _MOUNTS = Path("/proc/self/mountinfo")
+_IN_MEMORY = "/dev/shm/"  # noqa: S108  (where buildah puts secrets)
 _MOST_JOINED = 50
 """How many layers are named at once, which every kernel takes. A text for a mount has at most 255 characters."""
 
@@ -69,8 +72,23 @@ class Stack:
         number = sum(1 for _ in self.folder.glob("b*"))
         target = self.folder / f"b{number}"
         target.mkdir() if Path(given["source"]).is_dir() else target.touch()
-        self._attach(given["source"], str(target))
+        if Path(given["source"]).is_file() and given["source"].startswith(_IN_MEMORY):
+            # Kernels before 6.3 cannot map the ids of files in memory. The copy is in memory, too.
+            mount("tmpfs", str(hold := self._holder(number)), "tmpfs", 0, "size=16m,mode=711")
+            copy = hold / "value"
+            shutil.copyfile(given["source"], copy)
+            status = os.stat(given["source"])  # noqa: PTH116
+            os.chown(copy, self.uid_base + status.st_uid, self.uid_base + status.st_gid)
+            copy.chmod(status.st_mode & 0o777)
+            mount(str(copy), str(target), None, MS_BIND)
+        else:
+            self._attach(given["source"], str(target))
         return {**given, "source": str(target)}
+
+    def _holder(self, number: int) -> Path:
+        folder = self.folder / f"m{number}"
+        folder.mkdir()
+        return folder
 
     def _attach(self, source: str, target: str, attributes: int = 0) -> None:
         if not os.path.exists(target):  # noqa: PTH110

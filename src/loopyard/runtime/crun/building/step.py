@@ -26,19 +26,23 @@ def main() -> None:
     settings: dict[str, Any] = json.loads(Path(sys.argv[1]).read_text())
     arguments = sys.argv[2:]
     stack = Stack(Path(settings["stacks"]) / Path(arguments[-1]).name, settings["user_namespace"], settings["uid_base"])
+    told = Path(settings["steps"]) / f"{stack.folder.name}.json"
     if "create" in arguments:
-        close_in(Path(arguments[arguments.index("--bundle") + 1]) / "config.json", settings, stack)
+        given = Path(arguments[arguments.index("--bundle") + 1]) / "config.json"
+        configuration = close_in(json.loads(given.read_text()), settings, stack)
+        told.write_text(json.dumps(configuration))  # beside buildah's own, that would lie on the disk
+        arguments.insert(arguments.index("create") + 1, f"--config={told}")
     elif "delete" in arguments:
         note_memory(settings)
         ended = subprocess.run([*settings["crun"], *arguments], check=False)
+        told.unlink(missing_ok=True)
         stack.take_down()
         sys.exit(ended.returncode)
     os.execv(settings["crun"][0], [*settings["crun"], *arguments])  # noqa: S606
 
 
-def close_in(file: Path, settings: dict[str, Any], stack: Stack) -> None:
-    """Change an OCI configuration to what a sandbox's is."""
-    configuration: dict[str, Any] = json.loads(file.read_text())
+def close_in(configuration: dict[str, Any], settings: dict[str, Any], stack: Stack) -> dict[str, Any]:
+    """An OCI configuration, changed to what a sandbox's is."""
     process = configuration["process"]
     process.pop("apparmorProfile", None)
     process.pop("selinuxLabel", None)
@@ -59,7 +63,7 @@ def close_in(file: Path, settings: dict[str, Any], stack: Stack) -> None:
         "linux": {**own, "namespaces": [{"type": kind} for kind in _KINDS]},
     }
     configuration.pop("hooks", None)
-    file.write_text(json.dumps(configuration))
+    return configuration
 
 
 def note_memory(settings: dict[str, Any]) -> None:
