@@ -77,6 +77,7 @@ from loopyard.scenario.run.service import RunService
 from loopyard.scorer.engine import ScoringEngine
 from loopyard.scorer.registered.endpoints import router as scorer_router
 from loopyard.secret.endpoints import router as secret_router
+from loopyard.secret.held import HeldTokens
 from loopyard.secret.keys import key_ring
 from loopyard.secret.service import SecretService
 from loopyard.secret.vault import Vault
@@ -188,15 +189,18 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(ObjectService, ObjectService(database, store, sweeping, settings.objects))
     vault = Vault(key_ring(settings.configured_secret_keys, settings.data_dir))
     secrets = parts.add(SecretService, SecretService(database, vault))
+    tokens = HeldTokens(vault)
     logs = parts.add(BuildLogs, BuildLogs(settings.data_dir / "build-logs"))
     inputs = Inputs(secrets, store, settings.data_dir / "build-contexts")
     builder = runtime.image_builder if isinstance(runtime, BuildsImages) else None
-    building = Building(database, builder, policies, inputs, logs, code_host, settings.builds, changes, tasks)
+    building = Building(database, builder, policies, inputs, tokens, logs, code_host, settings.builds, changes, tasks)
     parts.add(Building, building)
-    parts.add(BlueprintService, BlueprintService(building, code_host))
-    lifecycle = Lifecycle(database, runtime, executions, changes, tasks, policies, code_host, events, store, secrets)
+    parts.add(BlueprintService, BlueprintService(building, tokens, code_host))
+    lifecycle = Lifecycle(
+        database, runtime, executions, changes, tasks, policies, code_host, events, store, secrets, tokens
+    )
     parts.add(Lifecycle, lifecycle)
-    devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings))
+    devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings, tokens))
     taking = parts.add(Taking, Taking(database, runtime, changes, tasks))
     parts.add(SnapshotService, SnapshotService(taking))
     parts.add(LogService, LogService(database, runtime, devboxes))

@@ -13,7 +13,8 @@ from loopyard.blueprint.logs import BuildLogs
 from loopyard.blueprint.models import Blueprint
 from loopyard.blueprint.schemas import BlueprintBuildParameters
 from loopyard.blueprint.states import CREATED, UNFINISHED, Status
-from loopyard.devbox.code_mounts import CodeHost
+from loopyard.devbox.code_mounts import CodeHost, token_place
+from loopyard.devbox.image import ImageNotes
 from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
@@ -22,8 +23,9 @@ from loopyard.kit.failpoint import failpoint
 from loopyard.kit.tasks import Tasks
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.runtime.errors import RuntimeFault
-from loopyard.runtime.images import BuildFailed, BuildFault, BuildSpec, ImageBuilder
-from loopyard.runtime.protocol import User
+from loopyard.runtime.images import BuildFailed, BuildFault, BuildSpec, ImageBuilder, ImageSettings
+from loopyard.secret import repository as secrets
+from loopyard.secret.held import HeldTokens
 
 log = logging.getLogger("loopyard.blueprint")
 
@@ -37,6 +39,7 @@ class Building:
         builder: ImageBuilder | None,
         policies: Enforcement,
         inputs: Inputs,
+        tokens: HeldTokens,
         logs: BuildLogs,
         code_host: CodeHost,
         config: BuildConfig,
@@ -48,6 +51,7 @@ class Building:
         self._database = database
         self._policies = policies
         self._inputs = inputs
+        self._tokens = tokens
         self._logs = logs
         self._code_host = code_host
         self._config = config
@@ -88,9 +92,9 @@ class Building:
             if not await self._advance(blueprint_id, Status.BUILDING):
                 return
             failpoint("blueprint.building")
-            user = await builder.build(spec, lambda line: self._logs.add(blueprint_id, line))
+            image = await builder.build(spec, lambda line: self._logs.add(blueprint_id, line))
             failpoint("blueprint.built")
-            await self._end(blueprint_id, None, "The image is complete.", user)
+            await self._end(blueprint_id, None, "The image is complete.", image)
         except BuildFailed as fault:
             await self._end(blueprint_id, fault.reason, str(fault))
         except (RuntimeFault, LoopyardError) as fault:
@@ -103,11 +107,12 @@ class Building:
 
     async def _spec(self, blueprint_id: str) -> BuildSpec:
         async with self._database.read() as session:
-            blueprint = await repository.with_tokens(session, blueprint_id)
+            blueprint = await repository.get(session, blueprint_id)
+            tokens = await self._tokens.opened(session, blueprint_id)
         assert blueprint is not None  # noqa: S101
         params = BlueprintBuildParameters.model_validate(blueprint.parameters)
-        for index, token in (blueprint.tokens or {}).items():
-            (params.code_mounts or [])[int(index)].token = token
+        for index, mount in enumerate(params.code_mounts or []):
+            mount.token = tokens.get(token_place(index))
         made = recipe(params, blueprint.base_blueprint_id, self._code_host, blueprint_id)
         return BuildSpec(
             id=blueprint_id,
@@ -135,12 +140,15 @@ class Building:
         self._changes.publish(blueprint_id)
         return True
 
-    async def _end(self, blueprint_id: str, reason: BuildFault | None, message: str, user: User | None = None) -> None:
+    async def _end(
+        self, blueprint_id: str, reason: BuildFault | None, message: str, image: ImageSettings | None = None
+    ) -> None:
         self._logs.add(blueprint_id, message, "info" if reason is None else "error")
         async with self._database.write() as session:
             blueprint = await repository.lock(session, blueprint_id)
             if blueprint is not None and blueprint.status in UNFINISHED:
-                _finish(blueprint, reason, user)
+                _finish(blueprint, reason, image)
+                await secrets.forget_tokens(session, blueprint_id)
         self._changes.publish(blueprint_id)
 
     async def _drop(self, blueprint_id: str) -> None:
@@ -171,9 +179,8 @@ class Building:
             self.drop(blueprint_id)
 
 
-def _finish(blueprint: Blueprint, reason: BuildFault | None, user: User | None) -> None:
+def _finish(blueprint: Blueprint, reason: BuildFault | None, image: ImageSettings | None) -> None:
     blueprint.status = Status.COMPLETE if reason is None else Status.FAILED
     blueprint.failure_reason = reason
     blueprint.build_finish_time_ms = now_ms()
-    blueprint.image_user = None if user is None else {"uid": user.uid, "username": user.name}
-    blueprint.tokens = None
+    blueprint.image = None if image is None else ImageNotes.of(image).stored

@@ -27,12 +27,10 @@ class Blueprint(Base):
     state: Mapped[str]
     parameters: Mapped[dict[str, Any]]
     """As they were given, without tokens and passwords."""
-    tokens: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
-    """The tokens of code mounts, by their index; erased when the build has ended."""
     base_blueprint_id: Mapped[str | None] = mapped_column(ID)
     metadata_: Mapped[StringMapColumn] = mapped_column("metadata")
-    image_user: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """The user that the image names for itself, as the wire's `user_parameters`."""
+    image: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What the image says of itself, as `ImageSettings`."""
     failure_reason: Mapped[str | None]
     create_time_ms: Mapped[int]
     build_finish_time_ms: Mapped[int | None]

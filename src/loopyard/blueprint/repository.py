@@ -4,7 +4,6 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import undefer
 
 from loopyard.blueprint.models import Blueprint
 from loopyard.blueprint.states import CREATED, DELETED, UNFINISHED, Status
@@ -35,13 +34,6 @@ async def latest(session: AsyncSession, account_id: str, name: str) -> Blueprint
         .limit(1)
     )
     return await session.scalar(statement)
-
-
-async def with_tokens(session: AsyncSession, blueprint_id: str) -> Blueprint | None:
-    """A blueprint with the tokens of its code mounts."""
-    return await session.scalar(
-        select(Blueprint).where(Blueprint.id == blueprint_id).options(undefer(Blueprint.tokens))
-    )
 
 
 async def page(

@@ -9,7 +9,7 @@ from loopyard.blueprint.models import Blueprint
 from loopyard.blueprint.origin import find
 from loopyard.blueprint.schemas import BlueprintBuildParameters
 from loopyard.blueprint.states import CREATED, DELETED, Status
-from loopyard.devbox.code_mounts import CodeHost
+from loopyard.devbox.code_mounts import CodeHost, token_place
 from loopyard.devbox.mounts import files_of, repositories_of
 from loopyard.devbox.references import check_secrets
 from loopyard.kit import names
@@ -19,11 +19,14 @@ from loopyard.kit.errors import BadRequest, NotFound, WrongState
 from loopyard.network_policy import repository as policies
 from loopyard.object import repository as objects
 from loopyard.object.states import READ_ONLY
+from loopyard.secret import repository as secrets
+from loopyard.secret.held import HeldTokens
 
 
 class BlueprintService:
-    def __init__(self, building: Building, code_host: CodeHost) -> None:
+    def __init__(self, building: Building, tokens: HeldTokens, code_host: CodeHost) -> None:
         self._building = building
+        self._tokens = tokens
         self._code_host = code_host
 
     async def create(
@@ -39,7 +42,7 @@ class BlueprintService:
         if self._building.builder is None:
             raise BadRequest("This server's runtime builds no images; use crun's (LOOPYARD_RUNTIME__TYPE=crun).")
         base = await self._check(session, account_id, params)
-        tokens = {str(at): one.token for at, one in enumerate(params.code_mounts or []) if one.token}
+        tokens = {token_place(at): one.token for at, one in enumerate(params.code_mounts or []) if one.token}
         blueprint = Blueprint(
             id=blueprint_id,
             account_id=account_id,
@@ -48,7 +51,6 @@ class BlueprintService:
             status=Status.QUEUED,
             state=CREATED,
             parameters=_stored(params),
-            tokens=tokens or None,
             base_blueprint_id=base,
             metadata_=params.metadata or {},
             create_time_ms=now_ms(),
@@ -57,6 +59,7 @@ class BlueprintService:
         )
         session.add(blueprint)
         await session.flush()
+        await self._tokens.hold(session, blueprint_id, tokens)
         after_commit(session, lambda: self._building.begin(blueprint_id))
         return blueprint
 
@@ -92,7 +95,7 @@ class BlueprintService:
         if blueprint.state == DELETED:
             return
         blueprint.state = DELETED
-        blueprint.tokens = None
+        await secrets.forget_tokens(session, blueprint_id)
         await session.flush()
         after_commit(session, lambda: self._building.drop(blueprint_id))
 

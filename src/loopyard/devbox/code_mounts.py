@@ -12,7 +12,7 @@ from loopyard.runtime.protocol import CommandSpec, Runtime, User
 CLONE_SECONDS = 1800.0
 """How long a clone may take."""
 
-_CLONE = r"""
+CLONE = r"""
 set -eu
 url=$1 folder=$2 ref=$3
 IFS= read -r token || :
@@ -32,6 +32,11 @@ git "${credentials[@]}" clone --quiet -- "$url" "$folder"
 """
 """Arguments: the URL, the folder, and what to check out, or nothing for the default branch. The first line of standard
 input is the token, or empty. Only git's own children can read it, from a file in memory that has no name any more."""
+
+
+def token_place(index: int) -> str:
+    """What the token of a code mount is held as, by its place among them."""
+    return f"code.{index}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +60,7 @@ async def clone(
     Raises:
         LoopyardError: The devbox does not run any more.
     """
-    argv = ["/bin/bash", "-c", _CLONE, "bash", url, mount.repo_name, mount.git_ref or ""]
+    argv = ["/bin/bash", "-c", CLONE, "bash", url, mount.repo_name, mount.git_ref or ""]
     spec = CommandSpec(id=f"launch.code.{index}", argv=argv, attach_stdin=True, timeout_seconds=CLONE_SECONDS)
     shown = f"git clone {url}" + (f" && git checkout {mount.git_ref}" if mount.git_ref else "")
     await executions.start(devbox_id, NewExecution(spec, shown, purpose="launch"))

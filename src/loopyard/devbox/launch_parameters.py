@@ -32,8 +32,8 @@ DEFAULT_SIZE = "SMALL"
 class UserParameters(Params):
     """The Linux user that commands run as. `uid` 0 with `username` root makes them run as the box's root."""
 
-    uid: Annotated[int, Field(ge=0, le=60_000)]
-    username: Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_-]{0,31}$")]
+    uid: Annotated[int, Field(ge=0, le=65_535)]
+    username: Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_.-]{0,31}$")]
 
     @model_validator(mode="after")
     def _root_is_zero(self) -> "UserParameters":

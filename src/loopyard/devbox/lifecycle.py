@@ -29,6 +29,7 @@ from loopyard.network_policy.enforcement import Enforcement
 from loopyard.object.store import ObjectStore
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime, SandboxState, SandboxStatus
+from loopyard.secret.held import HeldTokens
 from loopyard.secret.service import SecretService
 
 log = logging.getLogger("loopyard.devbox")
@@ -53,6 +54,7 @@ class Lifecycle:
         events: Events,
         store: ObjectStore,
         secrets: SecretService,
+        tokens: HeldTokens,
     ) -> None:
         self._database = database
         self._runtime = runtime
@@ -62,7 +64,7 @@ class Lifecycle:
         self.endings = Endings(self._ended)
         self._progress = Progress(database, changes, self.endings)
         launcher = Launcher(runtime, executions, code_host, events, ObjectMounts(runtime, executions, store))
-        self._starting = Starting(database, runtime, executions, policies, launcher, secrets, events)
+        self._starting = Starting(database, runtime, executions, policies, launcher, secrets, tokens, events)
         self._watching = Watching(runtime, executions, launcher, self._progress, tasks)
         self._numbers = itertools.count()
         self._at_work: set[str] = set()

@@ -33,7 +33,7 @@ class Devbox(Base):
     file_mounts: Mapped[StringMapColumn] = mapped_column(deferred=True)
     """Path to content. Not loaded with the row: it may be megabytes."""
     code_mounts: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
-    """Repositories to clone, as `CodeMountParameters`. Their tokens are erased once they are cloned."""
+    """Repositories to clone, as `CodeMountParameters`, without their tokens, which are held elsewhere."""
     object_mounts: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     """Objects to put in, as `MountedObject`."""
     secrets: Mapped[StringMapColumn]
@@ -43,6 +43,10 @@ class Devbox(Base):
     """The snapshot that it is made from."""
     blueprint_id: Mapped[str | None] = mapped_column(ID)
     """The blueprint that it is made from."""
+    image: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What the image below it says of itself, as `ImageSettings`; None where that is nothing."""
+    services: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What runs beside it, as `RequiredService`."""
     working_directory: Mapped[str | None]
     """An absolute path that is made before it runs, and belongs to its user if it was not there."""
     tunnel: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

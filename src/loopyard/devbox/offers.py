@@ -9,7 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.blueprint import origin as blueprints
 from loopyard.blueprint.models import Blueprint
-from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.image import ImageNotes
+from loopyard.devbox.launch_parameters import LaunchParameters, UserParameters
 from loopyard.devbox.schemas import DevboxCreateParams
 from loopyard.kit.errors import BadRequest, Busy, NotFound, WrongState
 from loopyard.network_policy import repository as policies
@@ -29,6 +30,8 @@ class Origin:
     launch: LaunchParameters
     snapshot_id: str | None = None
     blueprint_id: str | None = None
+    image: dict[str, Any] | None = None
+    """What the image says of itself, as rows have it."""
 
 
 def check_offered(params: DevboxCreateParams, launch: LaunchParameters) -> None:
@@ -70,7 +73,8 @@ async def find_origin(
     origin = Origin(launch)
     if params.blueprint_id is not None or params.blueprint_name is not None:
         blueprint = await blueprints.find(session, account_id, params.blueprint_id, params.blueprint_name)
-        origin = Origin(_inherited(blueprint, launch), blueprint_id=blueprint.id)
+        inherited = _with_user(_inherited(blueprint, launch), blueprint.image)
+        origin = Origin(inherited, blueprint_id=blueprint.id, image=blueprint.image)
         check_offered(params, origin.launch)
     policy_id = origin.launch.network_policy_id
     if policy_id is not None and await policies.lock(session, policy_id, account_id) is None:
@@ -86,7 +90,19 @@ async def find_origin(
         raise WrongState(f"Snapshot {params.snapshot_id} could not be taken, so nothing can be made from it.")
     if status != COMPLETE:
         raise NotFound(f"There is no snapshot {params.snapshot_id}.", field="snapshot_id")
-    return Origin(launch, snapshot_id=params.snapshot_id)
+    assert snapshot is not None  # noqa: S101
+    return Origin(_with_user(launch, snapshot.image), snapshot_id=params.snapshot_id, image=snapshot.image)
+
+
+def _with_user(launch: LaunchParameters, image: dict[str, Any] | None) -> LaunchParameters:
+    """The user of the image counts where nobody names another."""
+    user = ImageNotes.read(image).user
+    if user is None or launch.user_parameters is not None:
+        return launch
+    try:
+        return launch.model_copy(update={"user_parameters": UserParameters.model_validate(user)})
+    except ValidationError:  # one that no devbox can have
+        return launch
 
 
 _SIZES = {"resource_size_request", "custom_cpu_cores", "custom_gb_memory", "custom_disk_size"}
@@ -95,15 +111,13 @@ _IDLE = {"after_idle", "lifecycle", "keep_alive_time_seconds"}
 
 def _inherited(blueprint: Blueprint, launch: LaunchParameters) -> LaunchParameters:
     """The blueprint's launch parameters, in place of which those given are taken. Those that only make sense together
-    are taken together. The user of the image counts where neither names one."""
+    are taken together."""
     given = launch.model_dump(mode="json", exclude_none=True)
     kept: dict[str, Any] = dict(blueprint.parameters.get("launch_parameters") or {})
     for group in (_SIZES, _IDLE):
         if group & given.keys():
             kept = {name: value for name, value in kept.items() if name not in group}
     merged = {**kept, **given}
-    if blueprint.image_user is not None and "user_parameters" not in merged:
-        merged["user_parameters"] = blueprint.image_user
     try:
         return LaunchParameters.model_validate(merged)
     except ValidationError as error:

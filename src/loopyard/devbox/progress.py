@@ -10,6 +10,7 @@ from loopyard.devbox.states import FINAL, FailureReason, Status, can_become, mov
 from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
+from loopyard.secret import repository as secrets
 
 
 class Progress:
@@ -36,7 +37,7 @@ class Progress:
                     move(devbox, status)
             if devbox.status == Status.RUNNING:
                 await self._begin_to_count(devbox, resumed=was == Status.RESUMING)
-                await repository.forget_tokens(session, devbox_id)
+                await secrets.forget_tokens(session, devbox_id)
         self._changes.publish(devbox_id)
         return True
 

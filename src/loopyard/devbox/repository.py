@@ -11,6 +11,7 @@ from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.states import COMING_UP, FINAL, Status
 from loopyard.kit.paging import Page, PageQuery, fetch_page
+from loopyard.secret import repository as secrets
 from loopyard.snapshot.models import Snapshot
 from loopyard.snapshot.states import IN_PROGRESS
 
@@ -44,14 +45,6 @@ async def contents(session: AsyncSession, devbox_id: str) -> Contents:
     statement = select(Devbox.file_mounts, Devbox.code_mounts, Devbox.object_mounts).where(Devbox.id == devbox_id)
     row = (await session.execute(statement)).one_or_none()
     return Contents({}, [], []) if row is None else Contents(row[0], row[1] or [], row[2] or [])
-
-
-async def forget_tokens(session: AsyncSession, devbox_id: str) -> None:
-    """Erase the tokens of repositories that are cloned, or never will be."""
-    mounts = (await contents(session, devbox_id)).code_mounts
-    if any("token" in mount for mount in mounts):
-        kept = [{name: value for name, value in mount.items() if name != "token"} for mount in mounts]
-        await session.execute(update(Devbox).where(Devbox.id == devbox_id).values(code_mounts=kept))
 
 
 async def page(session: AsyncSession, account_id: str, status: str | None, query: PageQuery) -> Page[Devbox]:
@@ -99,7 +92,7 @@ async def ended_ids(session: AsyncSession, ids: Sequence[str]) -> set[str]:
 
 
 async def mark_reclaimed(session: AsyncSession, devbox_id: str) -> None:
-    await forget_tokens(session, devbox_id)
+    await secrets.forget_tokens(session, devbox_id)
     await session.execute(update(Devbox).where(Devbox.id == devbox_id).values(reclaimed=True))
 
 

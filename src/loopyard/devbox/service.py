@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox import repository
+from loopyard.devbox.code_mounts import token_place
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.lifecycle import Lifecycle
@@ -20,6 +21,7 @@ from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
 from loopyard.kit.errors import Busy, NotFound, WrongState
 from loopyard.kit.ids import new_id
+from loopyard.secret.held import HeldTokens
 from loopyard.snapshot import repository as snapshots
 
 
@@ -32,8 +34,9 @@ class Initiator:
 
 
 class DevboxService:
-    def __init__(self, lifecycle: Lifecycle, endings: Endings) -> None:
+    def __init__(self, lifecycle: Lifecycle, endings: Endings, tokens: HeldTokens) -> None:
         self._lifecycle = lifecycle
+        self._tokens = tokens
         self._endings = endings
 
     async def create(
@@ -60,6 +63,7 @@ class DevboxService:
         launch = origin.launch
         objects = await find_objects(session, account_id, params.mounts)
         secrets = await check_secrets(session, account_id, params.secrets)
+        repositories = repositories_of(params.code_mounts, params.mounts)
         initiator = initiator or Initiator()
         now = now_ms()
         idle, keep_alive = launch.idle_policy, launch.keep_alive_seconds
@@ -72,12 +76,13 @@ class DevboxService:
             environment_variables=params.environment_variables or {},
             launch_parameters=launch.model_dump(mode="json", exclude_none=True),
             file_mounts=files_of(params.file_mounts, params.mounts),
-            code_mounts=_dump(repositories_of(params.code_mounts, params.mounts)),
+            code_mounts=_dump(repositories),
             object_mounts=[asdict(mount) for mount in objects] or None,
             secrets=secrets,
             entrypoint=params.entrypoint or None,
             snapshot_id=origin.snapshot_id,
             blueprint_id=origin.blueprint_id,
+            image=origin.image,
             starts=0,
             working_directory=working_directory,
             state_transitions=[transition(Status.QUEUED, now), transition(Status.PROVISIONING, now)],
@@ -93,6 +98,8 @@ class DevboxService:
             tunnels.give(devbox, params.tunnel)
         session.add(devbox)
         await session.flush()
+        tokens = {token_place(at): one.token for at, one in enumerate(repositories) if one.token}
+        await self._tokens.hold(session, devbox.id, tokens)
         after_commit(session, lambda: self._lifecycle.begin(devbox.id))
         return devbox
 
@@ -208,5 +215,5 @@ class DevboxService:
 
 
 def _dump(mounts: list[CodeMountParameters]) -> list[dict[str, str]] | None:
-    wanted = set(CodeMountParameters.model_fields)
+    wanted = set(CodeMountParameters.model_fields) - {"token"}
     return [mount.model_dump(exclude_none=True, include=wanted) for mount in mounts] or None

@@ -3,10 +3,15 @@
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable, Callable
+import shlex
+from collections.abc import Awaitable, Callable, Sequence
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox import repository
+from loopyard.devbox.code_mounts import token_place
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
+from loopyard.devbox.image import ImageNotes
 from loopyard.devbox.launch import Launcher, LaunchFailed, Setup
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.log.events import Events
@@ -19,6 +24,7 @@ from loopyard.kit.failpoint import failpoint
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.runtime.errors import RuntimeFault, SandboxStartFailed, SandboxStuck
 from loopyard.runtime.protocol import CommandSpec, Runtime, SandboxSpec
+from loopyard.secret.held import HeldTokens
 from loopyard.secret.service import SecretService
 
 log = logging.getLogger("loopyard.devbox")
@@ -44,6 +50,7 @@ class Starting:
         policies: Enforcement,
         launcher: Launcher,
         secrets: SecretService,
+        tokens: HeldTokens,
         events: Events,
     ) -> None:
         self._database = database
@@ -52,6 +59,7 @@ class Starting:
         self._policies = policies
         self._launcher = launcher
         self._secrets = secrets
+        self._tokens = tokens
         self._events = events
         self._slots = asyncio.Semaphore(CREATES_AT_ONCE)
 
@@ -129,13 +137,34 @@ class Starting:
         if devbox.entrypoint is not None:
             await self._enter(devbox, devbox.entrypoint)
             failpoint("devbox.entered")
+        elif argv := ImageNotes.read(devbox.image).entrypoint:
+            await self._enter_image(devbox, argv)
 
     async def _setup(self, devbox: Devbox) -> Setup:
         async with self._database.read() as session:
             contents = await repository.contents(session, devbox.id)
-        repositories = tuple(CodeMountParameters.model_validate(mount) for mount in contents.code_mounts)
+            tokens = await self._opened_tokens(session, devbox.id) if contents.code_mounts else {}
+        repositories = tuple(
+            CodeMountParameters.model_validate(mount).model_copy(update={"token": tokens.get(token_place(index))})
+            for index, mount in enumerate(contents.code_mounts)
+        )
         objects = tuple(MountedObject(**mount) for mount in contents.object_mounts)
         return Setup(contents.file_mounts, repositories, objects, devbox.working_directory)
+
+    async def _opened_tokens(self, session: AsyncSession, devbox_id: str) -> dict[str, str]:
+        try:
+            return await self._tokens.opened(session, devbox_id)
+        except LoopyardError as error:
+            raise LaunchFailed("health_check_failed", error.message) from error
+
+    async def _enter_image(self, devbox: Devbox, argv: Sequence[str]) -> None:
+        """Start the image's ENTRYPOINT. The devbox does not end with it, nor fail for it: nobody asked for that."""
+        spec = CommandSpec(id=entrypoint_id(devbox), argv=argv)
+        try:
+            await self._executions.start(devbox.id, NewExecution(spec, shlex.join(argv), purpose="entrypoint"))
+        except LoopyardError as error:
+            message = f"The image's ENTRYPOINT could not be started: {error.message}"
+            self._events.note(devbox.id, "setup_commands", message, level="warning")
 
     async def _enter(self, devbox: Devbox, entrypoint: str) -> None:
         spec = CommandSpec(id=entrypoint_id(devbox), argv=["/bin/bash", "-c", entrypoint])

@@ -26,6 +26,15 @@ class BuildFailed(RuntimeFault):
 
 
 @dataclass(frozen=True, slots=True)
+class ImageSettings:
+    """What an image says of how it is used. `user` None leaves that to whoever makes a sandbox of it. `entrypoint` is
+    its ENTRYPOINT with CMD as its arguments; empty for an image without ENTRYPOINT."""
+
+    user: User | None = None
+    entrypoint: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class BuildSpec:
     """An image to be built from a Dockerfile, in which `loopyard-base` and the ids of images built before may stand.
 
@@ -50,9 +59,9 @@ class BuildSpec:
 class ImageBuilder(Protocol):
     """Builds images that sandboxes can be made of, by the id of the build."""
 
-    async def build(self, spec: BuildSpec, told: Callable[[str], None]) -> User | None:
+    async def build(self, spec: BuildSpec, told: Callable[[str], None]) -> ImageSettings:
         """Build an image. `told` gets each line of output as it comes. A build of this id that was cut off is done
-        anew; cancelling it stops all that it runs. Returns the user that the image names for itself, if it does.
+        anew; cancelling it stops all that it runs.
 
         Raises:
             BuildFailed: It failed, took too long, or used more than it may.

@@ -21,3 +21,21 @@ class Secret(Base):
     """The key that it is sealed with."""
     create_time_ms: Mapped[int]
     update_time_ms: Mapped[int]
+
+
+class HeldToken(Base):
+    """A token that somebody needs for a while only: to clone a repository, say. It is erased then."""
+
+    __tablename__ = "held_token"
+    __table_args__ = (Index("ix_held_token_key_id", "key_id"),)
+
+    owner_id: Mapped[PrimaryId]
+    place: Mapped[str] = mapped_column(String(64), primary_key=True)
+    """What it is for, among the owner's."""
+    sealed: Mapped[bytes] = mapped_column(LargeBinary)
+    key_id: Mapped[str] = mapped_column(String(16))
+
+    @property
+    def bound_to(self) -> str:
+        """What its sealed value is bound to."""
+        return f"{self.owner_id}/{self.place}"

@@ -2,12 +2,12 @@
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import func, select, text
+from sqlalchemy import delete, func, select, text
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import undefer
 
 from loopyard.kit.paging import Page, PageQuery, fetch_page
-from loopyard.secret.models import Secret
+from loopyard.secret.models import HeldToken, Secret
 
 _KEYS_LOCK = 0x6C6F6F7073656372
 
@@ -56,4 +56,20 @@ async def sealed_otherwise(session: AsyncSession, key_id: str, limit: int) -> Se
 
 async def key_ids(session: AsyncSession) -> set[str]:
     """The ids of all keys that something is sealed with."""
-    return set((await session.scalars(select(Secret.key_id).distinct())).all())
+    named = select(Secret.key_id).union(select(HeldToken.key_id))
+    return set((await session.scalars(named)).all())
+
+
+async def tokens_otherwise(session: AsyncSession, key_id: str, limit: int) -> Sequence[HeldToken]:
+    """Tokens that are sealed with another key than this, kept from others' changes until the transaction ends."""
+    statement = select(HeldToken).where(HeldToken.key_id != key_id).limit(limit)
+    return (await session.scalars(statement.with_for_update())).all()
+
+
+async def tokens_of(session: AsyncSession, owner_id: str) -> Sequence[HeldToken]:
+    return (await session.scalars(select(HeldToken).where(HeldToken.owner_id == owner_id))).all()
+
+
+async def forget_tokens(session: AsyncSession, owner_id: str) -> None:
+    """Erase the tokens that the owner needs no more."""
+    await session.execute(delete(HeldToken).where(HeldToken.owner_id == owner_id))

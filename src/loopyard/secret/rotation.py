@@ -31,13 +31,17 @@ async def rotate(database: Database, ring: KeyRing) -> int:
             await repository.hold_keys(session)
             key_id = ring.all()[0].id
             secrets = await repository.sealed_otherwise(session, key_id, _BATCH)
+            tokens = await repository.tokens_otherwise(session, key_id, _BATCH)
             for secret in secrets:
                 value = vault.open(secret.id, Sealed(secret.sealed, secret.key_id))
                 sealed = vault.seal(secret.id, value)
                 secret.sealed, secret.key_id = sealed.data, sealed.key_id
+            for token in tokens:
+                sealed = vault.seal(token.bound_to, vault.open(token.bound_to, Sealed(token.sealed, token.key_id)))
+                token.sealed, token.key_id = sealed.data, sealed.key_id
         failpoint("secret.sealed_anew")
         count += len(secrets)
-        if not secrets:
+        if not secrets and not tokens:
             break
     if isinstance(ring, KeyFile):
         async with database.write() as session:

@@ -1,4 +1,6 @@
-from sqlalchemy import Index, String, text
+from typing import Any
+
+from sqlalchemy import JSON, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from loopyard.store.base import ID, Base, ForeignId, PrimaryId, StringMapColumn
@@ -29,6 +31,8 @@ class Snapshot(Base):
     status: Mapped[str]
     error_message: Mapped[str | None]
     size_bytes: Mapped[int | None]
+    image: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What the image below it says of itself, as the devbox has it."""
     create_time_ms: Mapped[int]
     reclaimed: Mapped[bool] = mapped_column(default=False)
     """Whether the runtime holds nothing of it any more."""

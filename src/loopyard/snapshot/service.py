@@ -40,6 +40,7 @@ class SnapshotService:
             account_id=account_id,
             source_devbox_id=devbox_id,
             source_blueprint_id=devbox.blueprint_id,
+            image=devbox.image,
             name=params.name,
             metadata_=params.metadata or {},
             commit_message=params.commit_message,

@@ -15,8 +15,9 @@ class ImageConfig:
     environment: dict[str, str] = field(default_factory=dict[str, str])
     cwd: str | None = None
     user: User | None = None
-    tag: str | None = None
-    """What buildah's storage calls it. Nobody who is not told can name it in a Dockerfile."""
+    entrypoint: list[str] = field(default_factory=list[str])
+    command: list[str] = field(default_factory=list[str])
+    """ENTRYPOINT and CMD."""
 
 
 def read(root: Path) -> ImageConfig:

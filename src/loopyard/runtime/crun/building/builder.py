@@ -11,6 +11,7 @@ import signal
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
+from typing import cast
 
 from loopyard.runtime.base_image.making import BASE
 from loopyard.runtime.crun import image_config
@@ -20,7 +21,7 @@ from loopyard.runtime.crun.building.buildah import REPOSITORY, BuildahFailed, St
 from loopyard.runtime.crun.building.command import Ground, Place
 from loopyard.runtime.crun.building.watching import Watch
 from loopyard.runtime.crun.image_config import ImageConfig
-from loopyard.runtime.images import BuildFailed, BuildFault, BuildSpec
+from loopyard.runtime.images import BuildFailed, BuildFault, BuildSpec, ImageSettings
 from loopyard.runtime.layout import read_json
 from loopyard.runtime.protocol import Runtime, SandboxSpec, User
 
@@ -52,7 +53,7 @@ class CrunImageBuilder:
         self._storage = Storage(images)
         self._base = asyncio.Lock()
 
-    async def build(self, spec: BuildSpec, told: Callable[[str], None]) -> User | None:
+    async def build(self, spec: BuildSpec, told: Callable[[str], None]) -> ImageSettings:
         self._storage.open()
         work = self._folder / spec.id
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
@@ -151,7 +152,7 @@ class CrunImageBuilder:
             raise BuildFailed(_reason(last), last or f"buildah ended with {status}.")
         return command.image_id(work)
 
-    async def _keep(self, spec: BuildSpec, image_id: str, told: Callable[[str], None]) -> User | None:
+    async def _keep(self, spec: BuildSpec, image_id: str, told: Callable[[str], None]) -> ImageSettings:
         """Make the image one that sandboxes start from."""
         tag = f"{REPOSITORY}:{secrets.token_hex(16)}"
         await self._storage.tag(image_id, tag)
@@ -166,7 +167,8 @@ class CrunImageBuilder:
         link.unlink(missing_ok=True)
         link.symlink_to(root.name)
         link.rename(self._images / spec.id)
-        return config.user
+        run = (*config.entrypoint, *config.command) if config.entrypoint else ()
+        return ImageSettings(config.user, run)
 
     async def _leave(self, build_id: str, work: Path) -> None:
         await self._stop(build_id)
@@ -222,7 +224,13 @@ def _config(given: dict[str, object], root: Path) -> ImageConfig:
         environment={name: value for name, _, value in entries if name},
         cwd=cwd if cwd not in ("", "/") else None,
         user=_user(str(given.get("User") or ""), root),
+        entrypoint=_words(given.get("Entrypoint")),
+        command=_words(given.get("Cmd")),
     )
+
+
+def _words(given: object) -> list[str]:
+    return [str(word) for word in cast("list[object]", given or [])]
 
 
 def _user(named: str, root: Path) -> User | None:
