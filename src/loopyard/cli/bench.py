@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from loopyard.cli import results
+
 app = typer.Typer(
     name="bench",
     help="Run folders of scenarios and see how agents score.",
@@ -23,6 +25,10 @@ class AgentName(StrEnum):
 @app.callback()
 def bench() -> None:
     """Run folders of scenarios and see how agents score."""
+
+
+app.command("report")(results.report)
+app.command("compare")(results.compare)
 
 
 @app.command()

@@ -1,0 +1,59 @@
+"""One agent's attempt at one scenario, as results tell it, wherever they come from."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class Unreadable(Exception):
+    """Results cannot be read; the message says which and why."""
+
+
+class Ending(StrEnum):
+    """How an attempt ended. `SCORED` and `TIMEOUT` say something about the agent."""
+
+    SCORED = "scored"
+    TIMEOUT = "timeout"
+    """The box's time, or the scorers', ran out. It counts as a score of 0, as in the mean of a benchmark run."""
+    INFRASTRUCTURE_FAILED = "infrastructure failed"
+    CANCELED = "canceled"
+    UNFINISHED = "unfinished"
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerScore:
+    """What one scoring function gave: a score from 0.0 to 1.0; `failed` if it ended in an error."""
+
+    name: str
+    score: float
+    failed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One attempt. `source` is the run or file that tells of it. `seconds` is from the start of the box to the score,
+    `cost_usd` is None where nothing tells it."""
+
+    source: str
+    agent: str
+    scenario: str
+    ending: Ending
+    score: float | None = None
+    seconds: float | None = None
+    cost_usd: float | None = None
+    reason: str | None = None
+    run_id: str | None = None
+    scorers: list[ScorerScore] = field(default_factory=list[ScorerScore])
+
+    @property
+    def counted(self) -> float | None:
+        """The score that counts for the agent; None where the attempt says nothing about it."""
+        return 0.0 if self.ending == Ending.TIMEOUT else self.score if self.ending == Ending.SCORED else None
+
+
+def by_scenario(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:
+    """The attempts of each scenario, in the order in which the scenarios first appear."""
+    found: dict[str, list[Attempt]] = {}
+    for attempt in attempts:
+        found.setdefault(attempt.scenario, []).append(attempt)
+    return found

@@ -1,0 +1,67 @@
+"""Two contenders side by side, scenario by scenario."""
+
+import math
+from dataclasses import dataclass
+
+from loopyard.bench.reading.attempt import by_scenario
+from loopyard.bench.reading.gather import Contender
+from loopyard.bench.reading.statistics.interval import Estimate
+from loopyard.bench.reading.statistics.paired import paired_difference
+from loopyard.bench.reading.summary import TOLERANCE, Summary, counted, summarize
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One scenario's mean score with A and with B, and over how many attempts. `difference` is B's less A's; None where
+    one of them has no score."""
+
+    scenario: str
+    a: float | None
+    a_attempts: int
+    b: float | None
+    b_attempts: int
+    difference: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """`changes` has the regressions first, the worst at the top; scenarios that cannot be compared are at the end."""
+
+    a: Summary
+    b: Summary
+    difference: Estimate | None
+    regressions: int
+    improvements: int
+    unchanged: int
+    not_compared: int
+    changes: list[Change]
+
+
+def compare(a: Contender, b: Contender, *, pass_score: float = 1.0) -> Comparison:
+    """What became better and worse from A to B. The difference is over the scenarios that both have scores for."""
+    groups_a, groups_b = by_scenario(a.attempts), by_scenario(b.attempts)
+    scenarios = list(dict.fromkeys([*groups_a, *groups_b]))
+    scores_a = [counted(groups_a.get(scenario, [])) for scenario in scenarios]
+    scores_b = [counted(groups_b.get(scenario, [])) for scenario in scenarios]
+    changes = [_change(*one) for one in zip(scenarios, scores_a, scores_b, strict=True)]
+    changes.sort(key=lambda change: math.inf if change.difference is None else change.difference)
+    differences = [change.difference for change in changes if change.difference is not None]
+    worse = sum(difference < -TOLERANCE for difference in differences)
+    better = sum(difference > TOLERANCE for difference in differences)
+    return Comparison(
+        summarize(a, pass_score=pass_score),
+        summarize(b, pass_score=pass_score),
+        paired_difference(scores_a, scores_b),
+        regressions=worse,
+        improvements=better,
+        unchanged=len(differences) - worse - better,
+        not_compared=len(changes) - len(differences),
+        changes=changes,
+    )
+
+
+def _change(scenario: str, a: list[float], b: list[float]) -> Change:
+    mean_a = math.fsum(a) / len(a) if a else None
+    mean_b = math.fsum(b) / len(b) if b else None
+    difference = mean_b - mean_a if mean_a is not None and mean_b is not None else None
+    return Change(scenario, mean_a, len(a), mean_b, len(b), difference)

@@ -1,0 +1,52 @@
+"""What an attempt cost, where its metadata or what its agent printed tells it."""
+
+import json
+import math
+from collections.abc import Mapping
+from typing import cast
+
+KEYS = ("cost_usd", "total_cost_usd", "instance_cost")
+"""US dollars, as Loopyard and Harbor, Claude Code, and mini-swe-agent name them."""
+
+
+def of_metadata(metadata: Mapping[str, str]) -> float | None:
+    """The cost in US dollars in a run's metadata, under one of `KEYS`; None if it is not there or no number."""
+    return next((cost for key in KEYS if (cost := _number(metadata.get(key))) is not None), None)
+
+
+def of_output(text: str) -> float | None:
+    """The cost in US dollars in the last line that is a JSON object with one of `KEYS`, at its top or one level below;
+    None without such a line."""
+    for line in reversed(text.splitlines()):
+        if not any(key in line for key in KEYS):
+            continue
+        try:
+            value: object = json.loads(line)
+        except ValueError:
+            continue
+        if (cost := _in(value)) is not None:
+            return cost
+    return None
+
+
+def _in(value: object) -> float | None:
+    if not isinstance(value, dict):
+        return None
+    table = cast("dict[str, object]", value)
+    for candidate in (table, *table.values()):
+        if isinstance(candidate, dict):
+            inner = cast("dict[str, object]", candidate)
+            for key in KEYS:
+                if (cost := _number(inner.get(key))) is not None:
+                    return cost
+    return None
+
+
+def _number(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        number = float(value)
+    except ValueError:
+        return None
+    return number if math.isfinite(number) and number >= 0 else None

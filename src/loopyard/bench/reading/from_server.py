@@ -1,0 +1,131 @@
+"""Reads benchmark runs and jobs of a server, by the official client."""
+
+from typing import Any
+
+from runloop_api_client import APIError, AsyncRunloop, NotFoundError
+from runloop_api_client.types import BenchmarkJobView, ScenarioRunView
+
+from loopyard.bench.reading import cost
+from loopyard.bench.reading.attempt import Attempt, Ending, ScorerScore, Unreadable
+from loopyard.bench.wire_errors import describe
+
+RUN_PREFIX = "bmr_"
+JOB_PREFIX = "bmj_"
+UNNAMED = "agent"
+"""What an agent is called of which neither a job nor a run's metadata tells the name."""
+
+_PAGE = 500
+_ENDINGS = {
+    "completed": Ending.SCORED,
+    "scored": Ending.SCORED,
+    "timeout": Ending.TIMEOUT,
+    "failed": Ending.INFRASTRUCTURE_FAILED,
+    "canceled": Ending.CANCELED,
+    "running": Ending.UNFINISHED,
+    "scoring": Ending.UNFINISHED,
+}
+
+
+class ServerReader:
+    """Reads runs from one server; scenarios' names are asked for once."""
+
+    def __init__(self, client: AsyncRunloop) -> None:
+        self._client = client
+        self._names: dict[str, str] = {}
+
+    async def read(self, run: str) -> list[Attempt]:
+        """The attempts of a benchmark run or a job, oldest first.
+
+        Raises:
+            Unreadable: There is none with this id, or the server does not answer.
+        """
+        try:
+            if run.startswith(JOB_PREFIX):
+                return await self._job(await self._client.benchmark_jobs.retrieve(run))
+            return await self._benchmark_run(run, source=run)
+        except NotFoundError as error:
+            raise Unreadable(f"the server {self._client.base_url} has no {run}") from error
+        except APIError as error:
+            raise Unreadable(f"{run} cannot be read from {self._client.base_url}: {describe(error)}") from error
+
+    async def _job(self, job: BenchmarkJobView) -> list[Attempt]:
+        agents: dict[str, str] = {}
+        attempts: list[Attempt] = []
+        known: set[str] = set()
+        for outcome in job.benchmark_outcomes or []:
+            agents[outcome.benchmark_run_id] = _label(outcome.agent_name, outcome.api_model_name)
+        for running in job.in_progress_runs or []:
+            config = running.agent_config
+            if config is not None and config.type == "job_agent":
+                agents.setdefault(running.benchmark_run_id, _label(config.name, config.api_model_name))
+            else:
+                agents.setdefault(running.benchmark_run_id, UNNAMED)
+        for run_id, agent in agents.items():
+            attempts += await self._benchmark_run(run_id, source=job.id, agent=agent)
+        known |= {attempt.run_id for attempt in attempts if attempt.run_id}
+        # Outcomes without a run: Harbor's, and scenarios that failed before a run was made.
+        for outcome in job.benchmark_outcomes or []:
+            for one in outcome.scenario_outcomes:
+                if one.scenario_run_id is None or one.scenario_run_id not in known:
+                    attempts.append(_outcome(job.id, agents[outcome.benchmark_run_id], one))
+        return attempts
+
+    async def _benchmark_run(self, run_id: str, *, source: str, agent: str | None = None) -> list[Attempt]:
+        runs = [run async for run in self._client.benchmarks.runs.list_scenario_runs(run_id, limit=_PAGE)]
+        return [await self._attempt(source, agent, run) for run in reversed(runs)]
+
+    async def _attempt(self, source: str, agent: str | None, run: ScenarioRunView) -> Attempt:
+        contract = run.scoring_contract_result
+        ending = _ENDINGS[run.state]
+        if ending == Ending.SCORED and contract is None:
+            ending = Ending.INFRASTRUCTURE_FAILED
+        return Attempt(
+            source=source,
+            agent=agent or run.metadata.get("agent") or UNNAMED,
+            scenario=await self._name(run.scenario_id),
+            ending=ending,
+            score=contract.score if contract is not None and ending == Ending.SCORED else None,
+            seconds=run.duration_ms / 1000 if run.duration_ms is not None else None,
+            cost_usd=cost.of_metadata(run.metadata),
+            reason=run.metadata.get("failure_reason"),
+            run_id=run.id,
+            scorers=[
+                ScorerScore(one.scoring_function_name, one.score, one.state == "error")
+                for one in (contract.scoring_function_results if contract is not None else [])
+            ],
+        )
+
+    async def _name(self, scenario_id: str) -> str:
+        if scenario_id not in self._names:
+            try:
+                self._names[scenario_id] = (await self._client.scenarios.retrieve(scenario_id)).name
+            except NotFoundError:
+                self._names[scenario_id] = scenario_id
+        return self._names[scenario_id]
+
+
+def _label(agent: str, model: str | None) -> str:
+    return f"{agent} ({model})" if model else agent
+
+
+def _outcome(source: str, agent: str, one: Any) -> Attempt:
+    endings = {
+        "COMPLETED": Ending.SCORED,
+        "FAILED": Ending.INFRASTRUCTURE_FAILED,
+        "TIMEOUT": Ending.TIMEOUT,
+        "CANCELED": Ending.CANCELED,
+    }
+    ending = endings[one.state]
+    if ending == Ending.SCORED and one.score is None:
+        ending = Ending.INFRASTRUCTURE_FAILED
+    reason = one.failure_reason
+    return Attempt(
+        source=source,
+        agent=agent,
+        scenario=one.scenario_name,
+        ending=ending,
+        score=one.score if ending == Ending.SCORED else None,
+        seconds=one.duration_ms / 1000 if one.duration_ms is not None else None,
+        reason=f"{reason.exception_type}: {reason.exception_message}" if reason is not None else None,
+        run_id=one.scenario_run_id,
+    )
