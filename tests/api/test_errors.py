@@ -105,10 +105,10 @@ LISTS = [each for each in OPERATIONS if any(part["name"] == "limit" for part in 
     ],
 )
 def test_lists_refuse_bad_pages_and_name_the_parameter(
-    operation: Operation, name: str, value: Any, http: httpx.Client
+    operation: Operation, name: str, value: Any, known: Resources, http: httpx.Client
 ) -> None:
     if name not in {parameter["name"] for parameter in operation.description["parameters"]}:
         pytest.skip("it has no such parameter")
-    answer = http.get(operation.path, params={name: value})
+    answer = http.get(filled(operation, known), params={name: value})
     assert_error(400, answer)
     assert answer.json()["field"] == name

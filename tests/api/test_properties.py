@@ -36,6 +36,8 @@ ENDS = {
     "scenarios.runs.complete",
     "scenarios.runs.cancel",
     "scenarios.runs.score",
+    "benchmark_runs.complete",
+    "benchmark_runs.cancel",
 }
 """These get things that have ended already, so that the others find theirs alive."""
 
@@ -117,6 +119,10 @@ def _mend(fields: dict[str, Any], operation: Operation, known: Resources) -> Non
         fields["name"] = f"MADE_{uuid.uuid4().hex}"
     if isinstance(fields.get("scenario_id"), str):
         fields["scenario_id"] = known.known["/v1/scenarios"][0]
+    if isinstance(fields.get("benchmark_id"), str):
+        fields["benchmark_id"] = known.known["/v1/benchmarks"][0]
+    for name in fields.keys() & {"scenario_ids", "scenarios_to_add"}:
+        fields[name] = known.known["/v1/scenarios"]
     contract = fields.get("scoring_contract")
     if isinstance(contract, dict):
         command: Any = {"type": "command_scorer", "command": "true"}
