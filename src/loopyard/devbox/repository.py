@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.execution.models import Execution
@@ -25,6 +25,14 @@ async def get(session: AsyncSession, devbox_id: str, account_id: str | None = No
     """A devbox by id, of any account if `account_id` is None."""
     devbox = await session.get(Devbox, devbox_id)
     return devbox if devbox is not None and account_id in (None, devbox.account_id) else None
+
+
+_STATUS = select(Devbox.status).where(Devbox.id == bindparam("id"), Devbox.account_id == bindparam("account_id"))
+
+
+async def status(session: AsyncSession, devbox_id: str, account_id: str) -> str | None:
+    """The status of a devbox of the account; None if it has none of this id."""
+    return await session.scalar(_STATUS, {"id": devbox_id, "account_id": account_id})
 
 
 async def lock(session: AsyncSession, devbox_id: str) -> Devbox | None:

@@ -111,7 +111,7 @@ class DevboxService:
         """
         devbox = await repository.get(session, devbox_id, account_id)
         if devbox is None:
-            raise NotFound(f"There is no devbox {devbox_id}.", field="id")
+            raise _not_found(devbox_id)
         return devbox
 
     async def get_running(self, session: AsyncSession, account_id: str, devbox_id: str) -> Devbox:
@@ -123,11 +123,20 @@ class DevboxService:
             WrongState: It has ended, or is suspended.
         """
         devbox = await self.get(session, account_id, devbox_id)
-        if devbox.status in COMING_UP:
-            raise Busy(f"Devbox {devbox_id} is {devbox.status}; wait until it is running.")
-        if devbox.status != Status.RUNNING:
-            raise WrongState(f"Devbox {devbox_id} is {devbox.status}, not running.")
+        _check_running(devbox_id, devbox.status)
         return devbox
+
+    async def check(self, session: AsyncSession, account_id: str, devbox_id: str, *, running: bool = True) -> None:
+        """See that the account has this devbox, and that it can be used now. Cheaper than reading it.
+
+        Raises:
+            NotFound, Busy, WrongState: As `get_running`; without `running`, NotFound only.
+        """
+        status = await repository.status(session, devbox_id, account_id)
+        if status is None:
+            raise _not_found(devbox_id)
+        if running:
+            _check_running(devbox_id, status)
 
     async def update(
         self, session: AsyncSession, account_id: str, devbox_id: str, params: DevboxUpdateParams
@@ -210,8 +219,19 @@ class DevboxService:
     async def _lock(self, session: AsyncSession, account_id: str, devbox_id: str) -> Devbox:
         devbox = await repository.lock(session, devbox_id)
         if devbox is None or devbox.account_id != account_id:
-            raise NotFound(f"There is no devbox {devbox_id}.", field="id")
+            raise _not_found(devbox_id)
         return devbox
+
+
+def _not_found(devbox_id: str) -> NotFound:
+    return NotFound(f"There is no devbox {devbox_id}.", field="id")
+
+
+def _check_running(devbox_id: str, status: str) -> None:
+    if status in COMING_UP:
+        raise Busy(f"Devbox {devbox_id} is {status}; wait until it is running.")
+    if status != Status.RUNNING:
+        raise WrongState(f"Devbox {devbox_id} is {status}, not running.")
 
 
 def _dump(mounts: list[CodeMountParameters]) -> list[dict[str, str]] | None:

@@ -11,11 +11,13 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, cast
 
 from fastapi import Depends
-from sqlalchemy import Connection, event
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Connection, Table, event
+from sqlalchemy.dialects import postgresql
+from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
+from loopyard.kit import sqlite
 from loopyard.kit.parts import part
 
 _WRITE = "loopyard_write"
@@ -28,9 +30,19 @@ def after_commit(session: AsyncSession, action: Callable[[], None]) -> None:
     session.info.setdefault(_AFTER_COMMIT, []).append(action)
 
 
-def upsert_into(session: AsyncSession, table: type[DeclarativeBase]) -> postgresql.Insert | sqlite.Insert:
-    """An INSERT that takes `on_conflict_do_nothing` and `on_conflict_do_update` on the session's engine."""
-    return sqlite.insert(table) if session.get_bind().dialect.name == "sqlite" else postgresql.insert(table)
+def dialect_of(session: AsyncSession) -> str:
+    """`sqlite` or `postgresql`."""
+    return session.get_bind().dialect.name
+
+
+def insert_into(table: Table | type[DeclarativeBase], dialect: str) -> postgresql.Insert | sqlite_dialect.Insert:
+    """An INSERT that takes `on_conflict_do_nothing` and `on_conflict_do_update` on this dialect."""
+    return sqlite_dialect.insert(table) if dialect == "sqlite" else postgresql.insert(table)
+
+
+def upsert_into(session: AsyncSession, table: type[DeclarativeBase]) -> postgresql.Insert | sqlite_dialect.Insert:
+    """The same on the session's engine."""
+    return insert_into(table, dialect_of(session))
 
 
 class Database:
@@ -74,7 +86,12 @@ class Database:
 def _engine(url: str) -> AsyncEngine:
     if not url.startswith("sqlite"):
         return create_async_engine(url, pool_size=20, max_overflow=20, pool_pre_ping=True)
-    engine = create_async_engine(url, pool_size=20, max_overflow=20, connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000})
+    engine = create_async_engine(
+        url,
+        pool_size=20,
+        max_overflow=20,
+        connect_args={"timeout": _BUSY_TIMEOUT_MS / 1000, "async_creator_fn": sqlite.connect},
+    )
     event.listen(engine.sync_engine, "connect", _configure_sqlite)
     event.listen(engine.sync_engine, "begin", _begin_sqlite)
     return engine
@@ -98,7 +115,8 @@ def _configure_sqlite(connection: Any, _: Any) -> None:
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that turns to writing can fail as stale at once; one that means to write says so first.
     writes = connection.get_execution_options().get(_WRITE, False)
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+    driver = cast("sqlite.Connection", connection.connection.driver_connection)
+    driver.begin_with("BEGIN IMMEDIATE" if writes else "BEGIN")
 
 
 DatabaseDep = Annotated[Database, Depends(part(Database))]

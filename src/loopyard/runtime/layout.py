@@ -69,15 +69,25 @@ class Layout:
 
 def write_whole(path: Path, content: Any) -> None:
     """Write JSON to a file that is there complete or not at all."""
-    temporary = path.with_name(path.name + ".new")
-    temporary.write_text(json.dumps(content))
-    temporary.rename(path)
+    temporary = f"{path}.new"
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    try:
+        _write_all(file, json.dumps(content).encode())
+    finally:
+        os.close(file)
+    Path(temporary).rename(path)
+
+
+def _write_all(file: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(file, data) :]
 
 
 def read_json(path: Path) -> Any | None:
     """The content of a JSON file; None where there is none."""
     try:
-        return json.loads(path.read_text())
+        with path.open("rb", buffering=0) as file:
+            return json.loads(file.read())
     except (FileNotFoundError, NotADirectoryError):
         return None
 

@@ -52,8 +52,7 @@ class ExecutionService:
         """
 
         async def check(session: AsyncSession, fresh: bool) -> None:
-            find = self._devboxes.get_running if fresh else self._devboxes.get
-            await find(session, account_id, devbox_id)
+            await self._devboxes.check(session, account_id, devbox_id, running=fresh)
 
         spec = CommandSpec(id=execution_id, argv=["/bin/bash", "-c", command], attach_stdin=attach_stdin)
         await self._engine.start(devbox_id, NewExecution(spec, command, shell_name=shell_name), check=check)
@@ -74,7 +73,7 @@ class ExecutionService:
             NotFound: The account has no such devbox, or that no such execution.
         """
         async with self._database.read() as session:
-            await self._devboxes.get(session, account_id, devbox_id)
+            await self._devboxes.check(session, account_id, devbox_id, running=False)
         execution = await self._engine.get(devbox_id, execution_id)
         if execution.purpose == "scoring":
             raise NotFound(f"Devbox {devbox_id} has no execution {execution_id}.", field="execution_id")

@@ -20,6 +20,7 @@ from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import kill_group, start_ticks
 
 _PIPE_BYTES = 1 << 20
+_FIRST_PIPE_BYTES = 1 << 16
 _F_SETPIPE_SZ = 1031
 
 
@@ -32,6 +33,13 @@ class _Stream:
     room: int
     written: int = 0
     open: bool = True
+    wide: bool = False
+
+    def _widen(self) -> None:
+        """More comes at once than the pipe holds. A large one from the start would cost every small command."""
+        self.wide = True
+        with contextlib.suppress(OSError):  # past the user's share of pipe memory it works as well, only slower
+            fcntl.fcntl(self.pipe, _F_SETPIPE_SZ, _PIPE_BYTES)
 
     def move(self) -> None:
         """Move what is there."""
@@ -48,6 +56,8 @@ class _Stream:
             except OSError:  # the host's disk is full: the command must not hang for that
                 self.room = self.written
                 continue
+            if moved >= _FIRST_PIPE_BYTES and not self.wide:
+                self._widen()
             self.open = moved > 0
             if self.written < self.room:
                 self.written += moved
@@ -125,8 +135,6 @@ def _stream(command: _Command, name: str, uid: int, most_bytes: int) -> int:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.fchown(writer, uid, uid)  # so that the command can open /dev/stdout
-    with contextlib.suppress(OSError):  # past the user's share of pipe memory it works as well, only slower
-        fcntl.fcntl(reader, _F_SETPIPE_SZ, _PIPE_BYTES)
     file = os.open(command.folder / name, os.O_WRONLY | os.O_CREAT, 0o600)
     command.streams.append(_Stream(reader, file, most_bytes))
     return writer
