@@ -12,6 +12,7 @@ from loopyard.auth.caller import Authenticator
 from loopyard.benchmark.endpoints import router as benchmark_router
 from loopyard.benchmark.run.canceling import Canceling
 from loopyard.benchmark.run.endpoints import router as benchmark_run_router
+from loopyard.benchmark.run.inheritance import Inheritance
 from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.blueprint.building import Building
 from loopyard.blueprint.endpoints import router as blueprint_router
@@ -221,9 +222,10 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(Reaper, Reaper(database, lifecycle, changes))
     scorers = ScoringEngine(runtime, executions)
     scoring = parts.add(RunScoring, RunScoring(database, scorers, lifecycle.endings, changes, tasks))
-    runs = parts.add(RunService, RunService(devboxes, lifecycle.endings, scoring))
+    inheritance = Inheritance(tokens)
+    runs = parts.add(RunService, RunService(devboxes, lifecycle.endings, scoring, inheritance))
     canceling = parts.add(Canceling, Canceling(database, runs, tasks))
-    parts.add(BenchmarkRunService, BenchmarkRunService(runs, canceling))
+    parts.add(BenchmarkRunService, BenchmarkRunService(runs, inheritance, canceling))
     parts.add(Folder, Folder(database))
     return parts
 

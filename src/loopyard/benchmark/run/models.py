@@ -57,7 +57,8 @@ class BenchmarkRun(Base):
     secrets_provided: Mapped[StringMapColumn]
     """Environment variable to the name of the secret in it; never a secret's value."""
     run_profile: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """What its scenario runs inherit. It may hold tokens of code mounts, so it is erased when the run is over."""
+    """The launch parameters and mounts that its scenario runs inherit, without tokens, which are held elsewhere; erased
+    when it is over."""
     score: Mapped[float | None] = mapped_column(Double)
     failure_reason: Mapped[str | None]
     """Why it ended as `failed`, for people to read."""

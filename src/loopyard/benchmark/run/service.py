@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.benchmark import repository as benchmarks
 from loopyard.benchmark.run import repository, score
 from loopyard.benchmark.run.canceling import Canceling
+from loopyard.benchmark.run.inheritance import Inheritance
 from loopyard.benchmark.run.models import BenchmarkRun
 from loopyard.benchmark.run.schemas import BenchmarkStartRunParams
 from loopyard.benchmark.run.states import State
@@ -37,8 +38,9 @@ class NewRun:
 class BenchmarkRunService:
     """The benchmark runs of this server."""
 
-    def __init__(self, runs: RunService, canceling: Canceling) -> None:
+    def __init__(self, runs: RunService, inheritance: Inheritance, canceling: Canceling) -> None:
         self._runs = runs
+        self._inheritance = inheritance
         self._canceling = canceling
 
     async def start(
@@ -70,9 +72,7 @@ class BenchmarkRunService:
             BadRequest: The profile is not valid, or asks for what is not offered here.
             NotFound: Something that the profile names does not exist.
         """
-        profile = new.profile
-        await check_possible(session, account_id, profile)
-        inherited = profile.model_dump(mode="json", exclude_none=True, include={"launch_parameters", "mounts"})
+        await check_possible(session, account_id, new.profile)
         run = BenchmarkRun(
             id=run_id,
             account_id=account_id,
@@ -84,14 +84,10 @@ class BenchmarkRunService:
             state=State.RUNNING,
             ending=False,
             metadata_=dict(new.metadata),
-            purpose=profile.purpose,
-            environment_variables=profile.env_vars or {},
-            secrets_provided=profile.secrets or {},
-            run_profile=inherited or None,
             start_time_ms=now_ms(),
         )
         session.add(run)
-        await session.flush()
+        await self._inheritance.keep(session, run, new.profile)
         return run
 
     async def get(self, session: AsyncSession, account_id: str, run_id: str) -> BenchmarkRun:
@@ -175,7 +171,7 @@ class BenchmarkRunService:
 
     async def _end(self, session: AsyncSession, run: BenchmarkRun, state: State) -> None:
         run.state = state
-        run.run_profile = None
+        await self._inheritance.forget(session, run)
         run.duration_ms = max(0, now_ms() - run.start_time_ms)
         await session.flush()
 

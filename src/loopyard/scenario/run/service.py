@@ -4,7 +4,7 @@ import secrets
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.benchmark.run.joining import join
+from loopyard.benchmark.run.inheritance import Inheritance
 from loopyard.devbox import repository as devboxes
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.launch_parameters import LaunchParameters
@@ -33,9 +33,12 @@ from loopyard.scorer.engine import resolve
 class RunService:
     """The runs of this server."""
 
-    def __init__(self, devbox_service: DevboxService, endings: Endings, scoring: RunScoring) -> None:
+    def __init__(
+        self, devbox_service: DevboxService, endings: Endings, scoring: RunScoring, inheritance: Inheritance
+    ) -> None:
         self._devboxes = devbox_service
         self._endings = endings
+        self._inheritance = inheritance
         self._scoring = scoring
         endings.add_listener(self._devbox_ended)
 
@@ -56,7 +59,7 @@ class RunService:
             raise WrongState(f"Scenario {scenario.id} is archived; no run of it can be started.", field="scenario_id")
         profile = params.run_profile or RunProfile()
         if params.benchmark_run_id is not None:
-            profile = await join(session, account_id, params.benchmark_run_id, profile)
+            profile = await self._inheritance.join(session, account_id, params.benchmark_run_id, profile)
         check_required(scenario, profile)
         environment = ScenarioEnvironment.model_validate(scenario.environment or {})
         create = devbox_params(params.run_name or scenario.name, environment, profile)

@@ -1,0 +1,81 @@
+"""What scenario runs have of the benchmark run that they are a part of: its run profile."""
+
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.benchmark.run import repository
+from loopyard.benchmark.run.models import BenchmarkRun
+from loopyard.benchmark.run.states import State
+from loopyard.kit.errors import NotFound, WrongState
+from loopyard.scenario.run.profile import inherit
+from loopyard.scenario.run.schemas import RunProfile
+from loopyard.secret import repository as secrets
+from loopyard.secret.held import HeldTokens
+
+_FIELD = "benchmark_run_id"
+_TOKENS = {"token", "auth_token"}
+"""What mounts have that must not be read by who reads the database."""
+
+
+class Inheritance:
+    """Keeps the run profiles of benchmark runs as long as something can be started in them."""
+
+    def __init__(self, tokens: HeldTokens) -> None:
+        self._tokens = tokens
+
+    async def keep(self, session: AsyncSession, run: BenchmarkRun, profile: RunProfile) -> None:
+        """Write down what scenario runs will inherit; tokens of mounts are sealed."""
+        run.environment_variables = profile.env_vars or {}
+        run.secrets_provided = profile.secrets or {}
+        run.purpose = profile.purpose
+        launch, mounts = profile.launch_parameters, profile.mounts or []
+        kept: dict[str, Any] = {}
+        if launch is not None:
+            kept["launch_parameters"] = launch.model_dump(mode="json", exclude_none=True)
+        if mounts:
+            kept["mounts"] = [mount.model_dump(mode="json", exclude=_TOKENS) for mount in mounts]
+        run.run_profile = kept or None
+        await session.flush()
+        held = {_place(at, name): getattr(mount, name, None) for at, mount in enumerate(mounts) for name in _TOKENS}
+        await self._tokens.hold(session, run.id, {place: token for place, token in held.items() if token})
+
+    async def forget(self, session: AsyncSession, run: BenchmarkRun) -> None:
+        """Erase what nothing can inherit any more."""
+        run.run_profile = None
+        await secrets.forget_tokens(session, run.id)
+
+    async def join(self, session: AsyncSession, account_id: str, run_id: str, profile: RunProfile) -> RunProfile:
+        """The profile of a scenario run that is started as a part of a benchmark run, which cannot end before the
+        transaction does.
+
+        Raises:
+            NotFound: The account has no such benchmark run.
+            WrongState: It is over.
+            BadRequest: The launch parameters of the two profiles do not go together.
+        """
+        run = await repository.hold(session, run_id, account_id)
+        if run is None:
+            raise NotFound(f"There is no benchmark run {run_id}.", field=_FIELD)
+        if run.state != State.RUNNING:
+            raise WrongState(f"Benchmark run {run_id} is {run.state}; nothing can be run in it any more.", field=_FIELD)
+        return inherit(await self._kept(session, run), profile)
+
+    async def _kept(self, session: AsyncSession, run: BenchmarkRun) -> RunProfile:
+        kept = dict(run.run_profile or {})
+        if mounts := kept.get("mounts"):
+            tokens = await self._tokens.opened(session, run.id)
+            kept["mounts"] = [
+                {**mount, **{name: tokens[_place(at, name)] for name in _TOKENS if _place(at, name) in tokens}}
+                for at, mount in enumerate(mounts)
+            ]
+        return RunProfile(
+            env_vars=run.environment_variables or None,
+            purpose=run.purpose,
+            secrets=run.secrets_provided or None,
+            **kept,
+        )
+
+
+def _place(index: int, name: str) -> str:
+    return f"mounts.{index}.{name}"
