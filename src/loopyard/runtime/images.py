@@ -69,6 +69,10 @@ class ImageBuilder(Protocol):
         """
         ...
 
+    async def images(self) -> set[str]:
+        """The ids of all images that were built, or begun, and not deleted."""
+        ...
+
     async def delete(self, image_id: str) -> None:
         """Delete an image, and what an unfinished build of it left. Sandboxes and snapshots made of it keep what they
         have. Does nothing if it is gone."""
@@ -82,4 +86,17 @@ class BuildsImages(Protocol):
     @property
     def image_builder(self) -> ImageBuilder:
         """The builder; once the provider is open."""
+        ...
+
+
+@runtime_checkable
+class NamesImages(Protocol):
+    """A provider that tells images apart which have the same name at different times."""
+
+    def image_version(self, image: str | None) -> str:
+        """What changes with the content of an image; None is the base image.
+
+        Raises:
+            ImageNotFound: There is no such image on this host.
+        """
         ...

@@ -80,6 +80,10 @@ class Memory:
             **state,
         )
 
+    def known(self) -> list[str]:
+        """The sandboxes whose variables are kept."""
+        return [file.stem for file in self._variables.glob("*.json")]
+
     def forget_variables(self, sandbox_id: str) -> None:
         """It does not run any more."""
         self._variables_of(sandbox_id).unlink(missing_ok=True)

@@ -3,6 +3,8 @@
 import fcntl
 import ipaddress
 import os
+import shutil
+import subprocess
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ from pathlib import Path
 from loopyard.runtime.crun.launcher.slots import UIDS
 from loopyard.runtime.errors import RuntimeUnavailable
 from loopyard.runtime.layout import read_json, subfolders, write_whole
+from loopyard.runtime.memory import memory_folder
+from loopyard.runtime.programs import search_path
 
 RUN = Path("/run/loopyard")
 """Gone with the machine's power, like the sandboxes."""
@@ -83,7 +87,7 @@ def claim(data_dir: Path, network: str) -> tuple[Instance, int]:
         RuntimeUnavailable: All are taken, or another process works on this data folder.
     """
     with _all_blocks():
-        owners = {int(name): _owner(RUN / name) for name in subfolders(RUN) if name.isdigit()}
+        owners = {block: _owner(RUN / str(block)) for block in _blocks()}
         block = next((number for number, owner in owners.items() if owner == str(data_dir)), None)
         if block is not None and _locked(_lock(block)):
             raise RuntimeUnavailable(f"Another process runs the sandboxes of {data_dir}. Stop it first.")
@@ -97,6 +101,30 @@ def claim(data_dir: Path, network: str) -> tuple[Instance, int]:
         held = os.open(_lock(block), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         fcntl.flock(held, fcntl.LOCK_EX)
     return instance, held
+
+
+def abandoned(own: int) -> list[int]:
+    """The blocks of other servers that do not run, and have no sandbox that does. What they had is gone but for names
+    and rules; their next start makes those anew."""
+    with _all_blocks():
+        return [block for block in _blocks() if block != own and not _taken(block, _owner(RUN / str(block)))]
+
+
+def clear(block: int, own: Instance) -> bool:
+    """Remove what an abandoned block left; false if it is in use now."""
+    with _all_blocks():
+        if block == own.block or _taken(block, _owner(RUN / str(block))):
+            return False
+        other = Instance(block, own.network)
+        table = ("nft", "delete", "table", "inet", other.table)
+        subprocess.run(table, check=False, capture_output=True, env={**os.environ, "PATH": search_path()})
+        shutil.rmtree(other.folder, ignore_errors=True)
+        shutil.rmtree(memory_folder(str(block)), ignore_errors=True)
+    return True
+
+
+def _blocks() -> list[int]:
+    return [int(name) for name in subfolders(RUN) if name.isdigit()]
 
 
 def _lock(block: int) -> Path:

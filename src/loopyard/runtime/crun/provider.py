@@ -4,7 +4,7 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import AsyncIterable, AsyncIterator
+from collections.abc import AsyncIterable, AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -17,12 +17,16 @@ from loopyard.runtime.crun import disk, files, host, image_config, instance, net
 from loopyard.runtime.crun.accounts import Account, Accounts
 from loopyard.runtime.crun.attachment import attach, attach_terminal, in_memory
 from loopyard.runtime.crun.boxes import Box, Memory
+from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.builder import CrunImageBuilder
 from loopyard.runtime.crun.building.command import Ground, Place
+from loopyard.runtime.crun.building.keeping import ImagesKeeper
 from loopyard.runtime.crun.bundle import write as write_bundle
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.crun.leftovers import BoxesKeeper
+from loopyard.runtime.crun.sharing import register
 from loopyard.runtime.crun.shells import without_bash
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.usage import usage
@@ -54,6 +58,7 @@ from loopyard.runtime.protocol import (
     Terminal,
     User,
 )
+from loopyard.runtime.upkeep import Keeper
 
 log = logging.getLogger("loopyard.runtime")
 
@@ -88,6 +93,7 @@ class CrunRuntime(WithCommands[Commands]):
         self._layout.sandboxes.mkdir(parents=True, exist_ok=True)
         self._layout.commands.mkdir(parents=True, exist_ok=True)
         self._layout.snapshots.mkdir(parents=True, exist_ok=True)
+        register(self._images, self._layout.data)
         self._instance, self._hold = instance.claim(self._layout.data, self._config.network)
         self._memory = Memory(self._layout, self._instance.block)
         self._crun = [str(host.program("crun")), "--root", str(self._instance.crun_root), "--cgroup-manager=cgroupfs"]
@@ -209,6 +215,10 @@ class CrunRuntime(WithCommands[Commands]):
             raise ImageNotFound(f"There is no image {name} on this host.")
         return root.resolve()
 
+    def image_version(self, image: str | None) -> str:
+        """See `NamesImages`."""
+        return self._image(image).name
+
     def _image_of(self, snapshot_id: str) -> Path:
         known = read_json(self._layout.snapshot_file(snapshot_id))
         if known is None:
@@ -286,8 +296,30 @@ class CrunRuntime(WithCommands[Commands]):
         self._layout.snapshot_file(snapshot_id).unlink(missing_ok=True)
 
     async def snapshots(self) -> set[str]:
-        listed = await self._launcher.ask("list", folder=str(self._layout.pool / "snapshots"))
-        return {name.removesuffix(".new") for name in listed["names"]}
+        return await self._disks("snapshots")
+
+    async def _disks(self, kind: str) -> set[str]:
+        """The names of all disks of a kind, half-made ones included."""
+        found: set[str] = set()
+        names = [""]
+        while names:
+            folder = str(self._layout.pool / kind)
+            names = (await self._launcher.ask("list", folder=folder, after=names[-1]))["names"]
+            found |= {name.removesuffix(".new") for name in names}
+        return found
+
+    @property
+    def keepers(self) -> Sequence[Keeper]:
+        """Who knows what is left over; once this is open."""
+        boxes = BoxesKeeper(
+            self._layout,
+            self._instance,
+            self._memory,
+            lambda: self._disks("boxes"),
+            lambda sandbox_id: self._remove(sandbox_id, keep_disk=False),
+            self._acting,
+        )
+        return [boxes, ImagesKeeper(Storage(self._images))]
 
     async def forget(self, sandbox_id: str) -> None:
         await asyncio.to_thread(self._commands.forget, sandbox_id)

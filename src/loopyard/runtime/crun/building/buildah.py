@@ -21,6 +21,7 @@ from loopyard.runtime.errors import RuntimeFault, RuntimeUnavailable
 from loopyard.runtime.programs import search_path
 
 REPOSITORY = "localhost/loopyard"
+BASE_REPOSITORY = "localhost/loopyard-base"
 _PRIVATE = f"{REPOSITORY}:"
 _LATEST = "latest"
 _POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
@@ -104,6 +105,20 @@ class Storage:
                 yield
             finally:
                 await asyncio.shield(self._tidy(descriptor))
+        finally:
+            os.close(descriptor)
+
+    @asynccontextmanager
+    async def alone(self) -> AsyncGenerator[bool]:
+        """While nobody else works on the storage, and all who want to, wait; false where somebody does."""
+        descriptor = os.open(self.images / "storage.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                yield False
+            else:
+                yield True
         finally:
             os.close(descriptor)
 

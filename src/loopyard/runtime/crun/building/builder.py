@@ -17,12 +17,13 @@ from loopyard.runtime.base_image.making import BASE
 from loopyard.runtime.crun import image_config
 from loopyard.runtime.crun.accounts import Accounts
 from loopyard.runtime.crun.building import command
-from loopyard.runtime.crun.building.buildah import REPOSITORY, BuildahFailed, Storage
+from loopyard.runtime.crun.building.buildah import BASE_REPOSITORY, REPOSITORY, BuildahFailed, Storage
 from loopyard.runtime.crun.building.command import Ground, Place
+from loopyard.runtime.crun.building.keeping import ImagesKeeper
 from loopyard.runtime.crun.building.watching import Watch
 from loopyard.runtime.crun.image_config import ImageConfig
 from loopyard.runtime.images import BuildFailed, BuildFault, BuildSpec, ImageSettings
-from loopyard.runtime.layout import read_json
+from loopyard.runtime.layout import read_json, subfolders
 from loopyard.runtime.protocol import Runtime, SandboxSpec, User
 
 log = logging.getLogger("loopyard.runtime.building")
@@ -48,7 +49,6 @@ class CrunImageBuilder:
         self._ground = ground
         self._where = where
         self._folder = data / "builds"
-        self._data = data
         self._images = images
         self._storage = Storage(images)
         self._base = asyncio.Lock()
@@ -79,11 +79,7 @@ class CrunImageBuilder:
 
     async def delete(self, image_id: str) -> None:
         await self._leave(image_id, self._folder / image_id)
-        link = self._images / image_id
-        if not link.is_symlink():
-            return
-        target = link.resolve()
-        link.unlink()
+        (self._images / image_id).unlink(missing_ok=True)
         tag = _field(self._folder / f"{image_id}.json", "tag")
         (self._folder / f"{image_id}.json").unlink(missing_ok=True)
         if tag is not None:
@@ -92,21 +88,15 @@ class CrunImageBuilder:
                     await self._storage.remove(tag)
                 except BuildahFailed as fault:
                     log.warning("image %s stays in the storage: %s", image_id, fault)
-        if self._images.parent == self._data and not self._needed(target):
-            await asyncio.to_thread(shutil.rmtree, target, ignore_errors=True)
-            target.with_name(f"{target.name}.json").unlink(missing_ok=True)
+        await ImagesKeeper(self._storage).free_folders()  # where others build now, the next sweep does it
 
-    def _needed(self, root: Path) -> bool:
-        """Whether an image, a sandbox or a snapshot is made of this folder."""
-        if any(link.is_symlink() and link.resolve() == root for link in self._images.iterdir()):
-            return True
-        known = [*self._data.glob("sandboxes/*/meta.json"), *self._data.glob("snapshots/*.json")]
-        return any(_field(file, "image") == str(root) for file in known)
+    async def images(self) -> set[str]:
+        return {*subfolders(self._folder), *(file.stem for file in self._folder.glob("*.json"))}
 
     async def _ensure_base(self, told: Callable[[str], None]) -> str:
         """The tag of the base image in the storage."""
         root = (self._images / BASE).resolve()
-        tag = f"localhost/loopyard-base:{root.name}"
+        tag = f"{BASE_REPOSITORY}:{root.name}"
         async with self._base:
             if not await self._storage.has(tag):
                 told("Taking the base image into the storage of images; this happens once.")

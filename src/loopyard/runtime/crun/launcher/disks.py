@@ -7,6 +7,8 @@ from collections.abc import Callable
 from loopyard.runtime.crun import btrfs
 from loopyard.runtime.crun.launcher.programs import run
 
+_MOST_NAMES = 500
+
 
 def make_disk(disk: str, disk_bytes: int | None, snapshot: str | None) -> None:
     """Make a disk unless it is there: empty, or with what the snapshot holds. `disk_bytes` None means no limit."""
@@ -68,6 +70,28 @@ def delete(answer: Callable[..., None], *, disk: str) -> None:
     answer(done=True)
 
 
-def listing(answer: Callable[..., None], *, folder: str) -> None:
-    """The names of the disks in a folder."""
-    answer(names=sorted(os.listdir(folder)) if os.path.isdir(folder) else [])
+def listing(answer: Callable[..., None], *, folder: str, after: str) -> None:
+    """The names of the disks in a folder, in order: the next so many after one. An answer has limits."""
+    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
+    answer(names=[name for name in names if name > after][:_MOST_NAMES])
+
+
+def measure(answer: Callable[..., None], *, folder: str) -> None:
+    """How many bytes the disks in a folder hold together; what two of them share may count twice."""
+    total = 0
+    for name in os.listdir(folder) if os.path.isdir(folder) else []:
+        disk = f"{folder}/{name}"
+        held = btrfs.held_bytes(disk) if btrfs.is_subvolume(disk) else None
+        total += _size(disk) if held is None else held
+    answer(bytes=total)
+
+
+def _size(folder: str) -> int:
+    total = 0
+    for below, _, files in os.walk(folder):
+        for name in files:
+            try:
+                total += os.lstat(f"{below}/{name}").st_blocks * 512
+            except FileNotFoundError:
+                continue
+    return total

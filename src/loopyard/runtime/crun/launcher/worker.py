@@ -30,6 +30,7 @@ _ACTS: dict[str, Callable[..., int | None]] = {
     "snapshot": disks.snapshot,
     "delete": disks.delete,
     "list": disks.listing,
+    "measure": disks.measure,
 }
 _LAST_ACTS = frozenset({"prepare", "attach", "connect", "listen"})
 """Acts that leave the worker somewhere else, or whose end is told by its own."""

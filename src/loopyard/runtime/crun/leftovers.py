@@ -1,0 +1,91 @@
+"""What sandboxes that are gone have left on the host, and what servers have that are gone themselves."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+from loopyard.runtime.crun import instance
+from loopyard.runtime.crun.boxes import Memory
+from loopyard.runtime.errors import RuntimeFault
+from loopyard.runtime.layout import Layout, subfolders
+from loopyard.runtime.upkeep import Leftover
+
+log = logging.getLogger("loopyard.runtime")
+
+_CGROUPS = Path("/sys/fs/cgroup")
+_SERVER = "server "
+_STEP = ".step"
+"""What the names of cgroups of builds' steps end with, after the build's id."""
+
+
+class BoxesKeeper:
+    """Disks, cgroups, state of crun and mounts of sandboxes that have no folder: one that is made has that first."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        own: instance.Instance,
+        memory: Memory,
+        disks: Callable[[], Awaitable[set[str]]],
+        remove: Callable[[str], Awaitable[None]],
+        acting: Callable[[str], AbstractAsyncContextManager[object]],
+    ) -> None:
+        """`disks` lists the sandboxes' disks; `remove` takes a sandbox apart, as far as it is there; `acting` keeps
+        everybody else from one."""
+        self._layout = layout
+        self._own = own
+        self._memory = memory
+        self._disks = disks
+        self._remove = remove
+        self._acting = acting
+
+    async def leftovers(self, cache_days: float) -> Sequence[Leftover]:  # noqa: ARG002
+        seen = {*(await self._disks()), *self._traces()}
+        gone = sorted(name for name in seen if not self._is_used(name))
+        servers = await asyncio.to_thread(instance.abandoned, self._own.block)
+        return [Leftover("boxes", name) for name in (*gone, *(f"{_SERVER}{block}" for block in servers))]
+
+    async def free(self, leftover: Leftover) -> bool:
+        if leftover.name.startswith(_SERVER):
+            return await asyncio.to_thread(instance.clear, int(leftover.name.removeprefix(_SERVER)), self._own)
+        async with self._acting(leftover.name):
+            if self._is_used(leftover.name):
+                return False
+            try:
+                await self._remove(leftover.name)
+            except RuntimeFault as fault:
+                log.warning("what is left of sandbox %s stays: %s", leftover.name, fault)
+                return False
+            self._memory.forget_variables(leftover.name)
+            with contextlib.suppress(OSError):
+                os.rmdir(self._own.root(leftover.name))  # noqa: PTH106
+            remove_cgroups(self._own.cgroup(leftover.name))
+        return True
+
+    def _is_used(self, name: str) -> bool:
+        return self._layout.bundle(name.removesuffix(_STEP)).exists()
+
+    def _traces(self) -> Iterable[str]:
+        yield from subfolders(self._own.crun_root)
+        yield from subfolders(self._own.folder / "roots")
+        yield from self._memory.known()
+        for folder in cgroup_folders(f"/loopyard/{self._own.block}"):
+            yield from subfolders(folder)
+
+
+def cgroup_folders(cgroup: str) -> list[Path]:
+    """Where a cgroup is in the file systems of cgroups: one in version 2, one for each controller in version 1."""
+    name = cgroup.lstrip("/")
+    return [folder for folder in (_CGROUPS / name, *_CGROUPS.glob(f"*/{name}")) if folder.is_dir()]
+
+
+def remove_cgroups(cgroup: str) -> None:
+    """Remove a cgroup and those below it, as far as nothing runs in them."""
+    for folder in cgroup_folders(cgroup):
+        for below, _, _ in os.walk(folder, topdown=False):
+            with contextlib.suppress(OSError):
+                os.rmdir(below)  # noqa: PTH106

@@ -1,0 +1,46 @@
+"""What is left over on a host, of things that nothing refers to any more, and how it is freed."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol, runtime_checkable
+
+Kind = Literal["boxes", "snapshots", "images", "layers", "objects", "builds", "requests"]
+
+
+@dataclass(frozen=True, slots=True)
+class Leftover:
+    """Something that nothing refers to. `name` is unique among its kind; `size_bytes` None was not looked at."""
+
+    kind: Kind
+    name: str
+    size_bytes: int | None = None
+
+
+class Keeper(Protocol):
+    """Knows all that there is of some kind, and what of it is in use."""
+
+    async def leftovers(self, cache_days: float) -> Sequence[Leftover]:
+        """What nothing refers to. What is only kept to make something faster counts once it is so old."""
+        ...
+
+    async def free(self, leftover: Leftover) -> bool:
+        """Free one of them. Looks once more whether it is in use: false if it is now, or cannot be freed just now."""
+        ...
+
+
+@runtime_checkable
+class HasKeepers(Protocol):
+    """A provider that leaves things on its host."""
+
+    @property
+    def keepers(self) -> Sequence[Keeper]:
+        """Those of the provider; once it is open."""
+        ...
+
+
+class MeasuresDisks(Protocol):
+    """Tells what the provider of a data folder keeps on the disk, whether a server runs or not."""
+
+    async def sizes(self) -> Mapping[str, int]:
+        """Bytes, by kind."""
+        ...
