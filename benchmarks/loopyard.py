@@ -1,16 +1,21 @@
 """Drives a Loopyard server as any client would: plain HTTP, on one pool of connections."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
+import orjson
 
+from benchmarks.pieces import pieces
 from tests.serving import ServerProcess
 
 _REQUEST_SECONDS = 120
 _ENDED = ["shutdown", "failure"]
+_PIECE_BYTES = 1 << 20
+_BOUNDARY = "loopyard-bench-9c1f6f0d"
+_PART = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{{name}}"\r\n\r\n'
 
 
 class Loopyard:
@@ -29,13 +34,13 @@ class Loopyard:
         answer.raise_for_status()
         return answer.json()
 
-    async def create(self) -> str:
+    async def create(self, **params: object) -> str:
         """Make a devbox and wait until it runs. Returns its id.
 
         Raises:
             RuntimeError: It ended instead.
         """
-        made = await self.post("/v1/devboxes")
+        made = await self.post("/v1/devboxes", **params)
         return await self.wait_running(made["id"])
 
     async def wait_running(self, devbox_id: str) -> str:
@@ -49,10 +54,42 @@ class Loopyard:
         if result["exit_status"] != 0:
             raise RuntimeError(f"'{command}' ended with {result['exit_status']}: {result['stderr']}")
 
-    async def create_to_first_command(self) -> str:
-        devbox_id = await self.create()
+    async def create_to_first_command(self, **params: object) -> str:
+        devbox_id = await self.create(**params)
         await self.execute(devbox_id)
         return devbox_id
+
+    async def read_events(self, path: str) -> int:
+        """Read a stream of output to its end. Returns the bytes of output in it."""
+        moved = 0
+        async with self._http.stream("GET", path) as answer:
+            answer.raise_for_status()
+            rest = b""
+            async for piece in answer.aiter_raw(_PIECE_BYTES):
+                *events, rest = (rest + piece).split(b"\n\n")
+                moved += sum(len(orjson.loads(event[6:])["output"].encode()) for event in events if event[:1] == b"d")
+        return moved
+
+    async def upload(self, devbox_id: str, path: str, size: int) -> int:
+        """Write a file of so many bytes."""
+        head = _PART.format(name="path").encode() + path.encode() + b"\r\n"
+        head += _PART.format(name='file"; filename="file').encode()
+        headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
+
+        async def body() -> AsyncIterator[bytes]:
+            yield head
+            for piece in pieces(size):
+                yield piece
+            yield f"\r\n--{_BOUNDARY}--\r\n".encode()
+
+        self._json(await self._http.post(f"/v1/devboxes/{devbox_id}/upload_file", content=body(), headers=headers))
+        return size
+
+    async def download(self, devbox_id: str, path: str) -> int:
+        """Read a file to its end. Returns its bytes."""
+        async with self._http.stream("POST", f"/v1/devboxes/{devbox_id}/download_file", json={"path": path}) as answer:
+            answer.raise_for_status()
+            return sum([len(piece) async for piece in answer.aiter_raw(_PIECE_BYTES)])
 
     async def shut_down_all(self) -> None:
         """End every devbox, and wait until all have ended."""

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from benchmarks.figures import Summary, summarize
 
-Unit = Literal["ms", "MiB"]
+Unit = Literal["ms", "MiB", "MB/s"]
 Subject = Literal["loopyard", "podman", "docker"]
 
 
@@ -31,7 +31,8 @@ class Series:
 class Measure:
     """One thing measured, in one or more series, of which all are compared with the one at index `reference`.
 
-    `aim` is the greatest median, in the unit, that the project wants of its own first series. `error` tells why the
+    `aim` is the greatest median, in the unit, that the project wants of its own first series; of speeds (MB/s, millions
+    of bytes in a second) the smallest. `error` tells why the
     measurement could not be finished.
     """
 
@@ -56,3 +57,17 @@ async def timed(count: int, action: Callable[[], Awaitable[object]], *, warm: in
         await action()
         samples.append((time.perf_counter() - begun) * 1000)
     return samples
+
+
+async def rates(count: int, action: Callable[[], Awaitable[int]], size: int) -> list[float]:
+    """Do it `count` times, one after another, after one time that does not count. Returns megabytes in a second.
+
+    Raises:
+        ValueError: An action did not move exactly `size` bytes.
+    """
+
+    async def whole() -> None:
+        if (moved := await action()) != size:
+            raise ValueError(f"{moved} bytes were moved instead of {size}")
+
+    return [size / 1e3 / milliseconds for milliseconds in await timed(count, whole)]

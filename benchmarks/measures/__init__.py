@@ -4,10 +4,13 @@ from collections.abc import Awaitable, Callable, Mapping
 
 from benchmarks.context import Context
 from benchmarks.measures.burst import burst
+from benchmarks.measures.crowd import execute_in_a_crowd
 from benchmarks.measures.devboxes import create, execute
 from benchmarks.measures.memory import idle_memory
 from benchmarks.measures.run_lists import run_lists
 from benchmarks.measures.scenario_runs import scenario_run
+from benchmarks.measures.snapshots import snapshots
+from benchmarks.measures.throughput import stream, transfer
 from benchmarks.result import Measure
 
 MEASURES: Mapping[str, Callable[[Context], Awaitable[list[Measure]]]] = {
@@ -16,5 +19,9 @@ MEASURES: Mapping[str, Callable[[Context], Awaitable[list[Measure]]]] = {
     "burst": burst,
     "run": scenario_run,
     "memory": idle_memory,
+    "crowd": execute_in_a_crowd,
+    "snapshot": snapshots,
+    "stream": stream,
+    "transfer": transfer,
     "lists": run_lists,
 }

@@ -3,16 +3,20 @@
 import asyncio
 import json
 import subprocess
-from collections.abc import Sequence
+import tarfile
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import httpx
 
+from benchmarks.pieces import pieces
 from benchmarks.result import Subject
 
 IMAGE = "loopyard-bench"
+COMMITTED = "loopyard-bench-committed"
 _API = "http://engine/v1.40"
 _SHELL = ("bash", "-c")
 
@@ -28,14 +32,16 @@ class EngineError(Exception):
 
 @dataclass(frozen=True)
 class Engine:
-    """A running engine with the image `IMAGE` in it. `command` is its command line, up to the name of a subcommand."""
+    """A running engine with the image `IMAGE` in it. `command` is its command line, up to the name of a subcommand;
+    `holder` the id of the process from which all of its processes descend."""
 
     subject: Subject
     version: str
     command: Sequence[str | Path]
     http: httpx.AsyncClient
+    holder: int
 
-    async def create(self) -> str:
+    async def create(self, image: str = IMAGE) -> str:
         """Make and start a container that idles, in the engine's usual network. Returns its id."""
         limits = {
             "Memory": _MEMORY_BYTES,
@@ -47,7 +53,7 @@ class Engine:
                 {"Name": "nproc", "Soft": _PIDS, "Hard": _PIDS},
             ],
         }
-        body = {"Image": IMAGE, "Cmd": ["sleep", "infinity"], "HostConfig": limits}
+        body = {"Image": image, "Cmd": ["sleep", "infinity"], "HostConfig": limits}
         made = await self._ask("POST", "/containers/create", body)
         await self._ask("POST", f"/containers/{made['Id']}/start")
         return made["Id"]
@@ -58,10 +64,68 @@ class Engine:
         made = await self._ask("POST", f"/containers/{container}/exec", body)
         await self._ask("POST", f"/exec/{made['Id']}/start", {"Detach": False, "Tty": False})
 
-    async def create_to_first_command(self) -> str:
-        container = await self.create()
+    async def create_to_first_command(self, image: str = IMAGE) -> str:
+        container = await self.create(image)
         await self.execute(container, "true")
         return container
+
+    async def read_output(self, container: str, shell_command: str) -> int:
+        """Run a command in it and read its output to the end. Returns its bytes."""
+        body = {"Cmd": [*_SHELL, shell_command], "AttachStdout": True, "AttachStderr": True}
+        made = await self._ask("POST", f"/containers/{container}/exec", body)
+        start = {"Detach": False, "Tty": False}
+        moved, head, left = 0, b"", 0
+        async with self.http.stream("POST", f"{_API}/exec/{made['Id']}/start", json=start) as answer:
+            async for piece in answer.aiter_raw():
+                view = memoryview(piece)
+                while view:  # frames: eight bytes, the last four of which say how many follow
+                    if not left:
+                        head, view = head + bytes(view[: 8 - len(head)]), view[8 - len(head) :]
+                        if len(head) == 8:
+                            left, head = int.from_bytes(head[4:]), b""
+                        continue
+                    taken = min(left, len(view))
+                    moved, left, view = moved + taken, left - taken, view[taken:]
+        return moved
+
+    async def commit(self, container: str) -> str:
+        """Keep its disk as an image. Returns the image's id."""
+        query = f"container={container}&repo={COMMITTED}&tag={uuid4().hex}"
+        return (await self._ask("POST", f"/commit?{query}", {}))["Id"]
+
+    async def remove_images(self) -> None:
+        """Delete the images of `commit`."""
+        for image in await self._ask("GET", "/images/json"):
+            for name in image["RepoTags"] or ():
+                if COMMITTED in name:
+                    await self._ask("DELETE", f"/images/{name}?force=true")
+
+    async def copy_in(self, container: str, name: str, size: int) -> int:
+        """Write a file of so many bytes into its folder /root, as `cp` does."""
+        entry = tarfile.TarInfo(name)
+        entry.size = size
+
+        async def archive() -> AsyncIterator[bytes]:
+            yield entry.tobuf()
+            for piece in pieces(size):
+                yield piece
+            yield bytes(-size % 512 + 1024)
+
+        path = f"/containers/{container}/archive?path=/root"
+        answer = await self.http.put(_API + path, content=archive(), headers={"Content-Type": "application/x-tar"})
+        if answer.status_code >= 300:
+            raise EngineError(f"{self.subject} PUT {path}: {answer.status_code} {answer.text.strip()}")
+        return size
+
+    async def copy_out(self, container: str, name: str, size: int) -> int:
+        """Read a file of so many bytes from its folder /root, as `cp` does. Returns how many of them came, without what
+        the archive around it has."""
+        moved = 0
+        path = f"/containers/{container}/archive?path=/root/{name}"
+        async with self.http.stream("GET", _API + path) as answer:
+            async for piece in answer.aiter_raw():
+                moved += len(piece)
+        return min(moved, size)
 
     async def remove(self, container: str) -> None:
         await self._ask("DELETE", f"/containers/{container}?force=true&v=true")

@@ -54,7 +54,7 @@ async def _engine(subject: Subject, image: Path) -> AsyncGenerator[Engine]:
             async with httpx.AsyncClient(transport=transport, timeout=_REQUEST_SECONDS) as http:
                 version = await _ready(subject, http, log)
                 command = ("docker", "-H", f"unix://{socket}") if subject == "docker" else inside(holder, *podman)
-                engine = Engine(subject, version, command, http)
+                engine = Engine(subject, version, command, http, holder)
                 await _import(engine, image, folder)
                 try:
                     yield engine
