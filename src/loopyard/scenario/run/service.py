@@ -1,6 +1,7 @@
 """Decides about scenario runs. What it decides is written by the caller's transaction and acted on after its commit."""
 
 import secrets
+from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -149,7 +150,26 @@ class RunService:
         """
         return await self._end(session, account_id, run_id, State.CANCELED)
 
-    async def _end(self, session: AsyncSession, account_id: str, run_id: str, state: State) -> ScenarioRun:
+    async def give_up(
+        self,
+        session: AsyncSession,
+        account_id: str,
+        run_id: str,
+        state: Literal[State.TIMEOUT, State.FAILED],
+        reason: str,
+    ) -> ScenarioRun:
+        """End a run whose agent is out of time (`timeout`), or that the infrastructure broke (`failed`), and its
+        devbox. One that ended so already stays as it is.
+
+        Raises:
+            NotFound: The account has none of this id.
+            WrongState: It ended otherwise.
+        """
+        return await self._end(session, account_id, run_id, state, reason)
+
+    async def _end(
+        self, session: AsyncSession, account_id: str, run_id: str, state: State, reason: str | None = None
+    ) -> ScenarioRun:
         run = await self.get(session, account_id, run_id)
         devbox = await devboxes.lock(session, run.devbox_id)
         run = await self._lock(session, run_id)
@@ -157,6 +177,8 @@ class RunService:
             return run
         if run.state == State.SCORING and state == State.COMPLETED:
             raise Busy(f"Scenario run {run_id} is being scored; complete it when it is scored.")
+        if reason is not None:
+            run.failure_reason = reason
         await repository.move(session, run, state)
         if devbox is not None and devbox.status not in DEVBOX_FINAL:
             await self._endings.shut_down(session, devbox, "api_shutdown")

@@ -1,0 +1,109 @@
+"""The agents that jobs name: how each is installed, and how it is set to a problem."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.agent import service
+from loopyard.agent.catalog.description import AgentDescription
+from loopyard.agent.models import Agent
+from loopyard.agent.source import AgentSource
+from loopyard.benchmark_job.spec import AgentConfig
+from loopyard.devbox.mounts import AgentMount
+from loopyard.kit.errors import BadRequest, NotFound
+from loopyard.scenario.run.schemas import RunProfile
+from loopyard.secret import repository as secrets
+
+_ANY_PATH = "/"
+_AGENT_PATH = "~/agent"
+"""Where agents are put that need a folder of their own."""
+
+
+@dataclass(frozen=True, slots=True)
+class JobAgent:
+    """An agent as a job has it."""
+
+    description: AgentDescription
+    profile: RunProfile
+    """What its runs are given: variables, secrets, and the agent itself."""
+
+
+class JobAgents:
+    """Finds agents. `catalog` has the kinds that this server knows how to run."""
+
+    def __init__(self, catalog: Mapping[str, AgentDescription]) -> None:
+        self._catalog = catalog
+
+    def described(self, config: AgentConfig) -> AgentDescription | None:
+        """How an agent that a job has is run; None if the catalog does not have it any more."""
+        return self._catalog.get(config.name)
+
+    async def find(self, session: AsyncSession, account_id: str, config: AgentConfig, at: str) -> JobAgent:
+        """The agent of a configuration, which the request calls `at`.
+
+        Raises:
+            NotFound: There is no such agent, or no such secret.
+            BadRequest: It cannot be run this way.
+        """
+        description = self._catalog.get(config.name)
+        agent = await self._agent(session, account_id, config, description, at)
+        if description is None:
+            known = ", ".join(sorted(self._catalog))
+            message = f"{at}.name: nothing says how agent {config.name} is run; this server can run {known}."
+            raise BadRequest(message, field=f"{at}.name")
+        _check_command(description, config, at)
+        environment = config.agent_environment
+        variables = dict((environment.environment_variables if environment else None) or {})
+        injected = await _secret_names(session, account_id, (environment.secrets if environment else None) or {}, at)
+        if (missing := description.missing({*variables, *injected})) is not None:
+            raise BadRequest(f"{at}.agent_environment: {missing}.", field=f"{at}.agent_environment")
+        own = {name: value for name, value in description.environment.items() if name not in injected}
+        profile = RunProfile(
+            env_vars={**own, **variables} or None,
+            secrets=injected or None,
+            mounts=None if agent is None else [_mount(agent)],
+        )
+        return JobAgent(description, profile)
+
+    async def _agent(
+        self,
+        session: AsyncSession,
+        account_id: str,
+        config: AgentConfig,
+        description: AgentDescription | None,
+        at: str,
+    ) -> Agent | None:
+        """What is to be installed; None for an agent that needs nothing but the box's own programs."""
+        if config.agent_id is not None:
+            return await service.get(session, account_id, config.agent_id, field=f"{at}.agent_id")
+        if description is None or description.install is not None:
+            return await service.named(session, account_id, config.name, field=f"{at}.name")
+        return None
+
+
+def _check_command(description: AgentDescription, config: AgentConfig, at: str) -> None:
+    for field, model, arguments in (("model_name", config.model_name, None), ("kwargs", None, config.kwargs)):
+        try:
+            description.command(_ANY_PATH, model, arguments)
+        except ValueError as error:
+            raise BadRequest(f"{at}.{field}: {error}.", field=f"{at}.{field}") from error
+
+
+async def _secret_names(session: AsyncSession, account_id: str, wanted: Mapping[str, str], at: str) -> dict[str, str]:
+    """Variables to the names of the secrets in them, from variables to secrets' ids or names."""
+    found: dict[str, str] = {}
+    for variable, given in wanted.items():
+        by_id = await secrets.get(session, account_id, given)
+        secret = by_id or await secrets.by_name(session, account_id, given)
+        if secret is None:
+            field = f"{at}.agent_environment.secrets.{variable}"
+            raise NotFound(f"There is no secret {given}.", field=field)
+        found[variable] = secret.name
+    return found
+
+
+def _mount(agent: Agent) -> AgentMount:
+    source = None if agent.source is None else AgentSource.model_validate(agent.source)
+    path = _AGENT_PATH if source is not None and source.needs_path else None
+    return AgentMount(type="agent_mount", agent_id=agent.id, agent_name=None, agent_path=path)

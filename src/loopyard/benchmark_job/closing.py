@@ -1,0 +1,158 @@
+"""Ends what is over: trials that are not wanted any more, the benchmark runs of jobs, and jobs."""
+
+import logging
+import math
+from collections.abc import Collection
+from contextlib import suppress
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.benchmark.run import repository as benchmark_runs
+from loopyard.benchmark.run.models import BenchmarkRun
+from loopyard.benchmark.run.service import BenchmarkRunService
+from loopyard.benchmark.run.states import State as BenchmarkRunState
+from loopyard.benchmark_job import repository
+from loopyard.benchmark_job.models import BenchmarkJob, BenchmarkJobOutcome
+from loopyard.benchmark_job.schemas import BenchmarkOutcomeView, FailureReasonView, ScenarioOutcomeView, dump
+from loopyard.benchmark_job.spec import AgentConfig
+from loopyard.benchmark_job.states import JobState
+from loopyard.benchmark_job.trial import repository as trials
+from loopyard.benchmark_job.trial.models import Trial
+from loopyard.benchmark_job.trial.states import Fault, Result
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import Database, after_commit
+from loopyard.kit.errors import Busy, WrongState
+from loopyard.kit.failpoint import failpoint
+
+log = logging.getLogger("loopyard.benchmark_job")
+
+OUT_OF_TIME = "The job took longer than this server lets jobs take."
+ALL_BROKEN = "The infrastructure failed in every trial."
+
+
+class Closing:
+    """All its methods open transactions of their own, and can be repeated."""
+
+    def __init__(self, database: Database, runs: BenchmarkRunService) -> None:
+        self._database = database
+        self._runs = runs
+
+    async def drop(self, job_id: str, run_ids: Collection[str]) -> None:
+        """End the trials that have not begun, of benchmark runs of the job that are over."""
+        async with self._database.write() as session:
+            await trials.cancel_waiting(session, job_id, run_ids)
+
+    async def expire(self, job_id: str) -> None:
+        """End the trials of a job whose time is over."""
+        async with self._database.write() as session:
+            job = await repository.lock(session, job_id)
+            if job is None or job.end_time_ms is not None or job.out_of_time:
+                return
+            job.out_of_time = True
+            for run_id in job.run_ids:
+                with suppress(WrongState):  # it is over
+                    await self._runs.cancel(session, job.account_id, run_id)
+            after_commit(session, lambda: failpoint("job.expired"))
+
+    async def close(self, job_id: str) -> bool:
+        """End the benchmark runs of a job whose trials have all ended, and with the last of them the job. False if one
+        has to be looked at again, since something else goes on in it."""
+        async with self._database.read() as session:
+            job = await repository.find(session, job_id)
+            going_on = await trials.open_positions(session, job_id)
+            known = (await repository.outcomes(session, [job_id])).get(job_id, {})
+        if job is None or job.end_time_ms is not None:
+            return True
+        for position in range(len(job.run_ids)):
+            if position in known or position in going_on:
+                continue
+            try:
+                await self._close_run(job_id, position)
+            except (Busy, WrongState) as error:  # somebody runs a scenario of their own in it
+                log.info("job %s waits: %s", job_id, error)
+                return False
+            failpoint("job.run_closed")
+        await self._close_job(job_id)
+        return True
+
+    async def _close_run(self, job_id: str, position: int) -> None:
+        async with self._database.write() as session:
+            job = await repository.lock(session, job_id)
+            if job is None or position in (await repository.outcomes(session, [job_id])).get(job_id, {}):
+                return
+            run = await benchmark_runs.find(session, job.run_ids[position])
+            if run is None:
+                return
+            if run.state == BenchmarkRunState.RUNNING:
+                run = await self._runs.complete(session, job.account_id, run.id)
+            attempts = await trials.final(session, job_id, position)
+            config = AgentConfig.model_validate((job.spec or {})["agent_configs"][position])
+            outcome = dump(outcome_of(config, run, attempts))
+            session.add(BenchmarkJobOutcome(job_id=job_id, position=position, outcome=outcome))
+
+    async def _close_job(self, job_id: str) -> None:
+        async with self._database.write() as session:
+            job = await repository.lock(session, job_id)
+            if job is None or job.end_time_ms is not None:
+                return
+            outcomes = (await repository.outcomes(session, [job_id])).get(job_id, {})
+            if len(outcomes) < len(job.run_ids):
+                return
+            await self._end(session, job)
+            after_commit(session, lambda: failpoint("job.closed"))
+        log.info("job %s is over", job_id)
+
+    async def _end(self, session: AsyncSession, job: BenchmarkJob) -> None:
+        runs = (await repository.runs(session, job.run_ids)).values()
+        job.state, job.failure_reason = JobState.COMPLETED, None
+        if job.out_of_time:
+            job.state, job.failure_reason = JobState.TIMEOUT, OUT_OF_TIME
+        elif all(run.state == BenchmarkRunState.CANCELED for run in runs):
+            job.state = JobState.CANCELLED
+        elif await self._all_broken(session, job):
+            job.state, job.failure_reason = JobState.FAILED, ALL_BROKEN
+        job.end_time_ms = now_ms()
+
+    async def _all_broken(self, session: AsyncSession, job: BenchmarkJob) -> bool:
+        for position in range(len(job.run_ids)):
+            if any(trial.fault != Fault.INFRASTRUCTURE for trial in await trials.final(session, job.id, position)):
+                return False
+        return True
+
+
+def outcome_of(config: AgentConfig, run: BenchmarkRun, attempts: Collection[Trial]) -> BenchmarkOutcomeView:
+    """What came of one agent configuration, from the last attempts at each scenario. `average_score` is the mean over
+    the completed ones; one that was completed without a score counts as 0."""
+    results = [attempt.result for attempt in attempts]
+    completed = [attempt.score or 0.0 for attempt in attempts if attempt.result == Result.COMPLETED]
+    return BenchmarkOutcomeView(
+        agent_name=config.name,
+        benchmark_run_id=run.id,
+        n_completed=len(completed),
+        n_failed=results.count(Result.FAILED),
+        n_timeout=results.count(Result.TIMEOUT),
+        scenario_outcomes=[_scenario(attempt) for attempt in attempts],
+        average_score=math.fsum(completed) / len(completed) if completed else None,
+        duration_ms=run.duration_ms,
+        model_name=config.model_name,
+    )
+
+
+def _scenario(attempt: Trial) -> ScenarioOutcomeView:
+    reason = None
+    if attempt.exception_type is not None:
+        reason = FailureReasonView(
+            exception_type=attempt.exception_type, exception_message=attempt.exception_message or ""
+        )
+    duration = None
+    if attempt.start_time_ms is not None and attempt.end_time_ms is not None:
+        duration = max(0, attempt.end_time_ms - attempt.start_time_ms)
+    return ScenarioOutcomeView(
+        scenario_definition_id=attempt.scenario_id,
+        scenario_name=attempt.scenario_name,
+        state=Result(attempt.result or Result.CANCELED).value,
+        duration_ms=duration,
+        failure_reason=reason,
+        scenario_run_id=attempt.scenario_run_id,
+        score=attempt.score if attempt.result == Result.COMPLETED else None,
+    )

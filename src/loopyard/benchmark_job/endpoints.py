@@ -1,0 +1,67 @@
+"""/v1/benchmark_jobs: making and finding jobs, which the server carries out by itself."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query
+
+from loopyard.auth.caller import CallerDep
+from loopyard.benchmark_job import repository, viewing
+from loopyard.benchmark_job.repository import JobFilters
+from loopyard.benchmark_job.schemas import BenchmarkJobListView, BenchmarkJobView
+from loopyard.benchmark_job.service import JobService
+from loopyard.benchmark_job.spec import BenchmarkJobCreateParams
+from loopyard.kit.db import ReadSession, WriteSession
+from loopyard.kit.idempotency import RequestKey, claim
+from loopyard.kit.ids import new_id
+from loopyard.kit.paging import PageParams, cursor_of
+from loopyard.kit.parts import part
+from loopyard.kit.wire import ShortText
+
+router = APIRouter(prefix="/v1/benchmark_jobs", tags=["benchmark jobs"])
+
+ServiceDep = Annotated[JobService, Depends(part(JobService))]
+
+
+def _filters(
+    name: Annotated[ShortText | None, Query(description="Only jobs of exactly this name.")] = None,
+    search: Annotated[
+        ShortText | None,
+        Query(description="Only jobs whose id starts with this, or whose name holds it in upper or lower case."),
+    ] = None,
+) -> JobFilters:
+    return JobFilters(name, search)
+
+
+@router.post("", operation_id="benchmark_jobs.create")
+async def create(
+    params: BenchmarkJobCreateParams,
+    caller: CallerDep,
+    session: WriteSession,
+    service: ServiceDep,
+    request_key: RequestKey = None,
+) -> BenchmarkJobView:
+    """Make a job: each of its agents is set to each of its scenarios, each in a devbox of its own, and scored."""
+    job_id = new_id("bmj")
+    owner = await claim(session, caller.account_id, "benchmark_jobs.create", request_key, job_id)
+    if owner != job_id:
+        return await viewing.view(session, await service.get(session, caller.account_id, owner))
+    return await viewing.view(session, await service.create(session, caller.account_id, params, job_id=job_id))
+
+
+@router.get("", operation_id="benchmark_jobs.list")
+async def list_jobs(
+    caller: CallerDep,
+    session: ReadSession,
+    page_query: PageParams,
+    filters: Annotated[JobFilters, Depends(_filters)],
+) -> BenchmarkJobListView:
+    """The account's jobs, newest first."""
+    page = await repository.page(session, caller.account_id, filters, cursor_of(page_query, "bmj"))
+    views = await viewing.views(session, page.items)
+    return BenchmarkJobListView(jobs=views, has_more=page.has_more, total_count=page.total_count)
+
+
+@router.get("/{id}", operation_id="benchmark_jobs.retrieve")
+async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession, service: ServiceDep) -> BenchmarkJobView:
+    """One job, with what goes on in it and what has come of it."""
+    return await viewing.view(session, await service.get(session, caller.account_id, id))

@@ -1,0 +1,138 @@
+"""Decides about jobs. What it decides is written by the caller's transaction and carried out after its commit."""
+
+from collections.abc import Callable
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.benchmark.run.service import BenchmarkRunService, NewRun
+from loopyard.benchmark_job import planning, repository
+from loopyard.benchmark_job.agents import JobAgents
+from loopyard.benchmark_job.config import JobConfig
+from loopyard.benchmark_job.models import BenchmarkJob
+from loopyard.benchmark_job.planning import Targets, named_by_config
+from loopyard.benchmark_job.schemas import JobSpecView, dump
+from loopyard.benchmark_job.spec import (
+    MAX_TRIALS,
+    AgentConfig,
+    BenchmarkJobCreateParams,
+    BenchmarkJobSpec,
+    HarborJobSpec,
+    ScenariosJobSpec,
+)
+from loopyard.benchmark_job.states import JobState
+from loopyard.kit import names
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import after_commit
+from loopyard.kit.errors import BadRequest, NotFound
+from loopyard.kit.failpoint import failpoint
+from loopyard.kit.ids import new_id
+
+_MOST_NAME = 900
+"""Characters of a job's name that go into the names of its runs."""
+
+
+class JobService:
+    """The jobs of this server. `wake` is called when there is something to be carried out."""
+
+    def __init__(
+        self, runs: BenchmarkRunService, agents: JobAgents, config: JobConfig, wake: Callable[[], None]
+    ) -> None:
+        self._runs = runs
+        self._agents = agents
+        self._config = config
+        self._wake = wake
+
+    async def create(
+        self, session: AsyncSession, account_id: str, params: BenchmarkJobCreateParams, *, job_id: str
+    ) -> BenchmarkJob:
+        """Decide on a job, with a benchmark run for each of its agents and a trial for each agent and scenario.
+
+        Raises:
+            NotFound: There is no such benchmark, scenario, agent or secret.
+            WrongState: The benchmark or scenario is archived.
+            BadRequest: Something that is required is missing or cannot be, or this server does not run such jobs.
+        """
+        match params.spec:
+            case None:
+                raise BadRequest("spec: say what is to be run.", field="spec")
+            case HarborJobSpec():
+                message = "spec.type: this server does not run harbor jobs yet; use benchmark or scenarios."
+                raise BadRequest(message, field="spec.type")
+            case BenchmarkJobSpec() as spec:
+                targets = await planning.targets_of_benchmark(session, account_id, spec)
+            case ScenariosJobSpec() as spec:
+                targets = await planning.targets_of_list(session, account_id, spec)
+        if len(targets.scenarios) * len(spec.agent_configs) > MAX_TRIALS:
+            message = f"spec.agent_configs: agents times scenarios may be {MAX_TRIALS:,} at most."
+            raise BadRequest(message, field="spec.agent_configs")
+        name = params.name or f"{targets.called[:_MOST_NAME]}-{job_id[-8:]}"
+        runs = [
+            (config, await self._start_run(session, account_id, job_id, name, targets, position, config))
+            for position, config in enumerate(spec.agent_configs)
+        ]
+        orchestrator = spec.orchestrator_config
+        now = now_ms()
+        job = BenchmarkJob(
+            id=job_id,
+            account_id=account_id,
+            name=name,
+            name_digest=names.digest(name),
+            name_folded=names.fold(name),
+            state=JobState.QUEUED,
+            source=targets.source,
+            spec=dump(
+                JobSpecView(
+                    agent_configs=spec.agent_configs,
+                    scenario_ids=[scenario.id for scenario in targets.scenarios],
+                    orchestrator_config=orchestrator,
+                )
+            ),
+            run_ids=[run_id for _, run_id in runs],
+            n_concurrent_trials=(orchestrator.n_concurrent_trials if orchestrator else None) or 1,
+            out_of_time=False,
+            create_time_ms=now,
+            deadline_ms=now + self._config.job_seconds * 1000,
+        )
+        session.add(job)
+        await session.flush()
+        await planning.insert_trials(session, job_id, account_id, targets, runs, self._config.agent_seconds)
+        after_commit(session, lambda: failpoint("job.created"))
+        after_commit(session, self._wake)
+        return job
+
+    async def get(self, session: AsyncSession, account_id: str, job_id: str) -> BenchmarkJob:
+        """A job of the account.
+
+        Raises:
+            NotFound: It has none of this id.
+        """
+        job = await repository.get(session, job_id, account_id)
+        if job is None:
+            raise NotFound(f"There is no benchmark job {job_id}.", field="id")
+        return job
+
+    async def _start_run(
+        self,
+        session: AsyncSession,
+        account_id: str,
+        job_id: str,
+        name: str,
+        targets: Targets,
+        position: int,
+        config: AgentConfig,
+    ) -> str:
+        """Decide on the benchmark run of one agent configuration; returns its id."""
+        at = f"spec.agent_configs.{position}"
+        agent = await self._agents.find(session, account_id, config, at)
+        planning.check_suited(targets, agent, at)
+        told = {"benchmark_job_id": job_id, "agent": config.name, "model": config.model_name}
+        new = NewRun(
+            scenario_ids=[scenario.id for scenario in targets.scenarios],
+            benchmark_id=None if targets.benchmark is None else targets.benchmark.id,
+            name=f"{name[:_MOST_NAME]} by {config.name[:100]}",
+            profile=agent.profile.model_copy(update={"purpose": f"benchmark job {job_id}"}),
+            metadata={key: value for key, value in told.items() if value is not None},
+        )
+        with named_by_config(at):
+            run = await self._runs.begin(session, account_id, new, run_id=new_id("bmr"))
+        return run.id

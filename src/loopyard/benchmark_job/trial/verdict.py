@@ -1,0 +1,133 @@
+"""How an attempt ended, and whether another one follows."""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+from loopyard.benchmark_job.config import JobConfig
+from loopyard.benchmark_job.spec import MAX_AGENT_SECONDS, OrchestratorConfig
+from loopyard.benchmark_job.trial.models import Trial
+from loopyard.benchmark_job.trial.states import Fault, Result, Step
+from loopyard.devbox.models import Devbox
+from loopyard.kit.clock import now_ms
+from loopyard.kit.ids import new_id
+from loopyard.scenario.run.models import ScenarioRun
+from loopyard.scenario.run.states import State
+
+MAX_MESSAGE = 4096
+_LONGEST_PAUSE_MS = 600_000
+_USED_UP = {"out_of_memory": "OutOfMemoryError", "out_of_disk": "OutOfDiskError"}
+"""What an agent can do to its devbox by itself."""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How an attempt ended. `fault` tells whose fault it is that it has no score."""
+
+    result: Result
+    score: float | None = None
+    fault: Fault | None = None
+    exception_type: str | None = None
+    exception_message: str | None = None
+
+
+CANCELED = Verdict(Result.CANCELED)
+
+
+def broken(message: str, exception_type: str = "InfrastructureError") -> Verdict:
+    """The infrastructure failed, so that nothing is known of the agent."""
+    return Verdict(Result.FAILED, None, Fault.INFRASTRUCTURE, exception_type, message)
+
+
+def out_of_time(trial: Trial) -> Verdict:
+    """The agent was stopped."""
+    message = f"The agent took longer than {trial.timeout_seconds:g} seconds and was stopped."
+    return Verdict(Result.TIMEOUT, None, Fault.MODEL, "AgentTimeoutError", message)
+
+
+def scored(run: ScenarioRun) -> Verdict:
+    """The agent's work was scored."""
+    result = run.scoring_contract_result
+    return Verdict(Result.COMPLETED, None if result is None else float(result["score"]))
+
+
+def of_ended(run: ScenarioRun, devbox: Devbox | None) -> Verdict:
+    """What an attempt comes to whose scenario run was ended by something else than the attempt itself."""
+    reason = run.failure_reason or f"the scenario run is {run.state}"
+    match run.state:
+        case State.COMPLETED:
+            return scored(run)
+        case State.CANCELED:
+            return Verdict(Result.CANCELED, None, None, "CanceledError", "The scenario run was canceled.")
+        case State.TIMEOUT:
+            message = f"The time of the devbox or of the scoring was over: {reason}"
+            return Verdict(Result.TIMEOUT, None, Fault.MODEL, "TimeoutException", message)
+        case _:
+            used_up = None if devbox is None else _USED_UP.get(devbox.failure_reason or "")
+            if used_up is not None:
+                return Verdict(Result.FAILED, None, Fault.MODEL, used_up, f"The devbox failed: {reason}")
+            return broken(f"The devbox failed: {reason}", "DevboxError")
+
+
+def told_by_agent(verdict: Verdict, exit_status: int | None) -> Verdict:
+    """The verdict, saying also that the agent itself reported a failure. Its work counts all the same."""
+    if verdict.exception_type is not None or exit_status in (None, 0):
+        return verdict
+    message = f"The agent ended with exit status {exit_status}."
+    return replace(verdict, exception_type="AgentExitError", exception_message=message)
+
+
+def record(trial: Trial, verdict: Verdict) -> None:
+    """End an attempt."""
+    trial.step = Step.ENDED
+    trial.result = verdict.result
+    trial.fault = verdict.fault
+    trial.score = verdict.score
+    trial.exception_type = verdict.exception_type
+    message = verdict.exception_message
+    trial.exception_message = None if message is None else message[:MAX_MESSAGE].replace("\x00", "\ufffd")
+    trial.end_time_ms = now_ms()
+
+
+def next_attempt(trial: Trial, verdict: Verdict, config: JobConfig, orchestrator: OrchestratorConfig) -> Trial | None:
+    """The attempt that follows an ended one; None if that one counts.
+
+    What the infrastructure broke is tried again after a pause that doubles each time, and without being counted as an
+    attempt of the agent's. What failed by the agent's own fault is tried again as often as the job says.
+    """
+    if verdict.fault == Fault.INFRASTRUCTURE and trial.infrastructure_failures < config.retries:
+        pause = config.retry_seconds * 1000 * 2**trial.infrastructure_failures
+        return _again(
+            trial,
+            not_before_ms=now_ms() + min(int(pause), _LONGEST_PAUSE_MS),
+            infrastructure_failures=trial.infrastructure_failures + 1,
+        )
+    if verdict.fault == Fault.MODEL and trial.agent_failures < (orchestrator.n_attempts or 0):
+        multiplier = 1.0 if orchestrator.timeout_multiplier is None else orchestrator.timeout_multiplier
+        return _again(
+            trial,
+            agent_failures=trial.agent_failures + 1,
+            infrastructure_failures=0,
+            timeout_seconds=min(trial.timeout_seconds * multiplier, MAX_AGENT_SECONDS),
+        )
+    return None
+
+
+def _again(trial: Trial, **changed: Any) -> Trial:
+    now = now_ms()
+    kept = {
+        name: getattr(trial, name)
+        for name in (
+            "account_id",
+            "job_id",
+            "benchmark_run_id",
+            "position",
+            "scenario_position",
+            "scenario_id",
+            "scenario_name",
+            "timeout_seconds",
+            "agent_failures",
+            "infrastructure_failures",
+        )
+    }
+    fresh = {"step": Step.WAITING, "final": False, "not_before_ms": now, "create_time_ms": now}
+    return Trial(id=new_id("trl"), number=trial.number + 1, **{**kept, **fresh, **changed})
