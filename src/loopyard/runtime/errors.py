@@ -57,6 +57,10 @@ class SnapshotFailed(RuntimeFault):
     """The host could not take the snapshot. Nothing of it is left behind."""
 
 
+class SealingFailed(RuntimeFault):
+    """The host could not make the sandbox fit to be judged."""
+
+
 class SnapshotNotFound(RuntimeFault):
     """No snapshot of this id is on this host."""
 

@@ -47,6 +47,14 @@ class Layout:
         """A sandbox's changes to its image."""
         return self.pool / "boxes" / _safe(sandbox_id)
 
+    def ground(self, sandbox_id: str) -> Path:
+        """A sandbox's disk as it was when it was marked."""
+        return self.pool / "grounds" / _safe(sandbox_id)
+
+    def shared(self, name: str) -> Path:
+        """A folder that sandboxes share."""
+        return self.pool / "shared" / _safe(name)
+
     def commands_of(self, sandbox_id: str) -> Path:
         return self.commands / _safe(sandbox_id)
 

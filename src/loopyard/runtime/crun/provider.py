@@ -27,6 +27,7 @@ from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.leftovers import BoxesKeeper
 from loopyard.runtime.crun.sharing import register
+from loopyard.runtime.crun.sealing import CrunSealing
 from loopyard.runtime.crun.shells import without_bash
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.usage import usage
@@ -120,6 +121,11 @@ class CrunRuntime(WithCommands[Commands]):
     def image_builder(self) -> CrunImageBuilder:
         """Builds images that sandboxes can be made of; once this is open."""
         return CrunImageBuilder(self, self._ground, self._place, self._layout.data, self._images)
+
+    @property
+    def sealing(self) -> CrunSealing:
+        """Makes sandboxes fit to be judged; once this is open."""
+        return CrunSealing(self._launcher, self._layout, self._crun, self._running, self._instance.cgroup)
 
     def _ground(self) -> Ground:
         return Ground(self._memory.folder, self._crun[0], self._config.ca_bundle)
@@ -250,6 +256,7 @@ class CrunRuntime(WithCommands[Commands]):
                     id=sandbox_id,
                     bundle=str(self._layout.bundle(sandbox_id)),
                     disk=str(self._layout.disk(sandbox_id)),
+                    ground=str(self._layout.ground(sandbox_id)),
                     cgroup=self._instance.cgroup(sandbox_id),
                     keep_disk=keep_disk,
                 )

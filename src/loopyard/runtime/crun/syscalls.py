@@ -26,7 +26,7 @@ MOUNT_ATTR_RDONLY, MOUNT_ATTR_NOSUID, MOUNT_ATTR_NODEV, MOUNT_ATTR_NOEXEC = 1, 2
 
 _AT_EMPTY_PATH, _AT_RECURSIVE = 0x1000, 0x8000
 _OPEN_TREE_CLONE, _OPEN_TREE_CLOEXEC = 1, os.O_CLOEXEC
-_MOVE_MOUNT_F_EMPTY_PATH = 4
+_MOVE_MOUNT_F_EMPTY_PATH, _MOVE_MOUNT_T_EMPTY_PATH = 0x04, 0x40
 _MOUNT_ATTR_IDMAP = 0x00100000
 _FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CMD_CREATE = 0, 1, 6
 
@@ -86,6 +86,18 @@ def attach(mount_fd: int, path: str) -> None:
     """Attach a detached mount at `path`."""
     result = _syscall(_MOVE_MOUNT, mount_fd, b"", -100, os.fsencode(path), _MOVE_MOUNT_F_EMPTY_PATH)
     _checked(result, f"move_mount {path}")
+
+
+def clone_mount(place: int, *, recursive: bool = False) -> int:
+    """A detached copy of the mount behind a descriptor, from there on down; what is mounted below only if recursive."""
+    flags = _OPEN_TREE_CLONE | _OPEN_TREE_CLOEXEC | _AT_EMPTY_PATH | (_AT_RECURSIVE if recursive else 0)
+    return _checked(_syscall(_OPEN_TREE, place, b"", ctypes.c_uint(flags)), "open_tree")
+
+
+def attach_at(mount_fd: int, place: int) -> None:
+    """Attach a detached mount over what a descriptor stands for."""
+    flags = _MOVE_MOUNT_F_EMPTY_PATH | _MOVE_MOUNT_T_EMPTY_PATH
+    _checked(_syscall(_MOVE_MOUNT, mount_fd, b"", place, b"", flags), "move_mount")
 
 
 def new_mount(kind: str, options: Sequence[tuple[str, str | None]], attributes: int = 0) -> int:

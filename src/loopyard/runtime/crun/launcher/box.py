@@ -168,7 +168,15 @@ def _exists(parent: int, name: str) -> bool:
 
 
 def destroy(
-    answer: Callable[..., None], *, crun: list[str], id: str, bundle: str, disk: str, cgroup: str, keep_disk: bool
+    answer: Callable[..., None],
+    *,
+    crun: list[str],
+    id: str,
+    bundle: str,
+    disk: str,
+    ground: str,
+    cgroup: str,
+    keep_disk: bool,
 ) -> None:
     """Stop all that runs in the sandbox, and delete its disk and its folder unless they are to be kept. Can be
     repeated."""
@@ -178,5 +186,6 @@ def destroy(
         Path(f"{bundle}/state.json").unlink(missing_ok=True)
     else:
         delete_disk(disk)
+        delete_disk(ground)
         shutil.rmtree(bundle, ignore_errors=True)
     answer(done=True)

@@ -12,7 +12,7 @@ import socket
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from loopyard.runtime.crun.launcher import attached, box, disks, slots, supervisor
+from loopyard.runtime.crun.launcher import attached, box, disks, sealing, slots, supervisor
 
 MESSAGE_BYTES = 1 << 16
 MOST_DESCRIPTORS = 5
@@ -31,8 +31,11 @@ _ACTS: dict[str, Callable[..., int | None]] = {
     "delete": disks.delete,
     "list": disks.listing,
     "measure": disks.measure,
+    "stop_all": sealing.stop_all,
+    "restore": sealing.restore,
+    "share": sealing.share,
 }
-_LAST_ACTS = frozenset({"prepare", "attach", "connect", "listen"})
+_LAST_ACTS = frozenset({"prepare", "attach", "connect", "listen", "restore", "share"})
 """Acts that leave the worker somewhere else, or whose end is told by its own."""
 
 

@@ -1,0 +1,305 @@
+"""Makes a sandbox fit to be judged: ends what runs in it, and mounts over its file system what is to be trusted.
+
+The mounts are made in the sandbox's own mount namespace by this process, which has rights there that nobody inside has.
+"""
+
+import os
+import shutil
+import signal
+import stat
+import time
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from loopyard.runtime.crun.launcher.programs import run
+from loopyard.runtime.crun.syscalls import (
+    CLONE_NEWNS,
+    MOUNT_ATTR_NODEV,
+    MOUNT_ATTR_NOSUID,
+    MOUNT_ATTR_RDONLY,
+    RESOLVE_IN_ROOT,
+    RESOLVE_NO_MAGICLINKS,
+    attach,
+    attach_at,
+    clone_mount,
+    files_owned_by,
+    idmap,
+    new_mount,
+    open_tree,
+    openat2,
+    setns,
+    umount,
+)
+from loopyard.runtime.proc import start_ticks, stat_fields
+
+_RESOLVE = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
+_CGROUPS = "/sys/fs/cgroup"
+_ROUNDS = 5
+_END_SECONDS = 10.0
+_LOOK_SECONDS = 0.002
+_DEVICE_LINKS = {
+    "fd": "/proc/self/fd",
+    "stdin": "/proc/self/fd/0",
+    "stdout": "/proc/self/fd/1",
+    "stderr": "/proc/self/fd/2",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """What a path is in the kept disk: a mount of it, a link, or nothing."""
+
+    tree: int | None = None
+    folder: bool = False
+    link: str | None = None
+
+
+def stop_all(
+    answer: Callable[..., None], *, crun: list[str], id: str, cgroup: str, init: int, spare: list[int]
+) -> None:
+    """Kill everything in the sandbox but its first process and the trees of processes below `spare`."""
+    for _ in range(_ROUNDS):
+        if not _others(cgroup, init, spare):
+            answer(done=True)
+            return
+        run([*crun, "pause", id])  # so that none starts another one meanwhile
+        try:
+            for pid in _others(cgroup, init, spare):
+                os.kill(pid, signal.SIGKILL)
+        finally:
+            run([*crun, "resume", id])
+        deadline = time.monotonic() + _END_SECONDS
+        while _others(cgroup, init, spare) and time.monotonic() < deadline:
+            time.sleep(_LOOK_SECONDS)
+    raise OSError(f"{len(_others(cgroup, init, spare))} processes cannot be ended")
+
+
+def _others(cgroup: str, init: int, spare: Sequence[int]) -> set[int]:
+    name = cgroup.lstrip("/")
+    pure = os.path.exists(f"{_CGROUPS}/cgroup.controllers")
+    top = f"{_CGROUPS}/{name}" if pure else f"{_CGROUPS}/pids/{name}"
+    pids: set[int] = set()
+    for folder, _, _ in os.walk(top):
+        with open(f"{folder}/cgroup.procs", encoding="ascii") as listed:
+            pids.update(int(line) for line in listed)
+    spared = {init, *(pid for pid in spare if pid in pids)}
+    parents = _parents(pids) if spare else {}
+    for pid in pids:
+        line = [pid]
+        while line[-1] in parents and line[-1] not in spared:
+            line.append(parents[line[-1]])
+        if line[-1] in spared and line[-1] != init:
+            spared.update(line)
+    return pids - spared
+
+
+def _parents(pids: set[int]) -> dict[int, int]:
+    found: dict[int, int] = {}
+    for pid in pids:
+        try:
+            found[pid] = int(stat_fields(pid)[1])
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return found
+
+
+def restore(
+    answer: Callable[..., None],
+    *,
+    pid: int,
+    ticks: int,
+    bundle: str,
+    image: str,
+    ground: str,
+    uid_base: int,
+    paths: list[str],
+    keep: str | None,
+) -> None:
+    """Mount each path as it is on the kept disk `ground` over the sandbox's own.
+
+    Args:
+        pid: The sandbox's first process, which started at the clock tick `ticks`.
+        bundle: Its folder.
+        image: The folder below everything.
+        ground: The disk as it was kept.
+        uid_base: The host's uid of the sandbox's root.
+        paths: What is to be put back.
+        keep: A folder that stays as it is, also below one of the paths; None for none.
+        answer: Told when it is done.
+    """
+    with _view(pid, bundle, image, ground, uid_base) as view:
+        found = {path: _copy(view, path) for path in paths}
+    _enter(pid, ticks)
+    root = os.open("/", os.O_PATH | os.O_DIRECTORY)
+    with files_owned_by(uid_base, uid_base):
+        kept = None if keep is None else _open(root, keep, os.O_DIRECTORY)
+        work = None if kept is None else clone_mount(kept, recursive=True)
+        for path, state in found.items():
+            _put_back(root, path, state)
+        if work is not None and keep is not None and (place := _open(root, keep, os.O_DIRECTORY)) is not None:
+            attach_at(work, place)
+        _mend_devices(root)
+    answer(done=True)
+
+
+@contextmanager
+def _view(pid: int, bundle: str, image: str, ground: str, uid_base: int) -> Generator[int]:
+    """The root folder of the sandbox as it was, read-only."""
+    user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
+    lower, upper, whole = (f"{bundle}/{name}" for name in ("seal-lower", "seal-upper", "seal"))
+    mounted: list[str] = []
+    try:
+        for source, target in ((image, lower), (ground, upper)):
+            os.makedirs(target, exist_ok=True)
+            tree = open_tree(source)
+            idmap(tree, user, MOUNT_ATTR_RDONLY)
+            attach(tree, target)
+            mounted.append(target)
+            os.close(tree)
+        os.makedirs(whole, exist_ok=True)
+        with files_owned_by(uid_base, uid_base):
+            overlay = new_mount(
+                "overlay", [("source", "ground"), ("lowerdir", f"{upper}/upper:{lower}")], MOUNT_ATTR_RDONLY
+            )
+        attach(overlay, whole)
+        mounted.append(whole)
+        os.close(overlay)
+        root = os.open(whole, os.O_PATH | os.O_DIRECTORY)
+        yield root
+        os.close(root)
+    finally:
+        os.close(user)
+        for target in reversed(mounted):
+            umount(target)
+
+
+def _copy(view: int, path: str) -> _Found:
+    parent = _open(view, os.path.dirname(path), os.O_DIRECTORY)
+    if parent is None:
+        return _Found()
+    try:
+        name = os.path.basename(path)
+        try:
+            kind = os.lstat(name, dir_fd=parent).st_mode
+        except FileNotFoundError:
+            return _Found()
+        if stat.S_ISLNK(kind):
+            return _Found(link=os.readlink(name, dir_fd=parent))
+        place = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=parent)
+        tree = clone_mount(place)
+        os.close(place)
+        return _Found(tree, folder=stat.S_ISDIR(kind))
+    finally:
+        os.close(parent)
+
+
+def _enter(pid: int, ticks: int) -> None:
+    """Go into the sandbox's file system."""
+    namespace = os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY)
+    if start_ticks(pid) != ticks:
+        raise ProcessLookupError("the sandbox is gone")
+    setns(namespace, CLONE_NEWNS)
+
+
+def _open(root: int, path: str, flags: int = 0) -> int | None:
+    """A path as the sandbox sees it, links and all; None if there is no such thing."""
+    try:
+        return openat2(root, path, os.O_PATH | flags, 0, _RESOLVE)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+
+
+def _put_back(root: int, path: str, was: _Found) -> None:
+    parent = _open(root, os.path.dirname(path), os.O_DIRECTORY)
+    if parent is None:
+        return
+    name = os.path.basename(path)
+    try:
+        now = os.lstat(name, dir_fd=parent).st_mode
+    except FileNotFoundError:
+        now = None
+    if was.link is not None:
+        if now is None or not stat.S_ISLNK(now) or os.readlink(name, dir_fd=parent) != was.link:
+            _aside(parent, name, now)
+            os.symlink(was.link, name, dir_fd=parent)
+    elif was.tree is None:
+        _aside(parent, name, now)
+    else:
+        if now is None or stat.S_IFMT(now) != (stat.S_IFDIR if was.folder else stat.S_IFREG):
+            _aside(parent, name, now)
+            if was.folder:
+                os.mkdir(name, 0o755, dir_fd=parent)
+            else:
+                os.close(os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o644, dir_fd=parent))
+        place = os.open(name, os.O_PATH | os.O_NOFOLLOW, dir_fd=parent)
+        attach_at(was.tree, place)
+        os.close(place)
+    os.close(parent)
+
+
+def _aside(parent: int, name: str, kind: int | None) -> None:
+    """Give what is there another name."""
+    if kind is not None:
+        os.rename(name, f"{name}.before-scoring-{time.time_ns()}", src_dir_fd=parent, dst_dir_fd=parent)
+
+
+def _mend_devices(root: int) -> None:
+    """The links of /dev, which is the sandbox's own memory: its root can replace them, though not the devices."""
+    folder = os.open("dev", os.O_PATH | os.O_DIRECTORY, dir_fd=root)
+    for name, target in _DEVICE_LINKS.items():
+        try:
+            if os.readlink(name, dir_fd=folder) == target:
+                continue
+            os.unlink(name, dir_fd=folder)
+        except FileNotFoundError:
+            pass
+        except OSError:  # it is no link
+            _aside(folder, name, 0)
+        os.symlink(target, name, dir_fd=folder)
+    os.close(folder)
+
+
+def share(
+    answer: Callable[..., None],
+    *,
+    pid: int,
+    ticks: int,
+    uid_base: int,
+    source: str,
+    files: Mapping[str, str],
+    target: str,
+    writable: bool,
+) -> None:
+    """Mount the folder `source` at `target` in the sandbox, with copies of `files` in it (name to path on the host)."""
+    os.makedirs(source, 0o755, exist_ok=True)
+    for name, path in files.items():
+        if not os.path.exists(f"{source}/{name}"):
+            new = f"{source}/.{name}.{os.getpid()}"
+            shutil.copyfile(path, new)
+            os.chmod(new, 0o755)
+            os.rename(new, f"{source}/{name}")
+    tree = open_tree(source)
+    user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
+    idmap(tree, user, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | (0 if writable else MOUNT_ATTR_RDONLY))
+    os.close(user)
+    _enter(pid, ticks)
+    folder = os.open("/", os.O_PATH | os.O_DIRECTORY)
+    with files_owned_by(uid_base, uid_base):
+        for name in target.strip("/").split("/"):
+            folder = _own_folder(folder, name, uid_base)
+    attach_at(tree, folder)
+    answer(done=True)
+
+
+def _own_folder(parent: int, name: str, uid_base: int) -> int:
+    """A folder that belongs to the sandbox's root, made if it is not there."""
+    try:
+        now = os.lstat(name, dir_fd=parent)
+    except FileNotFoundError:
+        os.mkdir(name, 0o755, dir_fd=parent)
+    else:
+        if not stat.S_ISDIR(now.st_mode) or now.st_uid != uid_base:
+            _aside(parent, name, now.st_mode)
+            os.mkdir(name, 0o755, dir_fd=parent)
+    return os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=parent)

@@ -1,0 +1,96 @@
+"""Sealing, carried out by the launcher. See `runtime/sealing.py` for what each method promises."""
+
+from collections.abc import Callable, Collection, Sequence
+
+from loopyard.runtime.crun.boxes import Box
+from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.errors import SealingFailed
+from loopyard.runtime.layout import Layout, read_json, write_whole
+from loopyard.runtime.sealing import SharedFolder
+
+
+class CrunSealing:
+    """Seals the sandboxes of one provider. `running` finds a sandbox that runs, `cgroup_of` the name of its cgroup."""
+
+    def __init__(
+        self,
+        launcher: LauncherClient,
+        layout: Layout,
+        crun: Sequence[str],
+        running: Callable[[str], Box],
+        cgroup_of: Callable[[str], str],
+    ) -> None:
+        self._launcher = launcher
+        self._layout = layout
+        self._crun = list(crun)
+        self._running = running
+        self._cgroup_of = cgroup_of
+
+    async def mark(self, sandbox_id: str) -> None:
+        self._running(sandbox_id)
+        await self._ask(
+            "snapshot",
+            crun=self._crun,
+            pause=sandbox_id,
+            disk=str(self._layout.disk(sandbox_id)),
+            target=str(self._layout.ground(sandbox_id)),
+        )
+
+    async def stop_all(self, sandbox_id: str, *, spare: Collection[str] = ()) -> None:
+        box = self._running(sandbox_id)
+        await self._ask(
+            "stop_all",
+            crun=self._crun,
+            id=sandbox_id,
+            cgroup=self._cgroup_of(sandbox_id),
+            init=box.pid,
+            spare=[pid for name in spare if (pid := self._pid(sandbox_id, name)) is not None],
+        )
+
+    def _pid(self, sandbox_id: str, command_id: str) -> int | None:
+        """A command's process on the host; None if it is not started, or has ended."""
+        folder = self._layout.command(sandbox_id, command_id)
+        if (folder / "result.json").exists():
+            return None
+        try:
+            return int((folder / "pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return None
+
+    async def restore(self, sandbox_id: str, paths: Sequence[str], *, keep: str | None = None) -> None:
+        box = self._running(sandbox_id)
+        done = self._layout.bundle(sandbox_id) / "restored.json"
+        start = {"pid": box.pid, "start_ticks": box.start_ticks}
+        if read_json(done) == start:
+            return
+        await self._ask(
+            "restore",
+            pid=box.pid,
+            ticks=box.start_ticks,
+            bundle=str(self._layout.bundle(sandbox_id)),
+            image=str(box.image),
+            ground=str(self._layout.ground(sandbox_id)),
+            uid_base=box.uid_base,
+            paths=list(paths),
+            keep=keep,
+        )
+        write_whole(done, start)
+
+    async def share(self, sandbox_id: str, folder: SharedFolder, target: str, *, writable: bool = False) -> None:
+        box = self._running(sandbox_id)
+        await self._ask(
+            "share",
+            pid=box.pid,
+            ticks=box.start_ticks,
+            uid_base=box.uid_base,
+            source=str(self._layout.shared(folder.name)),
+            files={name: str(path) for name, path in folder.files.items()},
+            target=target,
+            writable=writable,
+        )
+
+    async def _ask(self, act: str, **arguments: object) -> None:
+        try:
+            await self._launcher.ask(act, **arguments)
+        except LauncherFault as fault:
+            raise SealingFailed(f"The host could not seal the sandbox: {fault}") from fault

@@ -1,0 +1,53 @@
+"""What a provider promises that can make a sandbox fit to be judged: nobody who was in it before has a hand in that."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol, runtime_checkable
+
+
+@dataclass(frozen=True, slots=True)
+class SharedFolder:
+    """A folder of the host that sandboxes share. `files` are programs that are in it, by name: copies of the host's."""
+
+    name: str
+    files: Mapping[str, Path] = field(default_factory=dict[str, Path])
+
+
+class Sealing(Protocol):
+    """Ends what runs in a sandbox, and puts back what was changed. All of it can be repeated.
+
+    Each method raises SandboxNotFound or SandboxNotRunning where there is nothing to act on, and SealingFailed where
+    the host cannot.
+    """
+
+    async def mark(self, sandbox_id: str) -> None:
+        """Keep the sandbox's disk as it is now, for `restore`. The first mark of a sandbox holds until it is destroyed."""
+        ...
+
+    async def stop_all(self, sandbox_id: str, *, spare: Collection[str] = ()) -> None:
+        """Kill every process in the sandbox but its first, and but the commands `spare` and their descendants. When
+        this returns, none of them runs any more."""
+        ...
+
+    async def restore(self, sandbox_id: str, paths: Sequence[str], *, keep: str | None = None) -> None:
+        """Put each of the absolute `paths` back as it was at the mark, read-only, until the sandbox is stopped: folders
+        and files by mounts that nobody in it can take away. What was not there is moved aside. The folder `keep` stays
+        as it is, also inside of one of these. Nothing else may run meanwhile. Done once for each start of a sandbox.
+        """
+        ...
+
+    async def share(self, sandbox_id: str, folder: SharedFolder, target: str, *, writable: bool = False) -> None:
+        """Show a shared folder at the absolute path `target`, over what is there. The sandbox's root owns what is in it;
+        it can be written to only if `writable` says so."""
+        ...
+
+
+@runtime_checkable
+class SealsSandboxes(Protocol):
+    """A provider that can do this."""
+
+    @property
+    def sealing(self) -> Sealing:
+        """How; once the provider is open."""
+        ...
