@@ -49,7 +49,7 @@ def run(settings: Settings, host: str, port: int, log_level: str) -> int:
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         with (
-            _data_folder(settings.data_dir),
+            hold_data_folder(settings.data_dir),
             _listen(host, port) as listener,
             _listen_for_ssh(host, settings.ssh) as ssh_listener,
             asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner,
@@ -198,7 +198,7 @@ def _listen_for_ssh(host: str, config: SshConfig) -> Generator[socket.socket | N
 
 
 @contextmanager
-def _data_folder(path: Path) -> Generator[None]:
+def hold_data_folder(path: Path) -> Generator[None]:
     """Make the data folder, readable by its owner only, and hold it against a second server."""
     try:
         path.mkdir(parents=True, exist_ok=True)

@@ -72,6 +72,14 @@ class Inputs:
             message = f"build_context.object_id: it is no tar archive that can be unpacked: {said}"
             raise BadRequest(message, field="build_context.object_id")
 
+    def unpacked(self) -> set[str]:
+        """The blueprints whose context is there."""
+        return {folder.name for folder in self._folder.glob("*")}
+
+    def forget(self, blueprint_id: str) -> None:
+        """Delete what was unpacked for a blueprint."""
+        self.clear(self._folder / blueprint_id / "context")
+
     def clear(self, context: Path | None) -> None:
         """Delete what `context` unpacked."""
         if context is not None:

@@ -44,6 +44,10 @@ class BuildLogs:
             return []
         return [json.loads(line) for line in lines if line.endswith("\n")]
 
+    def ids(self) -> set[str]:
+        """The blueprints that have one."""
+        return {file.stem for file in self._folder.glob("*.jsonl")}
+
     def delete(self, blueprint_id: str) -> None:
         self._file(blueprint_id).unlink(missing_ok=True)
 

@@ -1,6 +1,6 @@
 """SQL for blueprints."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import ColumnElement, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -77,6 +77,11 @@ async def is_wanted(session: AsyncSession, blueprint_id: str) -> bool:
         Blueprint.base_blueprint_id == blueprint_id, Blueprint.status.in_(UNFINISHED), Blueprint.state == CREATED
     )
     return await session.scalar(made.union_all(built).limit(1)) is not None
+
+
+async def find(session: AsyncSession, blueprint_ids: Collection[str]) -> Sequence[Blueprint]:
+    """Those of the ids that there are rows for."""
+    return (await session.scalars(select(Blueprint).where(Blueprint.id.in_(blueprint_ids)))).all()
 
 
 async def mark_reclaimed(session: AsyncSession, blueprint_id: str) -> None:

@@ -2,7 +2,7 @@
 
 import typer
 
-from loopyard.cli import bench, evict, image, openapi, secret, serve
+from loopyard.cli import bench, evict, image, openapi, secret, serve, upkeep
 
 app = typer.Typer(
     name="loopyard",
@@ -13,6 +13,8 @@ app = typer.Typer(
 )
 app.command("serve")(serve.serve)
 app.command("evict")(evict.evict)
+app.command("gc")(upkeep.gc)
+app.command("status")(upkeep.status)
 app.add_typer(bench.app)
 app.add_typer(image.app)
 app.add_typer(secret.app)

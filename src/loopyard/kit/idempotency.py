@@ -60,6 +60,12 @@ async def claim(session: AsyncSession, account_id: str, operation: str, key: str
     return owner or resource_id
 
 
+async def has_old(session: AsyncSession) -> bool:
+    """Whether there are keys older than `KEEP_MS`."""
+    old = IdempotencyKey.create_time_ms < now_ms() - KEEP_MS
+    return await session.scalar(select(IdempotencyKey.key).where(old).limit(1)) is not None
+
+
 async def forget_old(session: AsyncSession) -> None:
     """Delete the keys older than `KEEP_MS`."""
     await session.execute(delete(IdempotencyKey).where(IdempotencyKey.create_time_ms < now_ms() - KEEP_MS))

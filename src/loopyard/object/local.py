@@ -25,6 +25,8 @@ BLOCK_BYTES = 1 << 20
 class LocalStore:
     """A folder of files by id. A file is complete and on the disk before it has its name."""
 
+    shared = False
+
     def __init__(self, folder: Path, signer: Signer, max_bytes: int) -> None:
         self._folder = folder
         self._incoming = folder / "incoming"
@@ -126,6 +128,11 @@ class LocalStore:
         async with await anyio.open_file(self.path(object_id), "rb") as file:
             while block := await file.read(BLOCK_BYTES):
                 yield block
+
+    async def contents(self) -> AsyncIterator[str]:
+        for folder in (self._uploaded, self._final):
+            for name in await to_thread.run_sync(os.listdir, folder):
+                yield name
 
     async def delete(self, object_id: str) -> None:
         for folder in (self._uploaded, self._final):

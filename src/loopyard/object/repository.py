@@ -1,6 +1,6 @@
 """SQL for objects."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, or_, select, update
@@ -87,6 +87,12 @@ async def ids_to_free(session: AsyncSession, limit: int) -> Sequence[str]:
     """Those whose content nobody can have any more, but the store still has."""
     statement = select(StorageObject.id).where(~StorageObject.reclaimed, StorageObject.state.in_((DELETED, ERROR)))
     return (await session.scalars(statement.limit(limit))).all()
+
+
+async def known_ids(session: AsyncSession, object_ids: Collection[str]) -> dict[str, bool]:
+    """Those of the ids that there are rows for, with whether the store should have nothing of them any more."""
+    statement = select(StorageObject.id, StorageObject.reclaimed).where(StorageObject.id.in_(object_ids))
+    return dict((await session.execute(statement)).tuples().all())
 
 
 async def mark_freed(session: AsyncSession, object_id: str) -> None:

@@ -22,6 +22,8 @@ _BLOCK_BYTES = 4 << 20
 class BucketStore:
     """Uploads go to `uploads/{id}`; completing copies them to `objects/{id}`, which no URL can write to."""
 
+    shared = True
+
     def __init__(self, config: S3Config) -> None:
         options: dict[str, Any] = {"region": config.region, "endpoint": config.endpoint}
         if config.access_key_id is not None and config.secret_access_key is not None:
@@ -61,6 +63,13 @@ class BucketStore:
                 raise ContentMissing(object_id) from None
             async for chunk in result.stream(min_chunk_size=_BLOCK_BYTES):
                 yield bytes(chunk)
+
+    async def contents(self) -> AsyncIterator[str]:
+        with _understood():
+            for kept in (_uploaded(""), _final("")):
+                async for entries in obstore.list(self._store, kept):
+                    for entry in entries:
+                        yield entry["path"].rpartition("/")[2]
 
     async def delete(self, object_id: str) -> None:
         with _understood():

@@ -31,6 +31,9 @@ MEDIA_TYPES: dict[str, str] = {
 
 
 class ObjectStore(Protocol):
+    shared: bool
+    """Whether others may keep objects there that this server knows nothing of."""
+
     async def open(self) -> None:
         """At start: clear away what an earlier process left half done."""
         ...
@@ -58,6 +61,10 @@ class ObjectStore(Protocol):
         Raises:
             ContentMissing: There is none.
         """
+        ...
+
+    def contents(self) -> AsyncIterator[str]:
+        """The ids of all objects that it has anything of; one may come twice."""
         ...
 
     async def delete(self, object_id: str) -> None:

@@ -1,6 +1,6 @@
 """What is left over on a host, of things that nothing refers to any more, and how it is freed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -9,11 +9,10 @@ Kind = Literal["boxes", "snapshots", "images", "layers", "objects", "builds", "r
 
 @dataclass(frozen=True, slots=True)
 class Leftover:
-    """Something that nothing refers to. `name` is unique among its kind; `size_bytes` None was not looked at."""
+    """Something that nothing refers to. `name` is unique among its kind."""
 
     kind: Kind
     name: str
-    size_bytes: int | None = None
 
 
 class Keeper(Protocol):
@@ -35,12 +34,4 @@ class HasKeepers(Protocol):
     @property
     def keepers(self) -> Sequence[Keeper]:
         """Those of the provider; once it is open."""
-        ...
-
-
-class MeasuresDisks(Protocol):
-    """Tells what the provider of a data folder keeps on the disk, whether a server runs or not."""
-
-    async def sizes(self) -> Mapping[str, int]:
-        """Bytes, by kind."""
         ...

@@ -79,6 +79,11 @@ async def held(session: AsyncSession) -> Sequence[Snapshot]:
     return (await session.scalars(select(Snapshot).where(~Snapshot.reclaimed))).all()
 
 
+async def held_ids(session: AsyncSession) -> set[str]:
+    """The ids of all of which the runtime may hold anything."""
+    return set((await session.scalars(select(Snapshot.id).where(~Snapshot.reclaimed))).all())
+
+
 async def is_wanted(session: AsyncSession, snapshot_id: str) -> bool:
     """Whether a devbox is just being made from it."""
     statement = select(Devbox.id).where(

@@ -1,0 +1,58 @@
+"""What the provider keeps on the disk, by kind. It is measured without a server, and beside one that runs."""
+
+import asyncio
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from loopyard.runtime.crun import host
+from loopyard.runtime.crun.launcher.client import LauncherClient
+from loopyard.runtime.crun.launcher.place import Place
+from loopyard.runtime.layout import Layout
+
+
+async def sizes(data: Path, images: Path) -> Mapping[str, int | None]:
+    """Bytes of images, of the layers that builds keep, of snapshots and of boxes; None where that cannot be told. What
+    a snapshot and a box share may count for both, what an image shares with layers counts there.
+
+    Raises:
+        RuntimeUnavailable: The sandboxes' disk cannot be mounted.
+    """
+    layers, others = await asyncio.to_thread(disk_use, [images / "storage", images])
+    return {"images": others, "layers": layers, **(await _disks(Layout(data)))}
+
+
+async def _disks(layout: Layout) -> dict[str, int | None]:
+    kinds = ("boxes", "snapshots")
+    if not layout.pool.is_dir():
+        return dict.fromkeys(kinds, 0)
+    if os.geteuid() != 0:
+        return dict.fromkeys(kinds, None)
+    disk = str(layout.pool_image) if layout.pool_image.exists() else None
+    # A launcher of its own finds the file system that a server has mounted, as the next one does after a crash.
+    launcher = LauncherClient(Place(crun=str(host.program("crun")), pool=str(layout.pool), pool_image=disk))
+    await launcher.start()
+    try:
+        return {kind: (await launcher.ask("measure", folder=str(layout.pool / kind)))["bytes"] for kind in kinds}
+    finally:
+        await launcher.close()
+
+
+def disk_use(folders: list[Path]) -> list[int]:
+    """The bytes that each folder takes, without what is in those before it. Of links to one file the first counts."""
+    seen: set[tuple[int, int]] = set()
+    return [_use(folder, seen) for folder in folders]
+
+
+def _use(path: Path, seen: set[tuple[int, int]]) -> int:
+    total = 0
+    for below, folders, files in os.walk(path):
+        for name in (".", *files, *(one for one in folders if os.path.islink(f"{below}/{one}"))):  # noqa: PTH114
+            try:
+                found = os.lstat(f"{below}/{name}")
+            except FileNotFoundError:  # it went meanwhile
+                continue
+            if (found.st_dev, found.st_ino) not in seen:
+                seen.add((found.st_dev, found.st_ino))
+                total += found.st_blocks * 512
+    return total

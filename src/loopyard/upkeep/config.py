@@ -1,0 +1,16 @@
+"""Settings of the upkeep."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class UpkeepConfig(BaseModel):
+    """How often what is left over is looked for."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    sweep_seconds: float = Field(
+        default=3600.0, gt=0, description="How often a server frees what nothing refers to any more."
+    )
+    cache_days: float = Field(
+        default=7.0, ge=0, description="How old layers become that no image needs, but a next build may."
+    )

@@ -1,0 +1,41 @@
+"""SQL for what a server has."""
+
+from sqlalchemy import func, select, text
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import InstrumentedAttribute
+
+from loopyard.blueprint.models import Blueprint
+from loopyard.devbox.models import Devbox
+from loopyard.object.models import StorageObject
+from loopyard.scenario.run.models import ScenarioRun
+from loopyard.snapshot.models import Snapshot
+
+_COUNTED: dict[str, InstrumentedAttribute[str]] = {
+    "devboxes": Devbox.status,
+    "snapshots": Snapshot.status,
+    "blueprints": Blueprint.status,
+    "objects": StorageObject.state,
+    "scenario_runs": ScenarioRun.state,
+}
+
+
+async def counts(session: AsyncSession) -> dict[str, dict[str, int]]:
+    """How many rows there are of each kind, by their state."""
+    found: dict[str, dict[str, int]] = {}
+    for name, state in _COUNTED.items():
+        rows = (await session.execute(select(state, func.count()).group_by(state).order_by(state))).all()
+        found[name] = {str(value): count for value, count in rows}
+    return found
+
+
+async def object_bytes(session: AsyncSession) -> int:
+    """The bytes of all objects that are kept."""
+    statement = select(func.coalesce(func.sum(StorageObject.size_bytes), 0)).where(~StorageObject.reclaimed)
+    return int(await session.scalar(statement) or 0)
+
+
+async def database_bytes(session: AsyncSession) -> int | None:
+    """The size of a PostgreSQL database; None for SQLite, which is files."""
+    if session.get_bind().dialect.name != "postgresql":
+        return None
+    return int(await session.scalar(text("SELECT pg_database_size(current_database())")) or 0)

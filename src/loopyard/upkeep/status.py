@@ -1,0 +1,57 @@
+"""What a server has, and what takes how much of the disk."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from loopyard.config import Settings
+from loopyard.kit.db import Database
+from loopyard.runtime.config import CrunConfig
+from loopyard.runtime.crun.measuring import disk_use, sizes
+from loopyard.upkeep import repository
+from loopyard.upkeep.control import ask
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """`server` is the process id of the server that runs, None if none does. `disk` is bytes by kind, None where they
+    cannot be told from here; `counts` rows by kind and state."""
+
+    data_dir: Path
+    server: int | None
+    disk: Mapping[str, int | None]
+    counts: Mapping[str, Mapping[str, int]]
+
+
+async def status(settings: Settings) -> Status:
+    """Look at a data folder, whether a server runs on it or not.
+
+    Raises:
+        OSError: There is no such folder, or no store in it.
+        RuntimeUnavailable, DBAPIError: Something of it cannot be looked at.
+    """
+    data = settings.data_dir
+    if settings.database_url is None:
+        (data / "loopyard.db").stat()  # SQLite would make the file
+    answer = await asyncio.to_thread(lambda: ask(data, act="hello"))
+    database = Database(settings.store_url)
+    try:
+        async with database.read() as session:
+            counts = await repository.counts(session)
+            stored, in_bucket = await repository.database_bytes(session), await repository.object_bytes(session)
+    finally:
+        await database.close()
+    disk: dict[str, int | None] = dict.fromkeys(("images", "layers", "snapshots", "boxes"))
+    if isinstance(settings.runtime, CrunConfig):
+        disk |= await sizes(data, settings.runtime.images_of(data))
+    objects, commands, builds = await asyncio.to_thread(
+        disk_use, [data / "objects", data / "commands", data / "build-logs"]
+    )
+    files = sum(file.stat().st_size for file in data.glob("loopyard.db*"))
+    disk |= {
+        "objects": in_bucket if settings.objects.s3 is not None else objects,
+        "logs": commands + builds,
+        "database": files if stored is None else stored,
+    }
+    return Status(data, None if answer is None else int(answer["pid"]), disk, counts)
