@@ -7,16 +7,27 @@ from typing import Any, cast
 from runloop_api_client import AsyncRunloop, BadRequestError, UnprocessableEntityError
 from runloop_api_client.types import ScenarioView
 
+from loopyard.bench.archive import BadFolder
 from loopyard.bench.definition import ScenarioDefinition
 from loopyard.bench.loader import FolderFault
+from loopyard.bench.origins import NotBuilt, Origin, Origins
 from loopyard.bench.wire_errors import describe
 
 _PAGE = 100
 
 
-def wire_form(scenario: ScenarioDefinition) -> dict[str, Any]:
-    """The body that creates the scenario; sent as an update, it replaces every part of an older one."""
-    environment = scenario.environment.model_dump(exclude_none=True)
+_OWN_KEYS = {"dockerfile", "build_context", "allowed_hostnames"}
+"""Of the environment: they become a blueprint and a network policy, whose ids the server gets."""
+
+
+def wire_form(scenario: ScenarioDefinition, origin: Origin | None = None) -> dict[str, Any]:
+    """The body that creates the scenario; sent as an update, it replaces every part of an older one. `origin` is what
+    was made on the server for its Dockerfile and its allowed hosts."""
+    environment = scenario.environment.model_dump(exclude_none=True, exclude=_OWN_KEYS)
+    if origin is not None and origin.blueprint_id is not None:
+        environment["blueprint_id"] = origin.blueprint_id
+    if origin is not None and origin.network_policy_id is not None:
+        environment.setdefault("launch_parameters", {})["network_policy_id"] = origin.network_policy_id
     return {
         "name": scenario.name,
         "input_context": {
@@ -46,22 +57,27 @@ def same_content(body: dict[str, Any], view: ScenarioView) -> bool:
 
 
 async def publish(client: AsyncRunloop, scenarios: Sequence[ScenarioDefinition]) -> dict[str, str]:
-    """Create what is missing and update what differs. Returns the scenarios' ids by name.
+    """Build the blueprints that are missing, create what is missing and update what differs. Returns the scenarios' ids
+    by name.
 
     Raises:
         FolderFault: The server does not take some of them; all are told.
         APIError: The server cannot be reached, or refuses the key.
     """
     faults: list[str] = []
-    ids = await asyncio.gather(*(_publish_one(client, scenario, faults) for scenario in scenarios))
+    origins = Origins(client)
+    ids = await asyncio.gather(*(_publish_one(client, origins, scenario, faults) for scenario in scenarios))
     if faults:
         raise FolderFault(faults)
     return {scenario.name: scenario_id for scenario, scenario_id in zip(scenarios, ids, strict=True)}
 
 
-async def _publish_one(client: AsyncRunloop, scenario: ScenarioDefinition, faults: list[str]) -> str:
+async def _publish_one(client: AsyncRunloop, origins: Origins, scenario: ScenarioDefinition, faults: list[str]) -> str:
     try:
-        return await _create_or_update(client, wire_form(scenario))
+        return await _create_or_update(client, wire_form(scenario, await origins.of(scenario.environment)))
+    except (NotBuilt, BadFolder) as error:
+        faults.append(f"scenario {scenario.name!r}: {error}")
+        return ""
     except (BadRequestError, UnprocessableEntityError) as error:
         faults.append(f"scenario {scenario.name!r}: the server does not take it: {describe(error)}")
         return ""

@@ -1,11 +1,12 @@
 """What `scenario.toml` and `benchmark.toml` hold."""
 
 import math
-from typing import Annotated, Any, ClassVar, Literal
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Literal, cast
 
-from pydantic import Field, field_validator
+from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from loopyard.bench.parts import FilledText, Part, Text
+from loopyard.bench.parts import FilledText, Part, Text, find_folder
 from loopyard.bench.scorers import Filled, ScoringFunction
 
 DEFAULT_SCORER_TIMEOUT_SEC = 1800
@@ -36,14 +37,37 @@ class LaunchParameters(Part):
     user_parameters: UserParameters | None = None
 
 
-class Environment(Part):
-    """Where the agent works. At most one of `blueprint_id` and `snapshot_id`."""
+def _folder(value: Any, info: ValidationInfo) -> Any:
+    return find_folder(cast("dict[str, Path]", info.context)["folder"], value)
 
+
+class Environment(Part):
+    """Where the agent works. At most one of `dockerfile`, `blueprint_id` and `snapshot_id`."""
+
+    text_keys: ClassVar[tuple[str, ...]] = ("dockerfile",)
     working_directory: Annotated[str, Field(pattern=r"^/")] | None = None
     """An absolute path in the box. The agent starts and the scorers run there. Default: the user's home."""
     blueprint_id: str | None = None
     snapshot_id: str | None = None
+    dockerfile: FilledText | None = None
+    """A blueprint is built from it before the first run, and kept for the next ones."""
+    build_context: Annotated[Path, BeforeValidator(_folder)] | None = None
+    """What the Dockerfile copies from: a folder in the scenario's own."""
+    allowed_hostnames: list[Filled] | None = None
+    """The hosts that the box may reach, `*.` for any label before the rest; none at all for an empty list."""
     launch_parameters: LaunchParameters | None = None
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> "Environment":
+        given = [name for name in ("dockerfile", "blueprint_id", "snapshot_id") if getattr(self, name) is not None]
+        if self.dockerfile is not None and len(given) > 1:
+            raise ValueError(f"give only one of {' and '.join(given)}")
+        if self.build_context is not None and self.dockerfile is None:
+            raise ValueError("build_context is for a dockerfile; give one too")
+        launch = self.launch_parameters
+        if self.allowed_hostnames is not None and launch is not None and launch.network_policy_id is not None:
+            raise ValueError("give only one of allowed_hostnames and launch_parameters.network_policy_id")
+        return self
 
 
 class ReferenceOutput(Part):

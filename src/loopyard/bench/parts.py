@@ -72,3 +72,19 @@ def read_text(folder: Path, key: str, name: object) -> str:
         raise ValueError(f"{key} = {name!r} cannot be read ({error.strerror}); correct the path") from error
     except UnicodeDecodeError as error:
         raise ValueError(f"{key} = {name!r} is not UTF-8 text; save it as UTF-8") from error
+
+
+def find_folder(folder: Path, name: object) -> Path:
+    """A folder within the scenario's folder.
+
+    Raises:
+        ValueError: The name is no text, leads out of the folder, or names no folder.
+    """
+    if not isinstance(name, str) or not name:
+        raise ValueError("it must be the path of a folder, relative to the scenario's folder")
+    path = (folder / name).resolve()
+    if not path.is_relative_to(folder.resolve()):
+        raise ValueError(f"{name!r} leads out of the scenario's folder; copy the folder into it")
+    if not path.is_dir():
+        raise ValueError(f"{name!r} is not a folder; correct the path")
+    return path

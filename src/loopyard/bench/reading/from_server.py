@@ -71,7 +71,7 @@ class ServerReader:
         return attempts
 
     async def _benchmark_run(self, run_id: str, *, source: str, agent: str | None = None) -> list[Attempt]:
-        runs = [run async for run in self._client.benchmarks.runs.list_scenario_runs(run_id, limit=_PAGE)]
+        runs = [run async for run in self._client.benchmark_runs.list_scenario_runs(run_id, limit=_PAGE)]
         return [await self._attempt(source, agent, run) for run in reversed(runs)]
 
     async def _attempt(self, source: str, agent: str | None, run: ScenarioRunView) -> Attempt:

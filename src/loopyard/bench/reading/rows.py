@@ -90,7 +90,8 @@ def write_parquet(path: Path, columns: dict[str, type], rows: Sequence[Row]) -> 
     except ImportError as error:
         raise Unreadable("Parquet needs the extra: pip install 'loopyard[parquet]'") from error
     types = {str: DataType.utf8(), int: DataType.int64(), float: DataType.float64()}
-    table = Table.from_pydict({name: Array([row[name] for row in rows], types[kind]) for name, kind in columns.items()})
+    arrays = {name: Array([row[name] for row in rows], types[kind]) for name, kind in columns.items()}
+    table = Table.from_pydict(arrays)  # pyright: ignore[reportUnknownMemberType]
     try:
         with path.open("wb") as file:
             write(table, file, compression="zstd(3)")

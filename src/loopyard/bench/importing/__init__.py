@@ -1,0 +1,1 @@
+"""Turns tasks of other evaluations into scenario folders."""

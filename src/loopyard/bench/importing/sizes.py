@@ -1,0 +1,42 @@
+"""The size of a box that has at least what a task asks for."""
+
+import math
+from collections.abc import Mapping
+
+from loopyard.bench.importing.draft import Plain
+
+_MB = 1024
+_CORES = (0.5, 1, *range(2, 17, 2))
+_MOST_GIB = 64
+
+
+def launch_size(cpus: float | None, memory_mb: int | None, storage_mb: int | None) -> Mapping[str, Plain]:
+    """The launch parameters for a box with at least these resources; none at all where nothing is asked for. Memory is
+    2 to 8 GiB for each core: what is missing of one is added for the other.
+
+    Raises:
+        ValueError: No box is that large.
+    """
+    if cpus is None and memory_mb is None and storage_mb is None:
+        return {}
+    memory = _even(max(1, math.ceil((memory_mb or 2 * _MB) / _MB)))
+    wanted = max(cpus or 1, memory / 8)
+    cores = next((size for size in _CORES if size >= wanted), None)
+    if cores is None:
+        raise ValueError(f"{wanted:g} processors are more than the {_CORES[-1]} that a box can have")
+    memory = _even(max(memory, math.ceil(2 * cores)))
+    size: dict[str, Plain] = {
+        "resource_size_request": "CUSTOM_SIZE",
+        "custom_cpu_cores": cores,
+        "custom_gb_memory": memory,
+    }
+    if storage_mb is not None:
+        size["custom_disk_size"] = _even(max(2, math.ceil(storage_mb / _MB)))
+    for name, amount in (("memory", memory), ("storage", size.get("custom_disk_size", 2))):
+        if isinstance(amount, int) and amount > _MOST_GIB:
+            raise ValueError(f"{amount} GiB of {name} are more than the {_MOST_GIB} that a box can have")
+    return size
+
+
+def _even(gib: int) -> int:
+    return gib if gib == 1 else gib + gib % 2

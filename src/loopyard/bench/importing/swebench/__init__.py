@@ -1,0 +1,1 @@
+"""Rows as SWE-bench has them."""
