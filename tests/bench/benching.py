@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -30,10 +30,16 @@ class Bench:
     """A bench under way, on the server, or without one on a server of its own over `data_dir`."""
 
     def __init__(
-        self, folder: Path, *arguments: str, server: ServerProcess | None = None, data_dir: Path | None = None
+        self,
+        folder: Path,
+        *arguments: str,
+        server: ServerProcess | None = None,
+        data_dir: Path | None = None,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         self._json = folder.parent / f"{folder.name}.json"
         environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNLOOP_")}
+        environment |= {"LOOPYARD_DATA_DIR": str(folder.parent / "bench-data"), **(env or {})}
         if server is not None:
             environment |= {"RUNLOOP_BASE_URL": server.base_url, "RUNLOOP_API_KEY": server.api_key}
         command = [sys.executable, "-m", "loopyard", "bench", "run", str(folder), "--json", str(self._json), *arguments]

@@ -66,7 +66,9 @@ def test_csv_and_parquet_have_the_same_row_for_each_attempt(file: Path, tmp_path
     target = tmp_path / "rows.parquet"
     call("report", str(file), "--format", "parquet", "--out", str(target))
     table = read_parquet(target).read_all()
-    columns: dict[str, list[Any]] = {name: table.column(name).to_pylist() for name in table.column_names}
+    columns: dict[str, list[Any]] = {}
+    for name in table.column_names:
+        columns[name] = table.column(name).to_pylist()  # pyright: ignore[reportUnknownMemberType]
     assert list(columns) == list(written[0])
     assert columns["score"] == [1.0, 0.0, 1.0, None, 0.5, 0.0, 1.0]
     for name, values in columns.items():

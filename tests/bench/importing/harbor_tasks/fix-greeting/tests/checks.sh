@@ -1,0 +1,1 @@
+[ "$(./greet.sh Ada)" = "Hello, Ada!" ] && [ "$(./greet.sh "Grace H")" = "Hello, Grace H!" ]
