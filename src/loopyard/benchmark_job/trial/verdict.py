@@ -63,9 +63,17 @@ def of_ended(run: ScenarioRun, devbox: Devbox | None) -> Verdict:
             return Verdict(Result.TIMEOUT, None, Fault.MODEL, "TimeoutException", message)
         case _:
             used_up = None if devbox is None else _USED_UP.get(devbox.failure_reason or "")
+            message = f"The devbox failed: {_told_by(devbox) or reason}"
             if used_up is not None:
-                return Verdict(Result.FAILED, None, Fault.MODEL, used_up, f"The devbox failed: {reason}")
-            return broken(f"The devbox failed: {reason}", "DevboxError")
+                return Verdict(Result.FAILED, None, Fault.MODEL, used_up, message)
+            return broken(message, "DevboxError")
+
+
+def _told_by(devbox: Devbox | None) -> str | None:
+    """Why a devbox failed, for people to read."""
+    if devbox is None or not devbox.state_transitions:
+        return None
+    return devbox.state_transitions[-1].get("failure_reason")
 
 
 def told_by_agent(verdict: Verdict, exit_status: int | None) -> Verdict:

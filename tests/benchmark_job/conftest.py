@@ -1,0 +1,28 @@
+"""A server on each engine, whose patience with the infrastructure is short."""
+
+from collections.abc import Generator
+
+import pytest
+from runloop_api_client import Runloop
+
+from tests.postgres import PostgresCluster
+from tests.serving import ServerProcess, serving
+
+SHORT = {"LOOPYARD_JOBS__RETRY_SECONDS": "0.1", "LOOPYARD_JOBS__RETRIES": "2"}
+
+
+@pytest.fixture(scope="package", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]:
+    """Takes the place of the shared server."""
+    url = None
+    if request.param == "postgresql":
+        cluster: PostgresCluster = request.getfixturevalue("postgres")
+        url = cluster.new_database()
+    with serving(tmp_path_factory.mktemp("jobs") / "data", database_url=url, env=SHORT) as process:
+        yield process
+
+
+@pytest.fixture
+def api(server: ServerProcess) -> Generator[Runloop]:
+    with server.client(max_retries=0) as client:
+        yield client

@@ -1,0 +1,79 @@
+"""The server is killed at each step of a job; after each restart it goes on where it was, and nothing is done twice."""
+
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+from runloop_api_client import Runloop, RunloopError
+
+from tests.benchmark_job.making import SOLVE, agent, make_scenario, only, outcomes, runs_of, start, wait
+from tests.postgres import PostgresCluster
+from tests.serving import ServerProcess
+
+PLACES = [
+    "job.created",
+    "trial.started",
+    "devbox.created",
+    "trial.ready",
+    "trial.placed",
+    "execution.recorded",
+    "execution.ended",
+    "trial.worked",
+    "trial.scoring",
+    "run.judged",
+    "trial.scored",
+    "trial.ended",
+    "job.run_closed",
+    "job.closed",
+]
+"""In the order in which one trial passes them."""
+
+
+def _check_nothing_left(api: Runloop) -> None:
+    assert {devbox.status for devbox in api.devboxes.list(limit=5000)} == {"shutdown"}
+
+
+def test_killed_at_every_step_one_after_the_other(tmp_path: Path) -> None:
+    crashing = ServerProcess(tmp_path / "data")
+    crashing.start({"LOOPYARD_FAILPOINT": PLACES[0]})
+    with crashing.client(max_retries=0) as api:
+        made = make_scenario(api)
+        with pytest.raises((RunloopError, httpx.HTTPError)):
+            start(api, [made])
+    crashing.wait_dead()
+    for place in PLACES[1:]:
+        crashing.start({"LOOPYARD_FAILPOINT": place})
+        crashing.wait_dead()
+    crashing.start()
+    with crashing.client() as api:
+        (job,) = api.benchmark_jobs.list().jobs
+        job = wait(api, job.id)
+        assert job.state == "completed"
+        assert (only(job).state, only(job).score) == ("COMPLETED", 1.0)
+        (run,) = runs_of(api, job)
+        assert run.id == only(job).scenario_run_id
+        assert api.scenarios.runs.list().total_count == 1
+        assert api.benchmark_runs.list().total_count == 1
+        _check_nothing_left(api)
+    assert crashing.stop() == 0
+
+
+def test_killed_again_and_again_with_several_trials_under_way(tmp_path: Path, postgres: PostgresCluster) -> None:
+    crashing = ServerProcess(tmp_path / "data", database_url=postgres.new_database()).start()
+    with crashing.client() as api:
+        scenarios = [make_scenario(api, f"scenario {n}", solution=f"sleep 0.{n}; {SOLVE}") for n in range(4)]
+        job_id = start(api, scenarios, agent("oracle"), agent("nop"), n_concurrent_trials=4)
+    for pause in (0.2, 0.5, 0.8, 1.1):
+        time.sleep(pause)
+        crashing.kill()
+        crashing.start()
+    with crashing.client() as api:
+        job = wait(api, job_id)
+        oracle, nop = outcomes(job)
+        assert [each.score for each in oracle.scenario_outcomes] == [1.0] * 4
+        assert [each.score for each in nop.scenario_outcomes] == [0.0] * 4
+        assert api.scenarios.runs.list(limit=100).total_count == 8
+        assert api.scenarios.runs.list(limit=100, state="completed").total_count == 8
+        _check_nothing_left(api)
+    assert crashing.stop() == 0
