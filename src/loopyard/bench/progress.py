@@ -44,6 +44,10 @@ class Bars:
         if result.state != State.CANCELED:
             self._progress.console.print(_ending(trial, result))
 
+    def kept(self, trial: Trial, result: Result) -> None:
+        self._progress.advance(self._all)
+        self._progress.console.print(_before(trial, result))
+
 
 class Lines:
     """A line for each trial that has ended."""
@@ -59,6 +63,10 @@ class Lines:
     def finished(self, trial: Trial, result: Result) -> None:
         self._ended += 1
         self._console.print(f"{self._ended}/{self._total} {_ending(trial, result)}")
+
+    def kept(self, trial: Trial, result: Result) -> None:
+        self._ended += 1
+        self._console.print(f"{self._ended}/{self._total} {_before(trial, result)}")
 
 
 @contextmanager
@@ -98,3 +106,7 @@ def _title(trial: Trial) -> str:
 def _ending(trial: Trial, result: Result) -> str:
     what = f"score {score_text(result)}" if result.state == State.SCORED else str(result.state)
     return f"{_title(trial)}: {what}{' [red](broken)[/]' if result.broken else ''} in {result.seconds:.1f} s"
+
+
+def _before(trial: Trial, result: Result) -> str:
+    return f"{_title(trial)}: score {score_text(result)}, from before"

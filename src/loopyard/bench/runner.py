@@ -7,9 +7,10 @@ from typing import Protocol
 
 from runloop_api_client import AsyncRunloop
 
+from loopyard.bench.journal import Entry, Journal
 from loopyard.bench.plan import Trial
 from loopyard.bench.results import Result, State
-from loopyard.bench.trial import carry_out
+from loopyard.bench.trial import cancel, carry_out
 
 
 class Watcher(Protocol):
@@ -21,6 +22,10 @@ class Watcher(Protocol):
 
     def finished(self, trial: Trial, result: Result) -> None:
         """A trial has ended, or will never start."""
+        ...
+
+    def kept(self, trial: Trial, result: Result) -> None:
+        """A trial was scored by the bench that is continued."""
         ...
 
 
@@ -39,9 +44,10 @@ async def run_trials(
     *,
     benchmark: str,
     pace: Pace,
+    journal: Journal,
     watcher: Watcher,
 ) -> list[Result]:
-    """Carry out the trials. Returns a result for each, in their order.
+    """Carry out the trials, but those that the journal has a score of. Returns a result for each, in their order.
 
     When this task is cancelled, the trials under way are cancelled on the server, so that no box is left running, and
     all that are not scored by then are `canceled`.
@@ -52,17 +58,22 @@ async def run_trials(
         trials: What to do.
         benchmark: The name that the runs' metadata gets.
         pace: How many at once, and for how long.
+        journal: What was done before, and where what is done now is kept.
         watcher: Told how it goes on.
     """
     slots = asyncio.Semaphore(pace.concurrency)
 
-    async def one(trial: Trial) -> Result:
+    async def one(trial: Trial, entry: Entry) -> Result:
+        if entry.result is not None:
+            watcher.kept(trial, entry.result)
+            return entry.result
         try:
             async with slots:
                 result = await carry_out(
                     client,
                     scenario_ids[trial.scenario.name],
                     trial,
+                    entry,
                     benchmark=benchmark,
                     agent_timeout=pace.agent_timeout,
                     phase=lambda what: watcher.doing(trial, what),
@@ -72,7 +83,10 @@ async def run_trials(
         watcher.finished(trial, result)
         return result
 
-    tasks = [asyncio.create_task(one(trial)) for trial in trials]
+    entries = [journal.entry(trial, pace.agent_timeout) for trial in trials]
+    for run_id in journal.abandoned():
+        await cancel(client, run_id)
+    tasks = [asyncio.create_task(one(trial, entry)) for trial, entry in zip(trials, entries, strict=True)]
     try:
         await asyncio.wait(tasks)
     except asyncio.CancelledError:

@@ -15,11 +15,12 @@ from runloop_api_client import APIError, AsyncRunloop
 from loopyard.bench import report
 from loopyard.bench.agents import Agent
 from loopyard.bench.catalog import publish
+from loopyard.bench.journal import Journal, JournalFault, journal, place
 from loopyard.bench.loader import FolderFault, Suite, load
 from loopyard.bench.local_server import ServerFailed, local_server
 from loopyard.bench.plan import Trial, plan
 from loopyard.bench.progress import shown, waiting
-from loopyard.bench.results import Result, exit_status
+from loopyard.bench.results import Result, State, exit_status
 from loopyard.bench.runner import Pace, run_trials
 from loopyard.bench.wire_errors import describe
 
@@ -43,6 +44,7 @@ class Options:
     pace: Pace
     data_dir: Path
     json_file: Path | None = None
+    resume: bool = False
 
 
 def run(options: Options) -> int:
@@ -57,7 +59,8 @@ def run(options: Options) -> int:
         suite = load(options.folder).only(options.scenarios)
         trials = plan(suite, options.agents)
         _check(options)
-        return asyncio.run(_run(options, suite, trials, err))
+        with _journal(options) as kept:
+            return asyncio.run(_run(options, suite, trials, kept, err))
     except FolderFault as fault:
         err.print("[bold red]These scenarios cannot be run:[/]")
         for line in fault.faults:
@@ -71,16 +74,20 @@ def run(options: Options) -> int:
         return FAILED
 
 
-async def _run(options: Options, suite: Suite, trials: list[Trial], err: Console) -> int:
+async def _run(options: Options, suite: Suite, trials: list[Trial], kept: Journal, err: Console) -> int:
     results: list[Result] = []
     with _interruptible(err) as received:
         try:
             async with _server(options, err) as client:
-                results = await _on_server(client, options, suite, trials, err)
+                results = await _on_server(client, options, suite, trials, kept, err)
         except asyncio.CancelledError:
             if not received:
                 raise
     status = 128 + received[0] if received else exit_status(results)
+    if kept.fault is not None:
+        err.print(f"[bold red]The results could not be kept[/] for --resume: {escape(str(kept.fault))}")
+    elif received or any(result.state != State.SCORED for result in results):
+        err.print("The same command with --resume goes on from here: what is scored is not run again.")
     if results:
         out = _console()
         report.show(out, results)
@@ -90,7 +97,7 @@ async def _run(options: Options, suite: Suite, trials: list[Trial], err: Console
 
 
 async def _on_server(
-    client: AsyncRunloop, options: Options, suite: Suite, trials: list[Trial], err: Console
+    client: AsyncRunloop, options: Options, suite: Suite, trials: list[Trial], kept: Journal, err: Console
 ) -> list[Result]:
     try:
         # Without the client's usual patience: a wrong address or key is to be told at once.
@@ -99,7 +106,9 @@ async def _on_server(
     except APIError as error:
         raise ServerFailed(f"{client.base_url} cannot be used: {describe(error)}") from error
     with shown(err, len(trials)) as watcher:
-        return await run_trials(client, ids, trials, benchmark=suite.benchmark.name, pace=options.pace, watcher=watcher)
+        return await run_trials(
+            client, ids, trials, benchmark=suite.benchmark.name, pace=options.pace, journal=kept, watcher=watcher
+        )
 
 
 @asynccontextmanager
@@ -113,6 +122,18 @@ async def _server(options: Options, err: Console) -> AsyncGenerator[AsyncRunloop
         async with local_server(options.data_dir, notice) as client:
             done()
             yield client
+
+
+@contextmanager
+def _journal(options: Options) -> Generator[Journal]:
+    """The journal of the bench that is called so: of this folder, these scenarios and agents, on this server."""
+    server = os.environ.get("RUNLOOP_BASE_URL", "")
+    called = (str(options.folder.resolve()), server, *sorted(options.scenarios), *map(repr, options.agents))
+    try:
+        with journal(place(options.data_dir, *called), resume=options.resume) as kept:
+            yield kept
+    except JournalFault as fault:
+        raise Misuse(str(fault)) from fault
 
 
 def _check(options: Options) -> None:

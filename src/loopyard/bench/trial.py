@@ -6,14 +6,16 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from runloop_api_client import APIError, AsyncRunloop, RunloopError
+from runloop_api_client import APIError, AsyncRunloop, NotFoundError, RunloopError
 from runloop_api_client.lib.polling import PollingConfig, PollingTimeout
 from runloop_api_client.types import DevboxAsyncExecutionDetailView, ScenarioRunView
 
 from loopyard.bench.agents import FOLDER, Turn
+from loopyard.bench.journal import Entry
 from loopyard.bench.plan import Trial
 from loopyard.bench.results import AgentResult, FunctionResult, Result, State
 from loopyard.bench.wire_errors import describe
+from loopyard.kit.failpoint import failpoint
 
 READY_SECONDS = 1800
 """How long a box may take to be made, launch commands included."""
@@ -43,14 +45,24 @@ class _Progress:
 
 
 async def carry_out(
-    client: AsyncRunloop, scenario_id: str, trial: Trial, *, benchmark: str, agent_timeout: float, phase: Phase
+    client: AsyncRunloop,
+    scenario_id: str,
+    trial: Trial,
+    entry: Entry,
+    *,
+    benchmark: str,
+    agent_timeout: float,
+    phase: Phase,
 ) -> Result:
     """Run one trial from its start to its score. Whatever happens, its box is shut down at the end.
+
+    A trial that an earlier bench began is taken up where its agent had its turn, and begun anew where it had not.
 
     Args:
         client: The server.
         scenario_id: The scenario there.
         trial: What to do.
+        entry: What is known of it, and where what comes is kept.
         benchmark: The name that the run's metadata gets.
         agent_timeout: Seconds for the agent's turn. What it has done by then is scored.
         phase: Told what is being done.
@@ -62,7 +74,7 @@ async def carry_out(
     known = _Progress()
     state, reason, scored = State.SCORED, None, None
     try:
-        scored = await _attempt(client, scenario_id, trial, known, benchmark, agent_timeout, phase)
+        scored = await _attempt(client, scenario_id, trial, entry, known, benchmark, agent_timeout, phase)
     except InfrastructureFailed as failure:
         state, reason = State.INFRASTRUCTURE_FAILED, str(failure)
     except (APIError, RunloopError, PollingTimeout) as error:
@@ -72,9 +84,9 @@ async def carry_out(
     finally:
         if scored is None and known.run is not None:
             phase("ending")
-            await _cancel(client, known.run.id)
+            await cancel(client, known.run.id)
     contract = scored.scoring_contract_result if scored else None
-    return Result(
+    result = Result(
         scenario=trial.scenario.name,
         agent=trial.agent.name,
         state=state,
@@ -90,34 +102,72 @@ async def carry_out(
             for one in (contract.scoring_function_results if contract else [])
         ],
     )
+    failpoint("bench.scored")
+    entry.ended(result)
+    return result
 
 
 async def _attempt(
     client: AsyncRunloop,
     scenario_id: str,
     trial: Trial,
+    entry: Entry,
     known: _Progress,
     benchmark: str,
     agent_timeout: float,
     phase: Phase,
 ) -> ScenarioRunView:
     phase("making a box")
-    known.run = run = await _start(client, scenario_id, trial, known, benchmark)
-    await client.devboxes.await_running(run.devbox_id, polling_config=_patience(READY_SECONDS))
-    if trial.turn is not None:
-        phase("agent at work")
-        directory = trial.scenario.environment.working_directory
-        known.agent_result = await _take_turn(client, run.devbox_id, trial.turn, directory, agent_timeout)
+    known.agent_result = entry.agent_result
+    known.run = run = await _taken_up(client, entry) or await _start(
+        client, scenario_id, trial, entry, known, benchmark
+    )
+    if run.state == "running" and not entry.turn_over:
+        await client.devboxes.await_running(run.devbox_id, polling_config=_patience(READY_SECONDS))
+        if trial.turn is not None:
+            phase("agent at work")
+            directory = trial.scenario.environment.working_directory
+            known.agent_result = await _take_turn(client, run.devbox_id, trial.turn, directory, agent_timeout)
+        entry.took_turn(known.agent_result)
     phase("scoring")
     patience = _patience(trial.scenario.scorer_timeout_sec + _SLACK_SECONDS)
-    scored = await client.scenarios.runs.score_and_complete(run.id, polling_config=patience)
+    scored = run
+    if run.state != "completed":
+        scored = await client.scenarios.runs.score_and_complete(run.id, polling_config=patience)
     if scored.scoring_contract_result is None:
         raise InfrastructureFailed(f"the run is {scored.state} without a score")
     return scored
 
 
+async def _taken_up(client: AsyncRunloop, entry: Entry) -> ScenarioRunView | None:
+    """The run that an earlier bench left, if it is scored or can be; one whose agent was at work is canceled."""
+    if entry.run_id is None:
+        return None
+    try:
+        run = await client.scenarios.runs.retrieve(entry.run_id)
+    except NotFoundError:
+        return None
+    if run.state in ("scoring", "scored") or (run.state == "running" and entry.turn_over):
+        return run
+    if run.state == "completed" and run.scoring_contract_result is not None:
+        return run
+    await cancel(client, run.id)
+    return None
+
+
 async def _start(
-    client: AsyncRunloop, scenario_id: str, trial: Trial, known: _Progress, benchmark: str
+    client: AsyncRunloop, scenario_id: str, trial: Trial, entry: Entry, known: _Progress, benchmark: str
+) -> ScenarioRunView:
+    run = await _ask(client, scenario_id, trial, entry.starting(), known, benchmark)
+    if run.state != "running":  # asked for by an earlier bench, and over
+        run = await _ask(client, scenario_id, trial, entry.starting(anew=True), known, benchmark)
+    failpoint("bench.started")
+    entry.started(run.id)
+    return run
+
+
+async def _ask(
+    client: AsyncRunloop, scenario_id: str, trial: Trial, request_id: str, known: _Progress, benchmark: str
 ) -> ScenarioRunView:
     """Start the run. A cancellation waits for the answer: a run whose id nobody knows could not be ended."""
     starting = asyncio.ensure_future(
@@ -130,6 +180,7 @@ async def _start(
                 "secrets": {name: name for name in trial.scenario.required_secret_names},
                 "purpose": "bench",
             },
+            extra_headers={"x-request-id": request_id},
         )
     )
     try:
@@ -183,7 +234,7 @@ async def _why(client: AsyncRunloop, run: ScenarioRunView | None, error: Excepti
     return "\n".join(reasons)
 
 
-async def _cancel(client: AsyncRunloop, run_id: str) -> None:
+async def cancel(client: AsyncRunloop, run_id: str) -> None:
     """Cancel the run, which shuts its box down. A run that has ended by itself is left as it is."""
     try:
         await client.scenarios.runs.cancel(run_id, timeout=_CLEANUP_SECONDS)

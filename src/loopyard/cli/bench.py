@@ -64,10 +64,16 @@ def run(
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the results to this file too.", metavar="FILE")
     ] = None,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with the last run of the same folder and agents; keep what is scored."),
+    ] = False,
     data_dir: Annotated[
         Path | None,
         typer.Option(
-            help="The data folder for a server of the bench's own.", envvar="LOOPYARD_DATA_DIR", metavar="DIR"
+            help="Where results are kept, and the data folder for a server of the bench's own.",
+            envvar="LOOPYARD_DATA_DIR",
+            metavar="DIR",
         ),
     ] = None,
 ) -> None:
@@ -84,6 +90,9 @@ def run(
 
     **Checking scenarios:** with `--agent oracle --agent nop` a sound scenario scores 1.0 and 0.0. Any other score means
     that the scenario is broken.
+
+    **After an interruption,** even a kill, the same command with `--resume` goes on: scored attempts are not run again,
+    work that was done is scored, and the rest is begun anew. A scenario or agent that was changed is begun anew, too.
 
     **Exit status:** 0 when every attempt was scored and no scenario is broken, whatever your own agent scored; 1 when
     the infrastructure failed somewhere or a scenario is broken; 2 when the folder or the call is wrong; 130 after
@@ -109,5 +118,6 @@ def run(
         pace=Pace(concurrency, agent_timeout),
         data_dir=data_dir.expanduser().absolute(),
         json_file=json_file,
+        resume=resume,
     )
     raise typer.Exit(run_session(options))
