@@ -79,13 +79,13 @@ def _result(kept: dict[str, Any]) -> Result | None:
     if kept["state"] != State.SCORED:
         return None
     agent = kept["agent_result"]
+    functions = [FunctionResult(**function) for function in kept["functions"]]
+    rest = {name: value for name, value in kept.items() if name not in ("state", "agent_result", "functions")}
     return Result(
-        **{
-            **kept,
-            "state": State.SCORED,
-            "agent_result": None if agent is None else AgentResult(**agent),
-            "functions": [FunctionResult(**function) for function in kept["functions"]],
-        }
+        state=State.SCORED,
+        agent_result=None if agent is None else AgentResult(**agent),
+        functions=functions,
+        **rest,
     )
 
 
