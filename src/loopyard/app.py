@@ -8,15 +8,27 @@ from fastapi import Depends, FastAPI
 from starlette.routing import WebSocketRoute
 
 from loopyard.account.endpoints import router as account_router
+from loopyard.agent import service as agents
+from loopyard.agent.catalog.loader import catalog
+from loopyard.agent.endpoints import router as agent_router
+from loopyard.agent.layer.installer import Installer
+from loopyard.agent.layer.layers import Layers
 from loopyard.auth.caller import Authenticator
 from loopyard.benchmark.endpoints import router as benchmark_router
 from loopyard.benchmark.run.canceling import Canceling
 from loopyard.benchmark.run.endpoints import router as benchmark_run_router
 from loopyard.benchmark.run.inheritance import Inheritance
 from loopyard.benchmark.run.service import BenchmarkRunService
+from loopyard.benchmark_job.agents import JobAgents
+from loopyard.benchmark_job.closing import Closing
+from loopyard.benchmark_job.endpoints import router as job_router
+from loopyard.benchmark_job.scheduler import Scheduler
+from loopyard.benchmark_job.service import JobService
+from loopyard.benchmark_job.trial.carrying import Carrying
 from loopyard.blueprint.building import Building
 from loopyard.blueprint.endpoints import router as blueprint_router
 from loopyard.blueprint.inputs import Inputs
+from loopyard.blueprint.leftovers import BuildsKeeper
 from loopyard.blueprint.logs import BuildLogs
 from loopyard.blueprint.service import BlueprintService
 from loopyard.config import Settings
@@ -57,6 +69,7 @@ from loopyard.network_policy.enforcement import Enforcement
 from loopyard.object.config import ObjectConfig
 from loopyard.object.content_endpoints import router as object_content_router
 from loopyard.object.endpoints import router as object_router
+from loopyard.object.leftovers import ObjectsKeeper
 from loopyard.object.local import LocalStore
 from loopyard.object.s3 import BucketStore
 from loopyard.object.service import ObjectService
@@ -70,12 +83,14 @@ from loopyard.pty.sessions import PtySessions
 from loopyard.pty.tunnels import PtyTunnels
 from loopyard.runtime.images import BuildsImages
 from loopyard.runtime.protocol import Runtime
+from loopyard.runtime.upkeep import HasKeepers, Keeper
 from loopyard.scenario.endpoints import router as scenario_router
 from loopyard.scenario.run.counts import Folder
 from loopyard.scenario.run.endpoints import router as run_router
 from loopyard.scenario.run.scoring import RunScoring
 from loopyard.scenario.run.service import RunService
 from loopyard.scorer.engine import ScoringEngine
+from loopyard.scorer.preparing import Preparing
 from loopyard.scorer.registered.endpoints import router as scorer_router
 from loopyard.secret.endpoints import router as secret_router
 from loopyard.secret.held import HeldTokens
@@ -83,8 +98,12 @@ from loopyard.secret.keys import key_ring
 from loopyard.secret.service import SecretService
 from loopyard.secret.vault import Vault
 from loopyard.snapshot.endpoints import router as snapshot_router
+from loopyard.snapshot.leftovers import SnapshotsKeeper
 from loopyard.snapshot.service import SnapshotService
 from loopyard.snapshot.taking import Taking
+from loopyard.upkeep.control import Control
+from loopyard.upkeep.requests import RequestsKeeper
+from loopyard.upkeep.sweep import Sweep
 from loopyard.version import VERSION
 
 _ROUTERS = (
@@ -105,7 +124,9 @@ _ROUTERS = (
     scenario_router,
     benchmark_run_router,
     benchmark_router,
+    job_router,
     policy_router,
+    agent_router,
     secret_router,
     object_router,
     object_content_router,
@@ -120,11 +141,15 @@ def create_app(
     `ssh_listener` is a bound socket for SSH; None for no SSH.
     """
     parts = _assemble(runtime, database, settings, ssh_listener)
+    kinds = catalog(settings.agents.catalog)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncGenerator[None]:
         tasks = parts.get(Tasks)
+        async with database.write() as session:
+            await agents.publish(session, kinds.values())
         await parts.get(ExecutionEngine).reconcile()
+        await parts.get(Layers).reconcile()
         await parts.get(Lifecycle).reconcile()
         await parts.get(Taking).reconcile()
         await parts.get(Building).reconcile()
@@ -133,12 +158,16 @@ def create_app(
         await parts.get(Canceling).reconcile()
         await parts.get(ObjectStore).open()
         tasks.start("objects", parts.get(Sweeping).run())
+        tasks.start("agent layers", parts.get(Layers).run())
         tasks.start("activity", parts.get(Activity).run())
         tasks.start("ssh", parts.get(SshGateway).run())
         tasks.start("events", parts.get(Events).run())
         tasks.start("sampling", parts.get(Sampling).run())
         tasks.start("reaper", parts.get(Reaper).run())
         tasks.start("folder", parts.get(Folder).run())
+        tasks.start("jobs", parts.get(Scheduler).run())
+        tasks.start("sweep", parts.get(Sweep).run())
+        tasks.start("control", parts.get(Control).run())
         yield
         parts.get(PtySessions).close()
         await parts.get(Lifecycle).settle()
@@ -197,8 +226,10 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     building = Building(database, builder, policies, inputs, tokens, logs, code_host, settings.builds, changes, tasks)
     parts.add(Building, building)
     parts.add(BlueprintService, BlueprintService(building, tokens, code_host))
+    layers = Layers(database, runtime, Installer(runtime, store, settings.agents), settings.agents, tasks)
+    parts.add(Layers, layers)
     lifecycle = Lifecycle(
-        database, runtime, executions, changes, tasks, policies, code_host, events, store, secrets, tokens
+        database, runtime, executions, changes, tasks, policies, code_host, events, store, secrets, tokens, layers
     )
     parts.add(Lifecycle, lifecycle)
     devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings, tokens))
@@ -220,14 +251,33 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(PtyTunnels, PtyTunnels(database, devboxes, settings.pty, settings.tunnel.domain))
     lifecycle.endings.add_listener(terminals.end_with)
     parts.add(Reaper, Reaper(database, lifecycle, changes))
-    scorers = ScoringEngine(runtime, executions)
-    scoring = parts.add(RunScoring, RunScoring(database, scorers, lifecycle.endings, changes, tasks))
+    scorers = ScoringEngine(runtime, executions, Preparing(runtime, executions, settings.scorers))
+    scoring = parts.add(RunScoring, RunScoring(database, runtime, scorers, lifecycle.endings, changes, tasks))
     inheritance = Inheritance(tokens)
     runs = parts.add(RunService, RunService(devboxes, lifecycle.endings, scoring, inheritance))
     canceling = parts.add(Canceling, Canceling(database, runs, tasks))
-    parts.add(BenchmarkRunService, BenchmarkRunService(runs, inheritance, canceling))
+    benchmark_runs = parts.add(BenchmarkRunService, BenchmarkRunService(runs, inheritance, canceling))
+    job_agents = JobAgents(catalog(settings.agents.catalog))
+    carrying = Carrying(database, runtime, executions, runs, job_agents, changes, settings.jobs)
+    closing = Closing(database, benchmark_runs)
+    scheduler = parts.add(Scheduler, Scheduler(database, carrying, closing, tasks, settings.jobs))
+    parts.add(JobService, JobService(benchmark_runs, job_agents, settings.jobs, scheduler.wake))
     parts.add(Folder, Folder(database))
+    keepers: list[Keeper] = [
+        RequestsKeeper(database),
+        ObjectsKeeper(database, store),
+        SnapshotsKeeper(database, runtime),
+        BuildsKeeper(database, builder, logs, inputs),
+        *(runtime.keepers if isinstance(runtime, HasKeepers) else ()),
+    ]
+    sweep = parts.add(Sweep, Sweep(keepers, settings.upkeep))
+    parts.add(Control, Control(settings.data_dir, sweep))
     return parts
+
+
+def sweep_of(runtime: Runtime, database: Database, settings: Settings) -> Sweep:
+    """What frees leftovers where no server runs, on an opened runtime and an up-to-date store."""
+    return _assemble(runtime, database, settings, None).get(Sweep)
 
 
 def _object_store(settings: Settings) -> ObjectStore:

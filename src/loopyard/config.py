@@ -8,13 +8,17 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from loopyard.agent.config import AgentConfig
+from loopyard.benchmark_job.config import JobConfig
 from loopyard.blueprint.config import BuildConfig
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.object.config import ObjectConfig
 from loopyard.pty.config import PtyConfig
 from loopyard.runtime.config import CrunConfig, RuntimeConfig
+from loopyard.scorer.config import ScorerConfig
 from loopyard.secret.keys import parse as parse_keys
+from loopyard.upkeep.config import UpkeepConfig
 
 _KINDS = {(1, "crun"), (1, "docker")}
 _PREFIX, _NESTED = "LOOPYARD_", "__"
@@ -62,7 +66,11 @@ class Settings(BaseSettings):
         default="https://github.com",
         description="Where code mounts come from: `{code_host}/{repo_owner}/{repo_name}.git`.",
     )
+    agents: AgentConfig = Field(default_factory=AgentConfig, description="Agents in devboxes.")
+    upkeep: UpkeepConfig = Field(default_factory=UpkeepConfig, description="Freeing what nothing refers to.")
     builds: BuildConfig = Field(default_factory=BuildConfig, description="Builds of blueprints.")
+    jobs: JobConfig = Field(default_factory=JobConfig, description="Benchmark jobs.")
+    scorers: ScorerConfig = Field(default_factory=ScorerConfig, description="Scoring functions.")
     runtime: RuntimeConfig = Field(default_factory=CrunConfig, description="The provider of sandboxes.")
 
     @field_validator("data_dir")

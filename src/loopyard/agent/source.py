@@ -11,7 +11,7 @@ from loopyard.kit.wire import Params, Text
 SourceType = Literal["npm", "pip", "object", "git"]
 
 _NO_ADDRESS = "must be an http:// or https:// URL"
-_VERSION = r"^[A-Za-z0-9<>=!~^*][A-Za-z0-9.+*<>=!~^, _/-]*$"
+VERSION_PATTERN = r"^[A-Za-z0-9<>=!~^*][A-Za-z0-9.+*<>=!~^, _/-]*$"
 
 
 def _web_address(text: str) -> str:
@@ -29,7 +29,7 @@ def _web_address(text: str) -> str:
 
 WebAddress = Annotated[Text, StringConstraints(max_length=2048), AfterValidator(_web_address)]
 SetupCommands = Annotated[list[Annotated[Text, Field(max_length=120_000)]], Field(max_length=100)]
-Version = Annotated[Text, StringConstraints(min_length=1, max_length=255, pattern=_VERSION)]
+Version = Annotated[Text, StringConstraints(min_length=1, max_length=255, pattern=VERSION_PATTERN)]
 GitRef = Annotated[Text, StringConstraints(pattern=r"^[^-\s~^:?*\[\\][^\s~^:?*\[\\]*$", max_length=255)]
 
 

@@ -6,7 +6,9 @@ import logging
 from collections.abc import Coroutine
 from typing import Any
 
+from loopyard.agent.layer.layers import Layers
 from loopyard.devbox import repository
+from loopyard.devbox.agent_mounts import AgentMounts
 from loopyard.devbox.code_mounts import CodeHost
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.execution.engine import ExecutionEngine
@@ -55,6 +57,7 @@ class Lifecycle:
         store: ObjectStore,
         secrets: SecretService,
         tokens: HeldTokens,
+        layers: Layers,
     ) -> None:
         self._database = database
         self._runtime = runtime
@@ -64,7 +67,8 @@ class Lifecycle:
         self.endings = Endings(self._ended)
         self._progress = Progress(database, changes, self.endings)
         launcher = Launcher(runtime, executions, code_host, events, ObjectMounts(runtime, executions, store))
-        self._starting = Starting(database, runtime, executions, policies, launcher, secrets, tokens, events)
+        self._agents = agents = AgentMounts(database, runtime, layers, tokens, events)
+        self._starting = Starting(database, runtime, executions, policies, launcher, secrets, tokens, events, agents)
         self._watching = Watching(runtime, executions, launcher, self._progress, tasks)
         self._numbers = itertools.count()
         self._at_work: set[str] = set()
@@ -122,7 +126,14 @@ class Lifecycle:
         async def initializing() -> bool:
             return await self._progress.advance(devbox.id, Status.INITIALIZING)
 
-        await self._starting.make(devbox)
+        if devbox.has_agents and devbox.status != Status.RESUMING:
+            await self._unless_ended(devbox.id, self._agents.prepare(devbox))
+            if self._agents.layer_of(devbox.id) is None:
+                return  # it has ended meanwhile
+        try:
+            await self._starting.make(devbox)
+        finally:
+            self._agents.release(devbox.id)
         await self._unless_ended(devbox.id, self._starting.initialize(devbox, initializing))
         if await self._progress.advance(devbox.id, Status.INITIALIZING, Status.RUNNING):
             failpoint("devbox.running")

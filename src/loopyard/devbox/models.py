@@ -36,6 +36,8 @@ class Devbox(Base):
     """Repositories to clone, as `CodeMountParameters`, without their tokens, which are held elsewhere."""
     object_mounts: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     """Objects to put in, as `MountedObject`."""
+    has_agents: Mapped[bool] = mapped_column(default=False)
+    """Whether there are rows of `DevboxAgent` with it."""
     secrets: Mapped[StringMapColumn]
     """Environment variables to names of secrets, whose values are looked up each time it comes up."""
     entrypoint: Mapped[str | None]
@@ -46,7 +48,7 @@ class Devbox(Base):
     image: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """What the image below it says of itself, as `ImageSettings`; None where that is nothing."""
     services: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
-    """What runs beside it, as `RequiredService`."""
+    """What runs beside it, as `ServiceSpec`."""
     working_directory: Mapped[str | None]
     """An absolute path that is made before it runs, and belongs to its user if it was not there."""
     tunnel: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.wire import Params, Text
+from loopyard.kit.wire import Params, ShortText, Text
 
 MAX_MOUNTED_BYTES = 64 * 1024**2
 """Limit on the content of all file mounts of one devbox together: 64 MiB."""
@@ -45,11 +45,14 @@ class MountedObject:
 
 
 class AgentMount(Params):
+    """An agent to be installed, by its id, or the newest of a name. `agent_path` is where it is put; agents from git
+    and objects need it. `auth_token` opens a private repository."""
+
     type: Literal["agent_mount"]
-    agent_id: Text | None
-    agent_name: Text | None
-    agent_path: Text | None = None
-    auth_token: Text | None = None
+    agent_id: ShortText | None
+    agent_name: ShortText | None
+    agent_path: Annotated[Text, Field(min_length=1, max_length=4096)] | None = None
+    auth_token: Token | None = None
 
 
 class CodeMount(CodeMountParameters):
@@ -82,11 +85,9 @@ def files_of(file_mounts: dict[str, str] | None, mounts: list[Mount] | None) -> 
     """
     files = dict(file_mounts or {})
     for index, mount in enumerate(mounts or []):
-        if isinstance(mount, AgentMount | BrokerMount):
+        if isinstance(mount, BrokerMount):
             field = f"mounts.{index}.type"
-            message = (
-                f"{field}: this server does not offer {mount.type} yet; use file_mount, code_mount or object_mount."
-            )
+            message = f"{field}: this server does not offer {mount.type} yet; use another kind of mount."
             raise BadRequest(message, field=field)
         if isinstance(mount, FileMount):
             files[mount.target] = mount.content

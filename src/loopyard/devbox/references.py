@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.devbox.mounts import Mount, MountedObject, ObjectMount
 from loopyard.kit.errors import BadRequest, NotFound, WrongState
 from loopyard.object import repository as objects
+from loopyard.object.models import StorageObject
 from loopyard.object.states import READ_ONLY, UPLOADING
 from loopyard.secret import repository as secrets
 
@@ -23,17 +24,26 @@ async def find_objects(session: AsyncSession, account_id: str, mounts: Sequence[
     """
     found: list[MountedObject] = []
     for index, mount in enumerate(mounts or ()):
-        if not isinstance(mount, ObjectMount):
-            continue
-        field = f"mounts.{index}.object_id"
-        row = await objects.get(session, mount.object_id)
-        if row is None or not (row.is_public or row.account_id == account_id):
-            raise NotFound(f"There is no object {mount.object_id}.", field=field)
-        if row.state != READ_ONLY:
-            advice = "; upload its content and complete it first" if row.state == UPLOADING else ""
-            raise WrongState(f"{field}: object {row.id} is {row.state}{advice}.", field=field)
-        found.append(MountedObject(row.id, mount.object_path, row.content_type))
+        if isinstance(mount, ObjectMount):
+            row = await readable_object(session, account_id, mount.object_id, f"mounts.{index}.object_id")
+            found.append(MountedObject(row.id, mount.object_path, row.content_type))
     return found
+
+
+async def readable_object(session: AsyncSession, account_id: str, object_id: str, field: str) -> StorageObject:
+    """An object whose content the account can have. `field` is what the request calls it.
+
+    Raises:
+        NotFound: It is not there.
+        WrongState: It is not complete.
+    """
+    row = await objects.get(session, object_id)
+    if row is None or not (row.is_public or row.account_id == account_id):
+        raise NotFound(f"There is no object {object_id}.", field=field)
+    if row.state != READ_ONLY:
+        advice = "; upload its content and complete it first" if row.state == UPLOADING else ""
+        raise WrongState(f"{field}: object {row.id} is {row.state}{advice}.", field=field)
+    return row
 
 
 async def check_secrets(session: AsyncSession, account_id: str, wanted: Mapping[str, str] | None) -> dict[str, str]:

@@ -5,6 +5,7 @@ from dataclasses import asdict, dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox import repository
+from loopyard.devbox.agent_mounts import add_agents, find_agents
 from loopyard.devbox.code_mounts import token_place
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.launch_parameters import LaunchParameters
@@ -62,6 +63,7 @@ class DevboxService:
         origin = await find_origin(session, account_id, params, launch)
         launch = origin.launch
         objects = await find_objects(session, account_id, params.mounts)
+        agents = await find_agents(session, account_id, params.mounts)
         secrets = await check_secrets(session, account_id, params.secrets)
         repositories = repositories_of(params.code_mounts, params.mounts)
         initiator = initiator or Initiator()
@@ -78,11 +80,13 @@ class DevboxService:
             file_mounts=files_of(params.file_mounts, params.mounts),
             code_mounts=_dump(repositories),
             object_mounts=[asdict(mount) for mount in objects] or None,
+            has_agents=bool(agents),
             secrets=secrets,
             entrypoint=params.entrypoint or None,
             snapshot_id=origin.snapshot_id,
             blueprint_id=origin.blueprint_id,
             image=origin.image,
+            services=origin.services,
             starts=0,
             working_directory=working_directory,
             state_transitions=[transition(Status.QUEUED, now), transition(Status.PROVISIONING, now)],
@@ -100,6 +104,8 @@ class DevboxService:
         await session.flush()
         tokens = {token_place(at): one.token for at, one in enumerate(repositories) if one.token}
         await self._tokens.hold(session, devbox.id, tokens)
+        if agents:
+            await add_agents(session, self._tokens, devbox, agents)
         after_commit(session, lambda: self._lifecycle.begin(devbox.id))
         return devbox
 

@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox import repository
+from loopyard.devbox.agent_mounts import AgentMounts
 from loopyard.devbox.code_mounts import token_place
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.image import ImageNotes
@@ -23,7 +24,8 @@ from loopyard.kit.errors import LoopyardError
 from loopyard.kit.failpoint import failpoint
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.runtime.errors import RuntimeFault, SandboxStartFailed, SandboxStuck
-from loopyard.runtime.protocol import CommandSpec, Runtime, SandboxSpec
+from loopyard.runtime.protocol import CommandSpec, Runtime, SandboxSpec, ServiceSpec
+from loopyard.runtime.sealing import SealsSandboxes
 from loopyard.secret.held import HeldTokens
 from loopyard.secret.service import SecretService
 
@@ -52,6 +54,7 @@ class Starting:
         secrets: SecretService,
         tokens: HeldTokens,
         events: Events,
+        agents: AgentMounts,
     ) -> None:
         self._database = database
         self._runtime = runtime
@@ -61,6 +64,7 @@ class Starting:
         self._secrets = secrets
         self._tokens = tokens
         self._events = events
+        self._agents = agents
         self._slots = asyncio.Semaphore(CREATES_AT_ONCE)
 
     async def make(self, devbox: Devbox) -> None:
@@ -78,11 +82,12 @@ class Starting:
                 spec = SandboxSpec(
                     id=devbox.id,
                     image=devbox.blueprint_id,
-                    snapshot=devbox.snapshot_id,
+                    snapshot=self._agents.layer_of(devbox.id) or devbox.snapshot_id,
                     limits=launch.limits,
                     user=launch.user,
                     environment={**devbox.environment_variables, **secrets},
                     network_policy=policy,
+                    services=tuple(ServiceSpec(**service) for service in devbox.services or ()),
                 )
                 await self._create(spec)
             await self._policies.apply_to(devbox.id, launch.network_policy_id)
@@ -134,6 +139,8 @@ class Starting:
             failpoint("devbox.initializing")
             await self._launcher.set_up(devbox.id, launch.user, setup)
             await self._launcher.run_commands(devbox.id, commands, devbox.starts)
+        if devbox.initiator_type == "scenario" and isinstance(self._runtime, SealsSandboxes):
+            await self._runtime.sealing.mark(devbox.id)  # what is done from here on is the agent's
         if devbox.entrypoint is not None:
             await self._enter(devbox, devbox.entrypoint)
             failpoint("devbox.entered")

@@ -28,10 +28,21 @@ class BuildFailed(RuntimeFault):
 @dataclass(frozen=True, slots=True)
 class ImageSettings:
     """What an image says of how it is used. `user` None leaves that to whoever makes a sandbox of it. `entrypoint` is
-    its ENTRYPOINT with CMD as its arguments; empty for an image without ENTRYPOINT."""
+    its ENTRYPOINT with CMD as its arguments; empty for an image without ENTRYPOINT. `runs` tells whether it has either
+    of the two, which a service needs."""
 
     user: User | None = None
     entrypoint: tuple[str, ...] = ()
+    runs: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class RegistryLogin:
+    """Whom the registry of an image knows. `image` is the image's name, as a Dockerfile has it."""
+
+    image: str
+    user: str
+    password: str = field(repr=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +65,7 @@ class BuildSpec:
     limits: Limits = field(default_factory=Limits)
     network_policy: NetworkPolicy | None = None
     timeout_seconds: float = 3600.0
+    login: RegistryLogin | None = None
 
 
 class ImageBuilder(Protocol):

@@ -5,6 +5,7 @@ import logging
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database
 from loopyard.kit.failpoint import failpoint
+from loopyard.kit.ids import is_id
 from loopyard.kit.tasks import Tasks
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime
@@ -74,7 +75,7 @@ class Taking:
         async with self._database.read() as session:
             held = {snapshot.id: snapshot for snapshot in await repository.held(session)}
         found = await self._runtime.snapshots()
-        for snapshot_id in found - held.keys():
+        for snapshot_id in {one for one in found - held.keys() if is_id(one, "snp")}:  # others are not ours
             log.warning("removing snapshot %s, which the store does not know", snapshot_id)
             await self._runtime.delete_snapshot(snapshot_id)
         for snapshot in held.values():

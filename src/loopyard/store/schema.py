@@ -10,6 +10,8 @@ _MODEL_MODULES = (
     "loopyard.account.models",
     "loopyard.key.models",
     "loopyard.kit.idempotency",
+    "loopyard.agent.models",
+    "loopyard.agent.layer.models",
     "loopyard.devbox.models",
     "loopyard.devbox.execution.models",
     "loopyard.devbox.ssh.models",
@@ -25,6 +27,8 @@ _MODEL_MODULES = (
     "loopyard.scorer.registered.models",
     "loopyard.benchmark.models",
     "loopyard.benchmark.run.models",
+    "loopyard.benchmark_job.models",
+    "loopyard.benchmark_job.trial.models",
 )
 
 

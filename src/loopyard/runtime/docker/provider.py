@@ -163,6 +163,10 @@ class DockerRuntime(WithCommands[DockerCommands]):
     def _variables(self, sandbox_id: str) -> Path:
         return memory_folder(f"{self._server}/variables") / f"{sandbox_id}.json"
 
+    def image_version(self, image: str | None) -> str:
+        """See `NamesImages`."""
+        return image or self._base
+
     async def _make(self, spec: SandboxSpec, name: str) -> None:
         image = spec.image or self._base
         if spec.snapshot is not None:

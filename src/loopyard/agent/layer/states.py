@@ -1,0 +1,6 @@
+"""What a layer can be."""
+
+MAKING = "making"
+READY = "ready"
+GOING = "going"
+"""It is being evicted; nothing starts from it any more."""

@@ -1,0 +1,99 @@
+"""Decides about agents."""
+
+from collections.abc import Iterable
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.agent import repository
+from loopyard.agent.catalog.description import AgentDescription
+from loopyard.agent.models import Agent
+from loopyard.agent.schemas import AgentCreateParams
+from loopyard.agent.source import AgentSource
+from loopyard.kit import names
+from loopyard.kit.clock import now_ms
+from loopyard.kit.errors import NotFound
+from loopyard.kit.ids import new_id
+from loopyard.object import repository as objects
+
+
+async def create(session: AsyncSession, account_id: str, params: AgentCreateParams, *, agent_id: str) -> Agent:
+    """Write a new agent down.
+
+    Raises:
+        NotFound: The object that it comes from does not exist.
+    """
+    if params.source is not None and params.source.object is not None:
+        object_id = params.source.object.object_id
+        row = await objects.get(session, object_id)
+        if row is None or not (row.is_public or row.account_id == account_id):
+            raise NotFound(f"There is no object {object_id}.", field="source.object.object_id")
+    agent = _agent(agent_id, account_id, params.name, params.version, params.source)
+    session.add(agent)
+    await session.flush()
+    return agent
+
+
+async def get(session: AsyncSession, account_id: str, agent_id: str, *, field: str = "id") -> Agent:
+    """An agent that the account may see: its own, or a public one.
+
+    Raises:
+        NotFound: There is none of this id.
+    """
+    agent = await repository.get(session, agent_id)
+    if agent is None or not (agent.is_public or agent.account_id == account_id):
+        raise NotFound(f"There is no agent {agent_id}.", field=field)
+    return agent
+
+
+async def named(session: AsyncSession, account_id: str, name: str, *, field: str = "name") -> Agent:
+    """The newest agent of this name: the account's own, else one that comes with Loopyard.
+
+    Raises:
+        NotFound: There is none of this name.
+    """
+    agent = await repository.newest(session, account_id, name) or await repository.newest(session, None, name)
+    if agent is None:
+        raise NotFound(f"There is no agent named {name!r}.", field=field)
+    return agent
+
+
+async def delete(session: AsyncSession, account_id: str, agent_id: str) -> None:
+    """Delete an agent. Devboxes that have it keep it.
+
+    Raises:
+        NotFound: The account has none of this id.
+    """
+    agent = await repository.get(session, agent_id)
+    if agent is None or agent.account_id != account_id:
+        raise NotFound(f"There is no agent {agent_id}.", field="id")
+    await session.delete(agent)
+    await session.flush()
+
+
+async def publish(session: AsyncSession, kinds: Iterable[AgentDescription]) -> None:
+    """Make the agents of the catalog public ones: a kind that comes from elsewhere than before is a new version."""
+    for kind in kinds:
+        if kind.install is None:
+            continue
+        known = await repository.newest(session, None, kind.name)
+        if known is None or known.version != kind.version or known.source != _stored(kind.install):
+            session.add(_agent(new_id("agt"), None, kind.name, kind.version, kind.install))
+    await session.flush()
+
+
+def _agent(agent_id: str, account_id: str | None, name: str, version: str | None, source: AgentSource | None) -> Agent:
+    return Agent(
+        id=agent_id,
+        account_id=account_id,
+        is_public=account_id is None,
+        name=name,
+        name_digest=names.digest(name),
+        name_folded=names.fold(name),
+        version=version,
+        source=None if source is None else _stored(source),
+        create_time_ms=now_ms(),
+    )
+
+
+def _stored(source: AgentSource) -> dict[str, object]:
+    return source.model_dump(mode="json", exclude_none=True)
