@@ -62,12 +62,12 @@ def _conditions(filters: JobFilters) -> list[ColumnElement[bool]]:
 
 
 async def unfinished(session: AsyncSession) -> Sequence[BenchmarkJob]:
-    """All jobs that are not over, oldest first, without their specs."""
+    """All jobs that are made of scenarios and are not over, oldest first, without their specs."""
     job = BenchmarkJob
     columns = load_only(
         job.account_id, job.state, job.run_ids, job.n_concurrent_trials, job.out_of_time, job.deadline_ms
     )
-    statement = select(job).where(job.end_time_ms.is_(None)).options(columns).order_by(job.id)
+    statement = select(job).where(job.end_time_ms.is_(None), job.spec.is_not(None)).options(columns).order_by(job.id)
     return (await session.scalars(statement)).all()
 
 
