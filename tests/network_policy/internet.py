@@ -65,6 +65,10 @@ class DnsTcp(socketserver.StreamRequestHandler):
             self.wfile.write(len(answer).to_bytes(2, "big") + answer)
 
 
+def path_of(line: bytes) -> str:
+    return line.split()[1].decode()
+
+
 class Web(socketserver.StreamRequestHandler):
     """HTTP/1.1 that keeps connections, names what host each request was for, and sends as much as /size says."""
 
@@ -76,8 +80,13 @@ class Web(socketserver.StreamRequestHandler):
             while header := self.rfile.readline(65536).strip():
                 key, _, value = header.decode().partition(":")
                 headers[key.lower()] = value.strip()
+            if headers.get("upgrade") == "websocket" and path_of(line) == "/agree":
+                self.wfile.write(b"HTTP/1.1 101 Hello\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\r\n")
+                while message := self.rfile.readline(65536):
+                    self.wfile.write(b"echo " + message)
+                return
             sent = self.rfile.read(int(headers.get("content-length", "0")))
-            path = line.split()[1].decode().rpartition("/")[2]
+            path = path_of(line).rpartition("/")[2]
             here = self.request.getsockname()[0]
             body = f"host={headers.get('host')} sni={self.server_name} at={here} got={len(sent)}\n".encode()
             body += b"x" * int(path) if path.isdigit() else b""

@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Generator
 
+import psutil
 import pytest
 from runloop_api_client import APIConnectionError
 
@@ -81,6 +82,33 @@ def test_rules_hold_while_the_server_is_dead_and_after(own_server: ServerProcess
     assert network.connects(OTHER, 443)
     assert not network.connects(OTHER, 80)
     assert plain.connects(OTHER, 80)
+
+
+def test_what_decides_on_the_way_out_is_started_anew_when_it_is_killed(own_server: ServerProcess) -> None:
+    box = _box(own_server, allowed_hostnames=["allowed.test"])
+    assert box.fetches("https://allowed.test/") is not None
+    (apart,) = _way_out(own_server)
+    apart.kill()
+    apart.wait()
+    deadline = time.monotonic() + 30
+    while not _way_out(own_server) or box.fetches("https://allowed.test/") is None:
+        assert time.monotonic() < deadline
+    assert box.fetches("https://notwild.test/", f"--connect-to ::{SHARED}:443") is None
+    (apart,) = _way_out(own_server)
+    own_server.kill()
+    apart.wait(10)  # it goes with the server
+
+
+def _way_out(server: ServerProcess) -> list[psutil.Process]:
+    children = psutil.Process(server.pid).children()
+    return [one for one in children if one.is_running() and "loopyard.runtime.crun.egress" in _command(one)]
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
 
 
 def test_an_update_that_was_cut_off_is_in_force_after_the_next_start(own_server: ServerProcess) -> None:

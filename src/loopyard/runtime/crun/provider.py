@@ -110,7 +110,7 @@ class CrunRuntime(WithCommands[Commands]):
         self._way_out = WayOut(self._instance, self._config.mirrors, self._config.open_host_ports)
         policies = {box.slot: box.network_policy for box in self._boxes.values()}
         try:
-            await self._way_out.open(policies, network.nameservers)
+            await self._way_out.open(policies)
         except RulesRefused as fault:
             raise RuntimeUnavailable(f"Sandboxes would have no network: {fault}") from fault
         await network.remove_stale_links(self._instance, used)

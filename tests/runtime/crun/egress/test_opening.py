@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopyard.runtime.crun.egress.opening import Opening, Refused, recognize
+from loopyard.runtime.crun.egress.opening import Opening, Refused, agrees_to_upgrade, recognize
 
 
 def _hello(name: str | None) -> bytes:
@@ -46,6 +46,54 @@ def test_an_http_request_is_read_however_it_is_cut(port: int) -> None:
     assert opening.data == (
         b"POST /x HTTP/1.1\r\nhost: a.test:8080\r\ncontent-length: 4\r\nconnection: close\r\n\r\nbody"
     )
+
+
+def test_a_request_for_websocket_keeps_back_what_follows() -> None:
+    head = b"GET /x HTTP/1.1\r\nHost: a.test\r\nConnection: keep-alive, Upgrade\r\nUpgrade: WebSocket\r\n"
+    key = b"Sec-WebSocket-Key: eA==\r\n\r\n"
+    opening = recognize(head + key + b"GET / HTTP/1.1\r\nHost: b.test\r\n\r\n", 80)
+    assert opening is not None
+    assert opening.data == (
+        b"GET /x HTTP/1.1\r\nhost: a.test\r\nsec-websocket-key: eA==\r\n"
+        b"connection: Upgrade\r\nupgrade: websocket\r\n\r\n"
+    )
+    assert opening.after_upgrade == b"GET / HTTP/1.1\r\nHost: b.test\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: h2c\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket, h2c\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\nUpgrade: h2c\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\nContent-Length: 4\r\n\r\n",
+        b"GET / HTTP/1.0\r\nHost: a.test\r\nUpgrade: websocket\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: a.test\r\nUpgrade: websocket\r\n\r\n",
+    ],
+)
+def test_every_other_upgrade_is_left_out(head: bytes) -> None:
+    opening = recognize(head, 80)
+    assert opening is not None
+    assert opening.after_upgrade is None
+    assert b"upgrade" not in opening.data.lower()
+
+
+@pytest.mark.parametrize(
+    ("said", "agreed"),
+    [
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n\x81", True),
+        (b"HTTP/1.1 101\r\n\r\n", True),
+        (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: web", None),
+        (b"HTTP/1.1 1", None),
+        (b"HTTP/1.1 1010 x\r\n\r\n", False),
+        (b"HTTP/1.1 100 Continue\r\n\r\n", False),
+        (b"HTTP/1.1 200 OK\r\n", False),
+        (b"x" * (32 << 10), False),
+        (b"HTTP/1.1 101 x\r\n" + b"x" * (65 << 10), False),
+    ],
+)
+def test_what_agrees_to_an_upgrade(said: bytes, agreed: bool | None) -> None:
+    assert agrees_to_upgrade(said) is agreed
 
 
 @pytest.mark.parametrize(

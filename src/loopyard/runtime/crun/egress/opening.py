@@ -13,6 +13,7 @@ _TLS_HANDSHAKE = 0x16
 _HTTP2 = b"PRI * HTTP/2.0"
 _MOST_OF_LINE = 16 << 10
 _PRINTABLE = re.compile(rb"[\x20-\x7e\t\r]*")
+_AGREEMENT = re.compile(rb"HTTP/1\.1 101( .*)?")
 _DROPPED = (b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"http2-settings")
 
 
@@ -23,10 +24,12 @@ class Refused(Exception):
 @dataclass(frozen=True, slots=True)
 class Opening:
     """What a connection begins with. `name` is the server it is meant for, None where the protocol names none;
-    `data` what is to be sent to the server in place of what was read."""
+    `data` what is to be sent to the server in place of what was read. `after_upgrade` is what may follow only when the
+    server has agreed to go on with WebSocket; None where nobody asked it to."""
 
     name: str | None
     data: bytes
+    after_upgrade: bytes | None = None
 
 
 def recognize(data: bytes, port: int) -> Opening | None:
@@ -105,10 +108,28 @@ def _http(data: bytes) -> Opening | None:
     if len(framings) > 1:
         raise Refused("an HTTP request of two lengths")
     kept = [(key, value) for key, value in request.headers if key not in _DROPPED]
+    upgrades = _asks_for_websocket(request, framings)
+    last = [(b"connection", b"Upgrade"), (b"upgrade", b"websocket")] if upgrades else [(b"connection", b"close")]
     lines = [b"%s %s HTTP/%s" % (request.method, request.target, request.http_version)]
-    lines += [b"%s: %s" % header for header in (*kept, (b"connection", b"close"))]
+    lines += [b"%s: %s" % header for header in (*kept, *last)]
+    head, rest = b"\r\n".join(lines) + b"\r\n\r\n", connection.trailing_data[0]
     # What follows is the request's body: the server reads no request after one that says it is the last.
-    return Opening(name, b"\r\n".join(lines) + b"\r\n\r\n" + connection.trailing_data[0])
+    return Opening(name, head, rest) if upgrades else Opening(name, head + rest)
+
+
+def _asks_for_websocket(request: h11.Request, framings: list[bytes]) -> bool:
+    upgrade = [value.strip().lower() for key, value in request.headers if key == b"upgrade"]
+    return request.method == b"GET" and request.http_version == b"1.1" and upgrade == [b"websocket"] and not framings
+
+
+def agrees_to_upgrade(said: bytes) -> bool | None:
+    """Whether a server that was asked to go on with WebSocket does so; None if it has not said enough yet."""
+    line, ended, _ = said.partition(b"\r\n")
+    if not ended:
+        return None if len(said) < _MOST_OF_LINE else False
+    if not _AGREEMENT.fullmatch(line):
+        return False
+    return True if b"\r\n\r\n" in said else (None if len(said) < MOST_BYTES else False)
 
 
 def _authority(target: bytes) -> bytes:

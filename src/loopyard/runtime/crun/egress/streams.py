@@ -19,7 +19,7 @@ from typing import Any, cast
 from loopyard.runtime.crun.egress.closed import Closed
 from loopyard.runtime.crun.egress.firewall import Firewall
 from loopyard.runtime.crun.egress.listeners import Listeners
-from loopyard.runtime.crun.egress.opening import MOST_BYTES, Opening, Refused, recognize
+from loopyard.runtime.crun.egress.opening import MOST_BYTES, Opening, Refused, agrees_to_upgrade, recognize
 
 log = logging.getLogger("loopyard.runtime.network")
 
@@ -28,7 +28,9 @@ MOST_OF_ONE = 256
 
 _CONNECT_SECONDS = 10.0
 _OPENING_SECONDS = 60.0
-_CHUNK_BYTES = 256 << 10
+_CHUNK_BYTES = 32 << 10
+"""What is taken at a time. With what the loop has read ahead, a connection holds less than 1 MiB both ways."""
+
 _SO_ORIGINAL_DST = 80
 
 
@@ -123,6 +125,7 @@ class Streams:
     ) -> None:
         """Wait until one side has spoken. If it is the client, look at what it says; then carry both ways."""
         spoken = asyncio.create_task(theirs[0].read(_CHUNK_BYTES))
+        first: asyncio.Task[bytes] | None = spoken
         said = bytearray()
         opening = asyncio.create_task(_opening(ours[0], said, stream.port))
         try:
@@ -135,12 +138,16 @@ class Streams:
                 begun = opening.result()
                 self._check(stream, begun)
                 theirs[1].write(begun.data)
+                if begun.after_upgrade is not None:
+                    if not await _agree(begun.after_upgrade, ours, theirs, spoken):
+                        return
+                    first = None  # it was the server's agreement
             else:
                 await _stop((opening,))
                 theirs[1].write(said)
             both = [
                 asyncio.create_task(_pump(ours[0], theirs[1])),
-                asyncio.create_task(_pump(theirs[0], ours[1], spoken)),
+                asyncio.create_task(_pump(theirs[0], ours[1], first)),
             ]
             try:
                 await asyncio.gather(*both)
@@ -167,6 +174,36 @@ async def _opening(reader: asyncio.StreamReader, said: bytearray, port: int) -> 
         if opening is not None:
             return opening
     raise Refused("it does not come to the point")
+
+
+async def _agree(
+    rest: bytes,
+    ours: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    theirs: tuple[asyncio.StreamReader, asyncio.StreamWriter],
+    spoken: asyncio.Task[bytes],
+) -> bool:
+    """Wait for the server's answer to a request for WebSocket, and pass it on. Unless it agrees, the client says no
+    more to it, since that might be a request for another host; false when the server has said all."""
+    said = await spoken
+    async with asyncio.timeout(_OPENING_SECONDS):
+        while (agreed := agrees_to_upgrade(said)) is None and (more := await theirs[0].read(_CHUNK_BYTES)):
+            said += more
+    ours[1].write(said)
+    if agreed:
+        theirs[1].write(rest)
+        return True
+    ways = [asyncio.create_task(_pump(theirs[0], ours[1])), asyncio.create_task(_discard(ours[0]))]
+    try:
+        await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(ways[:1], timeout=_OPENING_SECONDS)  # the client may have said all and listen still
+    finally:
+        await _stop(ways)
+    return False
+
+
+async def _discard(source: asyncio.StreamReader) -> None:
+    while await source.read(_CHUNK_BYTES):
+        pass
 
 
 async def _pump(

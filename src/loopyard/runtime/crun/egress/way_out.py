@@ -1,16 +1,33 @@
-"""The sandboxes' way out: the rules, and the servers for what only names can decide."""
+"""The server's end of the sandboxes' way out.
 
-from collections.abc import Callable, Mapping, Sequence
-from ipaddress import IPv4Network
+What decides on it is a process of its own: what sandboxes send that way, and how much, is not the server's to carry. It
+ends with the server; the rules stay in force.
+"""
 
-from loopyard.runtime.crun.egress import listeners, table
-from loopyard.runtime.crun.egress.closed import Closed
-from loopyard.runtime.crun.egress.firewall import Firewall
-from loopyard.runtime.crun.egress.name_server import NameServer
-from loopyard.runtime.crun.egress.questions import Questions, Resolvers
-from loopyard.runtime.crun.egress.streams import Streams
+import asyncio
+import itertools
+import json
+import logging
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.protocol import NetworkPolicy
+
+log = logging.getLogger("loopyard.runtime.network")
+
+POLICY = TypeAdapter[NetworkPolicy | None](NetworkPolicy | None)
+LINE_BYTES = 1 << 30
+"""The longest message: a policy may have some 300 KB, and the first message has those of all sandboxes."""
+
+_START_SECONDS = 60.0
+_PAUSE_SECONDS = 1.0
 
 
 class WayOut:
@@ -18,30 +35,32 @@ class WayOut:
 
     def __init__(self, instance: Instance, mirrors: Sequence[str], host_ports: Sequence[int]) -> None:
         """`mirrors` are the names that a policy's `mirrors` opens, `host_ports` the TCP ports of this host that
-        sandboxes may reach, at their gateway's address.
+        sandboxes may reach, at their gateway's address."""
+        self._told = {
+            "block": instance.block,
+            "network": instance.network,
+            "mirrors": list(mirrors),
+            "host_ports": list(host_ports),
+            "log_level": logging.getLogger().getEffectiveLevel(),
+        }
+        self._policies: dict[int, NetworkPolicy] = {}
+        """What is in force; those that have none are not in it."""
+        self._numbers = itertools.count(1)
+        self._waiting: dict[int, asyncio.Future[str | None]] = {}
+        self._process: subprocess.Popen[bytes] | None = None
+        self._writer: asyncio.StreamWriter | None = None
+        self._ready = asyncio.Event()
+        self._keeping: asyncio.Task[None] | None = None
 
-        Raises:
-            RuntimeUnavailable: This host cannot do it.
-        """
-        self._listeners = listeners.listen()
-        closed = Closed(IPv4Network(instance.network))
-        ports = table.Ports(self._listeners.names_port, self._listeners.streams_port, tuple(sorted(set(host_ports))))
-        self._firewall = Firewall(instance, closed, ports, mirrors)
-        self._names = NameServer(Questions(self._firewall, closed, Resolvers()))
-        self._streams = Streams(self._firewall, closed)
-
-    async def open(self, policies: Mapping[int, NetworkPolicy | None], resolvers: Callable[[], Sequence[str]]) -> None:
+    async def open(self, policies: Mapping[int, NetworkPolicy | None]) -> None:
         """Put the policies of the sandboxes that run in force, by slot, in place of all that was before.
 
-        `resolvers` finds those that sandboxes ask by themselves where no policy is in the way; if there are none, they
-        ask this server at their gateway's address.
-
         Raises:
-            RulesRefused: The kernel does not take the rules.
+            RulesRefused: This host cannot do it; the message says why.
         """
-        await self._names.open(self._listeners)
-        await self._streams.open(self._listeners)
-        await self._firewall.open(policies, resolvers)
+        self._policies = {slot: policy for slot, policy in policies.items() if policy is not None}
+        reader = await self._start()
+        self._keeping = asyncio.create_task(self._keep(reader))
 
     async def apply(self, slot: int, policy: NetworkPolicy | None) -> None:
         """Put a policy in force for the sandbox in a slot. None, for one that has none, costs nothing.
@@ -49,10 +68,88 @@ class WayOut:
         Raises:
             RulesRefused: The kernel did not take it; what was in force still is.
         """
-        await self._firewall.apply(slot, policy)
+        if policy is None and slot not in self._policies:
+            return
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._ready.wait()
+        except TimeoutError:
+            raise RulesRefused("the sandboxes' way out does not start") from None
+        number = next(self._numbers)
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        self._send({"number": number, "slot": slot, "policy": POLICY.dump_python(policy, mode="json")})
+        if (fault := await answer) is not None:
+            raise RulesRefused(fault)
+        if policy is None:
+            self._policies.pop(slot, None)
+        else:
+            self._policies[slot] = policy
 
     async def close(self) -> None:
-        await self._streams.close()
-        await self._names.close()
-        await self._firewall.close()
-        self._listeners.close()
+        if self._keeping is not None:
+            self._keeping.cancel()
+            await asyncio.gather(self._keeping, return_exceptions=True)
+        self._lose("the server is ending")
+        if self._process is not None:
+            await asyncio.to_thread(self._process.wait)
+
+    async def _start(self) -> asyncio.StreamReader:
+        """Start the process, and wait until all policies are in force."""
+        ours, theirs = socket.socketpair()
+        command = (sys.executable, "-m", "loopyard.runtime.crun.egress", str(theirs.fileno()))
+        # A session of its own: Ctrl-C at the terminal is for the server, which ends it.
+        self._process = await asyncio.to_thread(
+            subprocess.Popen, command, pass_fds=(theirs.fileno(),), start_new_session=True, stdin=subprocess.DEVNULL
+        )
+        theirs.close()
+        reader, self._writer = await asyncio.open_connection(sock=ours, limit=LINE_BYTES)
+        policies = {slot: POLICY.dump_python(policy, mode="json") for slot, policy in self._policies.items()}
+        self._send({**self._told, "policies": policies})
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                hello: dict[str, Any] = json.loads(await _line(reader) or b"{}")
+        except TimeoutError:
+            hello = {}
+        if hello.get("fault", "it did not start") is not None:
+            self._lose("it did not start")
+            raise RulesRefused(hello.get("fault", "what decides on it did not start; see the messages above"))
+        self._ready.set()
+        return reader
+
+    async def _keep(self, reader: asyncio.StreamReader) -> None:
+        """Take its answers; start it anew if somebody kills it."""
+        while True:
+            while line := await _line(reader):
+                answer: dict[str, Any] = json.loads(line)
+                if (waiting := self._waiting.pop(answer["number"], None)) is not None and not waiting.done():
+                    waiting.set_result(answer["fault"])
+            self._lose("what decides on the sandboxes' way out was killed")
+            log.warning("what decides on the sandboxes' way out was killed; starting it anew")
+            while not self._ready.is_set():
+                try:
+                    reader = await self._start()
+                except RulesRefused:
+                    log.exception("the sandboxes' way out could not be opened again")
+                    await asyncio.sleep(_PAUSE_SECONDS)
+
+    def _send(self, message: Mapping[str, Any]) -> None:
+        if self._writer is not None:
+            self._writer.write(json.dumps(message).encode() + b"\n")
+
+    def _lose(self, reason: str) -> None:
+        self._ready.clear()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+        for waiting in self._waiting.values():
+            if not waiting.done():
+                waiting.set_result(reason)
+        self._waiting.clear()
+
+
+async def _line(reader: asyncio.StreamReader) -> bytes:
+    """The next line; empty at the end."""
+    try:
+        return await reader.readline()
+    except OSError:
+        return b""

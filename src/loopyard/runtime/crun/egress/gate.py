@@ -1,0 +1,59 @@
+"""What decides on the sandboxes' way out: the rules, and the servers for what only names can decide."""
+
+from collections.abc import Mapping, Sequence
+from ipaddress import IPv4Network
+
+from loopyard.runtime.crun import network
+from loopyard.runtime.crun.egress import listeners, table
+from loopyard.runtime.crun.egress.closed import Closed
+from loopyard.runtime.crun.egress.firewall import Firewall
+from loopyard.runtime.crun.egress.name_server import NameServer
+from loopyard.runtime.crun.egress.questions import Questions, Resolvers
+from loopyard.runtime.crun.egress.streams import Streams
+from loopyard.runtime.crun.instance import Instance
+from loopyard.runtime.protocol import NetworkPolicy
+
+
+class Gate:
+    """Open it before anything runs, and close it last. Closing leaves the rules in force: then there are no names."""
+
+    def __init__(self, instance: Instance, mirrors: Sequence[str], host_ports: Sequence[int]) -> None:
+        """`mirrors` are the names that a policy's `mirrors` opens, `host_ports` the TCP ports of this host that
+        sandboxes may reach, at their gateway's address.
+
+        Raises:
+            RuntimeUnavailable: This host cannot do it.
+        """
+        self._listeners = listeners.listen()
+        closed = Closed(IPv4Network(instance.network))
+        ports = table.Ports(self._listeners.names_port, self._listeners.streams_port, tuple(sorted(set(host_ports))))
+        self._firewall = Firewall(instance, closed, ports, mirrors)
+        self._names = NameServer(Questions(self._firewall, closed, Resolvers()))
+        self._streams = Streams(self._firewall, closed)
+
+    async def open(self, policies: Mapping[int, NetworkPolicy]) -> None:
+        """Put the policies of the sandboxes that run in force, by slot, in place of all that was before.
+
+        Where no policy is in the way, sandboxes ask the host's resolvers by themselves; if it has none that they can
+        reach, they ask this at their gateway's address.
+
+        Raises:
+            RulesRefused: The kernel does not take the rules.
+        """
+        await self._names.open(self._listeners)
+        await self._streams.open(self._listeners)
+        await self._firewall.open(policies, network.nameservers)
+
+    async def apply(self, slot: int, policy: NetworkPolicy | None) -> None:
+        """Put a policy in force for the sandbox in a slot; None for one that has none.
+
+        Raises:
+            RulesRefused: The kernel did not take it; what was in force still is.
+        """
+        await self._firewall.apply(slot, policy)
+
+    async def close(self) -> None:
+        await self._streams.close()
+        await self._names.close()
+        await self._firewall.close()
+        self._listeners.close()
