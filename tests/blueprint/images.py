@@ -1,6 +1,5 @@
 """Small images that tests build on, made here: nothing is pulled."""
 
-import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -20,14 +19,12 @@ def busybox_archive(folder: Path) -> Path:
     return archive
 
 
-def import_image(loopyard: Path, archive: Path, name: str, images: str | None = None) -> str:
+def import_image(loopyard: Path, archive: Path, name: str, *options: str) -> str:
     """Import it by the command line, and return what that printed."""
-    environment = {**os.environ, **({"LOOPYARD_RUNTIME__IMAGES": images} if images else {})}
     done = subprocess.run(
-        [str(loopyard), "image", "import", str(archive), name],
+        [str(loopyard), "image", "import", str(archive), name, *options],
         capture_output=True,
         text=True,
-        env=environment,
         check=True,
     )
     return done.stdout

@@ -12,6 +12,7 @@ from loopyard.blueprint.inputs import Inputs
 from loopyard.blueprint.logs import BuildLogs
 from loopyard.blueprint.models import Blueprint
 from loopyard.blueprint.schemas import BlueprintBuildParameters
+from loopyard.blueprint.services import image_id, login
 from loopyard.blueprint.states import CREATED, UNFINISHED, Status
 from loopyard.devbox.code_mounts import CodeHost, token_place
 from loopyard.devbox.image import ImageNotes
@@ -93,6 +94,7 @@ class Building:
                 return
             failpoint("blueprint.building")
             image = await builder.build(spec, lambda line: self._logs.add(blueprint_id, line))
+            await self._make_services(builder, blueprint_id, spec)
             failpoint("blueprint.built")
             await self._end(blueprint_id, None, "The image is complete.", image)
         except BuildFailed as fault:
@@ -104,6 +106,31 @@ class Building:
             await self._end(blueprint_id, "build_failed", "The server failed; its log says why.")
         finally:
             await asyncio.to_thread(self._inputs.clear, folder)
+
+    async def _make_services(self, builder: ImageBuilder, blueprint_id: str, spec: BuildSpec) -> None:
+        """Make the images of the services, under the same limits and policy."""
+        async with self._database.read() as session:
+            blueprint = await repository.get(session, blueprint_id)
+            tokens = await self._tokens.opened(session, blueprint_id)
+        assert blueprint is not None  # noqa: S101
+        for service in BlueprintBuildParameters.model_validate(blueprint.parameters).services or []:
+            self._logs.add(blueprint_id, f"The image of service {service.name}: {service.image}")
+            if service.options:
+                self._logs.add(blueprint_id, f"The options of service {service.name} have no meaning here.", "warning")
+            settings = await builder.build(
+                BuildSpec(
+                    id=image_id(blueprint_id, service.name),
+                    dockerfile=f"FROM {service.image}\n",
+                    limits=spec.limits,
+                    network_policy=spec.network_policy,
+                    timeout_seconds=spec.timeout_seconds,
+                    login=login(service, tokens),
+                ),
+                lambda line: self._logs.add(blueprint_id, line),
+            )
+            if not settings.runs:
+                message = f"The image of service {service.name} does not say what is to be run."
+                raise BuildFailed("build_failed", message)
 
     async def _spec(self, blueprint_id: str) -> BuildSpec:
         async with self._database.read() as session:
@@ -160,6 +187,9 @@ class Building:
                 await asyncio.wait([running])
         await self._changes.wait_until(blueprint_id, lambda: self._may_go(blueprint_id), bool, None)
         if self.builder is not None:
+            for one in await self.builder.images():
+                if one.partition(".")[0] == blueprint_id:
+                    await self.builder.delete(one)
             await self.builder.delete(blueprint_id)
         self._logs.delete(blueprint_id)
         async with self._database.write() as session:

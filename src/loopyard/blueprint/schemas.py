@@ -1,8 +1,9 @@
 """The wire's words for blueprints."""
 
+import re
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, StringConstraints, model_validator
+from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from loopyard.blueprint.states import StateName, StatusName
 from loopyard.devbox.launch_parameters import LaunchParameters
@@ -15,6 +16,8 @@ MAX_DOCKERFILE = 1024**2
 """Limit on a Dockerfile: 1 MiB."""
 
 MAX_COMMAND = 120_000
+
+_PORTS = re.compile(r"(?P<outside>\d{1,5})(:(?P<inside>\d{1,5}))?(/(tcp|udp))?")
 
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]{0,127}$")]
 Command = Annotated[Text, Field(min_length=1, max_length=MAX_COMMAND)]
@@ -32,12 +35,25 @@ class ServiceCredentials(Params):
 
 
 class Service(Params):
-    image: Text
-    name: Text
+    """A container that can run beside devboxes. Their network is its own, so that ports are the same on both sides."""
+
+    image: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._/:@-]{0,511}$")]
+    name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$")]
     credentials: ServiceCredentials | None = None
     env: StringMap | None = None
     options: Text | None = None
     port_mappings: list[Text] | None = None
+
+    @field_validator("port_mappings")
+    @classmethod
+    def _same_ports(cls, given: list[str] | None) -> list[str] | None:
+        for one in given or []:
+            found = _PORTS.fullmatch(one)
+            if found is None:
+                raise ValueError("must be like 5432:5432")
+            if found["inside"] is not None and found["inside"] != found["outside"]:
+                raise ValueError("a service is in the devbox's own network: both ports must be the same")
+        return given
 
 
 class BlueprintBuildParameters(Params):
@@ -68,6 +84,14 @@ class BlueprintBuildParameters(Params):
         if len(given) > 1:
             raise ValueError(f"give only one of {' and '.join(given)}")
         return self
+
+    @field_validator("services")
+    @classmethod
+    def _named_once(cls, services: list[Service] | None) -> list[Service] | None:
+        names = [service.name for service in services or []]
+        if len(set(names)) < len(names):
+            raise ValueError("two services have the same name")
+        return services
 
 
 class BlueprintView(View):

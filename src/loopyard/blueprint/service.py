@@ -8,6 +8,7 @@ from loopyard.blueprint.dockerfile import recipe
 from loopyard.blueprint.models import Blueprint
 from loopyard.blueprint.origin import find
 from loopyard.blueprint.schemas import BlueprintBuildParameters
+from loopyard.blueprint.services import password_place
 from loopyard.blueprint.states import CREATED, DELETED, Status
 from loopyard.devbox.code_mounts import CodeHost, token_place
 from loopyard.devbox.mounts import files_of, repositories_of
@@ -43,6 +44,8 @@ class BlueprintService:
             raise BadRequest("This server's runtime builds no images; use crun's (LOOPYARD_RUNTIME__TYPE=crun).")
         base = await self._check(session, account_id, params)
         tokens = {token_place(at): one.token for at, one in enumerate(params.code_mounts or []) if one.token}
+        logins = [(one.name, one.credentials) for one in params.services or [] if one.credentials]
+        tokens |= {password_place(name): credentials.password for name, credentials in logins}
         blueprint = Blueprint(
             id=blueprint_id,
             account_id=account_id,

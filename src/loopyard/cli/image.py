@@ -64,20 +64,28 @@ def import_image(
     ],
     name: Annotated[str, typer.Argument(help="What a Dockerfile calls it, such as ubuntu:22.04.")],
     data_dir: DataDir = None,
+    *,
+    change: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="How it is used: an instruction such as 'CMD [\"nginx\"]'; ENTRYPOINT, ENV, WORKDIR, USER too."
+        ),
+    ] = None,
 ) -> None:
     """Take in an image, so that `FROM NAME` finds it on a machine that reaches no registry. Prints its whole name."""
     from loopyard.runtime.crun.building.buildah import full_name
+    from loopyard.runtime.crun.building.changes import options
     from loopyard.runtime.errors import RuntimeFault
 
     storage = _storage(data_dir)
 
     async def work() -> None:
         async with storage.in_use():
-            await storage.keep_archive(rootfs.absolute(), full_name(name))
+            await storage.keep_archive(rootfs.absolute(), full_name(name), options(change or []))
 
     try:
         asyncio.run(work())
-    except RuntimeFault as fault:
+    except (RuntimeFault, ValueError) as fault:
         _fail("The image cannot be imported.", fault)
     typer.echo(full_name(name))
 

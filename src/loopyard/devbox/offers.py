@@ -9,6 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.blueprint import origin as blueprints
 from loopyard.blueprint.models import Blueprint
+from loopyard.blueprint.services import required
 from loopyard.devbox.image import ImageNotes
 from loopyard.devbox.launch_parameters import LaunchParameters, UserParameters
 from loopyard.devbox.schemas import DevboxCreateParams
@@ -18,7 +19,6 @@ from loopyard.snapshot import repository as snapshots
 from loopyard.snapshot.states import COMPLETE, ERROR, IN_PROGRESS
 
 _NOT_YET = ("gateways", "mcp")
-_NOT_YET_AT_LAUNCH = ("required_services",)
 _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 
@@ -32,6 +32,8 @@ class Origin:
     blueprint_id: str | None = None
     image: dict[str, Any] | None = None
     """What the image says of itself, as rows have it."""
+    services: list[dict[str, object]] | None = None
+    """What runs beside it, as rows have it."""
 
 
 def check_offered(params: DevboxCreateParams, launch: LaunchParameters) -> None:
@@ -46,10 +48,6 @@ def check_offered(params: DevboxCreateParams, launch: LaunchParameters) -> None:
     sources = [name for name in ("snapshot_id", "blueprint_id", "blueprint_name") if getattr(params, name) is not None]
     if len(sources) > 1:
         raise BadRequest(f"{sources[1]}: give only one of {' and '.join(sources)}.", field=sources[1])
-    for name in _NOT_YET_AT_LAUNCH:
-        if getattr(launch, name):
-            field = f"launch_parameters.{name}"
-            raise BadRequest(f"{field}: this server does not offer it yet; leave it out.", field=field)
     triggers = launch.lifecycle.resume_triggers if launch.lifecycle else None
     if triggers is not None and triggers.axon_event:
         field = "launch_parameters.lifecycle.resume_triggers.axon_event"
@@ -74,8 +72,11 @@ async def find_origin(
     if params.blueprint_id is not None or params.blueprint_name is not None:
         blueprint = await blueprints.find(session, account_id, params.blueprint_id, params.blueprint_name)
         inherited = _with_user(_inherited(blueprint, launch), blueprint.image)
-        origin = Origin(inherited, blueprint_id=blueprint.id, image=blueprint.image)
+        services = required(blueprint, inherited.required_services or []) or None
+        origin = Origin(inherited, blueprint_id=blueprint.id, image=blueprint.image, services=services)
         check_offered(params, origin.launch)
+    else:
+        required(None, launch.required_services or [])
     policy_id = origin.launch.network_policy_id
     if policy_id is not None and await policies.lock(session, policy_id, account_id) is None:
         message = f"There is no network policy {policy_id}."

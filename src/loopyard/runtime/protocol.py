@@ -75,11 +75,23 @@ class NetworkPolicy:
 
 
 @dataclass(frozen=True, slots=True)
+class ServiceSpec:
+    """Something that runs beside a sandbox: what its image says is to be run, on a root file system of its own, in the
+    sandbox's network."""
+
+    name: str
+    image: str
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+@dataclass(frozen=True, slots=True)
 class SandboxSpec:
     """A sandbox to be made. `image` is None for the base image; `environment` is seen by every command in it.
 
     `snapshot` names a snapshot to start from; its image is the snapshot's own, and `image` is ignored.
     `network_policy` None leaves the world open, as `allow_all` does, and other sandboxes closed.
+    `services` run before `create` returns, each with `limits` of its own, and end with the sandbox. Not every provider
+    has them.
     """
 
     id: str
@@ -90,6 +102,7 @@ class SandboxSpec:
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     hostname: str = "devbox"
     network_policy: NetworkPolicy | None = None
+    services: tuple[ServiceSpec, ...] = ()
 
 
 class SandboxState(StrEnum):

@@ -13,19 +13,27 @@ _NEEDED = ("dev", "etc", "proc", "sys")
 
 
 def write(
-    bundle: Path, spec: SandboxSpec, accounts: Accounts, cwd: str | None, instance: Instance, slot: int, init: Path
+    bundle: Path,
+    spec: SandboxSpec,
+    accounts: Accounts,
+    cwd: str | None,
+    instance: Instance,
+    slot: int,
+    init: Path,
+    network_slot: int | None = None,
 ) -> None:
     """Write them. `accounts` and `cwd`, which is made if it is missing, are the image's; `init` is the sandbox's first
-    process on the host."""
+    process on the host. `network_slot` is the slot whose network it is in, if that is another's."""
     additions = accounts.add(spec.user)[1] if accounts.find(spec.user) is None else None
-    asked = network.nameservers() or [instance.addresses(slot)[0]]
+    asked = network.nameservers() or [instance.addresses(slot if network_slot is None else network_slot)[0]]
+    names = " ".join(("localhost", spec.hostname, *(service.name for service in spec.services)))
     resolvers = "".join(f"nameserver {address}\n" for address in asked)
     place = {
         "folders": {**dict.fromkeys((*_NEEDED, *_ancestors(cwd)), 0), **(additions.folders if additions else {})},
         "files": {
             "etc/resolv.conf": (f"{network.search_domains()}\n{resolvers}".lstrip(), 0o644),
             "etc/hostname": (f"{spec.hostname}\n", 0o644),
-            "etc/hosts": (f"127.0.0.1 localhost {spec.hostname}\n::1 localhost\n", 0o644),
+            "etc/hosts": (f"127.0.0.1 {names}\n::1 localhost\n", 0o644),
             **(additions.files if additions else {}),
         },
     }

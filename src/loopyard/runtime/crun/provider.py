@@ -26,8 +26,9 @@ from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.leftovers import BoxesKeeper
-from loopyard.runtime.crun.sharing import register
 from loopyard.runtime.crun.sealing import CrunSealing
+from loopyard.runtime.crun.services import Services, is_service
+from loopyard.runtime.crun.sharing import register
 from loopyard.runtime.crun.shells import without_bash
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.usage import usage
@@ -36,6 +37,7 @@ from loopyard.runtime.errors import (
     ImageNotFound,
     PortClosed,
     PortTaken,
+    RuntimeFault,
     RuntimeUnavailable,
     SandboxNotFound,
     SandboxNotRunning,
@@ -105,6 +107,7 @@ class CrunRuntime(WithCommands[Commands]):
             box = self._memory.recall(sandbox_id)
             if box is not None and is_alive(box.pid, box.start_ticks):
                 self._boxes[sandbox_id] = box
+        self._services = Services(self._layout, self._boxes, self._start, self._remove, self.start_command, self.forget)
         used = {box.slot for box in self._boxes.values()}
         network.allow_forwarding()
         self._way_out = WayOut(self._instance, self._config.mirrors, self._config.open_host_ports)
@@ -148,13 +151,20 @@ class CrunRuntime(WithCommands[Commands]):
 
     async def create(self, spec: SandboxSpec) -> None:
         async with self._acting(spec.id):
-            if (box := self._boxes.get(spec.id)) is not None and is_alive(box.pid, box.start_ticks):
+            resumed = self._layout.bundle(spec.id).exists()
+            if (box := self._boxes.get(spec.id)) is None or not is_alive(box.pid, box.start_ticks):
+                if resumed:
+                    await self._remove(spec.id, keep_disk=True)
+                box = self._boxes[spec.id] = await self._start(spec)
+            if not spec.services:
                 return
-            if self._layout.bundle(spec.id).exists():
-                await self._remove(spec.id, keep_disk=True)
-            self._boxes[spec.id] = await self._start(spec)
+            try:
+                await self._services.bring_up(spec, box)
+            except RuntimeFault as fault:
+                await self._take_down(spec.id, keep_disk=resumed)
+                raise SandboxStartFailed(f"Its services could not be started: {fault}") from fault
 
-    async def _start(self, spec: SandboxSpec) -> Box:
+    async def _start(self, spec: SandboxSpec, beside: Box | None = None) -> Box:
         bundle = self._layout.bundle(spec.id)
         root = self._root_of(spec)
         config = image_config.read(root)
@@ -164,9 +174,10 @@ class CrunRuntime(WithCommands[Commands]):
         try:
             uid_base = self._instance.uid_base(slot)
             box = Box(root, slot, uid_base, spec.user, spec.environment, config.cwd, spec.network_policy)
+            shared = None if beside is None else beside.slot
             bundle.mkdir(parents=True, exist_ok=True)
             self._memory.write(spec.id, box)
-            write_bundle(bundle, spec, self._accounts_of(root), config.cwd, self._instance, slot, self._init)
+            write_bundle(bundle, spec, self._accounts_of(root), config.cwd, self._instance, slot, self._init, shared)
             await self._way_out.apply(slot, spec.network_policy)
             started = await self._launcher.ask(
                 "create",
@@ -178,6 +189,7 @@ class CrunRuntime(WithCommands[Commands]):
                 disk=str(self._layout.disk(spec.id)),
                 disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
                 snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
+                network=None if beside is None else f"/proc/{beside.pid}/ns/net",
                 slot=slot,
             )
         except (LauncherFault, RulesRefused, OSError) as error:
@@ -238,11 +250,7 @@ class CrunRuntime(WithCommands[Commands]):
 
     async def destroy(self, sandbox_id: str) -> None:
         async with self._acting(sandbox_id):
-            await self._remove(sandbox_id, keep_disk=False)
-            known = self._boxes.pop(sandbox_id, None)
-            if known is not None:
-                await self._give_back(known.slot)
-            self._commands.end_unfinished(sandbox_id)
+            await self._take_down(sandbox_id, keep_disk=False)
         self._acts.pop(sandbox_id, None)
 
     async def _remove(self, sandbox_id: str, *, keep_disk: bool) -> None:
@@ -271,11 +279,21 @@ class CrunRuntime(WithCommands[Commands]):
         async with self._acting(sandbox_id):
             if not self._layout.bundle(sandbox_id).exists():
                 raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
-            await self._remove(sandbox_id, keep_disk=True)
-            known = self._boxes.pop(sandbox_id, None)
+            await self._take_down(sandbox_id, keep_disk=True)
+
+    async def _take_down(self, sandbox_id: str, *, keep_disk: bool) -> None:
+        """End a sandbox and its services."""
+        services = self._services.of(sandbox_id)
+        for one in (*services, sandbox_id):
+            await self._remove(one, keep_disk=keep_disk)
+            known = self._boxes.pop(one, None)
             if known is not None:
                 await self._give_back(known.slot)
-            self._commands.end_unfinished(sandbox_id)
+            self._commands.end_unfinished(one)
+        if not keep_disk:
+            for one in services:
+                await self.forget(one)
+            self._services.gone(sandbox_id)
 
     async def snapshot(self, sandbox_id: str, snapshot_id: str) -> int | None:
         async with self._acting(sandbox_id):
@@ -315,6 +333,9 @@ class CrunRuntime(WithCommands[Commands]):
             found |= {name.removesuffix(".new") for name in names}
         return found
 
+    async def _all_disks(self) -> set[str]:
+        return await self._disks("boxes") | await self._disks("grounds")
+
     @property
     def keepers(self) -> Sequence[Keeper]:
         """Who knows what is left over; once this is open."""
@@ -322,7 +343,7 @@ class CrunRuntime(WithCommands[Commands]):
             self._layout,
             self._instance,
             self._memory,
-            lambda: self._disks("boxes"),
+            self._all_disks,
             lambda sandbox_id: self._remove(sandbox_id, keep_disk=False),
             self._acting,
         )
@@ -333,7 +354,7 @@ class CrunRuntime(WithCommands[Commands]):
 
     async def sandboxes(self) -> dict[str, SandboxStatus]:
         found = {*subfolders(self._layout.sandboxes), *self._boxes}
-        return {sandbox_id: self._status(sandbox_id) for sandbox_id in found}
+        return {sandbox_id: self._status(sandbox_id) for sandbox_id in found if not is_service(sandbox_id)}
 
     async def status(self, sandbox_id: str) -> SandboxStatus:
         if not self._layout.bundle(sandbox_id).exists():

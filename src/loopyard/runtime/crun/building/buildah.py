@@ -8,10 +8,12 @@ import fcntl
 import hashlib
 import json
 import os
+import secrets
+import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,6 +43,7 @@ _UNPACK = """set -eu
 container=$(buildah "$@" from --pull-never scratch)
 trap 'buildah "$@" rm "$container" >/dev/null' EXIT
 buildah "$@" add --quiet "$container" "$SOURCE" / >/dev/null
+{change}
 buildah "$@" commit --quiet "$container" "$NAME"
 """
 
@@ -179,16 +182,24 @@ class Storage:
         """Make an image of a root file system's folder."""
         await self.script(_COMMIT, SOURCE=str(folder), NAME=name)
 
-    async def keep_archive(self, archive: Path, name: str) -> None:
-        """Make an image of a root file system's archive: tar, as it is or compressed."""
-        await self.script(_UNPACK, SOURCE=str(archive), NAME=name)
+    async def keep_archive(self, archive: Path, name: str, options: Sequence[str] = ()) -> None:
+        """Make an image of a root file system's archive: tar, as it is or compressed. `options` are of `buildah
+        config`, and say how it is used."""
+        change = f'buildah "$@" config {shlex.join(options)} "$container" >/dev/null' if options else ""
+        await self.script(_UNPACK.replace("{change}", change), SOURCE=str(archive), NAME=name)
 
     async def export(self, image_id: str, target: Path) -> None:
-        """Write an image's root file system to a folder that is there whole or not at all."""
-        temporary = target.with_name(f"{target.name}.new")
-        await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
-        await self.script(_EXPORT, IMAGE=image_id, TARGET=str(temporary), PYTHON=sys.executable)
-        temporary.rename(target)
+        """Write an image's root file system to a folder that is there whole or not at all. Several builds may write the
+        same one at a time; one of them is kept."""
+        temporary = target.with_name(f"{target.name}.{secrets.token_hex(8)}.new")
+        try:
+            await self.script(_EXPORT, IMAGE=image_id, TARGET=str(temporary), PYTHON=sys.executable)
+            temporary.rename(target)
+        except OSError:
+            if not target.is_dir():
+                raise
+        finally:
+            await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
 
     async def tag(self, name: str, other: str) -> None:
         await self.ask("tag", name, other)

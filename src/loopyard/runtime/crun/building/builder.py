@@ -158,7 +158,7 @@ class CrunImageBuilder:
         link.symlink_to(root.name)
         link.rename(self._images / spec.id)
         run = (*config.entrypoint, *config.command) if config.entrypoint else ()
-        return ImageSettings(config.user, run)
+        return ImageSettings(config.user, run, runs=bool(config.entrypoint or config.command))
 
     async def _leave(self, build_id: str, work: Path) -> None:
         await self._stop(build_id)

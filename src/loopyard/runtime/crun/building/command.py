@@ -1,5 +1,6 @@
 """The folder of a build, and the command line that does it."""
 
+import base64
 import json
 import os
 import shutil
@@ -13,7 +14,7 @@ from typing import Any
 from loopyard.runtime.base_image.making import BASE
 from loopyard.runtime.crun import host, network, oci
 from loopyard.runtime.crun.accounts import Account
-from loopyard.runtime.crun.building.buildah import Storage
+from loopyard.runtime.crun.building.buildah import Storage, full_name
 from loopyard.runtime.crun.building.enter import Way
 from loopyard.runtime.images import BASE_NAME, FILES_NAME, BuildSpec
 from loopyard.runtime.layout import subfolders, write_whole
@@ -95,6 +96,7 @@ def prepare(
         *(f"--build-context={name}=container-image://{tag}" for name, tag in images.items()),
         *(f"--build-arg={name}={value}" for name, value in spec.build_args.items()),
         *(f"--secret=id={name},env={_SECRET}{name}" for name in secrets),
+        *_login_arguments(spec, runs),
         str(context),
     ]
     environment = {"PATH": search_path(), "HOME": "/root", "LANG": "C.UTF-8"}
@@ -115,6 +117,16 @@ def prepare(
         temporary=str(work / "tmp"),
         resolv_conf=str(work / "resolv.conf"),
     )
+
+
+def _login_arguments(spec: BuildSpec, runs: Path) -> list[str]:
+    if spec.login is None:
+        return []
+    registry = full_name(spec.login.image).partition("/")[0]
+    known = base64.b64encode(f"{spec.login.user}:{spec.login.password}".encode()).decode()
+    file = runs / "login.json"
+    file.write_text(json.dumps({"auths": {registry: {"auth": known}}}))
+    return [f"--authfile={file}"]
 
 
 def _settings(spec: BuildSpec, work: Path, ground: Ground, place: Place, runs: Path) -> dict[str, Any]:

@@ -45,6 +45,7 @@ def create(
     disk: str,
     disk_bytes: int | None,
     snapshot: str | None,
+    network: str | None,
     slot: Slot,
 ) -> None:
     """Start the sandbox whose folder is `bundle`, on the root folder `image`, with its own files on `disk`.
@@ -58,6 +59,7 @@ def create(
         disk: Where the sandbox's changes go. One that is there is used again.
         disk_bytes: The most these may be; None for no limit.
         snapshot: The changes to begin with, if the disk is made anew.
+        network: The network namespace that it is in, if that is not the slot's.
         slot: The namespaces.
         answer: Told the process id of the sandbox's init, and the clock tick at which it started.
     """
@@ -78,12 +80,12 @@ def create(
         _attach_new("overlay", root, options)
         _put(root, json.loads(Path(f"{bundle}/place.json").read_text()), slot.uid_base)
     try:
-        with _network(slot):
+        with _network(slot, network):
             _attach_new("sysfs", f"{root}/sys", [], _SYSFS)
-            network = f"{bundle}/network"  # what the configuration names
-            if os.path.lexists(network):
-                os.unlink(network)
-            os.symlink(f"/proc/{os.getpid()}/ns/net", network)
+            link = f"{bundle}/network"  # what the configuration names
+            if os.path.lexists(link):
+                os.unlink(link)
+            os.symlink(f"/proc/{os.getpid()}/ns/net", link)
             _start(crun, id, bundle)
     finally:
         # The sandbox's own mount namespace holds them from here on, and lets them go with its last process.
@@ -97,10 +99,15 @@ def create(
 
 
 @contextmanager
-def _network(slot: Slot) -> Generator[None]:
+def _network(slot: Slot, other: str | None) -> Generator[None]:
     """Be in the sandbox's network meanwhile."""
     own = os.open("/proc/self/ns/net", os.O_RDONLY)
-    setns(slot.network_namespace, CLONE_NEWNET)
+    if other is None:
+        setns(slot.network_namespace, CLONE_NEWNET)
+    else:
+        joined = os.open(other, os.O_RDONLY)
+        setns(joined, CLONE_NEWNET)
+        os.close(joined)
     try:
         yield
     finally:
