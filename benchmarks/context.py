@@ -25,6 +25,8 @@ class Counts:
     stream_mib: int = 512
     file_mib: int = 1024
     scenario_runs: int = 30
+    evaluations: int = 200
+    evaluations_for_memory: int = 2000
     pages: int = 60
     large_pages: int = 15
     rows: tuple[int, ...] = (1_000, 100_000, 1_000_000)
@@ -43,6 +45,8 @@ QUICK = Counts(
     stream_mib=32,
     file_mib=64,
     scenario_runs=3,
+    evaluations=20,
+    evaluations_for_memory=60,
     pages=10,
     large_pages=3,
     rows=(1_000, 10_000),

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from benchmarks.figures import Summary, summarize
 
-Unit = Literal["ms", "MiB", "MB/s"]
+Unit = Literal["ms", "MiB", "MB/s", "/min", "%"]
 Subject = Literal["loopyard", "podman", "docker"]
 
 

@@ -6,6 +6,7 @@ from benchmarks.context import Context
 from benchmarks.measures.burst import burst
 from benchmarks.measures.crowd import execute_in_a_crowd
 from benchmarks.measures.devboxes import create, execute
+from benchmarks.measures.evaluation import evaluation, evaluation_memory
 from benchmarks.measures.memory import idle_memory
 from benchmarks.measures.run_lists import run_lists
 from benchmarks.measures.scenario_runs import scenario_run
@@ -18,6 +19,8 @@ MEASURES: Mapping[str, Callable[[Context], Awaitable[list[Measure]]]] = {
     "execute": execute,
     "burst": burst,
     "run": scenario_run,
+    "evaluation": evaluation,
+    "evaluation-memory": evaluation_memory,
     "memory": idle_memory,
     "crowd": execute_in_a_crowd,
     "snapshot": snapshots,

@@ -134,11 +134,11 @@ class Engine:
         for container in await self._ask("GET", "/containers/json?all=true"):
             await self.remove(container["Id"])
 
-    async def run_by_command_line(self) -> None:
-        """`run IMAGE true`, from the start of the program to its end."""
+    async def run_by_command_line(self, shell_command: str = "true", *options: str) -> None:
+        """`run IMAGE` with a command, from the start of the program to its end."""
         limits = ("--memory", str(_MEMORY_BYTES), "--cpus", "1", "--pids-limit", str(_PIDS))
         ulimits = ("--ulimit", f"nofile={_FILES}:{_FILES}", "--ulimit", f"nproc={_PIDS}:{_PIDS}")
-        await self.run("run", *limits, *ulimits, IMAGE, *_SHELL, "true")
+        await self.run("run", *options, *limits, *ulimits, IMAGE, *_SHELL, shell_command)
 
     async def execute_by_command_line(self, container: str) -> None:
         await self.run("exec", container, *_SHELL, "true")
