@@ -22,6 +22,8 @@ from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.benchmark_job.agents import JobAgents
 from loopyard.benchmark_job.closing import Closing
 from loopyard.benchmark_job.endpoints import router as job_router
+from loopyard.benchmark_job.harbor.carrying import HarborCarrying
+from loopyard.benchmark_job.harbor.jobs import HarborJobs
 from loopyard.benchmark_job.scheduler import Scheduler
 from loopyard.benchmark_job.service import JobService
 from loopyard.benchmark_job.trial.carrying import Carrying
@@ -61,6 +63,7 @@ from loopyard.kit import error_handlers, openapi
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database
 from loopyard.kit.ending import Ending, EndingMiddleware
+from loopyard.kit.itself import Itself
 from loopyard.kit.parts import Parts
 from loopyard.kit.paths import refuse_impossible
 from loopyard.kit.tasks import Tasks
@@ -166,6 +169,7 @@ def create_app(
         tasks.start("reaper", parts.get(Reaper).run())
         tasks.start("folder", parts.get(Folder).run())
         tasks.start("jobs", parts.get(Scheduler).run())
+        tasks.start("harbor jobs", parts.get(HarborCarrying).run())
         tasks.start("sweep", parts.get(Sweep).run())
         tasks.start("control", parts.get(Control).run())
         yield
@@ -226,7 +230,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     building = Building(database, builder, policies, inputs, tokens, logs, code_host, settings.builds, changes, tasks)
     parts.add(Building, building)
     parts.add(BlueprintService, BlueprintService(building, tokens, code_host))
-    layers = Layers(database, runtime, Installer(runtime, store, settings.agents), settings.agents, tasks)
+    layers = Layers(database, runtime, Installer(runtime, store, settings.agents, tasks), settings.agents, tasks)
     parts.add(Layers, layers)
     lifecycle = Lifecycle(
         database, runtime, executions, changes, tasks, policies, code_host, events, store, secrets, tokens, layers
@@ -261,7 +265,14 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     carrying = Carrying(database, runtime, executions, runs, job_agents, changes, settings.jobs)
     closing = Closing(database, benchmark_runs)
     scheduler = parts.add(Scheduler, Scheduler(database, carrying, closing, tasks, settings.jobs))
-    parts.add(JobService, JobService(benchmark_runs, job_agents, settings.jobs, scheduler.wake))
+    itself = parts.add(Itself, Itself())
+    harbor_folder = settings.data_dir / "harbor"
+    harbor = parts.add(
+        HarborCarrying,
+        HarborCarrying(database, benchmark_runs, devboxes, secrets, itself, tasks, settings.jobs, harbor_folder),
+    )
+    harbor_jobs = HarborJobs(benchmark_runs, settings.jobs, harbor.wake)
+    parts.add(JobService, JobService(benchmark_runs, job_agents, harbor_jobs, settings.jobs, scheduler.wake))
     parts.add(Folder, Folder(database))
     keepers: list[Keeper] = [
         RequestsKeeper(database),
@@ -282,5 +293,5 @@ def sweep_of(runtime: Runtime, database: Database, settings: Settings) -> Sweep:
 
 def _object_store(settings: Settings) -> ObjectStore:
     if settings.objects.s3 is not None:
-        return BucketStore(settings.objects.s3)
+        return BucketStore(settings.objects.s3, settings.objects.max_bytes)
     return LocalStore(settings.data_dir / "objects", Signer(settings.data_dir), settings.objects.max_bytes)

@@ -3,7 +3,7 @@
 import re
 from typing import Annotated
 
-from pydantic import StringConstraints, TypeAdapter, ValidationError, model_validator
+from pydantic import StringConstraints, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from loopyard.agent.source import VERSION_PATTERN, AgentSource, GitRef
 from loopyard.kit.wire import Params, Text, View
@@ -18,19 +18,20 @@ class AgentCreateParams(Params):
     source: AgentSource | None = None
     version: Annotated[Text, StringConstraints(min_length=1, max_length=255)] | None = None
 
-    @model_validator(mode="after")
-    def _version_fits(self) -> "AgentCreateParams":
-        kind = self.source.type if self.source is not None else None
-        if self.version is None or kind in (None, "object"):
-            return self
-        if kind == "git":
+    @field_validator("version")
+    @classmethod
+    def _fits(cls, version: str | None, found: ValidationInfo) -> str | None:
+        source: AgentSource | None = found.data.get("source")
+        if version is None or source is None or source.type == "object":
+            return version
+        if source.type == "git":
             try:
-                _GIT_REF.validate_python(self.version)
+                _GIT_REF.validate_python(version)
             except ValidationError:
-                raise ValueError("version must be a branch or a tag") from None
-        elif not re.fullmatch(VERSION_PATTERN, self.version):
-            raise ValueError(f"version must be one of a {kind} package, such as 2.0.65")
-        return self
+                raise ValueError("must be a branch or a tag") from None
+        elif not re.fullmatch(VERSION_PATTERN, version):
+            raise ValueError(f"must be a version of a {source.type} package, such as 2.0.65")
+        return version
 
 
 class AgentView(View):

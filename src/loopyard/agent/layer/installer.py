@@ -18,6 +18,7 @@ from loopyard.devbox.states import FailureReason
 from loopyard.kit.errors import Unavailable
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.ids import new_id
+from loopyard.kit.tasks import Tasks
 from loopyard.object.store import ContentMissing, ObjectStore
 from loopyard.runtime.errors import NoSpaceLeft, RuntimeFault, SandboxStartFailed, SandboxStuck
 from loopyard.runtime.protocol import CommandResult, CommandSpec, Runtime, SandboxSpec
@@ -53,10 +54,11 @@ class Installed:
 
 
 class Installer:
-    def __init__(self, runtime: Runtime, store: ObjectStore, config: AgentConfig) -> None:
+    def __init__(self, runtime: Runtime, store: ObjectStore, config: AgentConfig, tasks: Tasks) -> None:
         self._runtime = runtime
         self._store = store
         self._config = config
+        self._tasks = tasks
 
     async def install(self, layer_id: str, ground: Ground, below: str | None, agent: WantedAgent) -> Installed:
         """Install an agent on a ground, or on the layer `below` on it, and keep the disk under the layer's id.
@@ -82,7 +84,7 @@ class Installer:
                 "health_check_failed", f"Agent {agent.title} could not be installed: {fault}"
             ) from fault
         finally:
-            await asyncio.shield(self._clear(box))
+            self._tasks.start(f"clear {box}", self._clear(box))  # nobody has to wait for it
         return Installed(size, time.monotonic() - begun)
 
     async def _make(self, box: str, ground: Ground, below: str | None) -> None:
@@ -99,9 +101,8 @@ class Installer:
                 return
 
     async def _clear(self, box: str) -> None:
-        with contextlib.suppress(RuntimeFault):
-            await persist(lambda: self._runtime.destroy(box))
-            await self._runtime.forget(box)
+        await persist(lambda: self._runtime.destroy(box))
+        await self._runtime.forget(box)
 
     async def _carry_out(self, box: str, ground: Ground, agent: WantedAgent) -> None:
         if agent.source.object is not None:
