@@ -35,10 +35,9 @@ async def evaluation(context: Context) -> list[Measure]:
     count = context.counts.evaluations
     rates: list[Series] = []
     shares: list[Series] = []
-    ways = [("HTTP", lambda task: _by_http(context.loopyard, task, count))]
-    ways.append(("job", lambda task: _by_job(context.loopyard, task, count)))
-    for how, way in ways:
-        _add("loopyard", how, rates, shares, await way(_TRIVIAL), await way(_LONGER))
+    for how, way in (("HTTP", _by_http), ("job", _by_job)):
+        trivial = await way(context.loopyard, _TRIVIAL, count)
+        _add("loopyard", how, rates, shares, trivial, await way(context.loopyard, _LONGER, count))
     await context.loopyard.shut_down_all()
     for engine in context.engines:
         trivial = await _by_engine(engine, _TRIVIAL, count)
@@ -47,9 +46,7 @@ async def evaluation(context: Context) -> list[Measure]:
     note = f"{_HOW} 100 % less the {TASK_SECONDS:g} s that the task takes by itself, of each run from start to end."
     return [
         Measure("evaluation", f"{title}: runs per minute", rates, unit="/min", note=_HOW),
-        Measure(
-            "evaluation-overhead", f"{title}: part of the time that is not the task's", shares, unit="%", note=note
-        ),
+        Measure("evaluation-overhead", f"{title}: time that is not the task's own", shares, unit="%", note=note),
     ]
 
 
