@@ -124,6 +124,13 @@ def resources(server: ServerProcess) -> Generator[Resources]:
         benchmark = client.benchmarks.create(name="property tests", scenario_ids=[scenario]).id
         benchmark_runs = [client.benchmarks.start_run(benchmark_id=benchmark).id for _ in range(2)]
         client.benchmark_runs.cancel(benchmark_runs[1])
+        job = client.benchmark_jobs.create(
+            spec={
+                "type": "scenarios",
+                "scenario_ids": [scenario],
+                "agent_configs": [{"type": "job_agent", "name": "nop"}],
+            }
+        ).id
         policies = [client.network_policies.create(name=f"property tests {number}").id for number in range(2)]
         snapshots = [client.devboxes.snapshot_disk_async(running.id).id for _ in range(2)]
         for snapshot in snapshots:
@@ -143,6 +150,7 @@ def resources(server: ServerProcess) -> Generator[Resources]:
                 "/v1/scenarios/scorers": [scorer.id],
                 "/v1/benchmarks": [benchmark],
                 "/v1/benchmark_runs": benchmark_runs,
+                "/v1/benchmark_jobs": [job],
                 "/v1/devboxes/disk_snapshots": snapshots,
                 "/v1/network-policies": policies,
                 "/v1/secrets/id": [secret.id for secret in secrets[:2]],

@@ -123,6 +123,11 @@ def _mend(fields: dict[str, Any], operation: Operation, known: Resources) -> Non
         fields["benchmark_id"] = known.known["/v1/benchmarks"][0]
     for name in fields.keys() & {"scenario_ids", "scenarios_to_add"}:
         fields[name] = known.known["/v1/scenarios"]
+    spec = fields.get("spec")
+    if operation.path == "/v1/benchmark_jobs" and isinstance(spec, dict):
+        nop: Any = {"type": "job_agent", "name": "nop"}
+        scenarios = {"type": "scenarios", "scenario_ids": known.known["/v1/scenarios"], "agent_configs": [nop]}
+        fields["spec"] = {**cast("dict[str, Any]", spec), **scenarios}
     contract = fields.get("scoring_contract")
     if isinstance(contract, dict):
         command: Any = {"type": "command_scorer", "command": "true"}
