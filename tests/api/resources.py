@@ -141,6 +141,7 @@ def resources(server: ServerProcess) -> Generator[Resources]:
         for each in objects[1:]:
             _upload(client, each)
         blueprint = client.blueprints.create(name="property-tests")
+        agents = [client.agents.create(name="property tests").id for _ in range(2)]
         yield Resources(
             {
                 "/v1/devboxes": [running.id, ended.id],
@@ -157,6 +158,7 @@ def resources(server: ServerProcess) -> Generator[Resources]:
                 "/v1/secrets": [secret.name for secret in secrets[2:]],
                 "/v1/objects": [each.id for each in objects],
                 "/v1/blueprints": [blueprint.id],
+                "/v1/agents": agents,
             }
         )
         client.devboxes.shutdown(running.id)
