@@ -22,7 +22,7 @@ class Sealing(Protocol):
     """
 
     async def mark(self, sandbox_id: str) -> None:
-        """Keep the sandbox's disk as it is now, for `restore`. The first mark of a sandbox holds until it is destroyed."""
+        """Keep the sandbox's disk as it is now, for `restore`. The first mark holds until the sandbox is destroyed."""
         ...
 
     async def stop_all(self, sandbox_id: str, *, spare: Collection[str] = ()) -> None:
@@ -38,8 +38,8 @@ class Sealing(Protocol):
         ...
 
     async def share(self, sandbox_id: str, folder: SharedFolder, target: str, *, writable: bool = False) -> None:
-        """Show a shared folder at the absolute path `target`, over what is there. The sandbox's root owns what is in it;
-        it can be written to only if `writable` says so."""
+        """Show a shared folder at the absolute path `target`, over what is there. The sandbox's root owns what is in
+        it; it can be written to only if `writable` says so."""
         ...
 
 

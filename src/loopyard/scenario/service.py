@@ -11,8 +11,10 @@ from loopyard.scenario import environment, repository
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.models import Scenario
 from loopyard.scenario.schemas import InputContext, InputContextUpdate, ScenarioCreateParams, ScenarioUpdateParams
+from loopyard.scenario.system_files import is_as_left
 from loopyard.scorer import contract
 from loopyard.scorer.contract import ScoringFunction
+from loopyard.scorer.registered import repository as registered
 
 _ENVIRONMENT = "environment_parameters"
 _FUNCTIONS = "scoring_contract.scoring_function_parameters"
@@ -40,8 +42,9 @@ async def create(session: AsyncSession, account_id: str, params: ScenarioCreateP
         metadata_=params.metadata or {},
         create_time_ms=now_ms(),
     )
+    is_as_left(scenario.metadata_)
     _name(scenario, params.name)
-    _score_by(scenario, params.scoring_contract.scoring_function_parameters)
+    await _score_by(session, scenario, params.scoring_contract.scoring_function_parameters)
     session.add(scenario)
     await session.flush()
     return scenario
@@ -77,8 +80,9 @@ async def update(session: AsyncSession, account_id: str, scenario_id: str, param
     if params.environment_parameters is not None:
         scenario.environment = await _environment(session, account_id, params.environment_parameters)
     if params.scoring_contract is not None and params.scoring_contract.scoring_function_parameters is not None:
-        _score_by(scenario, params.scoring_contract.scoring_function_parameters)
+        await _score_by(session, scenario, params.scoring_contract.scoring_function_parameters)
     if params.metadata is not None:
+        is_as_left(params.metadata)
         scenario.metadata_ = params.metadata
     if params.reference_output is not None:
         scenario.reference_output = params.reference_output or None
@@ -121,8 +125,11 @@ def _name(scenario: Scenario, name: str) -> None:
     scenario.name, scenario.name_digest, scenario.name_folded = name, names.digest(name), names.fold(name)
 
 
-def _score_by(scenario: Scenario, functions: list[ScoringFunction]) -> None:
+async def _score_by(session: AsyncSession, scenario: Scenario, functions: list[ScoringFunction]) -> None:
     contract.check(functions, _FUNCTIONS)
+    if types := contract.custom_types(functions):
+        scripts = await registered.scripts(session, scenario.account_id, types)
+        contract.check_registered(functions, scripts, _FUNCTIONS)
     scenario.scoring_functions = contract.dump(functions)
     scenario.contract_digest = contract.digest(functions)
 

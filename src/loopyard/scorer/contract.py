@@ -2,14 +2,15 @@
 
 import hashlib
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal
 
 from pydantic import Field, StringConstraints, TypeAdapter
 
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.wire import Params, View
-from loopyard.scorer.registry import AnyScorer
+from loopyard.scorer.custom import CustomScorer
+from loopyard.scorer.registry import AnyScorer, RunScorer
 
 WEIGHT_TOLERANCE = 1e-6
 MAX_FUNCTIONS = 100
@@ -39,7 +40,16 @@ class ScoringContractResult(View):
     scoring_function_results: list[ScoringFunctionResult]
 
 
+class RunFunction(Params):
+    """A scoring function as runs have it: what a custom scorer stands for is in it."""
+
+    name: str
+    scorer: RunScorer
+    weight: float
+
+
 _FUNCTIONS = TypeAdapter(list[ScoringFunction])
+_RUN_FUNCTIONS = TypeAdapter(list[RunFunction])
 
 
 def check(functions: Sequence[ScoringFunction], field: str) -> None:
@@ -56,9 +66,6 @@ def check(functions: Sequence[ScoringFunction], field: str) -> None:
             at = f"{field}.{index}.name"
             raise BadRequest(f"{at}: the name {function.name} is used twice; each needs its own.", field=at)
         seen.add(function.name)
-        if not function.scorer.offered:
-            at = f"{field}.{index}.scorer.type"
-            raise BadRequest(f"{at}: this server does not offer {function.scorer.type} yet.", field=at)
     total = math.fsum(function.weight for function in functions)
     if abs(total - 1) > WEIGHT_TOLERANCE:
         at = f"{field}.{len(functions) - 1}.weight"
@@ -82,7 +89,53 @@ def digest(functions: Sequence[ScoringFunction]) -> str:
     return hashlib.sha256(_FUNCTIONS.dump_json(list(functions), exclude_none=True)).hexdigest()
 
 
-def weigh(functions: Sequence[ScoringFunction], results: list[ScoringFunctionResult]) -> ScoringContractResult:
+def custom_types(functions: Sequence[ScoringFunction]) -> dict[str, int]:
+    """The types of registered scorers that the functions need, each with the index of the first function that does."""
+    found: dict[str, int] = {}
+    for index, function in enumerate(functions):
+        if isinstance(function.scorer, CustomScorer):
+            found.setdefault(function.scorer.custom_scorer_type, index)
+    return found
+
+
+def check_registered(functions: Sequence[ScoringFunction], scripts: Mapping[str, str], field: str) -> None:
+    """Make sure that each custom scorer has a script.
+
+    Raises:
+        BadRequest: One has not; the error names the field by its index.
+    """
+    for scorer_type, index in custom_types(functions).items():
+        if scorer_type not in scripts:
+            at = f"{field}.{index}.scorer.custom_scorer_type"
+            raise BadRequest(f"{at}: no scorer of type {scorer_type} is registered.", field=at)
+
+
+def fix(stored: Sequence[Any], scripts: Mapping[str, str], field: str) -> tuple[str, list[Any]]:
+    """What a run is scored by from stored functions, as its digest and as JSON; `scripts` are the registered ones.
+
+    Raises:
+        BadRequest: A custom scorer has no script.
+    """
+    functions = load(stored)
+    check_registered(functions, scripts, field)
+    fixed = [
+        {
+            **function,
+            "scorer": scorer.with_script(scripts[scorer.custom_scorer_type]).model_dump(mode="json")
+            if isinstance(scorer := given.scorer, CustomScorer)
+            else function["scorer"],
+        }
+        for function, given in zip(stored, functions, strict=True)
+    ]
+    return hashlib.sha256(_RUN_FUNCTIONS.dump_json(load_run(fixed), exclude_none=True)).hexdigest(), fixed
+
+
+def load_run(stored: Sequence[Any]) -> list[RunFunction]:
+    """The functions of a run from their JSON."""
+    return _RUN_FUNCTIONS.validate_python(stored)
+
+
+def weigh(functions: Sequence[RunFunction], results: list[ScoringFunctionResult]) -> ScoringContractResult:
     """The weighted mean of the results' scores, each function's result in the same place as the function."""
     total = math.fsum(function.weight for function in functions)
     score = math.fsum(f.weight * result.score for f, result in zip(functions, results, strict=True)) / total

@@ -10,13 +10,12 @@ from loopyard.devbox.execution.output import tail
 from loopyard.devbox.paths import absolute
 from loopyard.kit.errors import LoopyardError, NotFound
 from loopyard.kit.failpoint import failpoint
-from loopyard.runtime.errors import FileAccessDenied, FileUnsuitable, NoSpaceLeft, RuntimeFault
+from loopyard.runtime.errors import FileAccessDenied, FileNotFound, FileUnsuitable, NoSpaceLeft, RuntimeFault
 from loopyard.runtime.protocol import CommandSpec, Runtime, Stream, User
-from loopyard.scorer.contract import ScoringContractResult, ScoringFunction, ScoringFunctionResult, weigh
-from loopyard.scorer.scorer import Ended, Job, NoScore, Place, PlacedFile
-
-SCORING_FOLDER = "/var/lib/loopyard-scoring"
-"""Where in the box the scorers' own files go. Each scoring has a folder there whose name is not known before."""
+from loopyard.scorer.contract import RunFunction, ScoringFunctionResult, weigh
+from loopyard.scorer.preparing import Preparing, variables
+from loopyard.scorer.scorer import Ended, Job, NoScore, PlacedFile
+from loopyard.scorer.scoring import ROOT, Outcome, Scoring, ScoringInterrupted, SetupFailed, command_id
 
 MAX_STDOUT_BYTES = 12 * 1024
 MAX_STDERR_BYTES = 4 * 1024
@@ -25,71 +24,83 @@ MAX_STDERR_BYTES = 4 * 1024
 _READ_BYTES = 1024**2
 """How far from the end of standard output a score is looked for."""
 
-_ROOT = User("root", 0)
-
 _KILLED = 137
 """The exit status of what SIGKILL ended."""
 
 _NOTICE_SECONDS = 1.0
 
 
-class ScoringInterrupted(Exception):
-    """The infrastructure failed under the scoring, so that it says nothing about what was to be scored."""
-
-
 @dataclass(frozen=True, slots=True)
-class Scoring:
-    """What is to be scored, and how. `key` names its folder in the box; `working_directory` None is the home."""
+class _Judged:
+    """One function's result, how long it ran, and whether the time was over before its end."""
 
-    devbox_id: str
-    user: User
-    working_directory: str | None
-    timeout_seconds: int
-    key: str
-    functions: Sequence[ScoringFunction]
-
-    def place(self, index: int) -> Place:
-        return Place(f"{SCORING_FOLDER}/{self.key}/{index}", self.working_directory or self.user.home)
-
-
-def command_id(index: int) -> str:
-    """The execution of a scoring function in its devbox. Callers cannot choose ids with a dot."""
-    return f"score.{index}"
+    result: ScoringFunctionResult
+    seconds: float = 0.0
+    out_of_time: bool = False
 
 
 class ScoringEngine:
-    def __init__(self, runtime: Runtime, executions: ExecutionEngine) -> None:
+    def __init__(self, runtime: Runtime, executions: ExecutionEngine, preparing: Preparing) -> None:
         self._runtime = runtime
         self._executions = executions
+        self._preparing = preparing
 
-    async def score(self, scoring: Scoring) -> ScoringContractResult:
-        """Run the functions one after another, each at most once, and weigh what they say.
+    async def score(self, scoring: Scoring) -> Outcome:
+        """Prepare the box, run the functions, each at most once, and weigh what they say.
+
+        Functions that only read run side by side. The others run one after the other, and what one leaves running is
+        ended before the next: it may be the agent's code, and that must not meddle with another scorer.
 
         Raises:
             ScoringInterrupted: The devbox or the host failed meanwhile.
         """
         try:
-            results = [await self._function(scoring, index) for index in range(len(scoring.functions))]
+            judged = await self._functions(scoring)
         except LoopyardError as error:
             raise ScoringInterrupted(error.message) from error
         except RuntimeFault as fault:
             raise ScoringInterrupted(str(fault)) from fault
-        return weigh(scoring.functions, results)
+        result = weigh(scoring.functions, [one.result for one in judged])
+        return Outcome(result, any(one.out_of_time for one in judged))
 
-    async def _function(self, scoring: Scoring, index: int) -> ScoringFunctionResult:
+    async def _functions(self, scoring: Scoring) -> list[_Judged]:
+        order = range(len(scoring.functions))
+        jobs = [function.scorer.job(scoring.place(index)) for index, function in enumerate(scoring.functions)]
+        started = [await self._started(scoring.devbox_id, index) for index in order]
+        if not any(started):
+            await self._preparing.prepare(scoring, jobs)
+        reading = [index for index in order if scoring.functions[index].scorer.reads_only]
+        left: float = scoring.timeout_seconds
+        read = await asyncio.gather(*(self._function(scoring, index, jobs[index], left) for index in reading))
+        judged = dict(zip(reading, read, strict=True))
+        left -= max((one.seconds for one in read), default=0.0)
+        others = [index for index in order if index not in judged]
+        for index in others:
+            if index != others[0] and not started[index]:
+                await self._preparing.clear(scoring)
+            judged[index] = await self._function(scoring, index, jobs[index], left)
+            left -= judged[index].seconds
+        return [judged[index] for index in order]
+
+    async def _function(self, scoring: Scoring, index: int, job: Job, seconds: float) -> _Judged:
         function = scoring.functions[index]
-        job = function.scorer.job(scoring.place(index))
         if not await self._started(scoring.devbox_id, index):
+            if seconds <= 0:
+                return _Judged(_error(function, f"{_over(scoring)} before this one began."), out_of_time=True)
             failpoint(f"scoring.{index}.placing")
             try:
                 await self._put(scoring, job)
             except (FileAccessDenied, FileUnsuitable, NoSpaceLeft) as fault:
-                return _error(function, f"A file of the scorer could not be written: {fault}")
-        execution = await self._run(scoring, index, job)
+                return _Judged(_error(function, f"A file of the scorer could not be written: {fault}"))
+        try:
+            execution = await self._run(scoring, index, job, seconds)
+        except SetupFailed as failure:
+            return _Judged(_error(function, str(failure)))
         failpoint(f"scoring.{index}.ended")
         if execution.lost or await self._killed_with_box(execution):
             raise ScoringInterrupted(f"The devbox went down under the scoring function {function.name}.")
-        return await self._judge(scoring, function, execution)
+        ran = (execution.end_time_ms or execution.start_time_ms) - execution.start_time_ms
+        return _Judged(await self._judge(scoring, function, execution), ran / 1000, execution.timed_out)
 
     async def _started(self, devbox_id: str, index: int) -> bool:
         try:
@@ -104,21 +115,33 @@ class ScoringEngine:
                 try:
                     await self._write(scoring.devbox_id, file, scoring.user)
                 except FileAccessDenied:
-                    await self._write(scoring.devbox_id, file, _ROOT)  # the folder may be root's, or be closed
+                    await self._write(scoring.devbox_id, file, ROOT)  # the folder may be root's, or be closed
             else:
-                await self._write(scoring.devbox_id, file, _ROOT)
+                await self._write(scoring.devbox_id, file, ROOT)
+        await self._check_apart(scoring.devbox_id, [file for file in job.files if not file.protected])
 
     async def _write(self, devbox_id: str, file: PlacedFile, user: User) -> None:
         await self._runtime.write_file(devbox_id, file.path, _once(file.content), user=user, mode=0o755)
 
-    async def _run(self, scoring: Scoring, index: int, job: Job) -> Execution:
+    async def _check_apart(self, devbox_id: str, files: Sequence[PlacedFile]) -> None:
+        """Make sure that no two of the files are one by a link that was laid there before: the last one written would
+        stand in for all."""
+        for file in files if len(files) > 1 else ():
+            try:
+                found = b"".join([chunk async for chunk in self._runtime.read_file(devbox_id, file.path, user=ROOT)])
+            except FileNotFound:
+                found = None
+            if found != file.content.encode():
+                raise FileUnsuitable(f"{file.path}: it is the same file as another one")
+
+    async def _run(self, scoring: Scoring, index: int, job: Job, seconds: float) -> Execution:
         function = scoring.functions[index]
         spec = CommandSpec(
             id=command_id(index),
-            argv=job.argv,
+            argv=await self._preparing.argv(scoring, index, job),
             cwd=scoring.working_directory,
-            environment=job.environment,
-            timeout_seconds=scoring.timeout_seconds,
+            environment={**variables(scoring), **job.environment},
+            timeout_seconds=seconds,
         )
         command = f"{function.scorer.type} {function.name}"
         return await self._executions.run(scoring.devbox_id, NewExecution(spec, command, purpose="scoring"))
@@ -134,13 +157,13 @@ class ScoringEngine:
             return False
         return True
 
-    async def _judge(self, scoring: Scoring, function: ScoringFunction, execution: Execution) -> ScoringFunctionResult:
+    async def _judge(self, scoring: Scoring, function: RunFunction, execution: Execution) -> ScoringFunctionResult:
         out = await self._tail(execution, "stdout", _READ_BYTES)
         err = await self._tail(execution, "stderr", MAX_STDERR_BYTES)
         output = "\n".join(part for part in (_last(out, MAX_STDOUT_BYTES).rstrip("\n"), err.rstrip("\n")) if part)
         if execution.timed_out:
-            return _error(function, f"It took longer than {scoring.timeout_seconds} seconds and was stopped.", output)
-        exit_status = 137 if execution.exit_status is None else execution.exit_status
+            return _error(function, f"{_over(scoring)}, and this one was stopped.", output)
+        exit_status = _KILLED if execution.exit_status is None else execution.exit_status
         try:
             score = function.scorer.judge(Ended(exit_status, out))
         except NoScore as reason:
@@ -157,7 +180,11 @@ def resolve(path: str | None, user: User) -> str | None:
     return None if path is None else absolute(path, user)
 
 
-def _error(function: ScoringFunction, reason: str, output: str = "") -> ScoringFunctionResult:
+def _over(scoring: Scoring) -> str:
+    return f"The time for scoring, {scoring.timeout_seconds} seconds, was over"
+
+
+def _error(function: RunFunction, reason: str, output: str = "") -> ScoringFunctionResult:
     text = f"{reason}\n{output}" if output else reason
     return ScoringFunctionResult(scoring_function_name=function.name, score=0.0, output=text, state="error")
 

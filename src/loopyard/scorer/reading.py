@@ -34,6 +34,20 @@ def last_score(stdout: str) -> float:
     return number(found[-1])
 
 
+def last_score_or_number(stdout: str) -> float:
+    """The last score in the text: `score=NUMBER`, or a line that is nothing but a number.
+
+    Raises:
+        NoScore: There is none, or the last is not a number from 0 to 1.
+    """
+    for line in reversed(stdout.splitlines()):
+        if found := _SCORE.findall(line):
+            return number(found[-1])
+        if _NUMBER.fullmatch(line.strip()):
+            return number(line.strip())
+    raise NoScore("It printed no score; print a number from 0.0 to 1.0 to standard output, on a line of its own.")
+
+
 def number(text: str) -> float:
     """A score from its text.
 

@@ -7,7 +7,7 @@ from pydantic import Field
 from loopyard.scorer.ast_grep import AstGrepScorer
 from loopyard.scorer.bash_script import BashScriptScorer
 from loopyard.scorer.command import CommandScorer
-from loopyard.scorer.custom import CustomScorer
+from loopyard.scorer.custom import CustomScorer, RegisteredScript
 from loopyard.scorer.python_script import PythonScriptScorer
 from loopyard.scorer.test_based import TestBasedScorer
 
@@ -15,3 +15,9 @@ AnyScorer = Annotated[
     AstGrepScorer | BashScriptScorer | CommandScorer | CustomScorer | PythonScriptScorer | TestBasedScorer,
     Field(discriminator="type"),
 ]
+
+RunScorer = Annotated[
+    AstGrepScorer | BashScriptScorer | CommandScorer | PythonScriptScorer | RegisteredScript | TestBasedScorer,
+    Field(discriminator="type"),
+]
+"""What runs are scored by: the wire's types, with the scripts that custom scorers stand for."""

@@ -27,12 +27,29 @@ class PlacedFile:
 
 
 @dataclass(frozen=True, slots=True)
+class PythonNeeds:
+    """A Python environment: `constraint` as uv takes it (None: the server's default), `requirements` the text of a
+    requirements.txt."""
+
+    constraint: str | None = None
+    requirements: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
-    """What is done to score: files are placed, then a program is run in the working directory as the box's user."""
+    """What is done to score: files are placed, then a program is run in the working directory as the box's user.
+
+    The words `TOOLS` and `PYTHON` at the start of `argv[0]` stand for the folder of the server's own tools, and for the
+    interpreter of the environment `python`.
+    """
 
     argv: Sequence[str]
     files: Sequence[PlacedFile] = ()
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
+    python: PythonNeeds | None = None
+
+
+TOOLS, PYTHON = "@tools", "@python"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +67,8 @@ class NoScore(Exception):
 class Scorer(Params, ABC):
     """One way to score. Subclasses hold the wire's fields for their `type`."""
 
-    offered: ClassVar[bool] = True
-    """Whether this server can run it."""
+    reads_only: ClassVar[bool] = False
+    """Whether it only reads what is in the box, and runs nothing of it: such ones can run side by side."""
 
     @abstractmethod
     def job(self, place: Place) -> Job:
@@ -64,15 +81,3 @@ class Scorer(Params, ABC):
         Raises:
             NoScore: There is none, or it is not valid.
         """
-
-
-class ScorerNotOffered(Scorer):
-    """A type that the wire knows and this server does not run yet. Scenarios with it are refused."""
-
-    offered: ClassVar[bool] = False
-
-    def job(self, place: Place) -> Job:
-        raise NotImplementedError(f"{type(self).__name__} is refused when a scenario is made; {place}")
-
-    def judge(self, ended: Ended) -> float:
-        raise NotImplementedError(f"{type(self).__name__} is refused when a scenario is made; {ended}")

@@ -4,11 +4,13 @@ import asyncio
 import json
 import zipfile
 from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from loopyard.devbox.execution.models import Execution
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime, Stream
+from loopyard.scorer.scoring import command_id
 
 _CHUNK_BYTES = 256 * 1024
 _FOLDERS = {"exec": "executions", "launch": "launch", "scoring": "scoring"}
@@ -33,7 +35,36 @@ class _Outlet:
         return data
 
 
-async def archive(runtime: Runtime, run: dict[str, Any], executions: Sequence[Execution]) -> AsyncIterator[bytes]:
+@dataclass(frozen=True, slots=True)
+class RunNotes:
+    """A run as the wire has it, and what the wire has no word for: why it ended as it did, and whose fault that was."""
+
+    view: dict[str, Any]
+    failure_reason: str | None
+    fault: str | None
+
+    def manifest(self, listed: list[dict[str, Any]]) -> dict[str, Any]:
+        """The manifest of the run's logs, with the executions in it."""
+        return {
+            "run_id": self.view["id"],
+            "scenario_id": self.view["scenario_id"],
+            "devbox_id": self.view["devbox_id"],
+            "state": self.view["state"],
+            "failure_reason": self.failure_reason,
+            "fault": self.fault,
+            "executions": listed,
+        }
+
+    def scored(self, execution_id: str) -> dict[str, Any]:
+        """What came of the scoring function that an execution is, by name; nothing if it is none, or is not done."""
+        results = (self.view["scoring_contract_result"] or {}).get("scoring_function_results", [])
+        for index, result in enumerate(results):
+            if execution_id == command_id(index):
+                return {name: result[name] for name in ("scoring_function_name", "score", "state")}
+        return {}
+
+
+async def archive(runtime: Runtime, run: RunNotes, executions: Sequence[Execution]) -> AsyncIterator[bytes]:
     """A zip file in pieces.
 
     For each execution it has a folder with `command`, `stdout`, `stderr` and `exit_status` (empty while it runs), in
@@ -42,10 +73,12 @@ async def archive(runtime: Runtime, run: dict[str, Any], executions: Sequence[Ex
     outlet = _Outlet()
     listed: list[dict[str, Any]] = []
     with zipfile.ZipFile(outlet, "w", zipfile.ZIP_DEFLATED) as file:  # type: ignore[arg-type]
-        file.writestr("run.json", _json(run))
+        file.writestr("run.json", _json(run.view))
         for number, execution in enumerate(executions):
             folder = f"{_FOLDERS.get(execution.purpose, 'executions')}/{number:04}-{execution.id}"
             entry = _entry(folder, execution)
+            if scored := run.scored(execution.id):
+                entry["scoring"] = scored
             file.writestr(f"{folder}/command", execution.command)
             exit_status = "" if execution.exit_status is None else f"{execution.exit_status}\n"
             file.writestr(f"{folder}/exit_status", exit_status)
@@ -61,7 +94,7 @@ async def archive(runtime: Runtime, run: dict[str, Any], executions: Sequence[Ex
                         entry["missing"] = str(fault)
                 entry[f"{stream}_bytes"] = size
             listed.append(entry)
-        file.writestr("manifest.json", _json({"run_id": run["id"], "executions": listed}))
+        file.writestr("manifest.json", _json(run.manifest(listed)))
     yield outlet.take()
 
 

@@ -1,6 +1,6 @@
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, String, text
+from sqlalchemy import JSON, BigInteger, Index, Integer, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from loopyard.store.base import Base, ForeignId, PrimaryId, StringMapColumn
@@ -77,6 +77,10 @@ class ScenarioRun(Base):
     scoring_contract_result: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     failure_reason: Mapped[str | None]
     """Why it ended as `failed`, `timeout` or by its devbox, for people to read."""
+    fault: Mapped[str | None] = mapped_column(String(16))
+    """Whose fault a `failed` or `timeout` is: `model` or `infrastructure`."""
+    system_as_left: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Whether scoring leaves the system of the box as the agent did."""
     start_time_ms: Mapped[int]
     duration_ms: Mapped[int | None]
 

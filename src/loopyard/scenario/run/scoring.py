@@ -9,6 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.devbox import repository as devboxes
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.models import Devbox
+from loopyard.devbox.starting import entrypoint_id
 from loopyard.devbox.states import FINAL as DEVBOX_FINAL
 from loopyard.devbox.states import Status
 from loopyard.kit.changes import Changes
@@ -16,13 +18,15 @@ from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import WaitTimeout
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.tasks import Tasks
+from loopyard.runtime.images import NamesImages
+from loopyard.runtime.protocol import Runtime
 from loopyard.scenario import repository as scenarios
 from loopyard.scenario.run import repository
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.states import State
 from loopyard.scorer import contract
-from loopyard.scorer.contract import ScoringContractResult
-from loopyard.scorer.engine import Scoring, ScoringEngine, ScoringInterrupted
+from loopyard.scorer.engine import ScoringEngine
+from loopyard.scorer.scoring import Outcome, Scoring, ScoringInterrupted
 
 log = logging.getLogger("loopyard.scenario.run")
 
@@ -33,9 +37,16 @@ class RunScoring:
     """The scoring that goes on in this server. All its methods but `publish` open transactions of their own."""
 
     def __init__(
-        self, database: Database, engine: ScoringEngine, endings: Endings, changes: Changes, tasks: Tasks
+        self,
+        database: Database,
+        runtime: Runtime,
+        engine: ScoringEngine,
+        endings: Endings,
+        changes: Changes,
+        tasks: Tasks,
     ) -> None:
         self._database = database
+        self._runtime = runtime
         self._engine = engine
         self._endings = endings
         self._changes = changes
@@ -62,14 +73,18 @@ class RunScoring:
         if run is None or run.state != State.SCORING or not await self._devbox_runs(run):
             return  # what ended the devbox has ended the run too
         async with self._database.read() as session:
-            scoring = await _scoring_of(session, run)
+            scoring = await self._scoring_of(session, run)
         try:
-            result = await self._engine.score(scoring)
+            outcome = await self._engine.score(scoring)
         except ScoringInterrupted as interruption:
             await self._fail(run, str(interruption))
             return
+        except Exception:
+            log.exception("run %s: the server failed at scoring it", run_id)
+            await self._fail(run, "The server failed; its log says why.")
+            return
         failpoint("run.judged")
-        await self._record(run_id, result)
+        await self._record(run, outcome)
         failpoint("run.scored")
 
     async def _devbox_runs(self, run: ScenarioRun) -> bool:
@@ -89,15 +104,23 @@ class RunScoring:
         wanted = {None, *statuses}
         return await self._changes.wait_until(run.devbox_id, read, lambda status: status in wanted, timeout)
 
-    async def _record(self, run_id: str, result: ScoringContractResult) -> None:
-        """Write the result down, unless the run ended meanwhile."""
+    async def _record(self, run: ScenarioRun, outcome: Outcome) -> None:
+        """Write the result down, unless the run ended meanwhile. One whose time for scoring was over is over."""
         async with self._database.write() as session:
-            run = await repository.lock(session, run_id)
-            if run is None or run.state != State.SCORING:
+            devbox = await devboxes.lock(session, run.devbox_id)
+            locked = await repository.lock(session, run.id)
+            if locked is None or locked.state != State.SCORING:
                 return
-            run.scoring_contract_result = result.model_dump(mode="json")
-            await repository.move(session, run, State.SCORED)
-            self.publish(session, run_id)
+            locked.scoring_contract_result = outcome.result.model_dump(mode="json")
+            if outcome.out_of_time:
+                locked.failure_reason = f"Scoring took longer than {locked.scorer_timeout_sec} seconds."
+                locked.fault = "model"
+                await repository.move(session, locked, State.TIMEOUT)
+                if devbox is not None and devbox.status not in DEVBOX_FINAL:
+                    await self._endings.shut_down(session, devbox, "api_shutdown")
+            else:
+                await repository.move(session, locked, State.SCORED)
+            self.publish(session, run.id)
 
     async def _fail(self, run: ScenarioRun, reason: str) -> None:
         """End a run whose scoring the infrastructure broke, and its devbox. If that is what has ended the run already,
@@ -112,18 +135,27 @@ class RunScoring:
             locked = await repository.lock(session, run.id)
             if locked is not None and locked.state == State.SCORING:
                 locked.failure_reason = reason
+                locked.fault = "infrastructure"
                 await repository.move(session, locked, State.FAILED)
                 self.publish(session, run.id)
 
+    async def _scoring_of(self, session: AsyncSession, run: ScenarioRun) -> Scoring:
+        devbox = await devboxes.get(session, run.devbox_id)
+        launch = LaunchParameters.model_validate(devbox.launch_parameters if devbox is not None else {})
+        return Scoring(
+            devbox_id=run.devbox_id,
+            user=launch.user,
+            working_directory=run.working_directory,
+            timeout_seconds=run.scorer_timeout_sec,
+            key=run.scoring_key or run.id,
+            functions=contract.load_run(await scenarios.contract(session, run.contract_digest)),
+            restored=not run.system_as_left,
+            spare=[] if devbox is None else [entrypoint_id(devbox)],
+            image="" if devbox is None else self._image(devbox),
+        )
 
-async def _scoring_of(session: AsyncSession, run: ScenarioRun) -> Scoring:
-    devbox = await devboxes.get(session, run.devbox_id)
-    launch = LaunchParameters.model_validate(devbox.launch_parameters if devbox is not None else {})
-    return Scoring(
-        devbox_id=run.devbox_id,
-        user=launch.user,
-        working_directory=run.working_directory,
-        timeout_seconds=run.scorer_timeout_sec,
-        key=run.scoring_key or run.id,
-        functions=contract.load(await scenarios.contract(session, run.contract_digest)),
-    )
+    def _image(self, devbox: Devbox) -> str:
+        """What changes with the programs that the devbox has at its start."""
+        names = isinstance(self._runtime, NamesImages)
+        version = self._runtime.image_version(devbox.blueprint_id) if names else devbox.blueprint_id
+        return f"{version} {devbox.snapshot_id}"

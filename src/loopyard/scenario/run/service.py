@@ -20,7 +20,8 @@ from loopyard.kit.failpoint import failpoint
 from loopyard.kit.ids import new_id
 from loopyard.scenario import repository as scenarios
 from loopyard.scenario.environment import ScenarioEnvironment
-from loopyard.scenario.run import repository
+from loopyard.scenario.models import Scenario
+from loopyard.scenario.run import faults, repository
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.profile import devbox_params, named_by_profile
 from loopyard.scenario.run.requirements import check_required
@@ -28,7 +29,10 @@ from loopyard.scenario.run.schemas import RunProfile, ScenarioStartRunParams
 from loopyard.scenario.run.scoring import RunScoring
 from loopyard.scenario.run.states import FINAL, State, state_after_end
 from loopyard.scenario.schemas import DEFAULT_SCORER_TIMEOUT_SEC
+from loopyard.scenario.system_files import is_as_left
+from loopyard.scorer import contract
 from loopyard.scorer.engine import resolve
+from loopyard.scorer.registered import repository as registered
 
 
 class RunService:
@@ -66,7 +70,7 @@ class RunService:
         create = devbox_params(params.run_name or scenario.name, environment, profile)
         launch = create.launch_parameters or LaunchParameters()
         working_directory = resolve(environment.working_directory, launch.user)
-        await scenarios.keep_contract(session, scenario.contract_digest, scenario.scoring_functions)
+        contract_digest = await self._keep_contract(session, scenario)
         run = ScenarioRun(
             id=run_id,
             account_id=account_id,
@@ -81,7 +85,8 @@ class RunService:
             purpose=profile.purpose,
             environment_variables=profile.env_vars or {},
             secrets_provided=profile.secrets or {},
-            contract_digest=scenario.contract_digest,
+            contract_digest=contract_digest,
+            system_as_left=is_as_left(scenario.metadata_),
             working_directory=working_directory,
             scorer_timeout_sec=scenario.scorer_timeout_sec or DEFAULT_SCORER_TIMEOUT_SEC,
             start_time_ms=now_ms(),
@@ -98,6 +103,15 @@ class RunService:
         await repository.insert(session, run)
         after_commit(session, lambda: failpoint("run.started"))
         return run
+
+    async def _keep_contract(self, session: AsyncSession, scenario: Scenario) -> str:
+        """Keep what the run is scored by, custom scorers' scripts included, and tell under which digest."""
+        digest, functions = scenario.contract_digest, scenario.scoring_functions
+        if types := contract.custom_types(contract.load(functions)):
+            scripts = await registered.scripts(session, scenario.account_id, types)
+            digest, functions = contract.fix(functions, scripts, "scenario_id")
+        await scenarios.keep_contract(session, digest, functions)
+        return digest
 
     async def get(self, session: AsyncSession, account_id: str, run_id: str) -> ScenarioRun:
         """A run of the account.
@@ -179,6 +193,7 @@ class RunService:
             raise Busy(f"Scenario run {run_id} is being scored; complete it when it is scored.")
         if reason is not None:
             run.failure_reason = reason
+            run.fault = "model" if state == State.TIMEOUT else "infrastructure"
         await repository.move(session, run, state)
         if devbox is not None and devbox.status not in DEVBOX_FINAL:
             await self._endings.shut_down(session, devbox, "api_shutdown")
@@ -199,6 +214,8 @@ class RunService:
         run = await repository.lock(session, devbox.initiator_id)
         if run is None or run.state in FINAL:
             return
+        state = state_after_end(run.state, devbox.shutdown_reason)
         run.failure_reason = devbox.shutdown_reason or devbox.failure_reason
-        await repository.move(session, run, state_after_end(run.state, devbox.shutdown_reason))
+        run.fault = faults.of_end(state, devbox)
+        await repository.move(session, run, state)
         self._scoring.publish(session, run.id)

@@ -1,5 +1,7 @@
 """SQL for registered scorers."""
 
+from collections.abc import Collection
+
 from sqlalchemy import ColumnElement, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,6 +28,15 @@ async def id_of_type(session: AsyncSession, account_id: str, scorer_type: str) -
     """The account's scorer of a type."""
     named = (RegisteredScorer.account_id == account_id, RegisteredScorer.type == scorer_type)
     return await session.scalar(select(RegisteredScorer.id).where(*named))
+
+
+async def scripts(session: AsyncSession, account_id: str, types: Collection[str]) -> dict[str, str]:
+    """The scripts of those of the types that the account has scorers of, by type."""
+    if not types:
+        return {}
+    named = (RegisteredScorer.account_id == account_id, RegisteredScorer.type.in_(types))
+    statement = select(RegisteredScorer.type, RegisteredScorer.bash_script).where(*named)
+    return {row[0]: row[1] for row in await session.execute(statement)}
 
 
 async def page(session: AsyncSession, account_id: str, search: str | None, query: PageQuery) -> Page[RegisteredScorer]:

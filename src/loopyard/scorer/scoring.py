@@ -1,0 +1,61 @@
+"""What is to be scored, where, and by what."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from loopyard.runtime.protocol import User
+from loopyard.scorer.contract import RunFunction, ScoringContractResult
+from loopyard.scorer.scorer import Place
+
+SCORING_FOLDER = "/var/lib/loopyard-scoring"
+"""Where in the box the scorers' own files go. Each scoring has a folder there whose name is not known before."""
+
+ROOT = User("root", 0)
+
+
+class ScoringInterrupted(Exception):
+    """The infrastructure failed under the scoring, so that it says nothing about what was to be scored."""
+
+
+class SetupFailed(Exception):
+    """What a scoring function needs could not be made; the message says why, for a person to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Scoring:
+    """What is to be scored, and how. `key` names its folder in the box; `working_directory` None is the home.
+
+    `restored` tells that the system is put back as it was before the agent's turn. `spare` are the commands that go on;
+    `image` changes with what the box is made from. `timeout_seconds` is for all functions together.
+    """
+
+    devbox_id: str
+    user: User
+    working_directory: str | None
+    timeout_seconds: int
+    key: str
+    functions: Sequence[RunFunction]
+    restored: bool = True
+    spare: Sequence[str] = ()
+    image: str = ""
+
+    def place(self, index: int) -> Place:
+        return Place(f"{SCORING_FOLDER}/{self.key}/{index}", self.working_directory or self.user.home)
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of a scoring. `out_of_time` tells that its time was over before it was."""
+
+    result: ScoringContractResult
+    out_of_time: bool
+
+
+def command_id(index: int) -> str:
+    """The execution of a scoring function in its devbox. Callers cannot choose ids with a dot."""
+    return f"score.{index}"
+
+
+def setup_id(index: int) -> str:
+    """The execution that makes what a scoring function needs."""
+    return f"score.{index}.setup"
