@@ -22,6 +22,7 @@ from loopyard.runtime.proc import kill_group, start_ticks
 _PIPE_BYTES = 1 << 20
 _FIRST_PIPE_BYTES = 1 << 16
 _F_SETPIPE_SZ = 1031
+_STREAMS = ("stdout", "stderr")
 
 
 @dataclass
@@ -29,8 +30,8 @@ class _Stream:
     """A pipe that is emptied into a file. What comes past `room` bytes is thrown away."""
 
     pipe: int
-    file: int
     room: int
+    file: int = -1
     written: int = 0
     open: bool = True
     wide: bool = False
@@ -111,7 +112,7 @@ def execute(
     """
     command = _Command(Path(folder))
     os.set_inheritable(process, False)  # crun opens it by its name
-    ends = [_stream(command, name, uid, most_bytes) for name in ("stdout", "stderr")]
+    ends = [_stream(command, uid, most_bytes) for _ in _STREAMS]
     given, hold = _stdin(folder) if stdin else (os.open(os.devnull, os.O_RDONLY), None)
     argv = [*crun, "--log", f"{folder}/crun.log", "exec", "--process", f"/proc/{os.getpid()}/fd/{process}"]
     child = start([*argv, "--pid-file", f"{folder}/pid", id], given, *ends)
@@ -119,7 +120,14 @@ def execute(
         os.close(end)
     me = os.getpid()
     supervisor = {"pid": me, "start_ticks": start_ticks(me)}
-    write_whole(command.folder / "supervisor.json", supervisor)
+    try:
+        # While crun is at it. A command that is quick waits for nothing.
+        for stream, name in zip(command.streams, _STREAMS, strict=True):
+            stream.file = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT, 0o600)
+        write_whole(command.folder / "supervisor.json", supervisor)
+    except OSError:
+        _give_up(command, child)
+        raise
     answer(**supervisor)
     ended = os.pidfd_open(child)
     status = _watch(command, child, ended, hold, timeout_seconds)
@@ -130,13 +138,21 @@ def execute(
         os.close(descriptor)
 
 
-def _stream(command: _Command, name: str, uid: int, most_bytes: int) -> int:
-    """Set up a stream; returns the end of the pipe that the command writes to."""
+def _give_up(command: _Command, child: int) -> None:
+    """Nobody could watch over the command: end it."""
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    if (pid := command.pid()) is not None:
+        with contextlib.suppress(ProcessLookupError):
+            kill_group(pid, signal.SIGKILL)
+
+
+def _stream(command: _Command, uid: int, most_bytes: int) -> int:
+    """Set up a stream's pipe; returns the end that the command writes to."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.fchown(writer, uid, uid)  # so that the command can open /dev/stdout
-    file = os.open(command.folder / name, os.O_WRONLY | os.O_CREAT, 0o600)
-    command.streams.append(_Stream(reader, file, most_bytes))
+    command.streams.append(_Stream(reader, most_bytes))
     return writer
 
 
