@@ -2,6 +2,7 @@
 
 import sqlite3
 import subprocess
+import time
 from collections.abc import Generator
 from pathlib import Path
 
@@ -121,6 +122,29 @@ def test_the_token_opens_a_private_repository_and_is_nowhere_to_be_found(
     store.close()
     assert "tools" in mounts
     assert TOKEN not in mounts
+
+
+def test_a_clone_survives_the_death_of_the_server(server: ServerProcess, host: tuple[Path, str]) -> None:
+    log = host[0] / "log"
+    log.touch()
+    before = log.stat().st_size
+    with server.client() as client:
+        made = client.devboxes.create(
+            mounts=[{"type": "code_mount", "repo_owner": "private", "repo_name": "tools", "token": TOKEN}],
+            launch_parameters={"launch_commands": ["cat tools/file >> seen"]},
+        )
+        while log.stat().st_size == before:
+            time.sleep(0.02)
+    server.kill()  # git has been told what there is, and fetches it for a second
+    server.start({"LOOPYARD_CODE_HOST": host[1]})
+    with server.client() as client:
+        client.devboxes.await_running(made.id, polling_config=POLL)
+        assert (
+            run(client, made.id, "cat seen; git -C tools status --porcelain; pgrep -c git || true")
+            == "private two\n0\n"
+        )
+        assert TOKEN.encode() not in b"".join(path.read_bytes() for path in server.data_dir.glob("loopyard.db*"))
+        client.devboxes.shutdown(made.id)
 
 
 def test_a_wrong_token_fails_the_devbox_and_is_not_told(client: Runloop) -> None:

@@ -4,6 +4,7 @@ import gzip
 import io
 import tarfile
 from collections.abc import Iterable
+from pathlib import Path
 
 import httpx
 import pytest
@@ -80,6 +81,7 @@ def test_hostile_archives_reach_nothing_outside_of_their_folder(
     archive = _object(client, _tar([(_member("good"), b"good"), member]), "tar")
     devbox = client.devboxes.create(mounts=[_mount(archive, "/home/user/unpacked")])  # type: ignore[list-item]
     done = wait_for(client, devbox.id, "running", "failure")
+    assert not Path("/etc/outside").exists(), "it reached the host"
     if done.status == "failure":
         assert done.failure_reason == "execution_failed"
         return

@@ -2,8 +2,10 @@
 
 import os
 import platform
+import time
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.security.conftest import Box
@@ -147,17 +149,45 @@ def _dedent(code: str) -> str:
     return textwrap.dedent(code)
 
 
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
 def test_file_capabilities_and_setuid_reach_no_further_than_the_box(box: Box) -> None:
-    assert (
-        box.root("cp /bin/cat /tmp/cat && chmod u+s /tmp/cat && setcap cap_sys_admin,cap_dac_override+ep /tmp/cat")
-        is not None
-    )
-    inside = box.user("/tmp/cat /etc/shadow | wc -l")
-    assert inside.exit_status == 0  # it is the box's own root
-    status = box.root("grep CapEff /proc/self/status").stdout
-    assert (
-        int(status.split()[1], 16) & (1 << 21 | 1 << 12 | 1 << 16 | 1 << 19) == 0
-    )  # SYS_ADMIN, NET_ADMIN, SYS_MODULE, SYS_PTRACE
+    assert box.root("cp /bin/bash /tmp/rootsh && chmod 4755 /tmp/rootsh").exit_status == 0
+    assert box.user("/tmp/rootsh -p -c 'id -u -r; cat /etc/shadow | wc -l'").stdout.split()[0] == "1000"
+    assert box.user("/tmp/rootsh -p -c 'head -c1 /etc/shadow | wc -c'").stdout.strip() == "1", "the box's own root"
+    for out in (
+        "mount -t tmpfs none /mnt",
+        "echo 1 > /proc/sysrq-trigger",
+        "mknod /tmp/vda b 254 0",
+    ):
+        assert box.user(f"/tmp/rootsh -p -c '{out}'").exit_status != 0, out
+    box.user("nohup /tmp/rootsh -p -c 'exec sleep 4711' >/dev/null 2>&1 &")
+    deadline = time.monotonic() + 20
+    while not (found := [one for one in psutil.process_iter() if _command(one) == ["sleep", "4711"]]):
+        assert time.monotonic() < deadline
+    [sleeper] = found
+    assert min(sleeper.uids()) >= 1 << 30, "whoever it is inside, on the host it is nobody"
+    sleeper.kill()
+
+    forbidden = 1 << 21 | 1 << 12 | 1 << 16 | 1 << 19  # SYS_ADMIN, NET_ADMIN, SYS_MODULE, SYS_PTRACE
+    for name, version in (("/tmp/capable", 0x02000000), ("/tmp/effective", 0x02000001)):
+        written = f"struct.pack('<5I', {version}, {forbidden}, {forbidden}, 0, 0)"
+        set_on = f"os.system('cp /bin/bash {name}'); os.setxattr('{name}', 'security.capability', {written})"
+        box.python(f"attempt(lambda: exec({set_on!r}))")
+    assert box.user("/tmp/effective -c 'echo runs'").stdout == "", "it asks for more than can be had here"
+    assert box.user("/tmp/capable -c 'mount -t tmpfs none /mnt'").exit_status != 0
+    for status in (
+        box.root("cat /proc/self/status").stdout,
+        box.user("/tmp/capable -c 'cat /proc/self/status'").stdout,
+    ):
+        sets = dict(line.split(":\t") for line in status.splitlines() if line.startswith("Cap"))
+        assert len(sets) == 5
+        assert not any(int(held, 16) & forbidden for held in sets.values()), sets
     mapping = box.user("cat /proc/self/uid_map").stdout.split()
     assert int(mapping[0]) == 0
     assert int(mapping[1]) >= 1 << 30

@@ -21,6 +21,9 @@ KILLED = 137
 
 _SHOWN_LINES = 20
 
+_NO_SPACE = ("No space left on device", "Disk quota exceeded")
+"""What programs say of a full disk: nothing else tells whether one was in a command's way."""
+
 _MAKE_FOLDER = """
 set -e
 [ -d "$1" ] && exit 0
@@ -148,7 +151,8 @@ class Launcher:
             raise LaunchFailed("health_check_failed", message)
         ended = "took too long" if execution.timed_out else f"exited with {execution.exit_status}"
         output = (await self._tail(execution)).strip()
-        raise LaunchFailed("execution_failed", f"The launch command {ended}: {execution.command}\n{output}".strip())
+        reason: FailureReason = "out_of_disk" if any(words in output for words in _NO_SPACE) else "execution_failed"
+        raise LaunchFailed(reason, f"The launch command {ended}: {execution.command}\n{output}".strip())
 
     async def _tail(self, execution: Execution) -> str:
         try:

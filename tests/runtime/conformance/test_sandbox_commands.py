@@ -71,9 +71,11 @@ async def test_a_missing_folder_to_start_in_is_told(box: Box) -> None:
 
 
 async def test_a_folder_that_is_not_the_users_to_enter_stays_closed(box: Box) -> None:
-    ran = await box.run("ls", ".", cwd="/root")
-    assert (ran.status != 0, ran.result.lost) == (True, False)
-    assert b"permission denied" in ran.stderr.lower()
+    for command in (["ls", "."], ["true"]):
+        ran = await box.run(*command, cwd="/root")
+        assert (ran.status, ran.result.lost) == (126, False), command
+        assert b"permission denied" in ran.stderr.lower()
+        assert b"/root" in ran.stderr
 
 
 async def test_a_command_id_that_was_used_runs_once(box: Box) -> None:

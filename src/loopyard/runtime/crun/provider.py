@@ -11,6 +11,7 @@ from typing import Any
 
 from loopyard.runtime.base_image.making import BASE, ensure_base
 from loopyard.runtime.commands.answers import WithCommands
+from loopyard.runtime.commands.folder import entering
 from loopyard.runtime.commands.kept import Commands
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun import disk, files, host, image_config, instance, network, oci
@@ -418,6 +419,8 @@ class CrunRuntime(WithCommands[Commands]):
         environment = {**self._trusting(), **box.environment, **spec.environment}
         argv = spec.argv if self._accounts_of(box.image).has_bash else without_bash(spec.argv)
         cwd = spec.cwd or (box.cwd if spec.user is None else None) or account.home
+        if spec.cwd not in (None, account.home) and account.uid != 0:
+            argv, cwd = entering(cwd, argv), "/"
         return account, oci.process(account, argv, cwd, environment, host.most_open_files())
 
     async def attach_command(self, sandbox_id: str, spec: CommandSpec, terminal: Terminal | None = None) -> Attached:

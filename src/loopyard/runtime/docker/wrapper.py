@@ -3,6 +3,8 @@
 from collections.abc import Sequence
 from typing import Literal
 
+from loopyard.runtime.commands.folder import ENTER
+
 NOT_RUN = (125, 126, 127, 128)
 """What the engine says of a command that it could not start."""
 
@@ -31,12 +33,6 @@ exec /bin/sh -c "$0" "$@"
 """
 """With a terminal: the program begins when it has its size, which an engine can give only to what runs."""
 
-_RUN = """
-[ -d "$0" ] || { echo "$0: no such file or directory" >&2; exit 126; }
-cd -- "$0" 2>/dev/null || { echo "$0: permission denied" >&2; exit 126; }
-exec "$@"
-"""
-
 _SIGNAL = """
 case $3 in
 process) kill "-$2" "$1" ;;
@@ -54,7 +50,7 @@ esac
 def wrapped(argv: Sequence[str], cwd: str, *, terminal: bool = False) -> list[str]:
     """The command line that runs `argv` in the folder `cwd`. First it prints a line with its process id; with a
     terminal it then waits a moment for that to be given a size."""
-    return ["/bin/sh", "-c", _SIZED if terminal else _TOLD, _RUN, cwd, *argv]
+    return ["/bin/sh", "-c", _SIZED if terminal else _TOLD, ENTER, cwd, *argv]
 
 
 def first_line(said: bytes) -> tuple[int, bytes] | None:
