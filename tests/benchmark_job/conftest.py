@@ -8,6 +8,18 @@ from runloop_api_client import Runloop
 from tests.postgres import PostgresCluster
 from tests.serving import ServerProcess, serving
 
+TINY = """
+name = "tiny"
+about = "Runs what it was installed with."
+command = "~/agent/tiny {problem} {model} {arguments}"
+needs_one_of = ["TINY_KEY"]
+
+[environment]
+FROM_KIND = "kind"
+TINY_LEVEL = "kind"
+"""
+"""A kind of agent that the operator adds."""
+
 SHORT = {"LOOPYARD_JOBS__RETRY_SECONDS": "0.1", "LOOPYARD_JOBS__RETRIES": "2"}
 
 
@@ -18,7 +30,11 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     if request.param == "postgresql":
         cluster: PostgresCluster = request.getfixturevalue("postgres")
         url = cluster.new_database()
-    with serving(tmp_path_factory.mktemp("jobs") / "data", database_url=url, env=SHORT) as process:
+    folder = tmp_path_factory.mktemp("jobs")
+    (folder / "kinds").mkdir()
+    (folder / "kinds" / "tiny.toml").write_text(TINY)
+    env = {**SHORT, "LOOPYARD_AGENTS__CATALOG": str(folder / "kinds")}
+    with serving(folder / "data", database_url=url, env=env) as process:
         yield process
 
 

@@ -4,6 +4,7 @@ from itertools import pairwise
 
 from runloop_api_client import Runloop
 
+from tests.agent.making import from_archive
 from tests.benchmark_job.making import (
     SOLVE,
     agent,
@@ -17,6 +18,7 @@ from tests.benchmark_job.making import (
     wait,
     wait_for_agent,
 )
+from tests.scenario.definitions import bash, scenario
 
 
 def test_several_agents_are_set_to_several_scenarios(api: Runloop) -> None:
@@ -107,6 +109,25 @@ def test_an_agent_is_given_the_problem_variables_and_secrets(api: Runloop) -> No
     (run,) = runs_of(api, job)
     assert run.secrets_provided == {"BY_ID": "JOB_SECRET", "BY_NAME": "JOB_SECRET"}
     assert run.environment_variables == {"VARIABLE": "given"}
+
+
+def test_an_agent_of_ones_own_is_installed_and_run_as_its_kind_says(api: Runloop) -> None:
+    says = '#!/bin/sh\necho "$(cat "$1") $2 $3 $4 $5 $FROM_KIND $TINY_LEVEL $TINY_KEY" > ~/said\n'
+    installed = from_archive(api, "my tiny agent", tiny=says)
+    judge = "grep -qx 'Make it right. --model a/b --deep-thought on kind given k' ~/said && echo score=1 || cat ~/said"
+    made = api.scenarios.create(**scenario(bash("said", judge))).id
+    environment = {"environment_variables": {"TINY_KEY": "k", "TINY_LEVEL": "given"}}
+    config = agent(
+        "tiny",
+        agent_id=installed.id,
+        model_name="a/b",
+        kwargs={"deep_thought": "on"},
+        agent_environment=environment,
+    )
+    job = wait(api, start(api, [made], config))
+    assert only(job).score == 1.0, runs_of(api, job)
+    (outcome,) = outcomes(job)
+    assert (outcome.agent_name, outcome.api_model_name) == ("tiny", "a/b")
 
 
 def test_trials_go_on_side_by_side_only_as_the_job_says(api: Runloop) -> None:

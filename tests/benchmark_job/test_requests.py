@@ -41,7 +41,6 @@ def _set(**fields: Any) -> dict[str, Any]:
 CASES: list[tuple[Any, int, str]] = [
     (None, 400, "spec"),
     ({"type": "unheard"}, 400, "spec.type"),
-    ({"type": "harbor", "inline_yaml": "jobs: []"}, 400, "spec.type"),
     (_spec(scenario_ids=[]), 400, "spec.scenario_ids"),
     (_spec(scenario_ids=["good", "good"]), 400, "spec.scenario_ids.1"),
     (_spec(scenario_ids=["good", "scn_unknown"]), 404, "spec.scenario_ids.1"),
@@ -59,6 +58,7 @@ CASES: list[tuple[Any, int, str]] = [
     (_by(agent(model_name="some/model")), 400, "spec.agent_configs.0.model_name"),
     (_by(agent(kwargs={"steps": "3"})), 400, "spec.agent_configs.0.kwargs"),
     (_by(agent("mini-swe-agent", model_name="m")), 400, "spec.agent_configs.0.agent_environment"),
+    (_by(agent("tiny")), 400, "spec.agent_configs.0.agent_environment"),
     (
         _by(agent(agent_environment={"secrets": {"KEY": "sec_unknown"}})),
         404,

@@ -76,7 +76,8 @@ class JobAgents:
     ) -> Agent | None:
         """What is to be installed; None for an agent that needs nothing but the box's own programs."""
         if config.agent_id is not None:
-            return await service.get(session, account_id, config.agent_id, field=f"{at}.agent_id")
+            agent = await service.get(session, account_id, config.agent_id, field=f"{at}.agent_id")
+            return agent if agent.source is not None else None
         if description is None or description.install is not None:
             return await service.named(session, account_id, config.name, field=f"{at}.name")
         return None
