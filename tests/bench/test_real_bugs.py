@@ -22,6 +22,18 @@ def test_oracle_solves_each_real_bug_and_nop_none(server: ServerProcess, tmp_pat
     assert not [result for result in ended.content["results"] if result["broken"]]
 
 
+def test_an_agent_that_cheats_scores_nothing_on_any(server: ServerProcess, tmp_path: Path) -> None:
+    link = tmp_path / "real-bugs"
+    link.symlink_to(EXAMPLES)
+    ended = Bench(link, *agents(["cheat"]), "--concurrency", "2", server=server).wait(1200)
+    scores = {result["scenario"]: result["score"] for result in ended.content["results"]}
+    assert scores == {scenario.name: 0.0 for scenario in load(EXAMPLES).scenarios}, ended.out + ended.err
+    for result in ended.content["results"]:
+        agent = result["agent_result"]
+        assert (agent["exit_status"], agent["timed_out"]) == (0, False), agent
+    assert ended.status == 0
+
+
 def test_half_a_solution_gets_a_part_of_the_score(server: ServerProcess, tmp_path: Path) -> None:
     """Jinja 3.1.3 refused white space in names only; `/`, `>` and `=` came with 3.1.4."""
     link = tmp_path / "real-bugs"

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.resources import files
 from pathlib import PurePosixPath
 from typing import Protocol
 
@@ -99,7 +100,18 @@ class CommandAgent:
         return Turn(self.command, {PROBLEM_FILE: scenario.problem_statement}, environment)
 
 
-BUILT_IN: dict[str, Agent] = {agent.name: agent for agent in (Oracle(), Nop())}
+@dataclass(frozen=True, slots=True)
+class Cheat:
+    """Tries every trick of `cheat.sh`, none of which a scorer may fall for, and so scores 0.0."""
+
+    name: str = "cheat"
+    expected_score: float | None = 0.0
+
+    def turn(self, scenario: ScenarioDefinition) -> Turn:  # noqa: ARG002
+        return Turn(files("loopyard.bench").joinpath("cheat.sh").read_text(encoding="utf-8"))
+
+
+BUILT_IN: dict[str, Agent] = {agent.name: agent for agent in (Oracle(), Nop(), Cheat())}
 
 
 def command_agents(commands: list[str]) -> list[Agent]:

@@ -59,7 +59,9 @@ class Result:
         found: list[str] = []
         if not math.isclose(self.score, self.expected_score, abs_tol=SCORE_TOLERANCE):
             found.append(f"{self.agent} scored {self.score:g}, not {self.expected_score:.1f}")
-        found += [f"the scorer {result.name} ended in an error" for result in self.functions if result.state == "error"]
+        if self.agent_result is None or self.expected_score > 0:  # who does harm to the box may break a scorer
+            errors = [result.name for result in self.functions if result.state == "error"]
+            found += [f"the scorer {name} ended in an error" for name in errors]
         return found
 
     @property

@@ -54,7 +54,7 @@ def run(options: Options) -> int:
         0 if every attempt was scored and no scenario is broken; 1 if not, or if there is no server; 2 for a folder or
         a call that cannot be run; 128 and the signal's number after an interruption.
     """
-    err = _console(stderr=True)
+    err = console(stderr=True)
     try:
         suite = load(options.folder).only(options.scenarios)
         trials = plan(suite, options.agents)
@@ -76,9 +76,9 @@ def run(options: Options) -> int:
 
 async def _run(options: Options, suite: Suite, trials: list[Trial], kept: Journal, err: Console) -> int:
     results: list[Result] = []
-    with _interruptible(err) as received:
+    with interruptible(err) as received:
         try:
-            async with _server(options, err) as client:
+            async with server(options.data_dir, err) as client:
                 results = await _on_server(client, options, suite, trials, kept, err)
         except asyncio.CancelledError:
             if not received:
@@ -89,7 +89,7 @@ async def _run(options: Options, suite: Suite, trials: list[Trial], kept: Journa
     elif received or any(result.state != State.SCORED for result in results):
         err.print("The same command with --resume goes on from here: what is scored is not run again.")
     if results:
-        out = _console()
+        out = console()
         report.show(out, results)
         if options.json_file is not None:
             report.write_json(options.json_file, report.document(suite.benchmark.name, results, options.pace, status))
@@ -112,14 +112,14 @@ async def _on_server(
 
 
 @asynccontextmanager
-async def _server(options: Options, err: Console) -> AsyncGenerator[AsyncRunloop]:
+async def server(data_dir: Path, err: Console) -> AsyncGenerator[AsyncRunloop]:
     """The server that the environment names, else one of the bench's own."""
     if url := os.environ.get("RUNLOOP_BASE_URL"):
         async with AsyncRunloop(base_url=url, bearer_token=os.environ["RUNLOOP_API_KEY"]) as client:
             yield client
         return
     with waiting(err) as (notice, done):
-        async with local_server(options.data_dir, notice) as client:
+        async with local_server(data_dir, notice) as client:
             done()
             yield client
 
@@ -146,7 +146,7 @@ def _check(options: Options) -> None:
 
 
 @contextmanager
-def _interruptible(err: Console) -> Generator[list[signal.Signals]]:
+def interruptible(err: Console) -> Generator[list[signal.Signals]]:
     """The first SIGINT or SIGTERM cancels this task, which then shuts its boxes down; a second one ends the process."""
     loop = asyncio.get_running_loop()
     task = asyncio.current_task()
@@ -174,7 +174,8 @@ def _interruptible(err: Console) -> Generator[list[signal.Signals]]:
             loop.remove_signal_handler(one)
 
 
-def _console(*, stderr: bool = False) -> Console:
+def console(*, stderr: bool = False) -> Console:
+    """A console on one of this process's streams, of a fixed width where that is no terminal."""
     console = Console(stderr=stderr, highlight=False, soft_wrap=False)
     if not console.is_terminal:
         console.width = _PLAIN_WIDTH

@@ -133,7 +133,7 @@ async def _attempt(
     patience = _patience(trial.scenario.scorer_timeout_sec + _SLACK_SECONDS)
     scored = run
     if run.state != "completed":
-        scored = await client.scenarios.runs.score_and_complete(run.id, polling_config=patience)
+        scored = await _scored(client, run.id, patience)
     if scored.scoring_contract_result is None:
         raise InfrastructureFailed(f"the run is {scored.state} without a score")
     return scored
@@ -188,6 +188,19 @@ async def _ask(
     except asyncio.CancelledError:
         known.run = await starting
         raise
+
+
+async def _scored(client: AsyncRunloop, run_id: str, patience: PollingConfig) -> ScenarioRunView:
+    """Score the run and complete it. One whose time for scoring was over is over by itself, with the score it got."""
+    try:
+        return await client.scenarios.runs.score_and_complete(run_id, polling_config=patience)
+    except RunloopError as error:
+        if isinstance(error, APIError):
+            raise
+        ended = await client.scenarios.runs.retrieve(run_id)
+        if ended.state != "timeout" or ended.scoring_contract_result is None:
+            raise
+        return ended
 
 
 async def _take_turn(

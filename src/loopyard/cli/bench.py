@@ -20,6 +20,7 @@ class AgentName(StrEnum):
 
     oracle = "oracle"
     nop = "nop"
+    cheat = "cheat"
 
 
 @app.callback()
@@ -42,8 +43,9 @@ def run(
     agent: Annotated[
         list[AgentName] | None,
         typer.Option(
-            help="oracle applies the reference output, nop does nothing. Can be given several times.",
-            metavar="oracle|nop",
+            help="oracle applies the reference output, nop does nothing, cheat tries to fool the scorers. Can be "
+            "given several times.",
+            metavar="oracle|nop|cheat",
         ),
     ] = None,
     agent_command: Annotated[
@@ -88,8 +90,8 @@ def run(
 
         loopyard bench run FOLDER --agent-command 'my-agent "$PROBLEM_STATEMENT"'
 
-    **Checking scenarios:** with `--agent oracle --agent nop` a sound scenario scores 1.0 and 0.0. Any other score means
-    that the scenario is broken.
+    **Checking scenarios:** with `--agent oracle --agent nop --agent cheat` a sound scenario scores 1.0, 0.0 and 0.0.
+    Any other score means that the scenario is broken.
 
     **After an interruption,** even a kill, the same command with `--resume` goes on: scored attempts are not run again,
     work that was done is scored, and the rest is begun anew. A scenario or agent that was changed is begun anew, too.
@@ -109,7 +111,7 @@ def run(
         data_dir = default_data_dir()
     agents = [BUILT_IN[name] for name in dict.fromkeys(agent or [])] + command_agents(agent_command or [])
     if not agents:
-        typer.echo("Name an agent: --agent oracle, --agent nop or --agent-command COMMAND.", err=True)
+        typer.echo("Name an agent: --agent oracle, --agent nop, --agent cheat or --agent-command COMMAND.", err=True)
         raise typer.Exit(MISUSED)
     options = Options(
         folder=folder,

@@ -87,6 +87,51 @@ def import_tasks(
         raise typer.Exit(1) from failure
 
 
+@app.command()
+def validate(
+    what: Annotated[
+        list[str],
+        typer.Argument(
+            help="Folders of scenario folders, or ids of scenarios on the server.",
+            metavar="FOLDER|ID...",
+            show_default=False,
+        ),
+    ],
+    times: Annotated[int, typer.Option(help="How often each is tried.", min=1, max=100, metavar="N")] = 2,
+    concurrency: Annotated[int, typer.Option(help="How many boxes at once.", min=1, max=1000, metavar="N")] = 4,
+    agent_timeout: Annotated[
+        float, typer.Option(help="For applying the reference output.", min=1, metavar="SECONDS")
+    ] = 1800,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the results to this file too.", metavar="FILE")
+    ] = None,
+    data_dir: Annotated[
+        Path | None,
+        typer.Option(help="The data folder for a server of its own.", envvar="LOOPYARD_DATA_DIR", metavar="DIR"),
+    ] = None,
+) -> None:
+    """Tell sound scenarios from broken and flaky ones.
+
+    Each scenario is tried twice by doing nothing, which must score less than 1, and twice by its reference output,
+    which must score 1; no scorer may end in an error, and both times must come out the same.
+
+    **Where it runs:** on the server that RUNLOOP_BASE_URL and RUNLOOP_API_KEY name. Without RUNLOOP_BASE_URL a server
+    is started for the time of it, which knows folders only.
+
+    **Exit status:** 0 when all are sound; 1 when one is broken or flaky, or the infrastructure failed; 2 when a folder,
+    an id or the call is wrong; 130 after Ctrl-C, which shuts the boxes down first.
+    """
+    from loopyard.bench.runner import Pace
+    from loopyard.bench.validation.session import Options, run
+
+    if data_dir is None:
+        from loopyard.config import default_data_dir
+
+        data_dir = default_data_dir()
+    place = data_dir.expanduser().absolute()
+    raise typer.Exit(run(Options(what, times, Pace(concurrency, agent_timeout), place, json_file)))
+
+
 def _drafts(
     harbor: Path | None,
     swebench: Path | None,
