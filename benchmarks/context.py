@@ -20,6 +20,7 @@ class Counts:
     idle: int = 200
     crowd: int = 500
     commits: int = 5
+    builds: int = 10
     transfers: int = 5
     disk_mib: int = 1024
     stream_mib: int = 512
@@ -40,6 +41,7 @@ QUICK = Counts(
     idle=10,
     crowd=20,
     commits=2,
+    builds=2,
     transfers=2,
     disk_mib=64,
     stream_mib=32,

@@ -13,6 +13,8 @@ from tests.serving import ServerProcess
 
 _REQUEST_SECONDS = 120
 _ENDED = ["shutdown", "failure"]
+_UNFINISHED = ("queued", "provisioning", "building")
+_PAUSE_SECONDS = 0.01
 _PIECE_BYTES = 1 << 20
 _BOUNDARY = "loopyard-bench-9c1f6f0d"
 _PART = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{{name}}"\r\n\r\n'
@@ -58,6 +60,20 @@ class Loopyard:
         devbox_id = await self.create(**params)
         await self.execute(devbox_id)
         return devbox_id
+
+    async def build(self, dockerfile: str) -> str:
+        """Build a blueprint, and wait until it is complete. Returns its id.
+
+        Raises:
+            RuntimeError: It failed.
+        """
+        made = await self.post("/v1/blueprints", name="bench", dockerfile=dockerfile)
+        while made["status"] in _UNFINISHED:
+            await asyncio.sleep(_PAUSE_SECONDS)
+            made = await self.get(f"/v1/blueprints/{made['id']}")
+        if made["status"] != "build_complete":
+            raise RuntimeError(f"the blueprint was not built: {made['failure_reason']}")
+        return made["id"]
 
     async def read_events(self, path: str) -> int:
         """Read a stream of output to its end. Returns the bytes of output in it."""

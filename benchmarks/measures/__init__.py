@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from benchmarks.context import Context
+from benchmarks.measures.builds import builds, from_blueprint
 from benchmarks.measures.burst import burst
 from benchmarks.measures.crowd import execute_in_a_crowd
 from benchmarks.measures.devboxes import create, execute
@@ -24,6 +25,8 @@ MEASURES: Mapping[str, Callable[[Context], Awaitable[list[Measure]]]] = {
     "memory": idle_memory,
     "crowd": execute_in_a_crowd,
     "snapshot": snapshots,
+    "build": builds,
+    "from-blueprint": from_blueprint,
     "stream": stream,
     "transfer": transfer,
     "lists": run_lists,

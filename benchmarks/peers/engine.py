@@ -93,8 +93,12 @@ class Engine:
         query = f"container={container}&repo={COMMITTED}&tag={uuid4().hex}"
         return (await self._ask("POST", f"/commit?{query}", {}))["Id"]
 
+    async def build(self, folder: Path) -> None:
+        """Build the Dockerfile in a folder."""
+        await self.run("build", "--tag", f"{COMMITTED}:{uuid4().hex}", folder)
+
     async def remove_images(self) -> None:
-        """Delete the images of `commit`."""
+        """Delete the images of `commit` and `build`."""
         for image in await self._ask("GET", "/images/json"):
             for name in image["RepoTags"] or ():
                 if COMMITTED in name:
