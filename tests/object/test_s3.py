@@ -2,6 +2,7 @@
 
 import re
 import socket
+import sqlite3
 import subprocess
 import sys
 import time
@@ -10,12 +11,14 @@ from pathlib import Path
 
 import httpx
 import pytest
-from runloop_api_client import ConflictError, RunloopSDK
+from runloop_api_client import APIStatusError, ConflictError, RunloopSDK
 
+from loopyard.kit.ids import new_id
 from tests.devbox.waiting import run, wait_until
 from tests.serving import ServerProcess, serving
 
 BUCKET = "loopyard-test"
+MOST_BYTES = 100_000_000
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +54,7 @@ def bucket_server(s3: str, tmp_path_factory: pytest.TempPathFactory) -> Generato
         f"{prefix}ENDPOINT": s3,
         f"{prefix}ACCESS_KEY_ID": "test",
         f"{prefix}SECRET_ACCESS_KEY": "test-secret",
+        "LOOPYARD_OBJECTS__MAX_BYTES": str(MOST_BYTES),
     }
     with serving(tmp_path_factory.mktemp("s3") / "data", env=env) as server:
         yield server
@@ -83,3 +87,40 @@ def test_an_object_lives_in_the_bucket(bucket_server: ServerProcess, s3: str, tm
     wait_until(lambda: _keys(s3) == set(), lambda: f"{_keys(s3)} are left")
     assert not (bucket_server.data_dir / "objects").exists()
     assert "test-secret" not in bucket_server.log
+
+
+def test_what_is_larger_than_an_object_may_be_is_not_completed(bucket_server: ServerProcess, s3: str) -> None:
+    with bucket_server.client() as client:
+        made = client.objects.create(name="large", content_type="binary")
+        httpx.put(made.upload_url or "", content=b"x" * (MOST_BYTES + 1), timeout=60).raise_for_status()
+        with pytest.raises(APIStatusError) as refused:
+            client.objects.complete(made.id)
+        assert refused.value.status_code == 413
+        assert not [key for key in _keys(s3) if made.id in key]
+        httpx.put(made.upload_url or "", content=b"small").raise_for_status()
+        assert client.objects.complete(made.id).size_bytes == 5
+
+
+def test_leftovers_in_a_bucket_are_freed_but_what_others_may_have_there_is_not(
+    bucket_server: ServerProcess, s3: str
+) -> None:
+    with bucket_server.client() as client:
+        made = client.objects.create(name="late", content_type="text")
+        client.objects.delete(made.id)
+        wait_until(lambda: _reclaimed(bucket_server, made.id), lambda: "it is not freed")
+        httpx.put(made.upload_url or "", content=b"too late").raise_for_status()
+    foreign = new_id("obj")
+    httpx.put(f"{s3}/{BUCKET}/loopyard/objects/{foreign}", content=b"another server's").raise_for_status()
+    command = [sys.executable, "-m", "loopyard", "gc", "--data-dir", str(bucket_server.data_dir)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    keys = _keys(s3)
+    assert not [key for key in keys if made.id in key]
+    assert f"loopyard/objects/{foreign}" in keys
+
+
+def _reclaimed(server: ServerProcess, object_id: str) -> bool:
+    with sqlite3.connect(server.data_dir / "loopyard.db") as store:
+        row = store.execute("SELECT reclaimed FROM object WHERE id = ?", (object_id,)).fetchone()
+    store.close()
+    return bool(row[0])

@@ -9,7 +9,7 @@ import obstore
 from obstore.exceptions import BaseError
 from obstore.store import S3Store
 
-from loopyard.kit.errors import Unavailable
+from loopyard.kit.errors import TooLarge, Unavailable
 from loopyard.object.config import S3Config
 from loopyard.object.store import ContentMissing, Download
 
@@ -24,7 +24,8 @@ class BucketStore:
 
     shared = True
 
-    def __init__(self, config: S3Config) -> None:
+    def __init__(self, config: S3Config, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         options: dict[str, Any] = {"region": config.region, "endpoint": config.endpoint}
         if config.access_key_id is not None and config.secret_access_key is not None:
             options["access_key_id"] = config.access_key_id.get_secret_value()
@@ -48,12 +49,21 @@ class BucketStore:
         uploaded, final = _uploaded(object_id), _final(object_id)
         with _understood():
             with suppress(FileNotFoundError):  # then an earlier call did this part
+                await self._check(uploaded)
                 await obstore.copy_async(self._store, uploaded, final)
                 await obstore.delete_async(self._store, uploaded)
             try:
-                return (await obstore.head_async(self._store, final))["size"]
+                return await self._check(final)  # it may have been uploaded anew after the first look
             except FileNotFoundError:
                 raise ContentMissing(object_id) from None
+
+    async def _check(self, path: str) -> int:
+        """The size of what is there. What is larger than an object may be goes: no URL can keep it from being sent."""
+        size = (await obstore.head_async(self._store, path))["size"]
+        if size > self._max_bytes:
+            await obstore.delete_async(self._store, path)
+            raise TooLarge(f"An object may have at most {self._max_bytes} bytes; {size} were uploaded.")
+        return size
 
     async def read(self, object_id: str) -> AsyncIterator[bytes]:
         with _understood():

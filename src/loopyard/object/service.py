@@ -101,6 +101,7 @@ class ObjectService:
         Raises:
             NotFound: The account has none of this id.
             WrongState: Nothing was uploaded, or it was deleted.
+            TooLarge: What was uploaded is more than an object may have.
         """
         async with self._turn(object_id):
             async with self._database.read() as session:

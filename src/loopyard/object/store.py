@@ -52,6 +52,7 @@ class ObjectStore(Protocol):
 
         Raises:
             ContentMissing: Nothing was uploaded.
+            TooLarge: What was uploaded is more than an object may have; it is deleted.
         """
         ...
 
