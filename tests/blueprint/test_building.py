@@ -1,7 +1,5 @@
 """Blueprints are real images, and devboxes start from them."""
 
-import time
-
 import httpx
 import pytest
 from runloop_api_client import APIStatusError, BadRequestError, ConflictError, NotFoundError, Runloop
@@ -88,15 +86,6 @@ def test_logs_are_read_while_the_build_goes_on_and_deleting_it_stops_it(builds: 
     # Its turn is free again: as many more as go on at once are built meanwhile.
     for number in range(2):
         complete(builds, system_setup_commands=[f"echo after {number}"])
-
-
-def test_what_is_built_already_takes_no_time(builds: Runloop) -> None:
-    commands = ["echo once > /srv/once", "sleep 3"]
-    complete(builds, system_setup_commands=commands)
-    begun = time.monotonic()
-    again = complete(builds, system_setup_commands=commands)
-    assert time.monotonic() - begun < 3
-    assert said(builds, again.id).count("Using cache") == len(commands)
 
 
 def test_build_arguments_reach_the_commands(builds: Runloop, busybox: str) -> None:

@@ -40,6 +40,7 @@ buildah "$@" commit --quiet "$container" "$NAME"
 """
 
 _UNPACK = """set -eu
+tar --list --file "$SOURCE" >/dev/null
 container=$(buildah "$@" from --pull-never scratch)
 trap 'buildah "$@" rm "$container" >/dev/null' EXIT
 buildah "$@" add --quiet "$container" "$SOURCE" / >/dev/null
