@@ -3,6 +3,7 @@ own tools come in. Can be repeated after a crash."""
 
 import asyncio
 import hashlib
+import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,6 +18,8 @@ from loopyard.scorer.config import ScorerConfig
 from loopyard.scorer.scorer import PYTHON, TOOLS, Job, PythonNeeds
 from loopyard.scorer.scoring import ROOT, Scoring, SetupFailed, setup_id
 from loopyard.scorer.tools import FOLDER, tools
+
+log = logging.getLogger("loopyard.scorer")
 
 SYSTEM = ("/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix")
 """Where a box's programs and their settings are."""
@@ -75,6 +78,10 @@ class Preparing:
         self._executions = executions
         self._config = config
         self._sealing = runtime.sealing if isinstance(runtime, SealsSandboxes) else None
+        if self._sealing is None:
+            log.warning(
+                "The provider %s cannot seal boxes: scores hold only against agents that play fair.", runtime.name
+            )
         self._making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def clear(self, scoring: Scoring) -> None:
