@@ -122,7 +122,8 @@ def _healthcheck(check: Healthcheck) -> str:
 
 
 def _metadata(task: Task) -> Mapping[str, str]:
-    found = {"imported_from": "harbor"}
+    # Harbor's verifiers find the system as the agent left it, and may install packages into it.
+    found = {"imported_from": "harbor", "loopyard.system_files": "as_left"}
     for key, value in task.config.metadata.items():
         found[key] = value if isinstance(value, str) else json.dumps(value, default=str)
     if task.config.agent.timeout_sec is not None:
