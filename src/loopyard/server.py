@@ -25,6 +25,7 @@ from loopyard.devbox.ssh.config import SshConfig
 from loopyard.key.bootstrap import KEY_FILE, BootstrapKey, ensure_key
 from loopyard.kit.db import Database
 from loopyard.kit.ending import Ending
+from loopyard.kit.itself import Itself
 from loopyard.kit.sse import MARK
 from loopyard.runtime.errors import RuntimeUnavailable
 from loopyard.store import migrate
@@ -135,6 +136,7 @@ async def _serve(
             server_header=False,
         )
         server = _Server(config, app.state.parts.get(Ending))
+        app.state.parts.get(Itself).listens(*listener.getsockname()[:2], key.value)
         _announce(listener, key, settings)
         await server.serve([listener])
     finally:

@@ -2,6 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from loopyard.benchmark_job.harbor.config import HarborConfig
+
 
 class JobConfig(BaseModel):
     """How many trials go on at once, and how patient they are with the infrastructure."""
@@ -19,3 +21,4 @@ class JobConfig(BaseModel):
         default=2.0, ge=0, le=3600, description="The pause before the first such repeat; each further one is doubled."
     )
     job_seconds: int = Field(default=604_800, ge=1, le=31_536_000, description="How long a job may take in all.")
+    harbor: HarborConfig = Field(default_factory=HarborConfig, description="Jobs that Harbor itself carries out.")

@@ -8,6 +8,7 @@ from loopyard.benchmark.run.service import BenchmarkRunService, NewRun
 from loopyard.benchmark_job import planning, repository
 from loopyard.benchmark_job.agents import JobAgents
 from loopyard.benchmark_job.config import JobConfig
+from loopyard.benchmark_job.harbor.jobs import HarborJobs
 from loopyard.benchmark_job.models import BenchmarkJob
 from loopyard.benchmark_job.planning import Targets, named_by_config
 from loopyard.benchmark_job.schemas import JobSpecView, dump
@@ -35,10 +36,16 @@ class JobService:
     """The jobs of this server. `wake` is called when there is something to be carried out."""
 
     def __init__(
-        self, runs: BenchmarkRunService, agents: JobAgents, config: JobConfig, wake: Callable[[], None]
+        self,
+        runs: BenchmarkRunService,
+        agents: JobAgents,
+        harbor: HarborJobs,
+        config: JobConfig,
+        wake: Callable[[], None],
     ) -> None:
         self._runs = runs
         self._agents = agents
+        self._harbor = harbor
         self._config = config
         self._wake = wake
 
@@ -55,9 +62,8 @@ class JobService:
         match params.spec:
             case None:
                 raise BadRequest("spec: say what is to be run.", field="spec")
-            case HarborJobSpec():
-                message = "spec.type: this server does not run harbor jobs yet; use benchmark or scenarios."
-                raise BadRequest(message, field="spec.type")
+            case HarborJobSpec() as spec:
+                return await self._harbor.create(session, account_id, params.name, spec, job_id=job_id)
             case BenchmarkJobSpec() as spec:
                 targets = await planning.targets_of_benchmark(session, account_id, spec)
             case ScenariosJobSpec() as spec:

@@ -1,0 +1,198 @@
+"""The inline YAML of a Harbor job: what it may say, and what is made of it.
+
+Harbor runs beside the server and with its rights. So a job may choose tasks, agents and limits, but nothing that would
+have Harbor run code of the caller's, read files of the host, or use other sandboxes than this server's.
+"""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+
+MAX_BYTES = 1024**2
+_VARIABLE = re.compile(r"\$\{([^}:]*)(?::-[^}]*)?\}")
+_FROM_HOST = re.compile(r"(path|dir|file|folder)s?$", re.IGNORECASE)
+
+Count = Annotated[int, Field(ge=1, le=1024)]
+Factor = Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(gt=0, le=604_800, allow_inf_nan=False)]
+Variables = dict[Annotated[str, StringConstraints(pattern=r"^[A-Za-z_]\w*$")], str]
+Relative = Annotated[str, StringConstraints(min_length=1, max_length=4096)]
+Https = Annotated[str, StringConstraints(pattern=r"^https://[^\s]+$")]
+
+
+class InvalidYaml(Exception):
+    """The YAML is not what a job may be; the message names the key."""
+
+
+class Table(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class Agent(Table):
+    name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
+    """One of those that Harbor ships."""
+    model_name: str | None = None
+    override_timeout_sec: Seconds | None = None
+    override_setup_timeout_sec: Seconds | None = None
+    max_timeout_sec: Seconds | None = None
+    n_concurrent: Count | None = None
+    concurrency_group: str | None = None
+    env: Variables = {}
+    kwargs: dict[str, Any] = {}
+
+    @model_validator(mode="after")
+    def _nothing_of_the_host(self) -> "Agent":
+        named = next((key for key in self.kwargs if _FROM_HOST.search(key)), None)
+        if named is not None:
+            raise ValueError(f"kwargs.{named} names files of the server; it cannot be used here")
+        return self
+
+
+class Environment(Table):
+    type: Literal["runloop"] | None = None
+    force_build: bool | None = None
+    override_cpus: Annotated[float, Field(gt=0)] | None = None
+    override_memory_mb: Annotated[int, Field(gt=0)] | None = None
+    override_storage_mb: Annotated[int, Field(gt=0)] | None = None
+    env: Variables = {}
+
+
+class Verifier(Table):
+    override_timeout_sec: Seconds | None = None
+    max_timeout_sec: Seconds | None = None
+    env: Variables = {}
+    disable: bool | None = None
+
+
+class Retry(Table):
+    max_retries: Annotated[int, Field(ge=0, le=100)] | None = None
+    include_exceptions: list[str] | None = None
+    exclude_exceptions: list[str] | None = None
+    wait_multiplier: Annotated[float, Field(ge=0)] | None = None
+    min_wait_sec: Annotated[float, Field(ge=0)] | None = None
+    max_wait_sec: Annotated[float, Field(ge=0)] | None = None
+
+
+class Orchestrator(Table):
+    """The older place of three keys."""
+
+    type: str | None = None
+    n_concurrent_trials: Count | None = None
+    quiet: bool | None = None
+    retry: Retry | None = None
+
+
+class DataSet(Table):
+    path: Relative | None = None
+    name: str | None = None
+    version: str | None = None
+    ref: str | None = None
+    task_names: list[str] | None = None
+    exclude_task_names: list[str] | None = None
+    n_tasks: Count | None = None
+
+
+class Task(Table):
+    path: Relative | None = None
+    git_url: Https | None = None
+    git_commit_id: str | None = None
+    name: str | None = None
+    ref: str | None = None
+
+
+class Job(Table):
+    """Harbor's job configuration, as far as it is data."""
+
+    job_name: str | None = None
+    n_attempts: Count | None = None
+    n_concurrent_trials: Count | None = None
+    timeout_multiplier: Factor | None = None
+    agent_timeout_multiplier: Factor | None = None
+    verifier_timeout_multiplier: Factor | None = None
+    agent_setup_timeout_multiplier: Factor | None = None
+    environment_build_timeout_multiplier: Factor | None = None
+    debug: bool | None = None
+    quiet: bool | None = None
+    retry: Retry | None = None
+    orchestrator: Orchestrator | None = None
+    environment: Environment = Environment()
+    verifier: Verifier | None = None
+    agents: Annotated[list[Agent], Field(min_length=1, max_length=100)]
+    datasets: list[DataSet] = []
+    tasks: list[Task] = []
+    artifacts: list[str] | None = None
+    extra_instructions: list[str] | None = None
+
+    @model_validator(mode="after")
+    def _has_tasks(self) -> "Job":
+        if not self.datasets and not self.tasks:
+            raise ValueError("name datasets or tasks")
+        return self
+
+    @property
+    def variables(self) -> list[str]:
+        """The variables whose values it asks for: `${NAME}`."""
+        return list(dict.fromkeys(name for text in _texts(self.model_dump()) for name in _VARIABLE.findall(text)))
+
+
+def parse(text: str) -> Job:
+    """Read the YAML.
+
+    Raises:
+        InvalidYaml: It is no YAML, or says what a job may not say.
+    """
+    if len(text.encode()) > MAX_BYTES:
+        raise InvalidYaml(f"it may have {MAX_BYTES:,} bytes at most")
+    try:
+        content: Any = yaml.safe_load(text)
+        return Job.model_validate(content)
+    except yaml.YAMLError as error:
+        raise InvalidYaml(f"not valid YAML: {' '.join(str(error).split())}") from error
+    except RecursionError:
+        raise InvalidYaml("not valid YAML: it is nested too deeply") from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        key = ".".join(map(str, first["loc"]))
+        told = "this key cannot be used here" if first["type"] == "extra_forbidden" else first["msg"]
+        raise InvalidYaml(f"{key}: {told}" if key else told) from error
+
+
+def configuration(job: Job, name: str, jobs_dir: Path, tasks: Path | None) -> dict[str, Any]:
+    """What Harbor gets: the job with paths that are absolute, its folder, and this server as its environment.
+
+    Raises:
+        InvalidYaml: A path leads out of the folder of tasks, or there is no such folder.
+    """
+    content = job.model_dump(exclude_none=True, exclude_defaults=True)
+    content["agents"] = [agent.model_dump(exclude_none=True, exclude_defaults=True) for agent in job.agents]
+    content |= {"job_name": name, "jobs_dir": str(jobs_dir)}
+    content["environment"] = {**job.environment.model_dump(exclude_none=True), "type": "runloop", "delete": True}
+    for kind in ("datasets", "tasks"):
+        for position, one in enumerate(content.get(kind, [])):
+            if "path" in one and "git_url" not in one:
+                one["path"] = str(_within(tasks, one["path"], f"{kind}.{position}.path"))
+    return content
+
+
+def _within(tasks: Path | None, path: str, key: str) -> Path:
+    if tasks is None:
+        raise InvalidYaml(f"{key}: this server has no folder of tasks; set LOOPYARD_JOBS__HARBOR__TASKS")
+    found = (tasks / path).resolve()
+    if not found.is_relative_to(tasks.resolve()) or not found.is_dir():
+        raise InvalidYaml(f"{key}: {path} is no folder within this server's folder of tasks")
+    return found
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, dict):
+        for item in value.values():  # pyright: ignore[reportUnknownVariableType]
+            yield from _texts(item)
+    elif isinstance(value, list):
+        for item in value:  # pyright: ignore[reportUnknownVariableType]
+            yield from _texts(item)
