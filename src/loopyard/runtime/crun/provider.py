@@ -9,13 +9,13 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from loopyard.runtime.base_image.making import BASE, ensure_base
+from loopyard.runtime.base_image.making import ensure_base
 from loopyard.runtime.commands.answers import WithCommands
 from loopyard.runtime.commands.folder import entering
 from loopyard.runtime.commands.kept import Commands
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun import disk, files, host, image_config, instance, network, oci
-from loopyard.runtime.crun.accounts import Account, Accounts
+from loopyard.runtime.crun.accounts import Account
 from loopyard.runtime.crun.attachment import attach, attach_terminal, in_memory
 from loopyard.runtime.crun.boxes import Box, Memory
 from loopyard.runtime.crun.building.buildah import Storage
@@ -27,6 +27,8 @@ from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.leftovers import BoxesKeeper
+from loopyard.runtime.crun.pool import Pool
+from loopyard.runtime.crun.roots import Roots
 from loopyard.runtime.crun.sealing import CrunSealing
 from loopyard.runtime.crun.services import Services, is_service
 from loopyard.runtime.crun.sharing import register
@@ -35,7 +37,6 @@ from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.usage import usage
 from loopyard.runtime.errors import (
     CommandStartFailed,
-    ImageNotFound,
     PortClosed,
     PortTaken,
     RuntimeFault,
@@ -45,9 +46,8 @@ from loopyard.runtime.errors import (
     SandboxStartFailed,
     SandboxStuck,
     SnapshotFailed,
-    SnapshotNotFound,
 )
-from loopyard.runtime.layout import Layout, read_json, subfolders, write_whole
+from loopyard.runtime.layout import Layout, subfolders, write_whole
 from loopyard.runtime.processes import is_alive, wait_end
 from loopyard.runtime.protocol import (
     MOST_OUTPUT_BYTES,
@@ -82,7 +82,7 @@ class CrunRuntime(WithCommands[Commands]):
         self._commands = Commands(self._layout)
         self._boxes: dict[str, Box] = {}
         self._acts: dict[str, asyncio.Lock] = {}
-        self._accounts: dict[Path, Accounts] = {}
+        self._roots = Roots(self._images, self._layout)
 
     @property
     def features(self) -> Features:
@@ -104,6 +104,7 @@ class CrunRuntime(WithCommands[Commands]):
         place = await asyncio.to_thread(disk.prepare, self._layout, host.program("crun"), self._config.disk_gib)
         self._launcher = LauncherClient(place)
         await self._launcher.start()
+        self._pool = Pool(self._layout, self._launcher)
         for sandbox_id in subfolders(self._layout.sandboxes):
             box = self._memory.recall(sandbox_id)
             if box is not None and is_alive(box.pid, box.start_ticks):
@@ -178,7 +179,7 @@ class CrunRuntime(WithCommands[Commands]):
             shared = None if beside is None else beside.slot
             bundle.mkdir(parents=True, exist_ok=True)
             self._memory.write(spec.id, box)
-            write_bundle(bundle, spec, self._accounts_of(root), config.cwd, self._instance, slot, self._init, shared)
+            write_bundle(bundle, spec, self._roots.accounts(root), config.cwd, self._instance, slot, self._init, shared)
             await self._way_out.apply(slot, spec.network_policy)
             started = await self._launcher.ask(
                 "create",
@@ -226,28 +227,11 @@ class CrunRuntime(WithCommands[Commands]):
         """The image below a sandbox. One that is started again keeps its own, whatever has become of its snapshot."""
         if (known := self._memory.image_of(spec.id)) is not None:
             return known
-        return self._image(spec.image) if spec.snapshot is None else self._image_of(spec.snapshot)
-
-    def _image(self, name: str | None) -> Path:
-        root = self._images / (name or BASE)
-        if not root.is_dir():
-            raise ImageNotFound(f"There is no image {name} on this host.")
-        return root.resolve()
+        return self._roots.of_image(spec.image) if spec.snapshot is None else self._roots.of_snapshot(spec.snapshot)
 
     def image_version(self, image: str | None) -> str:
         """See `NamesImages`."""
-        return self._image(image).name
-
-    def _image_of(self, snapshot_id: str) -> Path:
-        known = read_json(self._layout.snapshot_file(snapshot_id))
-        if known is None:
-            raise SnapshotNotFound(f"There is no snapshot {snapshot_id} on this host.")
-        return Path(known["image"])
-
-    def _accounts_of(self, root: Path) -> Accounts:
-        if root not in self._accounts:
-            self._accounts[root] = Accounts(root)
-        return self._accounts[root]
+        return self._roots.of_image(image).name
 
     async def destroy(self, sandbox_id: str) -> None:
         async with self._acting(sandbox_id):
@@ -322,20 +306,7 @@ class CrunRuntime(WithCommands[Commands]):
         self._layout.snapshot_file(snapshot_id).unlink(missing_ok=True)
 
     async def snapshots(self) -> set[str]:
-        return await self._disks("snapshots")
-
-    async def _disks(self, kind: str) -> set[str]:
-        """The names of all disks of a kind, half-made ones included."""
-        found: set[str] = set()
-        names = [""]
-        while names:
-            folder = str(self._layout.pool / kind)
-            names = (await self._launcher.ask("list", folder=folder, after=names[-1]))["names"]
-            found |= {name.removesuffix(".new") for name in names}
-        return found
-
-    async def _all_disks(self) -> set[str]:
-        return await self._disks("boxes") | await self._disks("grounds")
+        return await self._pool.snapshots()
 
     @property
     def keepers(self) -> Sequence[Keeper]:
@@ -344,7 +315,7 @@ class CrunRuntime(WithCommands[Commands]):
             self._layout,
             self._instance,
             self._memory,
-            self._all_disks,
+            self._pool.boxes,
             lambda sandbox_id: self._remove(sandbox_id, keep_disk=False),
             self._acting,
         )
@@ -417,7 +388,7 @@ class CrunRuntime(WithCommands[Commands]):
     def _process(self, box: Box, spec: CommandSpec) -> tuple[Account, dict[str, Any]]:
         account = self._account(box, spec.user or box.user)
         environment = {**self._trusting(), **box.environment, **spec.environment}
-        argv = spec.argv if self._accounts_of(box.image).has_bash else without_bash(spec.argv)
+        argv = spec.argv if self._roots.accounts(box.image).has_bash else without_bash(spec.argv)
         cwd = spec.cwd or (box.cwd if spec.user is None else None) or account.home
         if spec.cwd not in (None, account.home) and account.uid != 0:
             argv, cwd = entering(cwd, argv), "/"
@@ -459,7 +430,7 @@ class CrunRuntime(WithCommands[Commands]):
         raise SandboxNotRunning(f"Sandbox {sandbox_id} does not run any more.")
 
     def _account(self, box: Box, user: User) -> Account:
-        accounts = self._accounts_of(box.image)
+        accounts = self._roots.accounts(box.image)
         return accounts.find(user) or accounts.add(user)[0]
 
     def _trusting(self) -> dict[str, str]:
