@@ -1,5 +1,7 @@
 """Scenarios through the official client: making, finding, changing, archiving."""
 
+import subprocess
+import sys
 import uuid
 from typing import Any, cast
 
@@ -7,6 +9,7 @@ import pytest
 from runloop_api_client import APIStatusError, BadRequestError, ConflictError, NotFoundError, Runloop
 
 from tests.scenario.definitions import bash, checked, command, scenario
+from tests.serving import ServerProcess
 
 
 def _error(error: APIStatusError) -> dict[str, Any]:
@@ -100,6 +103,53 @@ def test_lists_are_filtered_and_paged(client: Runloop) -> None:
     assert client.scenarios.list(search=name, include_total_count=False).total_count is None
     assert client.scenarios.list(benchmark_id="bmk_none").scenarios == []
     assert client.scenarios.list_public(search=name).scenarios == []
+
+
+def test_what_the_operator_publishes_is_in_the_public_list(client: Runloop, server: ServerProcess) -> None:
+    name = uuid.uuid4().hex
+    made = [client.scenarios.create(**scenario(name=f"{name} {end}")) for end in "ABC"]
+    command = [sys.executable, "-m", "loopyard", "scenario", "publish", "--data-dir", str(server.data_dir)]
+
+    def public(**query: Any) -> list[str]:
+        return [found.id for found in client.scenarios.list_public(**query)]
+
+    for one in made:
+        subprocess.run([*command, one.id], check=True)
+    assert public(search=name) == [one.id for one in reversed(made)]
+    assert public(name=f"{name} A") == [made[0].id]
+    page = client.scenarios.list_public(search=name, limit=1)
+    assert ([one.id for one in page.scenarios], page.has_more, page.total_count) == ([made[2].id], True, 3)
+    assert client.scenarios.retrieve(made[0].id).is_public
+    subprocess.run([*command, made[1].id, "--withdraw"], check=True)
+    client.scenarios.archive(made[2].id)
+    assert public(search=name) == [made[0].id]
+    for wrong in ("scn_none", made[2].id):
+        failed = subprocess.run([*command, wrong], check=False, capture_output=True, text=True)
+        assert (failed.returncode, failed.stdout) == (1, "")
+        assert wrong in failed.stderr
+
+
+def test_what_a_scenario_requires_must_be_given(client: Runloop) -> None:
+    secret = f"S{uuid.uuid4().hex}"
+    made = client.scenarios.create(
+        **scenario(required_environment_variables=["MODEL", "REGION"], required_secret_names=[secret])
+    )
+    client.secrets.create(name=secret, value="hidden")
+    given = {"MODEL": "m", "REGION": "r"}
+    refused: list[tuple[Any, str]] = [
+        ({}, "runProfile.envVars"),
+        ({"env_vars": {"MODEL": "m"}, "secrets": {"KEY": secret}}, "runProfile.envVars"),
+        ({"env_vars": given}, "runProfile.secrets"),
+    ]
+    for profile, field in refused:
+        with pytest.raises(BadRequestError) as raised:
+            client.scenarios.start_run(scenario_id=made.id, run_profile=profile)
+        assert _error(raised.value)["field"] == field
+    run = client.scenarios.start_run(scenario_id=made.id, run_profile={"env_vars": given, "secrets": {"KEY": secret}})
+    assert (run.environment_variables, run.secrets_provided) == (given, {"KEY": secret})
+    client.scenarios.runs.cancel(run.id)
+    client.scenarios.update(made.id, required_environment_variables=[], required_secret_names=[])
+    client.scenarios.runs.cancel(client.scenarios.start_run(scenario_id=made.id).id)
 
 
 def test_a_repeated_request_makes_one_scenario(client: Runloop) -> None:

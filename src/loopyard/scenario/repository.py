@@ -30,6 +30,12 @@ async def visible(session: AsyncSession, scenario_id: str, account_id: str) -> S
     return await session.scalar(select(Scenario).where(Scenario.id == scenario_id, owned))
 
 
+async def find(session: AsyncSession, scenario_id: str) -> Scenario | None:
+    """A scenario of whatever account, kept from others' changes until the transaction ends."""
+    statement = select(Scenario).where(Scenario.id == scenario_id)
+    return await session.scalar(statement.with_for_update().execution_options(populate_existing=True))
+
+
 async def statuses(session: AsyncSession, scenario_ids: Collection[str], account_id: str) -> dict[str, str]:
     """The statuses of those of the scenarios that the account may see."""
     owned = or_(Scenario.account_id == account_id, Scenario.is_public)

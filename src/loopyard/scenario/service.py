@@ -110,6 +110,23 @@ async def archive(session: AsyncSession, account_id: str, scenario_id: str) -> S
     return scenario
 
 
+async def publish(session: AsyncSession, scenario_id: str, *, public: bool) -> Scenario:
+    """Open a scenario of whatever account to every account, or close it again. Runs that were started stay.
+
+    Raises:
+        NotFound: There is none of this id.
+        WrongState: It is archived.
+    """
+    scenario = await repository.find(session, scenario_id)
+    if scenario is None:
+        raise NotFound(f"There is no scenario {scenario_id}.", field="id")
+    if scenario.status == "archived":
+        raise WrongState(f"Scenario {scenario_id} is archived; it is in no list.")
+    scenario.is_public = public
+    await session.flush()
+    return scenario
+
+
 async def _own(session: AsyncSession, account_id: str, scenario_id: str) -> Scenario:
     scenario = await repository.lock(session, scenario_id, account_id)
     if scenario is None:

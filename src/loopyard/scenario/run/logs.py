@@ -57,7 +57,8 @@ class RunNotes:
 
     def scored(self, execution_id: str) -> dict[str, Any]:
         """What came of the scoring function that an execution is, by name; nothing if it is none, or is not done."""
-        results = (self.view["scoring_contract_result"] or {}).get("scoring_function_results", [])
+        contract: dict[str, Any] = self.view["scoring_contract_result"] or {}
+        results: list[dict[str, Any]] = contract.get("scoring_function_results", [])
         for index, result in enumerate(results):
             if execution_id == command_id(index):
                 return {name: result[name] for name in ("scoring_function_name", "score", "state")}

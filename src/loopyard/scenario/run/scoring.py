@@ -156,6 +156,7 @@ class RunScoring:
 
     def _image(self, devbox: Devbox) -> str:
         """What changes with the programs that the devbox has at its start."""
-        names = isinstance(self._runtime, NamesImages)
-        version = self._runtime.image_version(devbox.blueprint_id) if names else devbox.blueprint_id
+        version = devbox.blueprint_id
+        if isinstance(self._runtime, NamesImages):
+            version = self._runtime.image_version(devbox.blueprint_id)
         return f"{version} {devbox.snapshot_id}"
