@@ -72,11 +72,12 @@ class Lifecycle:
         self._watching = Watching(runtime, executions, launcher, self._progress, tasks)
         self._numbers = itertools.count()
         self._at_work: set[str] = set()
-        self._wanted: set[str] = set()
+        self._wanted: dict[str, Devbox | None] = {}
 
-    def begin(self, devbox_id: str) -> None:
-        """Start to do what the devbox's status asks for: make it, suspend it, or resume it."""
-        self._wanted.add(devbox_id)
+    def begin(self, devbox_id: str, made: Devbox | None = None) -> None:
+        """Start to do what the devbox's status asks for: make it, suspend it, or resume it. `made` is its row as it was
+        just stored, to save a look."""
+        self._wanted[devbox_id] = made
         if devbox_id not in self._at_work:
             self._at_work.add(devbox_id)
             self._tasks.start(f"{_work(devbox_id)}{next(self._numbers)}", self._work(devbox_id))
@@ -100,13 +101,12 @@ class Lifecycle:
     async def _work(self, devbox_id: str) -> None:
         try:
             while devbox_id in self._wanted:
-                self._wanted.discard(devbox_id)
-                await self._step(devbox_id)
+                await self._step(devbox_id, self._wanted.pop(devbox_id))
         finally:
             self._at_work.discard(devbox_id)
 
-    async def _step(self, devbox_id: str) -> None:
-        devbox = await self._progress.read(devbox_id)
+    async def _step(self, devbox_id: str, made: Devbox | None) -> None:
+        devbox = made or await self._progress.read(devbox_id)
         if devbox is None:
             return
         try:
@@ -134,7 +134,8 @@ class Lifecycle:
             await self._starting.make(devbox)
         finally:
             self._agents.release(devbox.id)
-        await self._unless_ended(devbox.id, self._starting.initialize(devbox, initializing))
+        if self._starting.has_more_to_do(devbox):
+            await self._unless_ended(devbox.id, self._starting.initialize(devbox, initializing))
         if await self._progress.advance(devbox.id, Status.INITIALIZING, Status.RUNNING):
             failpoint("devbox.running")
             self._watching.watch(devbox)

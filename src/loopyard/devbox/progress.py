@@ -37,7 +37,8 @@ class Progress:
                     move(devbox, status)
             if devbox.status == Status.RUNNING:
                 await self._begin_to_count(devbox, resumed=was == Status.RESUMING)
-                await secrets.forget_tokens(session, devbox_id)
+                if was != Status.PROVISIONING or devbox.has_agents:  # else nothing was put into it
+                    await secrets.forget_tokens(session, devbox_id)
         self._changes.publish(devbox_id)
         return True
 

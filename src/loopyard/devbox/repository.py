@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, select, update
+from sqlalchemy import ColumnElement, bindparam, func, inspect, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.execution.models import Execution
@@ -53,6 +53,13 @@ async def contents(session: AsyncSession, devbox_id: str) -> Contents:
     statement = select(Devbox.file_mounts, Devbox.code_mounts, Devbox.object_mounts).where(Devbox.id == devbox_id)
     row = (await session.execute(statement)).one_or_none()
     return Contents({}, [], []) if row is None else Contents(row[0], row[1] or [], row[2] or [])
+
+
+def has_no_contents(devbox: Devbox) -> bool:
+    """Whether nothing is to be put into it, as far as this object tells without a look into the store."""
+    if inspect(devbox).unloaded & {"file_mounts", "code_mounts", "object_mounts"}:
+        return False
+    return not (devbox.file_mounts or devbox.code_mounts or devbox.object_mounts)
 
 
 async def page(session: AsyncSession, account_id: str, status: str | None, query: PageQuery) -> Page[Devbox]:

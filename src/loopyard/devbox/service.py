@@ -106,7 +106,7 @@ class DevboxService:
         await self._tokens.hold(session, devbox.id, tokens)
         if agents:
             await add_agents(session, self._tokens, devbox, agents)
-        after_commit(session, lambda: self._lifecycle.begin(devbox.id))
+        after_commit(session, lambda: self._lifecycle.begin(devbox.id, devbox))
         return devbox
 
     async def get(self, session: AsyncSession, account_id: str, devbox_id: str) -> Devbox:

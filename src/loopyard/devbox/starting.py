@@ -124,6 +124,16 @@ class Starting:
             else:
                 return
 
+    def has_more_to_do(self, devbox: Devbox) -> bool:
+        """Whether `initialize` may have anything to do, as far as can be told without a look into the store."""
+        has_parts = devbox.status != Status.RESUMING and not repository.has_no_contents(devbox)
+        commands = LaunchParameters.model_validate(devbox.launch_parameters).launch_commands
+        entrypoint = devbox.entrypoint is not None or ImageNotes.read(devbox.image).entrypoint
+        return bool(has_parts or commands or devbox.working_directory or entrypoint or self._is_judged(devbox))
+
+    def _is_judged(self, devbox: Devbox) -> bool:
+        return devbox.initiator_type == "scenario" and isinstance(self._runtime, SealsSandboxes)
+
     async def initialize(self, devbox: Devbox, initializing: Initializing) -> None:
         """Put into the devbox what was asked for, run its launch commands, and start its entrypoint.
 
@@ -139,7 +149,7 @@ class Starting:
             failpoint("devbox.initializing")
             await self._launcher.set_up(devbox.id, launch.user, setup)
             await self._launcher.run_commands(devbox.id, commands, devbox.starts)
-        if devbox.initiator_type == "scenario" and isinstance(self._runtime, SealsSandboxes):
+        if self._is_judged(devbox) and isinstance(self._runtime, SealsSandboxes):
             await self._runtime.sealing.mark(devbox.id)  # what is done from here on is the agent's
         if devbox.entrypoint is not None:
             await self._enter(devbox, devbox.entrypoint)
