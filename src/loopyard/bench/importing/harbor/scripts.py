@@ -12,12 +12,13 @@ _GRACE_SECONDS = 10
 
 _REWARD = r"""
 flat() { tr -d ' \t\r\n' < "$1"; }
+found() { flat /logs/verifier/reward.json | sed -nE "$1"; }
 if [ -s /logs/verifier/reward.json ]; then
-    # A number, an object with `reward`, or an object with one number. reward=$(flat /logs/verifier/reward.json | sed
-    -nE 's/^.*[{,]"reward":([-+0-9.eE]+)[,}].*$/\1/p') [ -n "$reward" ] || reward=$(flat /logs/verifier/reward.json |
-    sed -nE 's/^\{"[^"]*":([-+0-9.eE]+)\}$/\1/p') [ -n "$reward" ] || reward=$(flat /logs/verifier/reward.json | sed -nE
-    's/^([-+0-9.eE]+)$/\1/p') [ -n "$reward" ] || { echo "reward.json has no number under \"reward\": $(flat
-    /logs/verifier/reward.json)"; exit 1; }
+    # A number under `reward`, the only number of an object, or a lone number.
+    reward=$(found 's/^.*[{,]"reward":([-+0-9.eE]+)[,}].*$/\1/p')
+    [ -n "$reward" ] || reward=$(found 's/^\{"[^"]*":([-+0-9.eE]+)\}$/\1/p')
+    [ -n "$reward" ] || reward=$(found 's/^([-+0-9.eE]+)$/\1/p')
+    [ -n "$reward" ] || { echo "reward.json has no number under 'reward'"; exit 1; }
 elif [ -s /logs/verifier/reward.txt ]; then
     reward=$(flat /logs/verifier/reward.txt)
 else
