@@ -28,6 +28,7 @@ def test_an_agent_that_is_out_of_time_is_stopped_and_not_scored(api: Runloop) ->
     reason = only(job).failure_reason
     assert reason is not None
     assert (reason.exception_type, "1 seconds" in reason.exception_message) == ("AgentTimeoutError", True)
+    assert reason.to_dict()["fault"] == "model"
     (outcome,) = outcomes(job)
     assert (outcome.n_completed, outcome.n_failed, outcome.n_timeout, outcome.average_score) == (0, 0, 1, None)
     (run,) = runs_of(api, job)
@@ -84,6 +85,7 @@ def test_the_infrastructure_is_given_only_so_many_chances(api: Runloop) -> None:
     reason = only(job).failure_reason
     assert reason is not None
     assert (reason.exception_type, "exit 1" in reason.exception_message) == ("DevboxError", True)
+    assert reason.to_dict()["fault"] == "infrastructure"
     assert [run.state for run in runs_of(api, job)] == ["failed"] * 3
     assert outcomes(job)[0].n_failed == 1
 

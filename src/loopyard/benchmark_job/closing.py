@@ -142,7 +142,9 @@ def _scenario(attempt: Trial) -> ScenarioOutcomeView:
     reason = None
     if attempt.exception_type is not None:
         reason = FailureReasonView(
-            exception_type=attempt.exception_type, exception_message=attempt.exception_message or ""
+            exception_type=attempt.exception_type,
+            exception_message=attempt.exception_message or "",
+            fault=None if attempt.fault is None else Fault(attempt.fault).value,
         )
     duration = None
     if attempt.start_time_ms is not None and attempt.end_time_ms is not None:

@@ -12,10 +12,12 @@ from loopyard.kit.wire import View
 
 
 class FailureReasonView(View):
-    """Why a trial failed, or what the agent said at its end."""
+    """Why a trial failed, or what the agent said at its end. `fault` is beyond the wire's own words: whose fault it is
+    that there is no score; None if there is one, or if somebody canceled."""
 
     exception_type: str
     exception_message: str
+    fault: Literal["model", "infrastructure"] | None = None
 
 
 class ScenarioOutcomeView(View):

@@ -21,9 +21,9 @@ def _trial(**fields: object) -> Trial:
     return Trial(id="trl_1", account_id="acc_1", benchmark_run_id="bmr_1", **{**counted, **place, **fields})
 
 
-def _run(state: str, reason: str | None = None, score: float | None = None) -> ScenarioRun:
+def _run(state: str, reason: str | None = None, score: float | None = None, fault: str | None = None) -> ScenarioRun:
     result = None if score is None else {"score": score}
-    return ScenarioRun(id="scr_1", state=state, failure_reason=reason, scoring_contract_result=result)
+    return ScenarioRun(id="scr_1", state=state, failure_reason=reason, scoring_contract_result=result, fault=fault)
 
 
 def _devbox(reason: str, message: str) -> Devbox:
@@ -74,17 +74,24 @@ def test_nothing_follows_what_was_scored_or_canceled(what: Verdict) -> None:
     [
         (_run("completed", score=0.25), None, Result.COMPLETED, None, None),
         (_run("canceled"), None, Result.CANCELED, None, "CanceledError"),
-        (_run("timeout", "keep_alive_timeout"), None, Result.TIMEOUT, Fault.MODEL, "TimeoutException"),
+        (_run("timeout", "ttl_expired", fault="model"), None, Result.TIMEOUT, Fault.MODEL, "TimeoutException"),
+        (
+            _run("timeout", "keep_alive_timeout", fault="infrastructure"),
+            None,
+            Result.TIMEOUT,
+            Fault.INFRASTRUCTURE,
+            "TimeoutException",
+        ),
         (_run("failed", "gone"), None, Result.FAILED, Fault.INFRASTRUCTURE, "DevboxError"),
         (
-            _run("failed", "health_check_failed"),
+            _run("failed", "health_check_failed", fault="infrastructure"),
             _devbox("health_check_failed", "down"),
             Result.FAILED,
             Fault.INFRASTRUCTURE,
             "DevboxError",
         ),
         (
-            _run("failed", "out_of_memory"),
+            _run("failed", "out_of_memory", fault="model"),
             _devbox("out_of_memory", "full"),
             Result.FAILED,
             Fault.MODEL,

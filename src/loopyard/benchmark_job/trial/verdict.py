@@ -16,7 +16,6 @@ from loopyard.scenario.run.states import State
 MAX_MESSAGE = 4096
 _LONGEST_PAUSE_MS = 600_000
 _USED_UP = {"out_of_memory": "OutOfMemoryError", "out_of_disk": "OutOfDiskError"}
-"""What an agent can do to its devbox by itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +59,11 @@ def of_ended(run: ScenarioRun, devbox: Devbox | None) -> Verdict:
             return Verdict(Result.CANCELED, None, None, "CanceledError", "The scenario run was canceled.")
         case State.TIMEOUT:
             message = f"The time of the devbox or of the scoring was over: {reason}"
-            return Verdict(Result.TIMEOUT, None, Fault.MODEL, "TimeoutException", message)
+            return Verdict(Result.TIMEOUT, None, Fault(run.fault or Fault.MODEL), "TimeoutException", message)
         case _:
-            used_up = None if devbox is None else _USED_UP.get(devbox.failure_reason or "")
+            kind = _USED_UP.get((devbox.failure_reason if devbox is not None else None) or "", "DevboxError")
             message = f"The devbox failed: {_told_by(devbox) or reason}"
-            if used_up is not None:
-                return Verdict(Result.FAILED, None, Fault.MODEL, used_up, message)
-            return broken(message, "DevboxError")
+            return Verdict(Result.FAILED, None, Fault(run.fault or Fault.INFRASTRUCTURE), kind, message)
 
 
 def _told_by(devbox: Devbox | None) -> str | None:
