@@ -1,6 +1,8 @@
 """What only the crun provider has: a launcher that can be killed."""
 
 import asyncio
+import platform
+from pathlib import Path
 
 import psutil
 import pytest
@@ -33,6 +35,16 @@ async def test_a_killed_launcher_takes_nothing_with_it(runtime: Runtime, make_bo
     assert await box.output(kept) == b"went on\n"
     other: Box = await make_box()
     assert await other.sure("getent hosts localhost > /dev/null; echo new") == "new"
+
+
+async def test_moves_between_cgroups_do_not_wait_on_kernels_that_make_them(runtime: Runtime, make_box: MakeBox) -> None:
+    if not isinstance(runtime, CrunRuntime):
+        pytest.skip("other providers have no launcher")
+    if int(platform.release().split(".")[0]) < 6:
+        pytest.skip("this kernel never waits")
+    await make_box()
+    hierarchies = [line.split(":")[1] for line in Path("/proc/self/cgroup").read_text().splitlines()]
+    assert "name=loopyard" in hierarchies  # mounted nowhere: there for the option that it was made with
 
 
 async def test_calls_that_meet_a_killed_launcher_are_told_so_and_the_next_work(
