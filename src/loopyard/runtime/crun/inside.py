@@ -28,7 +28,7 @@ _CHUNK_BYTES = 1 << 20
 
 
 class Inside(WithCommands[Commands]):
-    """The part of the provider that works in running sandboxes. See the protocol for what each method does and raises."""
+    """What the provider does in running sandboxes. See the protocol for what each method does and raises."""
 
     _launcher: LauncherClient
     _instance: Instance
