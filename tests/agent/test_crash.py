@@ -1,6 +1,7 @@
 """The server is killed at each step of an agent's installation and of a layer's end; afterwards all is right."""
 
 import sqlite3
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -30,12 +31,27 @@ def _kept(server: ServerProcess, host: Host) -> set[str]:
     return found | {path.stem for path in (server.data_dir / "snapshots").iterdir()}
 
 
+@pytest.fixture
+def server(tmp_path: Path) -> Generator[ServerProcess]:
+    """A server to be started by the test. In the end nothing of it is left running."""
+    server = ServerProcess(tmp_path / "data")
+    yield server
+    if not server.alive:
+        server.start({"LOOPYARD_RUNTIME__SPARE_SLOTS": str(SPARE)})
+    with server.client() as client:
+        for devbox in client.devboxes.list():
+            client.devboxes.shutdown(devbox.id)
+    Host(server.data_dir, SPARE).wait_for_only(server.pid, ())
+    server.stop()
+
+
 @pytest.mark.parametrize("place", ["agent.recorded", "agent.installed", "agent.kept", "agent.ready", "agent.evicting"])
-def test_killed_while_an_agent_is_installed_or_evicted(tmp_path: Path, place: str) -> None:
-    server, host = ServerProcess(tmp_path / "data"), Host(tmp_path / "data", SPARE)
+def test_killed_while_an_agent_is_installed_or_evicted(server: ServerProcess, place: str) -> None:
+    host = Host(server.data_dir, SPARE)
     env = {"LOOPYARD_RUNTIME__SPARE_SLOTS": str(SPARE)}
     cache = {"LOOPYARD_AGENTS__CACHE_GIB": "0"} if place == "agent.evicting" else {}
     server.start({**env, **cache, "LOOPYARD_FAILPOINT": place})
+    host.begin()
     with server.client(max_retries=0) as client:
         # With something on the disk, since a layer of no size fits into no room.
         agent = from_archive(client, "crashing", [*SETUP, "head -c 1000000 /dev/urandom > ~/big"])
@@ -57,7 +73,3 @@ def test_killed_while_an_agent_is_installed_or_evicted(tmp_path: Path, place: st
         same = run(client, devbox_id, "cat stamp") == run(client, second.id, "cat stamp")
         assert same == (place != "agent.evicting")
         assert len(_layers(server)) == 1
-        for each in (devbox_id, second.id):
-            client.devboxes.shutdown(each)
-    host.wait_for_only(server.pid, ())
-    server.stop()

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from runloop_api_client import Runloop
+from runloop_api_client.types import DevboxView
 
 from tests.agent.making import from_archive, mount
 from tests.devbox.git_host import git_host
@@ -18,6 +19,13 @@ from tests.scenario.definitions import command, scenario
 from tests.serving import ServerProcess, serving
 
 TOKEN = "s3cret-of-a-private-agent"
+OWN = """
+name = "own-kind"
+about = "An operator's own."
+version = "1.0"
+command = "true"
+install = { type = "pip", pip.package_name = "own-kind" }
+"""
 
 
 @pytest.fixture(scope="module")
@@ -135,18 +143,16 @@ def test_a_wrong_token_fails_the_devbox_with_what_git_said(
 
 def test_many_devboxes_at_once_have_an_agent_installed_once(client: Runloop) -> None:
     agent = from_archive(client, "at-once", ["sleep 1; date +%N > ~/stamp"])
+
+    def make(_: int) -> DevboxView:
+        return client.devboxes.create_and_await_running(mounts=[mount(agent)], polling_config=POLL)
+
     with ThreadPoolExecutor(4) as pool:
-        boxes = [
-            *pool.map(
-                lambda _: client.devboxes.create_and_await_running(mounts=[mount(agent)], polling_config=POLL), range(4)
-            )
-        ]
+        boxes = [*pool.map(make, range(4))]
     assert len({_stamps(client, box.id) for box in boxes}) == 1
     # By its name, too, and changed in one box it is the same in the next.
     run(client, boxes[0].id, "rm -r ~/agent ~/stamp")
-    begun = time.monotonic()
     later = client.devboxes.create_and_await_running(mounts=[mount("at-once")], polling_config=POLL)
-    assert time.monotonic() - begun < 15  # a box alone takes a tenth of a second, but this host may be busy
     assert run(client, later.id, "~/agent/run.sh; cat ~/stamp") == f"ran\n{_stamps(client, boxes[1].id)}"
     assert "was there already" in _log(client, later.id)
     for box in (*boxes, later):
@@ -250,8 +256,13 @@ def test_a_scenario_run_has_the_agents_of_its_profile(client: Runloop) -> None:
     assert scored.scoring_contract_result.score == 1.0
 
 
-def test_layers_that_do_not_fit_go_once_nothing_is_made_from_them(tmp_path: Path) -> None:
-    with serving(tmp_path / "data", env={"LOOPYARD_AGENTS__CACHE_GIB": "0"}) as server, server.client() as client:
+def test_own_kinds_are_public_and_layers_that_do_not_fit_go(tmp_path: Path) -> None:
+    own = tmp_path / "kinds"
+    own.mkdir()
+    (own / "own.toml").write_text(OWN)
+    env = {"LOOPYARD_AGENTS__CACHE_GIB": "0", "LOOPYARD_AGENTS__CATALOG": str(own)}
+    with serving(tmp_path / "data", env=env) as server, server.client() as client:
+        assert [agent.version for agent in client.agents.list_public(name="own-kind")] == ["1.0"]
         agent = from_archive(
             client, "evicted", ["head -c 1000000 /dev/urandom > ~/big", "cp /proc/sys/kernel/random/uuid ~/stamp"]
         )

@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from loopyard.agent.catalog.loader import CatalogFault, catalog
 from loopyard.runtime.protocol import Limits
 
 
@@ -30,6 +31,15 @@ class AgentConfig(BaseModel):
         default=20, ge=0, description="How much disk installed agents may take together; those used least go first."
     )
     unused_days: int = Field(default=14, ge=0, description="After how many days without use an installed agent goes.")
+
+    @field_validator("catalog")
+    @classmethod
+    def _can_be_read(cls, folder: Path | None) -> Path | None:
+        try:
+            catalog(folder)
+        except CatalogFault as fault:
+            raise ValueError(str(fault)) from fault
+        return folder
 
     @property
     def limits(self) -> Limits:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from loopyard.agent.catalog.loader import KINDS, CatalogFault, catalog, read
+from loopyard.config import InvalidSettings, load
 
 SHIPPED = {"oracle", "nop", "claude-code", "codex", "opencode", "gemini-cli", "mini-swe-agent"}
 
@@ -92,3 +93,7 @@ def test_a_file_that_cannot_be_used_is_named_with_its_key(tmp_path: Path, change
         read(file)
     assert str(fault.value).startswith(str(file))
     assert said in str(fault.value)
+    with pytest.raises(InvalidSettings) as refused:
+        load(agents={"catalog": tmp_path})
+    assert str(refused.value).startswith("The setting agents.catalog (LOOPYARD_AGENTS__CATALOG)")
+    assert said in str(refused.value)
