@@ -9,7 +9,7 @@ from loopyard.blueprint.models import Blueprint
 from loopyard.blueprint.origin import find
 from loopyard.blueprint.schemas import BlueprintBuildParameters
 from loopyard.blueprint.services import password_place
-from loopyard.blueprint.states import CREATED, DELETED, Status
+from loopyard.blueprint.states import CREATED, DELETED, UNFINISHED, Status
 from loopyard.devbox.code_mounts import CodeHost, token_place
 from loopyard.devbox.mounts import files_of, repositories_of
 from loopyard.devbox.references import check_secrets
@@ -98,6 +98,9 @@ class BlueprintService:
         if blueprint.state == DELETED:
             return
         blueprint.state = DELETED
+        if blueprint.status in UNFINISHED:  # whoever waits for it is to know
+            blueprint.status, blueprint.failure_reason = Status.FAILED, "build_failed"
+            blueprint.build_finish_time_ms = now_ms()
         await secrets.forget_tokens(session, blueprint_id)
         await session.flush()
         after_commit(session, lambda: self._building.drop(blueprint_id))

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from loopyard.runtime.crun import cgroups
 from loopyard.runtime.crun.launcher.slots import UIDS
 from loopyard.runtime.errors import RuntimeUnavailable
 from loopyard.runtime.layout import read_json, subfolders, write_whole
@@ -118,6 +119,7 @@ def clear(block: int, own: Instance) -> bool:
         other = Instance(block, own.network)
         table = ("nft", "delete", "table", "inet", other.table)
         subprocess.run(table, check=False, capture_output=True, env={**os.environ, "PATH": search_path()})
+        cgroups.remove(f"/loopyard/{block}")
         shutil.rmtree(other.folder, ignore_errors=True)
         shutil.rmtree(memory_folder(str(block)), ignore_errors=True)
     return True

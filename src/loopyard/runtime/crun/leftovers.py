@@ -6,9 +6,8 @@ import logging
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
-from pathlib import Path
 
-from loopyard.runtime.crun import instance
+from loopyard.runtime.crun import cgroups, instance
 from loopyard.runtime.crun.boxes import Memory
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.layout import Layout, subfolders
@@ -16,7 +15,6 @@ from loopyard.runtime.upkeep import Leftover
 
 log = logging.getLogger("loopyard.runtime")
 
-_CGROUPS = Path("/sys/fs/cgroup")
 _SERVER = "server "
 _STEP = ".step"
 """What the names of cgroups of builds' steps end with, after the build's id."""
@@ -63,7 +61,7 @@ class BoxesKeeper:
             self._memory.forget_variables(leftover.name)
             with contextlib.suppress(OSError):
                 os.rmdir(self._own.root(leftover.name))  # noqa: PTH106
-            remove_cgroups(self._own.cgroup(leftover.name))
+            cgroups.remove(self._own.cgroup(leftover.name))
         return True
 
     def _is_used(self, name: str) -> bool:
@@ -73,19 +71,5 @@ class BoxesKeeper:
         yield from subfolders(self._own.crun_root)
         yield from subfolders(self._own.folder / "roots")
         yield from self._memory.known()
-        for folder in cgroup_folders(f"/loopyard/{self._own.block}"):
+        for folder in cgroups.folders(f"/loopyard/{self._own.block}"):
             yield from subfolders(folder)
-
-
-def cgroup_folders(cgroup: str) -> list[Path]:
-    """Where a cgroup is in the file systems of cgroups: one in version 2, one for each controller in version 1."""
-    name = cgroup.lstrip("/")
-    return [folder for folder in (_CGROUPS / name, *_CGROUPS.glob(f"*/{name}")) if folder.is_dir()]
-
-
-def remove_cgroups(cgroup: str) -> None:
-    """Remove a cgroup and those below it, as far as nothing runs in them."""
-    for folder in cgroup_folders(cgroup):
-        for below, _, _ in os.walk(folder, topdown=False):
-            with contextlib.suppress(OSError):
-                os.rmdir(below)  # noqa: PTH106

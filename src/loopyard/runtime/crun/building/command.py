@@ -1,6 +1,5 @@
 """The folder of a build, and the command line that does it."""
 
-import base64
 import json
 import os
 import shutil
@@ -14,8 +13,9 @@ from typing import Any
 from loopyard.runtime.base_image.making import BASE
 from loopyard.runtime.crun import host, network, oci
 from loopyard.runtime.crun.accounts import Account
-from loopyard.runtime.crun.building.buildah import Storage, full_name
+from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.enter import Way
+from loopyard.runtime.crun.building.logins import logins
 from loopyard.runtime.images import BASE_NAME, FILES_NAME, BuildSpec
 from loopyard.runtime.layout import subfolders, write_whole
 from loopyard.runtime.programs import search_path
@@ -120,12 +120,11 @@ def prepare(
 
 
 def _login_arguments(spec: BuildSpec, runs: Path) -> list[str]:
-    if spec.login is None:
+    known = logins(spec.login)
+    if not known:
         return []
-    registry = full_name(spec.login.image).partition("/")[0]
-    known = base64.b64encode(f"{spec.login.user}:{spec.login.password}".encode()).decode()
-    file = runs / "login.json"
-    file.write_text(json.dumps({"auths": {registry: {"auth": known}}}))
+    file = runs / "logins.json"
+    file.write_text(json.dumps(known))
     return [f"--authfile={file}"]
 
 
