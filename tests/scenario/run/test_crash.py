@@ -122,6 +122,8 @@ def test_killed_while_the_run_starts(crashing: ServerProcess, place: str) -> Non
     "place",
     [
         "run.scoring",
+        "scoring.cleared",
+        "scoring.restored",
         "scoring.0.placing",
         "execution.recorded",
         "execution.started",

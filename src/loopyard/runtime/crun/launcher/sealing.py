@@ -63,7 +63,7 @@ def stop_all(
         if not _others(cgroup, init, spare):
             answer(done=True)
             return
-        run([*crun, "pause", id])  # so that none starts another one meanwhile
+        run([*crun, "pause", id], fine=(0, 1))  # so that none starts another one meanwhile; it may be paused already
         try:
             for pid in _others(cgroup, init, spare):
                 os.kill(pid, signal.SIGKILL)
