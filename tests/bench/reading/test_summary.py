@@ -32,8 +32,16 @@ def test_a_timeout_counts_as_zero_and_what_was_canceled_or_goes_on_does_not() ->
     assert found.score is not None
     assert (found.score.mean, found.score.n) == (0.5, 2)
     assert found.endings == {
-        "scored": 1, "timeout": 1, "infrastructure failed": 0, "canceled": 1, "unfinished": 1,
+        "scored": 1, "timeout": 1, "agent failed": 0, "infrastructure failed": 0, "canceled": 1, "unfinished": 1,
     }  # fmt: skip
+
+
+def test_an_agent_that_used_up_its_box_counts_as_zero_and_a_timeout_with_a_score_by_it() -> None:
+    attempts = [attempt("a", None, ending=Ending.AGENT_FAILED), attempt("b", 0.5, ending=Ending.TIMEOUT)]
+    found = summarize(Contender("here", "agent", attempts))
+    assert found.score is not None
+    assert found.score.mean == 0.25
+    assert found.failures == []
 
 
 def test_pass_rates_are_means_over_the_scenarios_with_enough_attempts() -> None:

@@ -10,11 +10,13 @@ class Unreadable(Exception):
 
 
 class Ending(StrEnum):
-    """How an attempt ended. `SCORED` and `TIMEOUT` say something about the agent."""
+    """How an attempt ended. The first three say something about the agent."""
 
     SCORED = "scored"
     TIMEOUT = "timeout"
-    """The box's time, or the scorers', ran out. It counts as a score of 0, as in the mean of a benchmark run."""
+    """The box's time, or the scorers', ran out. It counts as the score that it has, else as 0."""
+    AGENT_FAILED = "agent failed"
+    """The agent used up its box's memory or disk, say. It counts as 0."""
     INFRASTRUCTURE_FAILED = "infrastructure failed"
     CANCELED = "canceled"
     UNFINISHED = "unfinished"
@@ -48,7 +50,9 @@ class Attempt:
     @property
     def counted(self) -> float | None:
         """The score that counts for the agent; None where the attempt says nothing about it."""
-        return 0.0 if self.ending == Ending.TIMEOUT else self.score if self.ending == Ending.SCORED else None
+        if self.ending in (Ending.TIMEOUT, Ending.AGENT_FAILED):
+            return self.score or 0.0
+        return self.score if self.ending == Ending.SCORED else None
 
 
 def by_scenario(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:

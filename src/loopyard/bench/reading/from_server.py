@@ -1,5 +1,8 @@
 """Reads benchmark runs and jobs of a server, by the official client."""
 
+import io
+import json
+import zipfile
 from typing import Any
 
 from runloop_api_client import APIError, AsyncRunloop, NotFoundError
@@ -15,6 +18,9 @@ UNNAMED = "agent"
 """What an agent is called of which neither a job nor a run's metadata tells the name."""
 
 _PAGE = 500
+_MODEL = "model"
+"""At fault for a run that is `failed` or `timeout`, as its manifest has it; else it is the infrastructure."""
+
 _ENDINGS = {
     "completed": Ending.SCORED,
     "scored": Ending.SCORED,
@@ -51,7 +57,6 @@ class ServerReader:
     async def _job(self, job: BenchmarkJobView) -> list[Attempt]:
         agents: dict[str, str] = {}
         attempts: list[Attempt] = []
-        known: set[str] = set()
         for outcome in job.benchmark_outcomes or []:
             agents[outcome.benchmark_run_id] = _label(outcome.agent_name, outcome.api_model_name)
         for running in job.in_progress_runs or []:
@@ -62,7 +67,7 @@ class ServerReader:
                 agents.setdefault(running.benchmark_run_id, UNNAMED)
         for run_id, agent in agents.items():
             attempts += await self._benchmark_run(run_id, source=job.id, agent=agent)
-        known |= {attempt.run_id for attempt in attempts if attempt.run_id}
+        known = {attempt.run_id for attempt in attempts if attempt.run_id}
         # Outcomes without a run: Harbor's, and scenarios that failed before a run was made.
         for outcome in job.benchmark_outcomes or []:
             for one in outcome.scenario_outcomes:
@@ -77,6 +82,13 @@ class ServerReader:
     async def _attempt(self, source: str, agent: str | None, run: ScenarioRunView) -> Attempt:
         contract = run.scoring_contract_result
         ending = _ENDINGS[run.state]
+        reason = None
+        if ending in (Ending.TIMEOUT, Ending.INFRASTRUCTURE_FAILED):
+            fault, reason = await self._fault(run.id)
+            if fault != _MODEL:
+                ending = Ending.INFRASTRUCTURE_FAILED
+            elif ending == Ending.INFRASTRUCTURE_FAILED:
+                ending = Ending.AGENT_FAILED
         if ending == Ending.SCORED and contract is None:
             ending = Ending.INFRASTRUCTURE_FAILED
         return Attempt(
@@ -84,16 +96,23 @@ class ServerReader:
             agent=agent or run.metadata.get("agent") or UNNAMED,
             scenario=await self._name(run.scenario_id),
             ending=ending,
-            score=contract.score if contract is not None and ending == Ending.SCORED else None,
+            score=contract.score if contract is not None and ending in (Ending.SCORED, Ending.TIMEOUT) else None,
             seconds=run.duration_ms / 1000 if run.duration_ms is not None else None,
             cost_usd=cost.of_metadata(run.metadata),
-            reason=run.metadata.get("failure_reason"),
+            reason=reason,
             run_id=run.id,
             scorers=[
                 ScorerScore(one.scoring_function_name, one.score, one.state == "error")
                 for one in (contract.scoring_function_results if contract is not None else [])
             ],
         )
+
+    async def _fault(self, run_id: str) -> tuple[str | None, str | None]:
+        """Whose fault it is that a run was not completed, and the reason, from the manifest of its logs."""
+        logs = await self._client.scenarios.runs.download_logs(run_id)
+        with zipfile.ZipFile(io.BytesIO(await logs.read())) as archive:
+            manifest = json.loads(archive.read("manifest.json"))
+        return manifest.get("fault"), manifest.get("failure_reason")
 
     async def _name(self, scenario_id: str) -> str:
         if scenario_id not in self._names:
@@ -119,6 +138,8 @@ def _outcome(source: str, agent: str, one: Any) -> Attempt:
     if ending == Ending.SCORED and one.score is None:
         ending = Ending.INFRASTRUCTURE_FAILED
     reason = one.failure_reason
+    if one.state == "FAILED" and getattr(reason, "fault", None) == _MODEL:
+        ending = Ending.AGENT_FAILED
     return Attempt(
         source=source,
         agent=agent,

@@ -74,7 +74,17 @@ def of_comparison(found: Comparison) -> list[Section]:
 
 
 def _scores(summaries: Sequence[Summary]) -> Section:
-    columns = ["agent", "source", "> mean", "95 % interval", "> scenarios", "> counted", "> time out", "> failed apart"]
+    columns = [
+        "agent",
+        "source",
+        "> mean",
+        "95 % interval",
+        "> scenarios",
+        "> counted",
+        "> time out",
+        "> agent failed",
+        "> failed apart",
+    ]
     columns += ["> canceled", "> unfinished", "> time", "> median", "> cost"]
     rows = [
         [
@@ -83,7 +93,10 @@ def _scores(summaries: Sequence[Summary]) -> Section:
             *(_estimate(one.score) if one.score else ("-", "-")),
             str(one.score.clusters if one.score else 0),
             str(one.score.n if one.score else 0),
-            *(str(one.endings[name]) for name in ("timeout", "infrastructure failed", "canceled", "unfinished")),
+            *(
+                str(one.endings[name])
+                for name in ("timeout", "agent failed", "infrastructure failed", "canceled", "unfinished")
+            ),
             _seconds(one.seconds_total),
             _seconds(one.seconds_median),
             _cost(one),
@@ -94,7 +107,7 @@ def _scores(summaries: Sequence[Summary]) -> Section:
     if any(one.endings["infrastructure failed"] for one in summaries):
         notes.append("Failures of the infrastructure say nothing about the agent and count in no score.")
     if any(one.endings["timeout"] for one in summaries):
-        notes.append("A run that was out of time counts as 0.")
+        notes.append("A run that was out of time counts as 0, unless it was scored.")
     if any(one.score is not None and one.score.low is None for one in summaries):
         notes.append("No interval: too few scenarios, or all alike.")
     return Section("Scores", columns, rows, notes)
