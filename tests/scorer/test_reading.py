@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopyard.scorer.reading import last_score
+from loopyard.scorer.reading import last_score, last_score_or_number
 from loopyard.scorer.scorer import NoScore
 
 
@@ -32,6 +32,26 @@ def test_the_last_score_counts(printed: str, score: float) -> None:
 def test_what_is_no_score(printed: str) -> None:
     with pytest.raises(NoScore):
         last_score(printed)
+
+
+@pytest.mark.parametrize(
+    ("printed", "score"),
+    [
+        ("0.5", 0.5),
+        ("noise 0.9\n 1 \n", 1.0),
+        ("score=0.25\n0.5\n", 0.5),
+        ("0.5\nthe score=0.25\ndone 3 of 4\n", 0.25),
+        ("1e-1", 0.1),
+    ],
+)
+def test_a_number_alone_on_its_line_is_a_score_too(printed: str, score: float) -> None:
+    assert last_score_or_number(printed) == score
+
+
+@pytest.mark.parametrize("printed", ["", "1 of 2", "0.5\n2\n", "score=0.5\nnan\n", "inf", "-0.5", "0.5\nscore=x"])
+def test_the_last_number_must_be_a_score(printed: str) -> None:
+    with pytest.raises(NoScore):
+        last_score_or_number(printed)
 
 
 @given(st.floats())

@@ -3,7 +3,6 @@ own tools come in. Can be repeated after a crash."""
 
 import asyncio
 import hashlib
-import logging
 from collections import defaultdict
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,13 +12,11 @@ from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.output import tail
 from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.protocol import CommandSpec, Runtime
-from loopyard.runtime.sealing import SealsSandboxes, SharedFolder
+from loopyard.runtime.sealing import Sealing, SealsSandboxes, SharedFolder
 from loopyard.scorer.config import ScorerConfig
 from loopyard.scorer.scorer import PYTHON, TOOLS, Job, PythonNeeds
 from loopyard.scorer.scoring import ROOT, Scoring, SetupFailed, setup_id
 from loopyard.scorer.tools import FOLDER, tools
-
-log = logging.getLogger("loopyard.scorer")
 
 SYSTEM = ("/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix")
 """Where a box's programs and their settings are."""
@@ -41,7 +38,6 @@ PERSONAL = (
 """What in a home changes what programs do."""
 
 _PYTHON_FOLDER = "/.loopyard/python"
-_SHARED_PYTHON = SharedFolder("python")
 _SHOWN_LINES = 20
 _CHUNK_BYTES = 1 << 20
 
@@ -77,12 +73,11 @@ class Preparing:
         self._runtime = runtime
         self._executions = executions
         self._config = config
-        self._sealing = runtime.sealing if isinstance(runtime, SealsSandboxes) else None
-        if self._sealing is None:
-            log.warning(
-                "The provider %s cannot seal boxes: scores hold only against agents that play fair.", runtime.name
-            )
         self._making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
+
+    @property
+    def _sealing(self) -> Sealing | None:
+        return self._runtime.sealing if isinstance(self._runtime, SealsSandboxes) else None
 
     async def clear(self, scoring: Scoring) -> None:
         """End everything in the box but its entrypoint."""
@@ -113,16 +108,19 @@ class Preparing:
 
     async def _make_environments(self, scoring: Scoring, jobs: Sequence[Job]) -> None:
         """Make what is missing of the Python environments, while nothing else runs in the box; after that they can only
-        be read."""
-        if self._sealing is not None:
-            await self._sealing.share(scoring.devbox_id, _SHARED_PYTHON, _PYTHON_FOLDER, writable=True)
+        be read. Boxes share them that are made from the same, and whose system is as it was made: a program of the
+        agent's that could write there would be in all of them."""
+        shared = SharedFolder(f"python-{hashlib.sha256(scoring.image.encode()).hexdigest()[:32]}")
+        sealing = self._sealing if scoring.restored else None
+        if sealing is not None:
+            await sealing.share(scoring.devbox_id, shared, _PYTHON_FOLDER, writable=True)
         for index, job in enumerate(jobs):
             if job.python is not None:
-                environment = self._environment(scoring, job.python)
+                environment = self._environment(job.python)
                 async with self._making[environment.folder]:
                     await self._make(scoring, index, environment)
-        if self._sealing is not None:
-            await self._sealing.share(scoring.devbox_id, _SHARED_PYTHON, _PYTHON_FOLDER)
+        if sealing is not None:
+            await sealing.share(scoring.devbox_id, shared, _PYTHON_FOLDER)
 
     async def _make(self, scoring: Scoring, index: int, environment: _Environment) -> None:
         requirements = f"{scoring.place(index).directory}/requirements.txt"
@@ -149,9 +147,9 @@ class Preparing:
             **({} if mirror is None else {"UV_PYTHON_INSTALL_MIRROR": mirror}),
         }
 
-    def _environment(self, scoring: Scoring, needs: PythonNeeds) -> _Environment:
+    def _environment(self, needs: PythonNeeds) -> _Environment:
         constraint = needs.constraint or self._config.python
-        told = "\n".join((scoring.image, constraint, needs.requirements))
+        told = f"{constraint}\n{needs.requirements}"
         return _Environment(
             needs, constraint, f"{_PYTHON_FOLDER}/envs/{hashlib.sha256(told.encode()).hexdigest()[:32]}"
         )
@@ -169,7 +167,7 @@ class Preparing:
             end = await tail(self._runtime, scoring.devbox_id, setup.id, "stderr", _SHOWN_LINES)
             why = "it took too long" if setup.timed_out else end.text.strip()
             raise SetupFailed(f"The Python environment could not be made: {why}")
-        python = f"{self._environment(scoring, job.python).folder}/bin/python"
+        python = f"{self._environment(job.python).folder}/bin/python"
         return [job.argv[0].replace(PYTHON, python, 1), *job.argv[1:]]
 
 

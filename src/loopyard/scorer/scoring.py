@@ -26,7 +26,7 @@ class Scoring:
     """What is to be scored, and how. `key` names its folder in the box; `working_directory` None is the home.
 
     `restored` tells that the system is put back as it was before the agent's turn. `spare` are the commands that go on;
-    `image` changes with what the box is made from. `timeout_seconds` is for all functions together.
+    `image` tells what the box is made from, and by which account. `timeout_seconds` is for all functions together.
     """
 
     devbox_id: str

@@ -20,6 +20,7 @@ from loopyard.kit.failpoint import failpoint
 from loopyard.kit.tasks import Tasks
 from loopyard.runtime.images import NamesImages
 from loopyard.runtime.protocol import Runtime
+from loopyard.runtime.sealing import SealsSandboxes
 from loopyard.scenario import repository as scenarios
 from loopyard.scenario.run import repository
 from loopyard.scenario.run.models import ScenarioRun
@@ -62,6 +63,8 @@ class RunScoring:
 
     async def reconcile(self) -> None:
         """At start: take up every run that is written down as scoring."""
+        if not isinstance(self._runtime, SealsSandboxes):
+            log.warning("provider %s cannot seal boxes: scores hold only against fair agents", self._runtime.name)
         async with self._database.read() as session:
             runs = await repository.ids_scoring(session)
         for run_id in runs:
@@ -155,8 +158,8 @@ class RunScoring:
         )
 
     def _image(self, devbox: Devbox) -> str:
-        """What changes with the programs that the devbox has at its start."""
+        """What tells the programs that the devbox has at its start, and whose they are."""
         version = devbox.blueprint_id
         if isinstance(self._runtime, NamesImages):
             version = self._runtime.image_version(devbox.blueprint_id)
-        return f"{version} {devbox.snapshot_id}"
+        return f"{devbox.account_id} {version} {devbox.snapshot_id}"
