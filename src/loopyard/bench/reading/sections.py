@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
+from loopyard.bench.reading.attempt import Ending
 from loopyard.bench.reading.comparison import Change, Comparison
 from loopyard.bench.reading.statistics.interval import Estimate
 from loopyard.bench.reading.summary import TOLERANCE, ScorerSummary, Summary
@@ -46,7 +47,7 @@ def of_report(summaries: Sequence[Summary]) -> list[Section]:
         _scenarios(summaries),
         _failures(summaries),
     ]
-    return [section for section in sections if section.rows]
+    return _told([section for section in sections if section.rows], summaries)
 
 
 def of_comparison(found: Comparison) -> list[Section]:
@@ -73,19 +74,23 @@ def of_comparison(found: Comparison) -> list[Section]:
     return [section for section in sections if section.rows]
 
 
+def _told(sections: Sequence[Section], summaries: Sequence[Summary]) -> list[Section]:
+    """Without the column `source` where there is one only; the first section names it then."""
+    if len({one.source for one in summaries}) != 1:
+        return list(sections)
+    narrow: list[Section] = []
+    for position, section in enumerate(sections):
+        at = section.columns.index("source")
+        columns = section.columns[:at] + section.columns[at + 1 :]
+        rows = [row[:at] + row[at + 1 :] for row in section.rows]
+        notes = [*section.notes, f"Source: {summaries[0].source}"] if position == 0 else section.notes
+        narrow.append(Section(section.title, columns, rows, notes))
+    return narrow
+
+
 def _scores(summaries: Sequence[Summary]) -> Section:
-    columns = [
-        "agent",
-        "source",
-        "> mean",
-        "95 % interval",
-        "> scenarios",
-        "> counted",
-        "> time out",
-        "> agent failed",
-        "> failed apart",
-    ]
-    columns += ["> canceled", "> unfinished", "> time", "> median", "> cost"]
+    columns = ["agent", "source", "> mean", "95 % interval", "> scenarios", "> counted", "not plainly scored"]
+    columns += ["> time", "> median", "> cost"]
     rows = [
         [
             one.agent,
@@ -93,10 +98,7 @@ def _scores(summaries: Sequence[Summary]) -> Section:
             *(_estimate(one.score) if one.score else ("-", "-")),
             str(one.score.clusters if one.score else 0),
             str(one.score.n if one.score else 0),
-            *(
-                str(one.endings[name])
-                for name in ("timeout", "agent failed", "infrastructure failed", "canceled", "unfinished")
-            ),
+            ", ".join(f"{count} {name}" for name, count in one.endings.items() if count and name != Ending.SCORED),
             _seconds(one.seconds_total),
             _seconds(one.seconds_median),
             _cost(one),
