@@ -20,7 +20,7 @@ async def create(context: Context) -> list[Measure]:
         series.append(Series(engine.subject, "HTTP", await timed(counts.create, engine.create_to_first_command)))
         series.append(Series(engine.subject, "run", await timed(counts.command_line, engine.run_by_command_line)))
         await engine.remove_all()
-    return [Measure("create", "create to first command, one after another", series, aim=60)]
+    return [Measure("create", "create to first command, one after another", series, aim=45)]
 
 
 async def execute(context: Context) -> list[Measure]:
@@ -44,4 +44,4 @@ async def execute(context: Context) -> list[Measure]:
         )
         series += [Series(engine.subject, "HTTP", by_http), Series(engine.subject, "exec", by_command_line)]
         await engine.remove_all()
-    return [Measure("execute", "execute_sync, there and back", series, aim=12)]
+    return [Measure("execute", "execute_sync, there and back", series, aim=10)]

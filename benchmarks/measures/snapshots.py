@@ -42,5 +42,5 @@ async def snapshots(context: Context) -> list[Measure]:
     return [
         Measure("snapshot", "snapshot of an empty disk", take_small, aim=50),
         Measure("snapshot-large", f"snapshot of a disk with {counts.disk_mib} MiB", take_large, aim=50),
-        Measure("from-snapshot", f"create from a snapshot with {counts.disk_mib} MiB to first command", start, aim=70),
+        Measure("from-snapshot", f"create from a snapshot with {counts.disk_mib} MiB to first command", start, aim=55),
     ]
