@@ -236,7 +236,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
         database, runtime, executions, changes, tasks, policies, code_host, events, store, secrets, tokens, layers
     )
     parts.add(Lifecycle, lifecycle)
-    devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings, tokens))
+    devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings, tokens, policies))
     taking = parts.add(Taking, Taking(database, runtime, changes, tasks))
     parts.add(SnapshotService, SnapshotService(taking))
     parts.add(LogService, LogService(database, runtime, devboxes))

@@ -1,5 +1,6 @@
 """A Docker of the tests' own, in namespaces of its own and with a way out: it touches nothing of this machine."""
 
+import itertools
 import json
 import os
 import shutil
@@ -15,18 +16,28 @@ from socket import AF_UNIX, socket
 
 from benchmarks.peers.private import inside, private_daemon
 
-_LINK = f"lyt-{os.getpid()}"
-_TABLE = f"loopyard_test_{os.getpid()}"
-_HOST, _ENGINE = (f"10.230.{os.getpid() // 64 % 256}.{os.getpid() % 64 * 4 + end}" for end in (1, 2))
 _START_SECONDS = 60
+_numbers = itertools.count()
 
-_MASQUERADE = f"""
-table ip {_TABLE} {{}}
-delete table ip {_TABLE}
-table ip {_TABLE} {{
+
+class _WayOut:
+    """What an engine's way out is called on this machine. Each has its own: several may run at a time."""
+
+    def __init__(self) -> None:
+        number, pid = next(_numbers), os.getpid()
+        self.link = f"lyt{number}-{pid}"
+        self.table = f"loopyard_test_{pid}_{number}"
+        self.host, self.engine = (f"10.{230 - number}.{pid // 64 % 256}.{pid % 64 * 4 + end}" for end in (1, 2))
+
+    @property
+    def masquerade(self) -> str:
+        return f"""
+table ip {self.table} {{}}
+delete table ip {self.table}
+table ip {self.table} {{
     chain postrouting {{
         type nat hook postrouting priority srcnat; policy accept;
-        ip saddr {_ENGINE} masquerade
+        ip saddr {self.engine} masquerade
     }}
 }}
 """
@@ -45,6 +56,7 @@ def docker_engine() -> Generator[Path]:
     """
     if shutil.which("dockerd") is None:
         raise NoEngine("dockerd is not installed (apt-get install docker.io)")
+    way_out = _WayOut()
     folder = Path(tempfile.mkdtemp(prefix="loopyard-test-docker-"))
     path, log = folder / "socket", folder / "log"
     kept = ("--data-root", folder / "data", "--exec-root", folder / "run", "--pidfile", folder / "pid")
@@ -52,25 +64,25 @@ def docker_engine() -> Generator[Path]:
     try:
         with private_daemon(daemon, log) as holder:
             _wait(path, log)
-            _open_way_out(holder)
+            _open_way_out(holder, way_out)
             yield path
     finally:
-        subprocess.run(("nft", "delete", "table", "ip", _TABLE), check=False, capture_output=True)
+        subprocess.run(("nft", "delete", "table", "ip", way_out.table), check=False, capture_output=True)
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _open_way_out(holder: int) -> None:
+def _open_way_out(holder: int, way_out: _WayOut) -> None:
     """A link between this network and the engine's; masquerading is what makes it a way out."""
     first = inside(holder)[2]
-    _run("ip", "link", "add", _LINK, "type", "veth", "peer", "name", "outside", "netns", str(first))
-    _run("ip", "addr", "add", f"{_HOST}/30", "dev", _LINK)
-    _run("ip", "link", "set", _LINK, "up")
+    _run("ip", "link", "add", way_out.link, "type", "veth", "peer", "name", "outside", "netns", str(first))
+    _run("ip", "addr", "add", f"{way_out.host}/30", "dev", way_out.link)
+    _run("ip", "link", "set", way_out.link, "up")
     enter = tuple(map(str, inside(holder)))
-    _run(*enter, "ip", "addr", "add", f"{_ENGINE}/30", "dev", "outside")
+    _run(*enter, "ip", "addr", "add", f"{way_out.engine}/30", "dev", "outside")
     _run(*enter, "ip", "link", "set", "outside", "up")
-    _run(*enter, "ip", "route", "add", "default", "via", _HOST)
+    _run(*enter, "ip", "route", "add", "default", "via", way_out.host)
     Path("/proc/sys/net/ipv4/ip_forward").write_text("1")
-    subprocess.run(("nft", "-f", "-"), input=_MASQUERADE, text=True, check=True)
+    subprocess.run(("nft", "-f", "-"), input=way_out.masquerade, text=True, check=True)
 
 
 def _run(*command: str) -> None:

@@ -22,6 +22,7 @@ from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
 from loopyard.kit.errors import Busy, NotFound, WrongState
 from loopyard.kit.ids import new_id
+from loopyard.network_policy.enforcement import Enforcement
 from loopyard.secret.held import HeldTokens
 from loopyard.snapshot import repository as snapshots
 
@@ -35,10 +36,11 @@ class Initiator:
 
 
 class DevboxService:
-    def __init__(self, lifecycle: Lifecycle, endings: Endings, tokens: HeldTokens) -> None:
+    def __init__(self, lifecycle: Lifecycle, endings: Endings, tokens: HeldTokens, policies: Enforcement) -> None:
         self._lifecycle = lifecycle
         self._tokens = tokens
         self._endings = endings
+        self._policies = policies
 
     async def create(
         self,
@@ -62,6 +64,8 @@ class DevboxService:
         check_offered(params, launch)
         origin = await find_origin(session, account_id, params, launch)
         launch = origin.launch
+        if (policy_id := launch.network_policy_id) is not None:
+            await self._policies.check_stored(session, policy_id, "launch_parameters.network_policy_id")
         objects = await find_objects(session, account_id, params.mounts)
         agents = await find_agents(session, account_id, params.mounts)
         secrets = await check_secrets(session, account_id, params.secrets)

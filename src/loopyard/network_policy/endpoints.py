@@ -39,14 +39,20 @@ def _filters(
 
 @router.post("", operation_id="networkpolicies.create")
 async def create(
-    params: NetworkPolicyCreateParams, caller: CallerDep, session: WriteSession, request_key: RequestKey = None
+    params: NetworkPolicyCreateParams,
+    caller: CallerDep,
+    session: WriteSession,
+    enforcement: EnforcementDep,
+    request_key: RequestKey = None,
 ) -> NetworkPolicyView:
     """Make a network policy. One that allows nothing is a policy as well: its devboxes reach nothing."""
     policy_id = new_id("npo")
     owner = await claim(session, caller.account_id, "networkpolicies.create", request_key, policy_id)
     if owner != policy_id:
         return NetworkPolicyView.of(await service.get(session, caller.account_id, owner))
-    return NetworkPolicyView.of(await service.create(session, caller.account_id, params, policy_id=policy_id))
+    policy = await service.create(session, caller.account_id, params, policy_id=policy_id)
+    enforcement.check(policy)
+    return NetworkPolicyView.of(policy)
 
 
 @router.get("", operation_id="networkpolicies.list")
@@ -80,6 +86,7 @@ async def update(
     it."""
     async with database.write() as session:
         policy = await service.update(session, caller.account_id, id, params or NetworkPolicyUpdateParams())
+        enforcement.check(policy)
     failpoint("network_policy.updated")
     await enforcement.apply(id)
     return NetworkPolicyView.of(policy)

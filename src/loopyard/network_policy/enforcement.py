@@ -3,9 +3,11 @@
 import asyncio
 import logging
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
 from loopyard.devbox import repository as devboxes
 from loopyard.kit.db import Database
-from loopyard.kit.errors import Unavailable
+from loopyard.kit.errors import BadRequest, Unavailable
 from loopyard.kit.hostnames import normal
 from loopyard.network_policy import repository
 from loopyard.network_policy.models import NetworkPolicy
@@ -13,6 +15,16 @@ from loopyard.network_policy.schemas import AllowedCidr
 from loopyard.runtime import protocol
 from loopyard.runtime.errors import RuntimeFault, SandboxNotFound, SandboxNotRunning
 from loopyard.runtime.protocol import AllowedNetwork, PortRange, Runtime
+
+_RULES = (
+    "allowed_hostnames",
+    "allowed_cidrs",
+    "allow_devbox_to_devbox",
+    "allow_runloop_mirrors",
+    "allow_agent_gateway",
+    "allow_mcp_gateway",
+)
+"""Fields of a policy that only rules for single hosts and networks can carry out."""
 
 log = logging.getLogger("loopyard.network_policy")
 
@@ -24,6 +36,27 @@ class Enforcement:
         self._database = database
         self._runtime = runtime
         self._turns: dict[str, asyncio.Lock] = {}
+
+    def check(self, policy: NetworkPolicy, field: str | None = None) -> None:
+        """See whether this server can have the policy in force at all.
+
+        Raises:
+            BadRequest: Its provider of sandboxes cannot; the error names `field`, or else the policy's own.
+        """
+        if self._runtime.features.network_rules or policy.allow_all:
+            return
+        if (rule := next((rule for rule in _RULES if getattr(policy, rule)), None)) is None:
+            return
+        message = (
+            f"{field or rule}: the {self._runtime.name} provider of this server opens a devbox's network as a whole "
+            f"(allow_all) or closes it; it cannot enforce {rule}. The crun provider can."
+        )
+        raise BadRequest(message, field=field or rule)
+
+    async def check_stored(self, session: AsyncSession, policy_id: str, field: str) -> None:
+        """The same for a policy that a request names; it may be from another provider's time."""
+        if (policy := await repository.get(session, policy_id)) is not None:
+            self.check(policy, field)
 
     async def current(self, policy_id: str | None) -> protocol.NetworkPolicy | None:
         """A policy as the runtime takes it; None for none. One that is gone allows nothing."""

@@ -202,6 +202,8 @@ class Features:
     """Root in a sandbox is nobody on the host."""
     metadata_closed: bool
     """Sandboxes cannot reach the link-local networks, where clouds tell secrets."""
+    network_rules: bool
+    """Policies may name hosts, networks and groups. Without it a sandbox has the whole network, or none of it."""
     snapshot_xattrs: bool
     """Snapshots keep extended attributes in the `user.` space, and fractions of seconds. All else is always kept."""
 

@@ -87,7 +87,11 @@ class CrunRuntime(WithCommands[Commands]):
     @property
     def features(self) -> Features:
         return Features(
-            disk_limits=self._launcher.disk_limits, user_namespaces=True, metadata_closed=True, snapshot_xattrs=True
+            disk_limits=self._launcher.disk_limits,
+            user_namespaces=True,
+            metadata_closed=True,
+            network_rules=True,
+            snapshot_xattrs=True,
         )
 
     async def open(self) -> None:

@@ -68,5 +68,5 @@ def is_closed(policy: NetworkPolicy | None) -> bool:
 
 
 def can_enforce(policy: NetworkPolicy | None) -> bool:
-    """All or nothing is what an engine can do."""
-    return policy is None or is_closed(policy) or (policy.allow_all and policy.group is None)
+    """All or nothing is what an engine can do. Sandboxes do not reach each other, whatever their group."""
+    return policy is None or is_closed(policy) or policy.allow_all

@@ -33,6 +33,7 @@ from loopyard.runtime.errors import (
     SandboxNotFound,
     SandboxNotRunning,
     SandboxStartFailed,
+    SandboxStuck,
     SnapshotFailed,
     SnapshotNotFound,
 )
@@ -56,6 +57,9 @@ log = logging.getLogger("loopyard.runtime")
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
+_REMOVAL_LOOKS, _REMOVAL_PAUSE = 100, 0.1
+"""How often, and after how many seconds each, one looks whether a removal has come to its end."""
+
 _MOST_ROOM = 256
 """How many processes a sandbox may have past its limit while a signal is being brought in."""
 
@@ -130,7 +134,10 @@ class DockerRuntime(WithCommands[DockerCommands]):
                 await self._start(spec, exists=state is not None)
             except (aiodocker.DockerError, RuntimeFault, OSError) as error:
                 if state is None:
-                    await self._remove(spec.id)
+                    try:
+                        await self._remove(spec.id)
+                    except SandboxStuck as stuck:
+                        log.warning("%s It is left to the next start.", stuck)
                 if isinstance(error, (ImageNotFound, SnapshotNotFound)):
                     raise
                 raise SandboxStartFailed(f"The engine could not start the sandbox: {error}") from error
@@ -213,24 +220,38 @@ class DockerRuntime(WithCommands[DockerCommands]):
         self._acts.pop(sandbox_id, None)
 
     async def _remove(self, sandbox_id: str) -> None:
+        """Raises SandboxStuck: The engine could not."""
         try:
             await self._engine.ask("DELETE", f"containers/{self._container(sandbox_id)}?force=true&v=true")
         except aiodocker.DockerError as error:
-            if error.status not in (404, 409):  # 409: it is being removed already
-                log.warning("sandbox %s could not be removed whole: %s", sandbox_id, error)
-                return
+            if error.status == 409:  # it is being removed already
+                await self._wait_gone(sandbox_id)
+            elif error.status != 404:
+                raise SandboxStuck(f"The engine could not remove sandbox {sandbox_id}: {error.message}") from error
+        except (OSError, aiohttp.ClientError) as error:
+            raise SandboxStuck(f"The engine could not be asked to remove sandbox {sandbox_id}: {error}") from error
         self._boxes.pop(sandbox_id, None)
         self._variables(sandbox_id).unlink(missing_ok=True)
         shutil.rmtree(self._layout.bundle(sandbox_id), ignore_errors=True)
         await self._snapshots.sweep()
 
+    async def _wait_gone(self, sandbox_id: str) -> None:
+        for _ in range(_REMOVAL_LOOKS):
+            if await self._state(sandbox_id) is None:
+                return
+            await asyncio.sleep(_REMOVAL_PAUSE)
+        raise SandboxStuck(f"The engine does not come to an end with removing sandbox {sandbox_id}.")
+
     async def suspend(self, sandbox_id: str) -> None:
         async with self._acting(sandbox_id):
-            state = await self._state(sandbox_id)
-            if state is None:
-                raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
-            if state["Running"]:
-                await self._engine.ask("POST", f"containers/{self._container(sandbox_id)}/stop?t=0")
+            try:
+                state = await self._state(sandbox_id)
+                if state is None:
+                    raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
+                if state["Running"]:
+                    await self._engine.ask("POST", f"containers/{self._container(sandbox_id)}/stop?t=0")
+            except (aiodocker.DockerError, OSError, aiohttp.ClientError) as error:
+                raise SandboxStuck(f"The engine could not stop sandbox {sandbox_id}: {error}") from error
             self._commands.end_unfinished(sandbox_id)
 
     async def snapshot(self, sandbox_id: str, snapshot_id: str) -> int | None:

@@ -31,6 +31,7 @@ async def survey(engine: Engine, image: str, network: str | None) -> Survey:
         disk_limits=await _takes_disk_limit(engine, image),
         user_namespaces="name=userns" in security or "name=rootless" in security or bool(info.get("Rootless")),
         metadata_closed=False,
+        network_rules=False,
         snapshot_xattrs=False,
     )
     if not features.disk_limits:
