@@ -47,7 +47,7 @@ async def targets_of_benchmark(session: AsyncSession, account_id: str, spec: Ben
     Raises:
         NotFound: There is no such benchmark.
         WrongState: It is archived.
-        BadRequest: It has no scenario that can be run.
+        BadRequest: It has no scenario that can be run, or one that the account may not see.
     """
     field = "spec.benchmark_id"
     benchmark = await benchmarks.visible(session, spec.benchmark_id, account_id)
@@ -58,10 +58,12 @@ async def targets_of_benchmark(session: AsyncSession, account_id: str, spec: Ben
     ids = await benchmarks.runnable_ids(session, benchmark.id)
     if not ids:
         raise BadRequest(f"{field}: benchmark {benchmark.id} has no scenario that can be run.", field=field)
-    found = await repository.scenarios(session, ids, benchmark.account_id)
+    found = await repository.scenarios(session, ids, account_id)
+    if hidden := [scenario_id for scenario_id in ids if scenario_id not in found]:
+        message = f"{field}: scenario {hidden[0]} of benchmark {benchmark.id} is not public."
+        raise BadRequest(message, field=field)
     source = BenchmarkDefJobSourceView(type="benchmark", benchmark_id=benchmark.id, benchmark_name=benchmark.name)
-    scenarios = [found[scenario_id] for scenario_id in ids if scenario_id in found]
-    return Targets(scenarios, dump(source), benchmark.name, benchmark)
+    return Targets([found[scenario_id] for scenario_id in ids], dump(source), benchmark.name, benchmark)
 
 
 async def targets_of_list(session: AsyncSession, account_id: str, spec: ScenariosJobSpec) -> Targets:

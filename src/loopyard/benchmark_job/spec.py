@@ -48,6 +48,7 @@ class OrchestratorConfig(Params):
     n_concurrent_trials: Annotated[int, Field(ge=1, le=MAX_CONCURRENT)] | None = None
     """How many trials of the job go on at once at most. Default 1."""
     quiet: bool | None = None
+    """Shown again, and nothing more: a job says nothing but in the server's log."""
     timeout_multiplier: Annotated[float, Field(gt=0, le=100, allow_inf_nan=False)] | None = None
     """Each further attempt multiplies the agent's time by this. Default 1."""
 
