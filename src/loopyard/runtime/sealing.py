@@ -17,8 +17,8 @@ class SharedFolder:
 class Sealing(Protocol):
     """Ends what runs in a sandbox, and puts back what was changed. All of it can be repeated.
 
-    Each method raises SandboxNotFound or SandboxNotRunning where there is nothing to act on, and SealingFailed where
-    the host cannot.
+    Each method raises SandboxNotFound or SandboxNotRunning where there is nothing to act on, NoSpaceLeft where the
+    sandbox's disk is too full for it, and SealingFailed where the host cannot.
     """
 
     async def mark(self, sandbox_id: str) -> None:

@@ -68,7 +68,11 @@ class ScoringEngine:
         jobs = [function.scorer.job(scoring.place(index)) for index, function in enumerate(scoring.functions)]
         started = [await self._started(scoring.devbox_id, index) for index in order]
         if not any(started):
-            await self._preparing.prepare(scoring, jobs)
+            try:
+                await self._preparing.prepare(scoring, jobs)
+            except NoSpaceLeft as fault:  # who filled the disk has not broken the infrastructure
+                reason = f"The box could not be made ready for scoring: {fault}"
+                return [_Judged(_error(function, reason)) for function in scoring.functions]
         reading = [index for index in order if scoring.functions[index].scorer.reads_only]
         left: float = scoring.timeout_seconds
         read = await asyncio.gather(*(self._function(scoring, index, jobs[index], left) for index in reading))

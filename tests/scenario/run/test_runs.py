@@ -1,9 +1,12 @@
 """Runs through the official client, in real sandboxes: from start to score to end."""
 
+import io
+import json
 import os
 import signal
 import time
 import uuid
+import zipfile
 from collections.abc import Generator
 from contextlib import suppress
 from pathlib import Path
@@ -268,6 +271,12 @@ def _wait_over(api: Runloop, run_id: str) -> ScenarioRunView:
     return run
 
 
+def _fault(api: Runloop, run_id: str) -> str | None:
+    """Whose fault the end of a run was, which only its logs tell."""
+    with zipfile.ZipFile(io.BytesIO(api.scenarios.runs.download_logs(run_id).read())) as file:
+        return json.loads(file.read("manifest.json"))["fault"]
+
+
 def test_a_run_whose_devboxs_time_ends_times_out(api: Runloop) -> None:
     made = api.scenarios.create(**scenario(bash("s", "sleep 60")))
     profiles: list[dict[str, Any]] = [
@@ -280,6 +289,7 @@ def test_a_run_whose_devboxs_time_ends_times_out(api: Runloop) -> None:
     for run in (*runs, scoring):
         ended = _wait_over(api, run.id)
         assert (ended.state, ended.scoring_contract_result) == ("timeout", None)
+        assert _fault(api, run.id) == "model"
 
 
 def test_a_scored_run_is_complete_when_its_devbox_ends(api: Runloop) -> None:
@@ -307,6 +317,7 @@ def test_a_run_whose_devbox_cannot_start_fails(api: Runloop) -> None:
     api.scenarios.runs.score(scoring.id)
     ended = _wait_over(api, scoring.id)
     assert (ended.state, ended.scoring_contract_result) == ("failed", None)
+    assert (_fault(api, run.id), _fault(api, scoring.id)) == ("infrastructure", "infrastructure")
 
 
 def test_a_devbox_that_goes_down_under_the_scoring_is_no_score(api: Runloop) -> None:
@@ -316,6 +327,7 @@ def test_a_devbox_that_goes_down_under_the_scoring_is_no_score(api: Runloop) -> 
     os.kill(_init_of(run.devbox_id), signal.SIGKILL)
     ended = _wait_over(api, run.id)
     assert (ended.state, ended.scoring_contract_result) == ("failed", None)
+    assert _fault(api, run.id) == "infrastructure"
     assert api.devboxes.retrieve(run.devbox_id).status == "failure"
 
 

@@ -1,5 +1,6 @@
 """Scores hold against an agent that prepares the box for its judges."""
 
+import time
 from collections.abc import Generator
 from typing import Any
 
@@ -145,6 +146,25 @@ def test_the_entrypoint_and_what_was_there_before_the_agent_stay(api: Runloop) -
     ended = api.scenarios.runs.score_and_complete(run.id, polling_config=POLL)
     assert ended.state == "completed"
     assert _output(ended).splitlines()[-3:] == ["1", "hello", "score=1"]
+
+
+@pytest.mark.parametrize(
+    "harm",
+    [
+        pytest.param("head -c 6G /dev/zero > fill; sudo dd if=/dev/zero of=/fill bs=1M; true", id="the disk is full"),
+        pytest.param("sudo rm -rf /home/user; sudo ln -s user /home/user", id="the home leads to itself"),
+        pytest.param("sudo rm -rf /home; sudo touch /home", id="the home is a file"),
+        pytest.param("b() { b | b & }; b; true", id="processes without end"),
+        pytest.param("sudo chmod 000 / /home /home/user; true", id="nothing can be entered"),
+    ],
+)
+def test_who_harms_the_box_is_scored_all_the_same(api: Runloop, harm: str) -> None:
+    made = api.scenarios.create(**scenario(bash("s", "echo score=0"), scorer_timeout_sec=60))
+    run = api.scenarios.start_run_and_await_env_ready(scenario_id=made.id, polling_config=POLL)
+    api.devboxes.execute_async(run.devbox_id, command=harm)
+    time.sleep(3)  # it need not come to an end, nor be able to
+    ended = api.scenarios.runs.score_and_complete(run.id, polling_config=POLL)
+    assert _scores(ended)[0][0] == 0.0
 
 
 def test_test_files_cannot_stand_in_for_each_other(api: Runloop) -> None:

@@ -1,12 +1,16 @@
 """Sealing, carried out by the launcher. See `runtime/sealing.py` for what each method promises."""
 
+import errno
+import re
 from collections.abc import Callable, Collection, Sequence
 
 from loopyard.runtime.crun.boxes import Box
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
-from loopyard.runtime.errors import SealingFailed
+from loopyard.runtime.errors import NoSpaceLeft, SealingFailed
 from loopyard.runtime.layout import Layout, read_json, write_whole
 from loopyard.runtime.sealing import SharedFolder
+
+_NO_SPACE = re.compile(rf"\[Errno ({errno.ENOSPC}|{errno.EDQUOT})\]")
 
 
 class CrunSealing:
@@ -93,4 +97,6 @@ class CrunSealing:
         try:
             await self._launcher.ask(act, **arguments)
         except LauncherFault as fault:
+            if _NO_SPACE.search(str(fault)):
+                raise NoSpaceLeft("the disk of the devbox is full") from fault
             raise SealingFailed(f"The host could not seal the sandbox: {fault}") from fault

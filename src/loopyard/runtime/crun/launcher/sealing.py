@@ -3,6 +3,7 @@
 The mounts are made in the sandbox's own mount namespace by this process, which has rights there that nobody inside has.
 """
 
+import errno
 import os
 import shutil
 import signal
@@ -203,11 +204,13 @@ def _enter(pid: int, ticks: int) -> None:
 
 
 def _open(root: int, path: str, flags: int = 0) -> int | None:
-    """A path as the sandbox sees it, links and all; None if there is no such thing."""
+    """A path as the sandbox sees it, links and all; None if there is no such thing, or it leads nowhere."""
     try:
         return openat2(root, path, os.O_PATH | flags, 0, _RESOLVE)
-    except (FileNotFoundError, NotADirectoryError):
-        return None
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            return None
+        raise
 
 
 def _put_back(root: int, path: str, was: _Found) -> None:
