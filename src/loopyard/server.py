@@ -22,6 +22,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from loopyard.app import create_app
 from loopyard.config import Settings
 from loopyard.devbox.ssh.config import SshConfig
+from loopyard.http2.connection import Connection
+from loopyard.http2.switching import EitherProtocol
 from loopyard.key.bootstrap import KEY_FILE, BootstrapKey, ensure_key
 from loopyard.kit.db import Database
 from loopyard.kit.ending import Ending
@@ -76,6 +78,8 @@ class _Server(uvicorn.Server):
         for connection in self.server_state.connections:
             if isinstance(connection, HttpToolsProtocol) and MARK in _scope(connection):
                 connection.transport.close()
+            elif isinstance(connection, Connection):
+                connection.cut(MARK)
         late = asyncio.get_running_loop().call_later(_GRACE_SECONDS, self._end_rest)
         try:
             await super().shutdown(sockets)
@@ -89,6 +93,8 @@ class _Server(uvicorn.Server):
         for connection in list(self.server_state.connections):
             if isinstance(connection, HttpToolsProtocol) and connection.cycle and connection.cycle.response_started:
                 connection.transport.abort()
+            elif isinstance(connection, Connection):
+                connection.abort_if_answering()
 
     @contextmanager
     def capture_signals(self) -> Generator[None]:
@@ -129,7 +135,7 @@ async def _serve(
             app,
             log_level=log_level,
             access_log=log_level == "debug",
-            http=HttpToolsProtocol,
+            http=EitherProtocol,
             ws="websockets-sansio",
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS + _PATIENCE_SECONDS,
