@@ -48,6 +48,9 @@ environment: {override_cpus: 2}
         ("agents: [{name: oracle, import_path: 'a:B'}]\ntasks: [{path: a}]", "agents.0.import_path: this key cannot"),
         ("agents: [{name: 'acp:x'}]\ntasks: [{path: a}]", "agents.0.name: String should match"),
         ("agents: [{name: x, kwargs: {prompt_template_path: /etc/shadow}}]\ntasks: [{path: a}]", "files of the server"),
+        ("agents: [{name: x, kwargs: {a: [{skills_dir: /}]}}]\ntasks: [{path: a}]", "kwargs.skills_dir names files"),
+        ("agents: [{name: x}]\ntasks: [{path: ../a, git_url: 'https://x'}]", "tasks.0.path: Value error, must"),
+        ("a: &a [x]\nagents: *a", "aliases cannot be used here"),
         ("agents: [{name: x}]\ntasks: [{path: a, git_url: 'ext::sh -c id'}]", "tasks.0.git_url: String should match"),
     ],
 )  # fmt: skip
@@ -64,8 +67,8 @@ def test_paths_do_not_lead_out_of_the_folder_of_tasks(tmp_path: Path, path: str)
     (tmp_path / "other").mkdir()
     (tasks / "link").symlink_to(tmp_path / "other")
     (tasks / "file").write_text("")
-    job = inline.parse(f"agents: [{{name: oracle}}]\ntasks: [{{path: {path}}}]")
-    with pytest.raises(InvalidYaml, match=r"tasks\.0\.path: .* is no folder within"):
+    job = inline.parse(f"agents: [{{name: oracle}}]\ndatasets: [{{path: {path}}}]")
+    with pytest.raises(InvalidYaml, match=r"datasets\.0\.path: .* is no folder within"):
         inline.configuration(job, "j", tmp_path, tasks)
     with pytest.raises(InvalidYaml, match="set LOOPYARD_JOBS__HARBOR__TASKS"):
         inline.configuration(job, "j", tmp_path, None)

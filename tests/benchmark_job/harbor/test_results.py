@@ -15,7 +15,7 @@ AGENT = Agent(name="a", model_name="m")
 
 def write(folder: Path, name: str, **changes: Any) -> None:
     """A trial's result, with the fields that Harbor 0.26 writes and that matter here."""
-    trial = {
+    trial: dict[str, Any] = {
         "schema_version": 1,
         "task_name": "org/task",
         "trial_name": name,

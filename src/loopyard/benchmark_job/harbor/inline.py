@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 MAX_BYTES = 1024**2
 _VARIABLE = re.compile(r"\$\{([^}:]*)(?::-[^}]*)?\}")
@@ -26,6 +26,12 @@ Https = Annotated[str, StringConstraints(pattern=r"^https://[^\s]+$")]
 
 class InvalidYaml(Exception):
     """The YAML is not what a job may be; the message names the key."""
+
+
+def _downwards(path: str) -> str:
+    if path.startswith("/") or ".." in Path(path).parts:
+        raise ValueError("must be relative and lead downwards")
+    return path
 
 
 class Table(BaseModel):
@@ -46,7 +52,7 @@ class Agent(Table):
 
     @model_validator(mode="after")
     def _nothing_of_the_host(self) -> "Agent":
-        named = next((key for key in self.kwargs if _FROM_HOST.search(key)), None)
+        named = next((key for key in _keys(self.kwargs) if _FROM_HOST.search(key)), None)
         if named is not None:
             raise ValueError(f"kwargs.{named} names files of the server; it cannot be used here")
         return self
@@ -97,7 +103,7 @@ class DataSet(Table):
 
 
 class Task(Table):
-    path: Relative | None = None
+    path: Annotated[Relative, AfterValidator(_downwards)] | None = None
     git_url: Https | None = None
     git_commit_id: str | None = None
     name: str | None = None
@@ -148,6 +154,10 @@ def parse(text: str) -> Job:
     if len(text.encode()) > MAX_BYTES:
         raise InvalidYaml(f"it may have {MAX_BYTES:,} bytes at most")
     try:
+        events: Iterator[Any] = yaml.parse(text, yaml.SafeLoader)  # pyright: ignore[reportUnknownMemberType]
+        if any(isinstance(event, yaml.AliasEvent) for event in events):
+            # By them a short text can stand for more than memory holds.
+            raise InvalidYaml("aliases cannot be used here")
         content: Any = yaml.safe_load(text)
         return Job.model_validate(content)
     except yaml.YAMLError as error:
@@ -185,6 +195,16 @@ def _within(tasks: Path | None, path: str, key: str) -> Path:
     if not found.is_relative_to(tasks.resolve()) or not found.is_dir():
         raise InvalidYaml(f"{key}: {path} is no folder within this server's folder of tasks")
     return found
+
+
+def _keys(value: Any) -> Iterator[str]:
+    if isinstance(value, dict):
+        for key, item in value.items():  # pyright: ignore[reportUnknownVariableType]
+            yield str(key)  # pyright: ignore[reportUnknownArgumentType]
+            yield from _keys(item)
+    elif isinstance(value, list):
+        for item in value:  # pyright: ignore[reportUnknownVariableType]
+            yield from _keys(item)
 
 
 def _texts(value: Any) -> Iterator[str]:
