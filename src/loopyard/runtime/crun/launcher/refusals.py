@@ -5,6 +5,9 @@ from pathlib import Path
 
 _CANNOT_RUN, _NOT_FOUND, _KILLED = 126, 127, 137
 
+_INSIDE = ("permission denied", "exec format", "not a directory", "levels of symbolic links")
+"""What crun says of programs and folders that are as the sandbox made them."""
+
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
@@ -26,6 +29,6 @@ def refusal(folder: Path) -> Refusal | None:
     lowered = said.lower()
     if "not found" in lowered or "no such file" in lowered:
         return Refusal(_NOT_FOUND if "executable" in lowered else _CANNOT_RUN, lost=False)
-    if "permission denied" in lowered or "exec format" in lowered or "not a directory" in lowered:
+    if any(words in lowered for words in _INSIDE):
         return Refusal(_CANNOT_RUN, lost=False)
     return Refusal(_KILLED, lost=True)
