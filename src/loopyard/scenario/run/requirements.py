@@ -3,6 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.benchmark.models import Benchmark
+from loopyard.devbox.agent_mounts import find_agents
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.mounts import files_of, repositories_of
 from loopyard.devbox.offers import check_offered, find_origin
@@ -38,7 +39,7 @@ async def check_possible(session: AsyncSession, account_id: str, profile: RunPro
 
     Raises:
         BadRequest: Something is not valid or not offered here, or there is no such secret; the error names it.
-        NotFound: The policy or object named does not exist.
+        NotFound: The policy, object or agent named does not exist.
         WrongState: The object named is not complete.
     """
     params = devbox_params("", ScenarioEnvironment(), profile)
@@ -47,6 +48,7 @@ async def check_possible(session: AsyncSession, account_id: str, profile: RunPro
         check_offered(params, launch)
         await find_origin(session, account_id, params, launch)
         await find_objects(session, account_id, params.mounts)
+        await find_agents(session, account_id, params.mounts)
         await check_secrets(session, account_id, params.secrets)
         files_of(None, params.mounts)
         repositories_of(None, params.mounts)

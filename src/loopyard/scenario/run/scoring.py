@@ -18,6 +18,7 @@ from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import WaitTimeout
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.tasks import Tasks
+from loopyard.runtime.errors import ImageNotFound
 from loopyard.runtime.images import NamesImages
 from loopyard.runtime.protocol import Runtime
 from loopyard.runtime.sealing import SealsSandboxes
@@ -75,9 +76,9 @@ class RunScoring:
             run = await repository.find(session, run_id)
         if run is None or run.state != State.SCORING or not await self._devbox_runs(run):
             return  # what ended the devbox has ended the run too
-        async with self._database.read() as session:
-            scoring = await self._scoring_of(session, run)
         try:
+            async with self._database.read() as session:
+                scoring = await self._scoring_of(session, run)
             outcome = await self._engine.score(scoring)
         except ScoringInterrupted as interruption:
             await self._fail(run, str(interruption))
@@ -161,5 +162,6 @@ class RunScoring:
         """What tells the programs that the devbox has at its start, and whose they are."""
         version = devbox.blueprint_id
         if isinstance(self._runtime, NamesImages):
-            version = self._runtime.image_version(devbox.blueprint_id)
+            with suppress(ImageNotFound):  # the blueprint was deleted meanwhile
+                version = self._runtime.image_version(devbox.blueprint_id)
         return f"{devbox.account_id} {version} {devbox.snapshot_id}"
