@@ -1,5 +1,7 @@
 """Benchmarks through the official client: making, finding, changing."""
 
+import subprocess
+import sys
 import uuid
 from typing import Any
 
@@ -7,6 +9,7 @@ import pytest
 from runloop_api_client import APIStatusError, Runloop
 
 from tests.scenario.definitions import scenario
+from tests.serving import ServerProcess
 
 
 def _scenarios(api: Runloop, number: int) -> list[str]:
@@ -131,6 +134,27 @@ def test_lists_are_filtered_and_paged(api: Runloop) -> None:
     assert [found.id for found in page] == [made[1].id, made[0].id]
     assert api.benchmarks.list(search=name, include_total_count=False).total_count is None
     assert api.benchmarks.list_public(search=name).benchmarks == []
+
+
+def test_what_the_operator_publishes_is_in_the_public_lists_with_its_scenarios(
+    api: Runloop, server: ServerProcess
+) -> None:
+    name = uuid.uuid4().hex
+    parts = [api.scenarios.create(**scenario(name=f"{name} {end}")).id for end in "AB"]
+    made = api.benchmarks.create(name=name, scenario_ids=parts)
+    api.scenarios.archive(parts[1])
+    command = [sys.executable, "-m", "loopyard", "benchmark", "publish", "--data-dir", str(server.data_dir)]
+    if server.database_url is not None:
+        command += ["--database-url", server.database_url]
+    subprocess.run([*command, made.id], check=True)
+    assert [found.id for found in api.benchmarks.list_public(name=name)] == [made.id]
+    assert [found.id for found in api.scenarios.list_public(search=name)] == parts[:1]
+    assert api.benchmarks.retrieve(made.id).is_public
+    subprocess.run([*command, made.id, "--withdraw"], check=True)
+    assert api.benchmarks.list_public(name=name).benchmarks == []
+    failed = subprocess.run([*command, "bmk_none"], check=False, capture_output=True, text=True)
+    assert (failed.returncode, failed.stdout) == (1, "")
+    assert "bmk_none" in failed.stderr
 
 
 def test_a_repeated_request_makes_one_benchmark(api: Runloop) -> None:

@@ -27,6 +27,11 @@ async def visible(session: AsyncSession, benchmark_id: str, account_id: str) -> 
     return await session.scalar(select(Benchmark).where(Benchmark.id == benchmark_id, owned))
 
 
+async def find(session: AsyncSession, benchmark_id: str) -> Benchmark | None:
+    """A benchmark of whatever account, with its scenarios kept from others' changes until the transaction ends."""
+    return await session.get(Benchmark, benchmark_id, with_for_update=True)
+
+
 async def lock(session: AsyncSession, benchmark_id: str, account_id: str) -> Benchmark | None:
     """A benchmark of the account, with its scenarios kept from others' changes until the transaction ends."""
     statement = select(Benchmark).where(Benchmark.id == benchmark_id, Benchmark.account_id == account_id)

@@ -16,6 +16,7 @@ from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import BadRequest, NotFound, WrongState
 from loopyard.scenario import repository as scenarios
+from loopyard.scenario.service import publish as publish_scenario
 
 
 async def create(
@@ -106,6 +107,24 @@ async def update_scenarios(
     if remove:
         await repository.remove_scenarios(session, benchmark.id, remove)
     await _add(session, benchmark, await scenario_ids(session, benchmark), add, "scenarios_to_add")
+    return benchmark
+
+
+async def publish(session: AsyncSession, benchmark_id: str, *, public: bool) -> Benchmark:
+    """Open a benchmark of whatever account, and its scenarios that are not archived, to every account; or close the
+    benchmark again.
+
+    Raises:
+        NotFound: There is none of this id.
+    """
+    benchmark = await repository.find(session, benchmark_id)
+    if benchmark is None:
+        raise NotFound(f"There is no benchmark {benchmark_id}.", field="id")
+    benchmark.is_public = public
+    await session.flush()
+    if public:
+        for scenario_id in await repository.runnable_ids(session, benchmark_id):
+            await publish_scenario(session, scenario_id, public=True)
     return benchmark
 
 

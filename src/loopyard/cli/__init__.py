@@ -2,7 +2,7 @@
 
 import typer
 
-from loopyard.cli import bench, evict, image, openapi, scenario, secret, serve, upkeep
+from loopyard.cli import bench, benchmark, evict, image, openapi, scenario, secret, serve, upkeep
 
 app = typer.Typer(
     name="loopyard",
@@ -16,6 +16,7 @@ app.command("evict")(evict.evict)
 app.command("gc")(upkeep.gc)
 app.command("status")(upkeep.status)
 app.add_typer(bench.app)
+app.add_typer(benchmark.app)
 app.add_typer(image.app)
 app.add_typer(scenario.app)
 app.add_typer(secret.app)

@@ -1,10 +1,11 @@
 """`loopyard scenario`: scenarios as such, apart from the agents that try them."""
 
-import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+
+from loopyard.cli.operator import DatabaseUrl, DataDir, Withdraw, change
 
 if TYPE_CHECKING:
     from loopyard.bench.importing.draft import Draft
@@ -136,41 +137,17 @@ def validate(
 @app.command()
 def publish(
     scenario_id: Annotated[str, typer.Argument(metavar="ID", show_default=False, help="The scenario.")],
-    withdraw: Annotated[bool, typer.Option("--withdraw", help="Close it again.")] = False,
-    data_dir: Annotated[
-        Path | None, typer.Option(help="The data folder of the server.", envvar="LOOPYARD_DATA_DIR")
-    ] = None,
-    database_url: Annotated[
-        str | None, typer.Option(help="The server's PostgreSQL URL, if it has one.", envvar="LOOPYARD_DATABASE_URL")
-    ] = None,
+    withdraw: Withdraw = False,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
 ) -> None:
     """Open a scenario to every account: it is in the public list, and can be run by all.
 
     For the operator, on the server's own machine; a running server knows of it at once.
     """
-    from sqlalchemy.exc import DBAPIError
-
-    from loopyard.config import InvalidSettings, load
-    from loopyard.kit.db import Database
-    from loopyard.kit.errors import LoopyardError
     from loopyard.scenario import service
 
-    async def run() -> None:
-        settings = load(data_dir=data_dir, database_url=database_url)
-        if settings.database_url is None:
-            (settings.data_dir / "loopyard.db").stat()  # SQLite would make the file
-        database = Database(settings.store_url)
-        try:
-            async with database.write() as session:
-                await service.publish(session, scenario_id, public=not withdraw)
-        finally:
-            await database.close()
-
-    try:
-        asyncio.run(run())
-    except (InvalidSettings, LoopyardError, DBAPIError, OSError) as error:
-        typer.echo(f"Nothing was changed: {error}", err=True)
-        raise typer.Exit(1) from error
+    change(data_dir, database_url, lambda session: service.publish(session, scenario_id, public=not withdraw))
 
 
 def _drafts(

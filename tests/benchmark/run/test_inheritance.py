@@ -18,7 +18,7 @@ from tests.benchmark.run.test_lists import new_run
 
 pytestmark = pytest.mark.anyio
 
-TOKEN = "ghp_very_secret"  # noqa: S105
+TOKEN = "ghp_very_secret"
 
 
 def _profile() -> RunProfile:
