@@ -41,7 +41,6 @@ def server(tmp_path: Path) -> Generator[ServerProcess]:
     with server.client() as client:
         for devbox in client.devboxes.list():
             client.devboxes.shutdown(devbox.id)
-    Host(server.data_dir, SPARE).wait_for_only(server.pid, ())
     server.stop()
 
 
@@ -73,3 +72,6 @@ def test_killed_while_an_agent_is_installed_or_evicted(server: ServerProcess, pl
         same = run(client, devbox_id, "cat stamp") == run(client, second.id, "cat stamp")
         assert same == (place != "agent.evicting")
         assert len(_layers(server)) == 1
+        for each in (devbox_id, second.id):
+            client.devboxes.shutdown(each)
+    host.wait_for_only(server.pid, ())

@@ -259,7 +259,7 @@ def test_a_scenario_run_has_the_agents_of_its_profile(client: Runloop) -> None:
 def test_own_kinds_are_public_and_layers_that_do_not_fit_go(tmp_path: Path) -> None:
     own = tmp_path / "kinds"
     own.mkdir()
-    (own / "own.toml").write_text(OWN)
+    (own / "own-kind.toml").write_text(OWN)
     env = {"LOOPYARD_AGENTS__CACHE_GIB": "0", "LOOPYARD_AGENTS__CATALOG": str(own)}
     with serving(tmp_path / "data", env=env) as server, server.client() as client:
         assert [agent.version for agent in client.agents.list_public(name="own-kind")] == ["1.0"]
