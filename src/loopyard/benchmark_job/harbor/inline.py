@@ -154,8 +154,7 @@ def parse(text: str) -> Job:
     if len(text.encode()) > MAX_BYTES:
         raise InvalidYaml(f"it may have {MAX_BYTES:,} bytes at most")
     try:
-        events: Iterator[Any] = yaml.parse(text, yaml.SafeLoader)  # pyright: ignore[reportUnknownMemberType]
-        if any(isinstance(event, yaml.AliasEvent) for event in events):
+        if any(isinstance(event, yaml.AliasEvent) for event in _events(text)):
             # By them a short text can stand for more than memory holds.
             raise InvalidYaml("aliases cannot be used here")
         content: Any = yaml.safe_load(text)
@@ -195,6 +194,10 @@ def _within(tasks: Path | None, path: str, key: str) -> Path:
     if not found.is_relative_to(tasks.resolve()) or not found.is_dir():
         raise InvalidYaml(f"{key}: {path} is no folder within this server's folder of tasks")
     return found
+
+
+def _events(text: str) -> Iterator[object]:
+    yield from yaml.parse(text, yaml.SafeLoader)  # pyright: ignore[reportUnknownMemberType]
 
 
 def _keys(value: Any) -> Iterator[str]:
