@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import orjson
 
+from benchmarks.bulk_http import BulkHttp
 from benchmarks.pieces import pieces
 from tests.serving import ServerProcess
 
@@ -15,7 +16,6 @@ _REQUEST_SECONDS = 120
 _ENDED = ["shutdown", "failure"]
 _UNFINISHED = ("queued", "provisioning", "building")
 _PAUSE_SECONDS = 0.01
-_PIECE_BYTES = 1 << 20
 _BOUNDARY = "loopyard-bench-9c1f6f0d"
 _PART = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{{name}}"\r\n\r\n'
 
@@ -23,8 +23,9 @@ _PART = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{{name}}"\r\n\r
 class Loopyard:
     """One server. Any answer that is not a success raises `httpx.HTTPStatusError`."""
 
-    def __init__(self, http: httpx.AsyncClient) -> None:
+    def __init__(self, http: httpx.AsyncClient, bulk: BulkHttp) -> None:
         self._http = http
+        self._bulk = bulk
 
     async def get(self, path: str, **query: str | int | bool) -> Any:
         return self._json(await self._http.get(path, params=query))
@@ -77,20 +78,16 @@ class Loopyard:
 
     async def read_events(self, path: str) -> int:
         """Read a stream of output to its end. Returns the bytes of output in it."""
-        moved = 0
-        async with self._http.stream("GET", path) as answer:
-            answer.raise_for_status()
-            rest = b""
-            async for piece in answer.aiter_raw(_PIECE_BYTES):
-                *events, rest = (rest + piece).split(b"\n\n")
-                moved += sum(len(orjson.loads(event[6:])["output"].encode()) for event in events if event[:1] == b"d")
+        moved, rest = 0, b""
+        async for piece in self._bulk.read("GET", path):
+            *events, rest = (rest + piece).split(b"\n\n")
+            moved += sum(len(orjson.loads(event[6:])["output"].encode()) for event in events if event[:1] == b"d")
         return moved
 
     async def upload(self, devbox_id: str, path: str, size: int) -> int:
         """Write a file of so many bytes."""
         head = _PART.format(name="path").encode() + path.encode() + b"\r\n"
         head += _PART.format(name='file"; filename="file').encode()
-        headers = {"Content-Type": f"multipart/form-data; boundary={_BOUNDARY}"}
 
         async def body() -> AsyncIterator[bytes]:
             yield head
@@ -98,14 +95,16 @@ class Loopyard:
                 yield piece
             yield f"\r\n--{_BOUNDARY}--\r\n".encode()
 
-        self._json(await self._http.post(f"/v1/devboxes/{devbox_id}/upload_file", content=body(), headers=headers))
+        kind = f"multipart/form-data; boundary={_BOUNDARY}"
+        await self._bulk.send("POST", f"/v1/devboxes/{devbox_id}/upload_file", body(), kind)
         return size
 
     async def download(self, devbox_id: str, path: str) -> int:
         """Read a file to its end. Returns its bytes."""
-        async with self._http.stream("POST", f"/v1/devboxes/{devbox_id}/download_file", json={"path": path}) as answer:
-            answer.raise_for_status()
-            return sum([len(piece) async for piece in answer.aiter_raw(_PIECE_BYTES)])
+        moved = 0
+        async for piece in self._bulk.read("POST", f"/v1/devboxes/{devbox_id}/download_file", {"path": path}):
+            moved += len(piece)
+        return moved
 
     async def shut_down_all(self) -> None:
         """End every devbox, and wait until all have ended."""
@@ -129,4 +128,8 @@ async def connected(server: ServerProcess) -> AsyncGenerator[Loopyard]:
     async with httpx.AsyncClient(
         base_url=server.base_url, headers=headers, limits=limits, timeout=_REQUEST_SECONDS
     ) as http:
-        yield Loopyard(http)
+        bulk = BulkHttp(server.base_url, headers)
+        try:
+            yield Loopyard(http, bulk)
+        finally:
+            await bulk.close()

@@ -12,6 +12,7 @@ from uuid import uuid4
 
 import httpx
 
+from benchmarks.bulk_http import BulkHttp
 from benchmarks.pieces import pieces
 from benchmarks.result import Subject
 
@@ -39,6 +40,7 @@ class Engine:
     version: str
     command: Sequence[str | Path]
     http: httpx.AsyncClient
+    bulk: BulkHttp
     holder: int
 
     async def create(self, image: str = IMAGE) -> str:
@@ -75,17 +77,16 @@ class Engine:
         made = await self._ask("POST", f"/containers/{container}/exec", body)
         start = {"Detach": False, "Tty": False}
         moved, head, left = 0, b"", 0
-        async with self.http.stream("POST", f"{_API}/exec/{made['Id']}/start", json=start) as answer:
-            async for piece in answer.aiter_raw():
-                view = memoryview(piece)
-                while view:  # frames: eight bytes, the last four of which say how many follow
-                    if not left:
-                        head, view = head + bytes(view[: 8 - len(head)]), view[8 - len(head) :]
-                        if len(head) == 8:
-                            left, head = int.from_bytes(head[4:]), b""
-                        continue
-                    taken = min(left, len(view))
-                    moved, left, view = moved + taken, left - taken, view[taken:]
+        async for piece in self.bulk.read("POST", f"{_API}/exec/{made['Id']}/start", start):
+            view = memoryview(piece)
+            while view:  # frames: eight bytes, the last four of which say how many follow
+                if not left:
+                    head, view = head + bytes(view[: 8 - len(head)]), view[8 - len(head) :]
+                    if len(head) == 8:
+                        left, head = int.from_bytes(head[4:]), b""
+                    continue
+                taken = min(left, len(view))
+                moved, left, view = moved + taken, left - taken, view[taken:]
         return moved
 
     async def commit(self, container: str) -> str:
@@ -115,20 +116,16 @@ class Engine:
                 yield piece
             yield bytes(-size % 512 + 1024)
 
-        path = f"/containers/{container}/archive?path=/root"
-        answer = await self.http.put(_API + path, content=archive(), headers={"Content-Type": "application/x-tar"})
-        if answer.status_code >= 300:
-            raise EngineError(f"{self.subject} PUT {path}: {answer.status_code} {answer.text.strip()}")
+        path = f"{_API}/containers/{container}/archive?path=/root"
+        await self.bulk.send("PUT", path, archive(), "application/x-tar")
         return size
 
     async def copy_out(self, container: str, name: str, size: int) -> int:
         """Read a file of so many bytes from its folder /root, as `cp` does. Returns how many of them came, without what
         the archive around it has."""
         moved = 0
-        path = f"/containers/{container}/archive?path=/root/{name}"
-        async with self.http.stream("GET", _API + path) as answer:
-            async for piece in answer.aiter_raw():
-                moved += len(piece)
+        async for piece in self.bulk.read("GET", f"{_API}/containers/{container}/archive?path=/root/{name}"):
+            moved += len(piece)
         return min(moved, size)
 
     async def remove(self, container: str) -> None:

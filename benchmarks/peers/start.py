@@ -7,9 +7,11 @@ from collections.abc import AsyncGenerator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
+import aiohttp
 import anyio
 import httpx
 
+from benchmarks.bulk_http import BulkHttp
 from benchmarks.peers.engine import IMAGE, Engine, EngineError
 from benchmarks.peers.private import inside, private_daemon
 from benchmarks.result import Subject
@@ -54,11 +56,13 @@ async def _engine(subject: Subject, image: Path) -> AsyncGenerator[Engine]:
             async with httpx.AsyncClient(transport=transport, timeout=_REQUEST_SECONDS) as http:
                 version = await _ready(subject, http, log)
                 command = ("docker", "-H", f"unix://{socket}") if subject == "docker" else inside(holder, *podman)
-                engine = Engine(subject, version, command, http, holder)
+                bulk = BulkHttp(connector=aiohttp.UnixConnector(str(socket)))
+                engine = Engine(subject, version, command, http, bulk, holder)
                 await _import(engine, image, folder)
                 try:
                     yield engine
                 finally:
+                    await bulk.close()
                     await engine.remove_all()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
