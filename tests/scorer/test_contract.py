@@ -21,10 +21,11 @@ def _result(name: str, score: float) -> ScoringFunctionResult:
 
 @given(st.lists(st.integers(0, 1000), min_size=1, max_size=20).filter(sum))
 def test_weights_that_sum_to_one_are_taken_and_full_scores_are_one(parts: list[int]) -> None:
-    functions = [_function(f"f{n}", part / sum(parts)) for n, part in enumerate(parts)]
+    weights = [part / sum(parts) for part in parts]
+    functions = [_function(f"f{n}", weight) for n, weight in enumerate(weights)]
     contract.check(functions, "f")
-    assert contract.weigh(functions, [_result(f.name, 1.0) for f in functions]).score == pytest.approx(1.0)
-    assert contract.weigh(functions, [_result(f.name, 0.0) for f in functions]).score == 0.0
+    assert contract.weigh(weights, [_result(f.name, 1.0) for f in functions]).score == pytest.approx(1.0)
+    assert contract.weigh(weights, [_result(f.name, 0.0) for f in functions]).score == 0.0
 
 
 @pytest.mark.parametrize("weights", [[0.9], [0.5, 0.4], [0.5, 0.51], [0.0], [0.333, 0.333, 0.333]])

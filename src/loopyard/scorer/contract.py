@@ -135,8 +135,8 @@ def load_run(stored: Sequence[Any]) -> list[RunFunction]:
     return _RUN_FUNCTIONS.validate_python(stored)
 
 
-def weigh(functions: Sequence[RunFunction], results: list[ScoringFunctionResult]) -> ScoringContractResult:
-    """The weighted mean of the results' scores, each function's result in the same place as the function."""
-    total = math.fsum(function.weight for function in functions)
-    score = math.fsum(f.weight * result.score for f, result in zip(functions, results, strict=True)) / total
+def weigh(weights: Sequence[float], results: list[ScoringFunctionResult]) -> ScoringContractResult:
+    """The weighted mean of the results' scores; the results are in the order of the weights."""
+    total = math.fsum(weights)
+    score = math.fsum(weight * result.score for weight, result in zip(weights, results, strict=True)) / total
     return ScoringContractResult(score=min(max(score, 0.0), 1.0), scoring_function_results=results)

@@ -60,7 +60,7 @@ class ScoringEngine:
             raise ScoringInterrupted(error.message) from error
         except RuntimeFault as fault:
             raise ScoringInterrupted(str(fault)) from fault
-        result = weigh(scoring.functions, [one.result for one in judged])
+        result = weigh([one.weight for one in scoring.functions], [one.result for one in judged])
         return Outcome(result, any(one.out_of_time for one in judged))
 
     async def _functions(self, scoring: Scoring) -> list[_Judged]:

@@ -44,8 +44,7 @@ class CrunSealing:
         box = self._running(sandbox_id)
         await self._ask(
             "stop_all",
-            crun=self._crun,
-            id=sandbox_id,
+            bundle=str(self._layout.bundle(sandbox_id)),
             cgroup=self._cgroup_of(sandbox_id),
             init=box.pid,
             spare=[pid for name in spare if (pid := self._pid(sandbox_id, name)) is not None],

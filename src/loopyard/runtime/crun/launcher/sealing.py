@@ -3,7 +3,9 @@
 The mounts are made in the sandbox's own mount namespace by this process, which has rights there that nobody inside has.
 """
 
+import contextlib
 import errno
+import json
 import os
 import shutil
 import signal
@@ -12,8 +14,8 @@ import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
-from loopyard.runtime.crun.launcher.programs import run
 from loopyard.runtime.crun.syscalls import (
     CLONE_NEWNS,
     MOUNT_ATTR_NODEV,
@@ -36,7 +38,6 @@ from loopyard.runtime.proc import start_ticks, stat_fields
 
 _RESOLVE = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
 _CGROUPS = "/sys/fs/cgroup"
-_ROUNDS = 5
 _END_SECONDS = 10.0
 _LOOK_SECONDS = 0.002
 _DEVICE_LINKS = {
@@ -56,30 +57,35 @@ class _Found:
     link: str | None = None
 
 
-def stop_all(
-    answer: Callable[..., None], *, crun: list[str], id: str, cgroup: str, init: int, spare: list[int]
-) -> None:
+def stop_all(answer: Callable[..., None], *, cgroup: str, bundle: str, init: int, spare: list[int]) -> None:
     """Kill everything in the sandbox but its first process and the trees of processes below `spare`."""
-    for _ in range(_ROUNDS):
-        if not _others(cgroup, init, spare):
-            answer(done=True)
-            return
-        run([*crun, "pause", id], fine=(0, 1))  # so that none starts another one meanwhile; it may be paused already
+    folder = _processes(cgroup)
+    others = _others(folder, init, spare)
+    if others:
+        limit = json.loads(Path(f"{bundle}/config.json").read_text())["linux"]["resources"]["pids"]["limit"]
+        Path(f"{folder}/pids.max").write_text("0")  # so that none starts another one meanwhile
         try:
-            for pid in _others(cgroup, init, spare):
-                os.kill(pid, signal.SIGKILL)
+            deadline = time.monotonic() + _END_SECONDS
+            while others and time.monotonic() < deadline:
+                for pid in others:
+                    with contextlib.suppress(ProcessLookupError):
+                        os.kill(pid, signal.SIGKILL)
+                time.sleep(_LOOK_SECONDS)
+                others = _others(folder, init, spare)
         finally:
-            run([*crun, "resume", id])
-        deadline = time.monotonic() + _END_SECONDS
-        while _others(cgroup, init, spare) and time.monotonic() < deadline:
-            time.sleep(_LOOK_SECONDS)
-    raise OSError(f"{len(_others(cgroup, init, spare))} processes cannot be ended")
+            Path(f"{folder}/pids.max").write_text(str(limit))
+    if others:
+        raise OSError(f"{len(others)} processes cannot be ended")
+    answer(done=True)
 
 
-def _others(cgroup: str, init: int, spare: Sequence[int]) -> set[int]:
-    name = cgroup.lstrip("/")
+def _processes(cgroup: str) -> str:
+    """Where the kernel lists the sandbox's processes, and limits their number."""
     pure = os.path.exists(f"{_CGROUPS}/cgroup.controllers")
-    top = f"{_CGROUPS}/{name}" if pure else f"{_CGROUPS}/pids/{name}"
+    return f"{_CGROUPS}/{cgroup.lstrip('/')}" if pure else f"{_CGROUPS}/pids/{cgroup.lstrip('/')}"
+
+
+def _others(top: str, init: int, spare: Sequence[int]) -> set[int]:
     pids: set[int] = set()
     for folder, _, _ in os.walk(top):
         with open(f"{folder}/cgroup.procs", encoding="ascii") as listed:
