@@ -75,7 +75,7 @@ def test_paths_do_not_lead_out_of_the_folder_of_tasks(tmp_path: Path, path: str)
 
 
 def test_a_yaml_that_is_nested_or_long_beyond_measure_is_refused() -> None:
-    with pytest.raises(InvalidYaml):
+    with pytest.raises(InvalidYaml, match="nested 32 levels deep at most"):
         inline.parse("[" * 100_000)
     with pytest.raises(InvalidYaml, match="1,048,576 bytes at most"):
         inline.parse(" " * (1024**2 + 1))

@@ -13,6 +13,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 
 MAX_BYTES = 1024**2
+MAX_DEPTH = 32
 _VARIABLE = re.compile(r"\$\{([^}:]*)(?::-[^}]*)?\}")
 _FROM_HOST = re.compile(r"(path|dir|file|folder)s?$", re.IGNORECASE)
 
@@ -154,15 +155,11 @@ def parse(text: str) -> Job:
     if len(text.encode()) > MAX_BYTES:
         raise InvalidYaml(f"it may have {MAX_BYTES:,} bytes at most")
     try:
-        if any(isinstance(event, yaml.AliasEvent) for event in _events(text)):
-            # By them a short text can stand for more than memory holds.
-            raise InvalidYaml("aliases cannot be used here")
+        _check_events(text)
         content: Any = yaml.safe_load(text)
         return Job.model_validate(content)
     except yaml.YAMLError as error:
         raise InvalidYaml(f"not valid YAML: {' '.join(str(error).split())}") from error
-    except RecursionError:
-        raise InvalidYaml("not valid YAML: it is nested too deeply") from None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(map(str, first["loc"]))
@@ -196,8 +193,22 @@ def _within(tasks: Path | None, path: str, key: str) -> Path:
     return found
 
 
-def _events(text: str) -> Iterator[object]:
-    yield from yaml.parse(text, yaml.SafeLoader)  # pyright: ignore[reportUnknownMemberType]
+def _check_events(text: str) -> None:
+    """Refuse what cannot be loaded safely: aliases, by which a short text can stand for more than memory holds, and deep
+    nesting, which loading takes a stack for.
+
+    Raises:
+        InvalidYaml: There is such a thing.
+        YAMLError: It is no YAML.
+    """
+    depth = 0
+    events: Any = yaml.parse(text, yaml.SafeLoader)  # pyright: ignore[reportUnknownMemberType]
+    for event in events:
+        if isinstance(event, yaml.AliasEvent):
+            raise InvalidYaml("aliases cannot be used here")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_DEPTH:
+            raise InvalidYaml(f"it may be nested {MAX_DEPTH} levels deep at most")
 
 
 def _keys(value: Any) -> Iterator[str]:
