@@ -194,8 +194,8 @@ def _within(tasks: Path | None, path: str, key: str) -> Path:
 
 
 def _check_events(text: str) -> None:
-    """Refuse what cannot be loaded safely: aliases, by which a short text can stand for more than memory holds, and deep
-    nesting, which loading takes a stack for.
+    """Refuse what cannot be loaded safely: aliases, by which a short text can stand for more than memory holds, and
+    deep nesting, which loading takes a stack for.
 
     Raises:
         InvalidYaml: There is such a thing.
