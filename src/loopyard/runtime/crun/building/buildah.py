@@ -113,6 +113,16 @@ class Storage:
             os.close(descriptor)
 
     @asynccontextmanager
+    async def keeping(self) -> AsyncGenerator[None]:
+        """While an image's folder is made: one at a time, for two builds may have made the same image."""
+        descriptor = os.open(self.images / "keeping.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    @asynccontextmanager
     async def alone(self) -> AsyncGenerator[bool]:
         """While nobody else works on the storage, and all who want to, wait; false where somebody does."""
         descriptor = os.open(self.images / "storage.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

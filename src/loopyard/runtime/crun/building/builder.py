@@ -148,11 +148,12 @@ class CrunImageBuilder:
         await self._storage.tag(image_id, tag)
         command.write_tag(self._folder / f"{spec.id}.json", tag)
         root = self._images / f"image-{image_id[:32]}"
-        if not root.is_dir():
-            told("Unpacking the image for devboxes.")
-            await self._storage.export(image_id, root)
-        config = _config(await self._storage.configuration(image_id), root)
-        image_config.write(root, config)
+        async with self._storage.keeping():
+            if not root.is_dir():
+                told("Unpacking the image for devboxes.")
+                await self._storage.export(image_id, root)
+            config = _config(await self._storage.configuration(image_id), root)
+            image_config.write(root, config)
         link = self._images / f"{spec.id}.new"
         link.unlink(missing_ok=True)
         link.symlink_to(root.name)
