@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from loopyard.benchmark_job.harbor import results
-from loopyard.benchmark_job.harbor.inline import Agent
+from loopyard.benchmark_job.harbor.allowed import Agent
 
 ZERO = {"verifier_result": {"rewards": {"reward": 0}}}
 AGENT = Agent(name="a", model_name="m")

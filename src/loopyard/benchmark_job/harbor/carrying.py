@@ -12,6 +12,7 @@ from loopyard.benchmark.run.states import State as RunState
 from loopyard.benchmark_job import repository as jobs
 from loopyard.benchmark_job.config import JobConfig
 from loopyard.benchmark_job.harbor import command, inline, repository, results
+from loopyard.benchmark_job.harbor.allowed import Job
 from loopyard.benchmark_job.harbor.process import HarborProcess
 from loopyard.benchmark_job.models import BenchmarkJob, BenchmarkJobOutcome
 from loopyard.benchmark_job.schemas import dump
@@ -29,6 +30,7 @@ from loopyard.secret.service import SecretService
 log = logging.getLogger("loopyard.benchmark_job.harbor")
 
 _LOOK_SECONDS = 1.0
+_PAUSE_SECONDS = 10.0
 _MAX_REASON = 4096
 OUT_OF_TIME = "The job took longer than this server lets jobs take."
 
@@ -65,13 +67,25 @@ class HarborCarrying:
         """Take up every job that is not over, for ever."""
         while True:
             self._wake.clear()
-            async with self._database.read() as session:
-                found = await repository.unfinished(session)
+            try:
+                async with self._database.read() as session:
+                    found = await repository.unfinished(session)
+            except Exception:
+                log.exception("looking after jobs failed; trying again")
+                await asyncio.sleep(_LOOK_SECONDS)
+                continue
             for job_id in found:
-                self._tasks.start(f"harbor {job_id}", self._carry(job_id))
+                self._tasks.start(f"harbor {job_id}", self._carry_out(job_id))
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS if found else None):
                     await self._wake.wait()
+
+    async def _carry_out(self, job_id: str) -> None:
+        try:
+            await self._carry(job_id)
+        except Exception:
+            log.exception("job %s: the server failed at carrying it out; trying again", job_id)
+            await asyncio.sleep(_PAUSE_SECONDS)
 
     async def _carry(self, job_id: str) -> None:
         async with self._database.read() as session:
@@ -100,7 +114,7 @@ class HarborCarrying:
         failpoint("harbor.ended")
         await self._close(job_id, wanted, reason)
 
-    async def _start(self, job: BenchmarkJob, wanted: inline.Job, process: HarborProcess) -> None:
+    async def _start(self, job: BenchmarkJob, wanted: Job, process: HarborProcess) -> None:
         """Start Harbor; where it was cut off, with the trials that are not over.
 
         Raises:
@@ -162,7 +176,7 @@ class HarborCarrying:
                 async with self._database.write() as session:
                     await self._devboxes.shut_down(session, job.account_id, devbox_id, force=True)
 
-    async def _close(self, job_id: str, wanted: inline.Job, reason: str | None) -> None:
+    async def _close(self, job_id: str, wanted: Job, reason: str | None) -> None:
         found = await asyncio.to_thread(results.trials, self._results(job_id))
         async with self._database.write() as session:
             job = await jobs.lock(session, job_id)

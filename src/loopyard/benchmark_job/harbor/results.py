@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from loopyard.benchmark_job.harbor.inline import Agent
+from loopyard.benchmark_job.harbor.allowed import Agent
 from loopyard.benchmark_job.schemas import BenchmarkOutcomeView, FailureReasonView, ScenarioOutcomeView
 
 RESULT, TRIAL_LOG = "result.json", "trial.log"
