@@ -4,8 +4,9 @@ Harbor runs beside the server and with its rights. So a job may choose tasks, ag
 have Harbor run code of the caller's, read files of the host, or use other sandboxes than this server's.
 """
 
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from pydantic import ValidationError
@@ -76,7 +77,7 @@ def _check_events(text: str) -> None:
         YAMLError: It is no YAML.
     """
     depth = 0
-    events: Any = yaml.parse(text, yaml.SafeLoader)  # pyright: ignore[reportUnknownMemberType]
+    events = cast("Iterable[object]", yaml.parse(text, yaml.SafeLoader))  # pyright: ignore[reportUnknownMemberType]
     for event in events:
         if isinstance(event, yaml.AliasEvent):
             raise InvalidYaml("aliases cannot be used here")
