@@ -22,6 +22,8 @@ from loopyard.runtime.crun.egress.way_out import LINE_BYTES, POLICY
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.errors import RuntimeFault
 
+log = logging.getLogger("loopyard.runtime.network")
+
 _NICENESS = 5
 """Sandboxes can give this as much to do as a processor can: the server goes first."""
 
@@ -46,6 +48,9 @@ async def _serve(descriptor: int) -> None:
                 await gate.apply(change["slot"], POLICY.validate_python(change["policy"]))
             except RulesRefused as error:
                 fault = str(error)
+            except Exception as error:  # one policy must not take down what all others need
+                log.exception("the policy of slot %s could not be applied", change["slot"])
+                fault = repr(error)
             _answer(writer, number=change["number"], fault=fault)
     with contextlib.suppress(OSError):
         await writer.drain()

@@ -26,6 +26,7 @@ POLICY = TypeAdapter[NetworkPolicy | None](NetworkPolicy | None)
 LINE_BYTES = 1 << 30
 """The longest message: a policy may have some 300 KB, and the first message has those of all sandboxes."""
 
+_LOST = "what decides on the sandboxes' way out was killed"
 _START_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
 
@@ -68,22 +69,33 @@ class WayOut:
         Raises:
             RulesRefused: The kernel did not take it; what was in force still is.
         """
-        if policy is None and slot not in self._policies:
+        before = self._policies.get(slot)
+        if policy is None and before is None:
             return
-        try:
-            async with asyncio.timeout(_START_SECONDS):
-                await self._ready.wait()
-        except TimeoutError:
-            raise RulesRefused("the sandboxes' way out does not start") from None
-        number = next(self._numbers)
-        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
-        self._send({"number": number, "slot": slot, "policy": POLICY.dump_python(policy, mode="json")})
-        if (fault := await answer) is not None:
+        self._decide(slot, policy)
+        while (fault := await self._change(slot, policy)) is _LOST:
+            pass  # the next process begins with what was decided; to say it once more does no harm
+        if fault is not None:
+            self._decide(slot, before)
             raise RulesRefused(fault)
+
+    def _decide(self, slot: int, policy: NetworkPolicy | None) -> None:
         if policy is None:
             self._policies.pop(slot, None)
         else:
             self._policies[slot] = policy
+
+    async def _change(self, slot: int, policy: NetworkPolicy | None) -> str | None:
+        """Why it was refused; None if it was not, and `_LOST` if nobody knows."""
+        try:
+            async with asyncio.timeout(_START_SECONDS):
+                await self._ready.wait()
+        except TimeoutError:
+            return "what decides on the sandboxes' way out does not start"
+        number = next(self._numbers)
+        answer = self._waiting[number] = asyncio.get_running_loop().create_future()
+        self._send({"number": number, "slot": slot, "policy": POLICY.dump_python(policy, mode="json")})
+        return await answer
 
     async def close(self) -> None:
         if self._keeping is not None:
@@ -111,7 +123,7 @@ class WayOut:
         except TimeoutError:
             hello = {}
         if hello.get("fault", "it did not start") is not None:
-            self._lose("it did not start")
+            self._lose()
             raise RulesRefused(hello.get("fault", "what decides on it did not start; see the messages above"))
         self._ready.set()
         return reader
@@ -123,7 +135,7 @@ class WayOut:
                 answer: dict[str, Any] = json.loads(line)
                 if (waiting := self._waiting.pop(answer["number"], None)) is not None and not waiting.done():
                     waiting.set_result(answer["fault"])
-            self._lose("what decides on the sandboxes' way out was killed")
+            self._lose()
             log.warning("what decides on the sandboxes' way out was killed; starting it anew")
             while not self._ready.is_set():
                 try:
@@ -136,7 +148,7 @@ class WayOut:
         if self._writer is not None:
             self._writer.write(json.dumps(message).encode() + b"\n")
 
-    def _lose(self, reason: str) -> None:
+    def _lose(self, reason: str = _LOST) -> None:
         self._ready.clear()
         if self._writer is not None:
             self._writer.close()
