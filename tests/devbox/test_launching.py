@@ -49,10 +49,9 @@ def test_an_entrypoint_does_not_keep_a_devbox_from_idling(client: Runloop) -> No
 
 
 def test_a_launch_command_that_fills_the_disk_fails_for_that(client: Runloop) -> None:
-    size: Any = {"resource_size_request": "CUSTOM_SIZE", "custom_cpu_cores": 1, "custom_gb_memory": 2}
-    made = client.devboxes.create(
-        launch_parameters={**size, "custom_disk_size": 2, "launch_commands": ["fallocate -l 3G ~/large"]}
-    )
+    size = {"resource_size_request": "CUSTOM_SIZE", "custom_cpu_cores": 1, "custom_gb_memory": 2, "custom_disk_size": 2}
+    launch: Any = {**size, "launch_commands": ["fallocate -l 3G ~/large"]}
+    made = client.devboxes.create(launch_parameters=launch)
     ended = wait_for(client, made.id, "running", "failure")
     assert (ended.status, ended.failure_reason) == ("failure", "out_of_disk")
 

@@ -55,7 +55,9 @@ class Names(unittest.TestCase):
 class Elements(Names):
     def test_bad_names_are_refused(self):
         for name in BAD:
-            self.assert_refused({name: "1"}, {"a": {name: "1"}}, {"a": {"b": [{name: None}]}}, {"a": {name: ["1", "2"]}})
+            self.assert_refused(
+                {name: "1"}, {"a": {name: "1"}}, {"a": {"b": [{name: None}]}}, {"a": {name: ["1", "2"]}}
+            )
 
     def test_the_name_a_preprocessor_gives_is_looked_at(self):
         self.assert_refused({"a": "1"}, options=", preprocessor=lambda key, value: (key + '><b', value)")

@@ -19,6 +19,9 @@ def _index(table: str, name: str, columns: list[str], where: str | None = None) 
     op.create_index(name, table, columns, unique=False, sqlite_where=condition, postgresql_where=condition)
 
 
+_NUMBER: sa.Double[float] = sa.Double()
+
+
 def upgrade() -> None:
     op.create_table(
         "benchmark",
@@ -66,7 +69,7 @@ def upgrade() -> None:
         sa.Column("environment_variables", sa.JSON(), nullable=False),
         sa.Column("secrets_provided", sa.JSON(), nullable=False),
         sa.Column("run_profile", sa.JSON(none_as_null=True), nullable=True),
-        sa.Column("score", sa.Double(), nullable=True),
+        sa.Column("score", _NUMBER, nullable=True),
         sa.Column("failure_reason", sa.Text(), nullable=True),
         sa.Column("start_time_ms", sa.BigInteger(), nullable=False),
         sa.Column("duration_ms", sa.BigInteger(), nullable=True),

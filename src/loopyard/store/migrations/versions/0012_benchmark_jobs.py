@@ -19,6 +19,9 @@ def _index(table: str, name: str, columns: list[str], where: str | None = None, 
     op.create_index(name, table, columns, unique=unique, sqlite_where=condition, postgresql_where=condition)
 
 
+_NUMBER: sa.Double[float] = sa.Double()
+
+
 def upgrade() -> None:
     op.create_table(
         "benchmark_job",
@@ -64,7 +67,7 @@ def upgrade() -> None:
         sa.Column("scenario_name", sa.Text(), nullable=False),
         sa.Column("step", sa.String(length=16), nullable=False),
         sa.Column("not_before_ms", sa.BigInteger(), nullable=False),
-        sa.Column("timeout_seconds", sa.Double(), nullable=False),
+        sa.Column("timeout_seconds", _NUMBER, nullable=False),
         sa.Column("agent_failures", sa.BigInteger(), nullable=False),
         sa.Column("infrastructure_failures", sa.BigInteger(), nullable=False),
         sa.Column("scenario_run_id", _ID, nullable=True),
@@ -74,7 +77,7 @@ def upgrade() -> None:
         sa.Column("fault", sa.String(length=16), nullable=True),
         sa.Column("exception_type", sa.Text(), nullable=True),
         sa.Column("exception_message", sa.Text(), nullable=True),
-        sa.Column("score", sa.Double(), nullable=True),
+        sa.Column("score", _NUMBER, nullable=True),
         sa.Column("agent_exit_status", sa.BigInteger(), nullable=True),
         sa.Column("create_time_ms", sa.BigInteger(), nullable=False),
         sa.Column("start_time_ms", sa.BigInteger(), nullable=True),
