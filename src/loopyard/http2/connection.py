@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from contextlib import suppress
 from typing import Any, cast
-from urllib.parse import unquote
 
 import uvicorn
 from h2.config import H2Configuration
-from h2.connection import H2Connection
+from h2.connection import ConnectionState, H2Connection
 from h2.errors import ErrorCodes
 from h2.events import (
     ConnectionTerminated,
@@ -18,12 +18,15 @@ from h2.events import (
     StreamEnded,
     StreamReset,
 )
-from h2.exceptions import ProtocolError
+from h2.exceptions import ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
-from starlette.types import ASGIApp, Scope
+from starlette.types import ASGIApp
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
+from loopyard.http2.budget import Budget
+from loopyard.http2.goodbye import Staying
+from loopyard.http2.request import Malformed, scope_of
 from loopyard.http2.stream import Header, Stream
 
 log = logging.getLogger("loopyard.http2")
@@ -37,6 +40,18 @@ CONNECTION_BYTES = 16 << 20
 
 IDLE_SECONDS = 300
 """How long a connection without a request is kept."""
+
+RESETS = 1000
+RESETS_PER_SECOND = 33.0
+"""How many requests a client may take back, at once and for long: more is an attack (CVE-2023-44487)."""
+
+UNSENT_BYTES = 2 << 20
+"""How much may wait for a client that asks for more and more without reading, beyond what flow control holds back."""
+
+_LINGER_SECONDS = 60
+"""How long a client is given to read the rest once the connection is closed on this side."""
+_PIECE_BYTES = 1 << 14
+"""How much of what came is read before it is looked at: frames are short, and there may be thousands in a buffer."""
 
 _HEADER_BYTES = 1 << 16
 _FLUSH_BYTES = 1 << 18
@@ -56,11 +71,14 @@ class Connection(asyncio.Protocol):
         self._server_state = server_state
         self._app_state = app_state
         self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding=None))
+        self._h2.state_machine = Staying()
         self._streams: dict[int, Stream] = {}
         self._writable = True
         self._moved = asyncio.Event()
         """Set, and made anew, when those who want to send may find room."""
-        self._idle: asyncio.TimerHandle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        """Ends a connection that is idle, or whose client does not take the rest."""
+        self._resets = Budget(RESETS, RESETS_PER_SECOND)
         self._ending = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -75,8 +93,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._server_state.connections.discard(cast("Any", self))
-        if self._idle is not None:
-            self._idle.cancel()
+        self._stop_timer()
         for stream in self._streams.values():
             stream.lose()
         self._move()
@@ -89,17 +106,25 @@ class Connection(asyncio.Protocol):
         self._move()
 
     def data_received(self, data: bytes) -> None:
+        for start in range(0, len(data), _PIECE_BYTES):
+            if self._transport.is_closing():
+                return
+            self._read(data[start : start + _PIECE_BYTES])
+        self._flush()
+        self._move()  # what came may have been room
+        if self._transport.get_write_buffer_size() > UNSENT_BYTES:
+            log.warning("a client does not read the answers to what it sends")
+            self._transport.abort()
+
+    def _read(self, data: bytes) -> None:
         try:
             events = self._h2.receive_data(data)
         except ProtocolError as error:
             log.warning("a client broke the rules of HTTP/2: %s", error)
-            self._flush()
-            self._transport.close()
+            self._close()
             return
         for event in events:
             self._handle(event)
-        self._flush()
-        self._move()  # what came may have been room
 
     def shutdown(self) -> None:
         """Take no more requests, and close once those under way are answered."""
@@ -111,35 +136,35 @@ class Connection(asyncio.Protocol):
         for stream_id, stream in list(self._streams.items()):
             if mark in stream.scope:
                 self.reset(stream_id)
-                stream.lose()
 
     def abort_if_answering(self) -> None:
-        """End the connection at once if an answer is under way: that tells that it is not whole."""
-        if any(stream.started for stream in self._streams.values()):
+        """End the connection at once if an answer is under way, or not read: that tells that it is not whole."""
+        if self._transport.is_closing() or any(stream.started for stream in self._streams.values()):
             self._transport.abort()
 
     async def send_head(self, stream_id: int, head: Iterable[Header]) -> None:
         if self._is_open(stream_id):
-            self._h2.send_headers(stream_id, list(head))
+            self._h2.send_headers(stream_id, [*head, *self._server_state.default_headers])
             self._flush()
 
     async def send_data(self, stream_id: int, data: bytes, *, end: bool) -> None:
         rest, unsent = memoryview(data), 0
-        while self._is_open(stream_id):
+        while self._is_open(stream_id) and len(rest) > 0:
             room = self._room(stream_id) if self._writable else 0
-            if len(rest) > 0 and (room == 0 or unsent > _FLUSH_BYTES):
+            if room <= 0:  # a client may even take back what it has allowed
                 self._flush()
-                unsent = 0
-                if room > 0 and self._writable:
-                    continue
                 await self._moved.wait()
                 continue
             piece, rest = rest[:room], rest[room:]
+            self._h2.send_data(stream_id, bytes(piece))
             unsent += len(piece)
-            self._h2.send_data(stream_id, bytes(piece), end_stream=end and len(rest) == 0)
-            if len(rest) == 0:
+            if unsent > _FLUSH_BYTES:
                 self._flush()
-                return
+                unsent = 0
+        if self._is_open(stream_id):
+            if end:
+                self._h2.end_stream(stream_id)
+            self._flush()
 
     def taken(self, stream_id: int, size: int) -> None:
         if size > 0 and not self._transport.is_closing():
@@ -148,6 +173,7 @@ class Connection(asyncio.Protocol):
 
     def reset(self, stream_id: int) -> None:
         if self._is_open(stream_id):
+            self._streams[stream_id].lose()
             self._h2.reset_stream(stream_id, ErrorCodes.INTERNAL_ERROR)
             self._flush()
 
@@ -158,33 +184,65 @@ class Connection(asyncio.Protocol):
         return stream_id in self._streams and not self._streams[stream_id].is_gone and not self._transport.is_closing()
 
     def _handle(self, event: Event) -> None:
+        if self._transport.is_closing():
+            return
         if isinstance(event, RequestReceived):
             self._begin(event)
         elif isinstance(event, ConnectionTerminated):
-            self._transport.close()
+            self._take_leave(event)
         elif isinstance(event, DataReceived | StreamEnded | StreamReset):
             stream = self._streams.get(event.stream_id or 0)
             if isinstance(event, DataReceived):
                 size = event.flow_controlled_length or 0
-                if stream is None:
+                if stream is None:  # answered already, as a refused upload is; clients want to send it all the same
                     self.taken(event.stream_id or 0, size)
                 else:
                     stream.feed(event.data or b"", size)
             elif stream is not None:
-                (stream.end_body if isinstance(event, StreamEnded) else stream.lose)()
+                if isinstance(event, StreamEnded):
+                    stream.end_body()
+                else:
+                    stream.lose()
+                    self._bear_reset()
 
     def _begin(self, event: RequestReceived) -> None:
-        if self._idle is not None:
-            self._idle.cancel()
+        self._stop_timer()
         stream_id = event.stream_id or 0
-        if self._ending:
-            self._h2.reset_stream(stream_id, ErrorCodes.REFUSED_STREAM)  # it may be sent again, to the next server
+        if self._ending or len(self._streams) >= MOST_STREAMS:  # those taken back may still be worked on
+            self._refuse(stream_id, ErrorCodes.REFUSED_STREAM)  # it may be sent again
             return
-        stream = Stream(self, stream_id, self._scope(event.headers or []))
+        try:
+            scope = scope_of(event.headers or [], has_body=event.stream_ended is None, root_path=self._config.root_path)
+        except Malformed:
+            self._refuse(stream_id, ErrorCodes.PROTOCOL_ERROR)
+            return
+        scope["asgi"] = {"version": self._config.asgi_version, "spec_version": "2.3"}
+        scope["state"] = self._app_state.copy()
+        scope.update(self._addresses)
+        stream = Stream(self, stream_id, scope)
         self._streams[stream_id] = stream
         task = asyncio.get_running_loop().create_task(self._run(stream_id, stream))
         self._server_state.tasks.add(task)
         task.add_done_callback(self._server_state.tasks.discard)
+
+    def _refuse(self, stream_id: int, code: ErrorCodes) -> None:
+        with suppress(StreamClosedError):  # taken back already
+            self._h2.reset_stream(stream_id, code)
+        self._bear_reset()
+        if not self._streams:
+            self._rest()
+
+    def _bear_reset(self) -> None:
+        if not self._resets.spend():
+            log.warning("a client takes back too many requests")
+            self._close(ErrorCodes.ENHANCE_YOUR_CALM)
+
+    def _take_leave(self, event: ConnectionTerminated) -> None:
+        """The client says goodbye."""
+        if event.error_code == ErrorCodes.NO_ERROR:
+            self.shutdown()
+        else:
+            self._close()
 
     async def _run(self, stream_id: int, stream: Stream) -> None:
         try:
@@ -196,28 +254,6 @@ class Connection(asyncio.Protocol):
             if not self._streams:
                 self._rest()
 
-    def _scope(self, given: Iterable[Any]) -> Scope:
-        headers: list[Header] = [(bytes(name), bytes(value)) for name, value in given]
-        pseudo = {name: value for name, value in headers if name.startswith(b":")}
-        plain = [header for header in headers if not header[0].startswith(b":")]
-        if b":authority" in pseudo and not any(name == b"host" for name, _ in plain):
-            plain.insert(0, (b"host", pseudo[b":authority"]))
-        raw_path, _, query = pseudo.get(b":path", b"/").partition(b"?")
-        return {
-            "type": "http",
-            "asgi": {"version": self._config.asgi_version, "spec_version": "2.3"},
-            "http_version": "2",
-            "scheme": "http",
-            "method": pseudo[b":method"].decode("latin-1"),
-            "root_path": self._config.root_path,
-            "path": self._config.root_path + unquote(raw_path.decode("latin-1")),
-            "raw_path": self._config.root_path.encode() + raw_path,
-            "query_string": query,
-            "headers": plain,
-            "state": self._app_state.copy(),
-            **self._addresses,
-        }
-
     def _flush(self) -> None:
         if (data := self._h2.data_to_send()) and not self._transport.is_closing():
             self._transport.write(data)
@@ -227,10 +263,29 @@ class Connection(asyncio.Protocol):
         moved.set()
 
     def _rest(self) -> None:
-        self._idle = asyncio.get_running_loop().call_later(IDLE_SECONDS, self.shutdown)
+        if not self._transport.is_closing():
+            self._start_timer(IDLE_SECONDS, self.shutdown)
 
     def _close_if_done(self) -> None:
-        if self._ending and not self._streams and not self._transport.is_closing():
-            self._h2.close_connection()
-            self._flush()
-            self._transport.close()
+        if self._ending and not self._streams:
+            self._close()
+
+    def _close(self, code: ErrorCodes = ErrorCodes.NO_ERROR) -> None:
+        """Close once the client has read what was sent; requests under way are lost."""
+        if self._transport.is_closing():
+            return
+        if self._h2.state_machine.state is not ConnectionState.CLOSED:  # then `h2` has said why
+            self._h2.close_connection(code)
+        self._flush()
+        self._transport.close()
+        self._start_timer(_LINGER_SECONDS, self._transport.abort)
+        self._move()
+
+    def _start_timer(self, seconds: float, do: Callable[[], object]) -> None:
+        self._stop_timer()
+        self._timer = asyncio.get_running_loop().call_later(seconds, do)
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None

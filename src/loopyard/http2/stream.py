@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-from collections import deque
 from collections.abc import Iterable
 from typing import Any, Protocol
 
@@ -45,7 +44,9 @@ class Stream:
         """Whether the answer has begun."""
         self._carrier = carrier
         self._id = stream_id
-        self._pieces: deque[tuple[bytes, int]] = deque()
+        self._held = bytearray()
+        self._held_size = 0
+        """What of the client's allowance is taken by what is held."""
         self._body_ended = False
         self._body_told = False
         self._complete = False
@@ -59,7 +60,8 @@ class Stream:
 
     def feed(self, data: bytes, size: int) -> None:
         """A piece of the body has come. `size` is what it takes of the client's allowance."""
-        self._pieces.append((data, size))
+        self._held += data
+        self._held_size += size
         self._news.set()
 
     def end_body(self) -> None:
@@ -73,6 +75,8 @@ class Stream:
 
     async def run(self, app: ASGIApp) -> None:
         """Have the application answer."""
+        if self._gone:  # taken back before it was begun
+            return
         try:
             await app(self.scope, self._receive, self._send)
         except Exception:
@@ -83,12 +87,10 @@ class Stream:
                 log.error("a request was not answered whole")
                 await self._fail()
         finally:
-            for _, size in self._pieces:
-                self._carrier.taken(self._id, size)
-            self._pieces.clear()
+            self._take()
 
     async def _fail(self) -> None:
-        if self._gone:
+        if self._gone or self._complete:
             return
         if self.started:
             self._carrier.reset(self._id)
@@ -99,18 +101,23 @@ class Stream:
 
     async def _receive(self) -> Message:
         while not (self._gone or self._complete):
-            if self._pieces or (self._body_ended and not self._body_told):
+            if self._held or (self._body_ended and not self._body_told):
                 return self._next_piece()
             self._news.clear()
             await self._news.wait()
         return {"type": "http.disconnect"}
 
     def _next_piece(self) -> Message:
-        data = b"".join(piece for piece, _ in self._pieces)
-        self._carrier.taken(self._id, sum(size for _, size in self._pieces))
-        self._pieces.clear()
+        data = self._take()
         self._body_told = self._body_ended
         return {"type": "http.request", "body": data, "more_body": not self._body_ended}
+
+    def _take(self) -> bytes:
+        data = bytes(self._held)
+        self._held.clear()
+        size, self._held_size = self._held_size, 0
+        self._carrier.taken(self._id, size)
+        return data
 
     async def _send(self, message: Message) -> None:
         if self._gone or self._complete:

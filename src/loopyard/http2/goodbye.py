@@ -1,0 +1,14 @@
+"""What `h2` does at a client's GOAWAY."""
+
+from h2.connection import ConnectionInputs, ConnectionState, H2ConnectionStateMachine
+from h2.events import Event
+
+
+class Staying(H2ConnectionStateMachine):
+    """A client that says goodbye still waits for the answers to what it has asked (RFC 9113, 6.8), and tells what it
+    has read of them. `h2` takes a goodbye for the end of all."""
+
+    def process_input(self, input_: ConnectionInputs) -> list[Event]:
+        if input_ is ConnectionInputs.RECV_GOAWAY and self.state is ConnectionState.SERVER_OPEN:
+            return []
+        return super().process_input(input_)
