@@ -83,9 +83,13 @@ def test_killed_again_and_again_with_several_trials_under_way(tmp_path: Path, po
         assert [each.score for each in oracle.scenario_outcomes] == [1.0] * 4
         assert [each.score for each in nop.scenario_outcomes] == [0.0] * 4
         assert _most_at_once(api) <= 3
-        assert api.scenarios.runs.list(limit=100).total_count == 8
-        assert api.scenarios.runs.list(limit=100, state="completed").total_count == 8
-        _check_nothing_left(api)
+        runs = api.scenarios.runs.list(limit=100).runs
+        scored = {(run.scenario_id, run.benchmark_run_id) for run in runs if run.scoring_contract_result is not None}
+        assert len(scored) == 8
+        assert [run.state for run in runs].count("completed") == 8
+        # A host under load may fail to make a box: that is tried again, and is no score.
+        assert {run.state for run in runs if run.scoring_contract_result is None} <= {"failed"}
+        assert {devbox.status for devbox in api.devboxes.list(limit=5000)} <= {"shutdown", "failure"}
     assert crashing.stop() == 0
 
 

@@ -270,7 +270,8 @@ class Carrying:
                 session.add(follows)
             await session.flush()
             after_commit(session, lambda: failpoint("trial.ended"))
-        log.info("trial %s: %s%s", trial.id, what.result, "" if follows is None else f", again as {follows.id}")
+        told = "" if what.exception_message is None else f" ({what.exception_message})"
+        log.info("trial %s: %s%s%s", trial.id, what.result, told, "" if follows is None else f", again as {follows.id}")
 
     def _failing(self, trial: Trial, reason: str) -> _Act:
         return self._ending(trial, State.FAILED, reason)
