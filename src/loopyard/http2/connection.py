@@ -14,6 +14,8 @@ from h2.events import (
     ConnectionTerminated,
     DataReceived,
     Event,
+    PingReceived,
+    RemoteSettingsChanged,
     RequestReceived,
     StreamEnded,
     StreamReset,
@@ -44,6 +46,10 @@ IDLE_SECONDS = 300
 RESETS = 1000
 RESETS_PER_SECOND = 33.0
 """How many requests a client may take back, at once and for long: more is an attack (CVE-2023-44487)."""
+
+CALLS = 1000
+CALLS_PER_SECOND = 100.0
+"""How many pings and changes of settings a client may send: each has to be answered (CVE-2019-9512, CVE-2019-9515)."""
 
 UNSENT_BYTES = 2 << 20
 """How much may wait for a client that asks for more and more without reading, beyond what flow control holds back."""
@@ -79,6 +85,7 @@ class Connection(asyncio.Protocol):
         self._timer: asyncio.TimerHandle | None = None
         """Ends a connection that is idle, or whose client does not take the rest."""
         self._resets = Budget(RESETS, RESETS_PER_SECOND)
+        self._calls = Budget(CALLS, CALLS_PER_SECOND)
         self._ending = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -190,6 +197,8 @@ class Connection(asyncio.Protocol):
             self._begin(event)
         elif isinstance(event, ConnectionTerminated):
             self._take_leave(event)
+        elif isinstance(event, PingReceived | RemoteSettingsChanged):
+            self._bear(self._calls, "sends too many pings or settings")
         elif isinstance(event, DataReceived | StreamEnded | StreamReset):
             stream = self._streams.get(event.stream_id or 0)
             if isinstance(event, DataReceived):
@@ -203,7 +212,7 @@ class Connection(asyncio.Protocol):
                     stream.end_body()
                 else:
                     stream.lose()
-                    self._bear_reset()
+                    self._bear(self._resets, "takes back too many requests")
 
     def _begin(self, event: RequestReceived) -> None:
         self._stop_timer()
@@ -228,13 +237,13 @@ class Connection(asyncio.Protocol):
     def _refuse(self, stream_id: int, code: ErrorCodes) -> None:
         with suppress(StreamClosedError):  # taken back already
             self._h2.reset_stream(stream_id, code)
-        self._bear_reset()
+        self._bear(self._resets, "takes back too many requests")
         if not self._streams:
             self._rest()
 
-    def _bear_reset(self) -> None:
-        if not self._resets.spend():
-            log.warning("a client takes back too many requests")
+    def _bear(self, budget: Budget, habit: str) -> None:
+        if not budget.spend():
+            log.warning("a client %s", habit)
             self._close(ErrorCodes.ENHANCE_YOUR_CALM)
 
     def _take_leave(self, event: ConnectionTerminated) -> None:
