@@ -11,4 +11,4 @@ def test_builds_of_one_image_at_a_time_do_not_disturb_each_other(builds: Runloop
     made = [builds.blueprints.create(name="at-once", dockerfile=dockerfile).id for _ in range(3)]
     assert [ended(builds, one).status for one in made] == ["build_complete"] * 3
     for one in made:
-        assert output(builds, "cat /here; su root -c id -u", blueprint_id=one) == "here\n0\n"
+        assert output(builds, "cat /here; sudo su root -c 'id -u'", blueprint_id=one) == "here\n0\n"

@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
 from runloop_api_client import Runloop
@@ -131,11 +132,12 @@ def test_an_imported_image_is_listed_and_removed_unless_a_build_uses_it(builds: 
 
 def test_what_is_no_image_is_not_imported(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no archive")
-    for arguments in (("text", "a:b"), ("text", "a:b", "--change", "VOLUME /x")):
+    name = f"localhost/nothing:{uuid4().hex}"
+    for arguments in (("text", name), ("text", name, "--change", "VOLUME /x")):
         refused = image_command("import", str(tmp_path / arguments[0]), *arguments[1:])
         assert refused.returncode == 1
         assert "cannot be imported" in refused.stderr
-    assert "a:b" not in image_command("list").stdout
+    assert name not in image_command("list").stdout
 
 
 def test_a_debian_of_mmdebstrap_is_imported_and_built_on(builds: Runloop, tmp_path: Path) -> None:

@@ -1,6 +1,6 @@
 """What an image says of how it is used: environment, working directory and user, kept as JSON beside its folder."""
 
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,14 @@ class ImageConfig:
 
 def read(root: Path) -> ImageConfig:
     """What the image in the folder `root` says; nothing, where nothing is kept."""
+    return known(root) or ImageConfig()
+
+
+def known(root: Path) -> ImageConfig | None:
+    """What the image in the folder `root` says; None where that is not kept."""
     kept: dict[str, Any] | None = read_json(_file(root))
-    if kept is None:
-        return ImageConfig()
+    if kept is None or kept.keys() != {one.name for one in fields(ImageConfig)}:
+        return None  # or kept by another version
     user = kept.pop("user")
     return ImageConfig(**kept, user=User(**user) if user else None)
 

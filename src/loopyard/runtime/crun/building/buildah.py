@@ -78,6 +78,9 @@ class Storage:
         key = hashlib.sha256(str(images.absolute()).encode()).hexdigest()[:12]
         self.run_root = Path("/run/loopyard") / f"buildah-{key}"
         self.policy = self.root / "loopyard-policy.json"
+        self.untidy = True
+        """Whether working containers may be there that nobody works with: of a process before this, or work that
+        failed."""
 
     @property
     def arguments(self) -> list[str]:
@@ -101,12 +104,15 @@ class Storage:
 
     @asynccontextmanager
     async def in_use(self) -> AsyncGenerator[None]:
-        """While work on the storage goes on. The last to end it clears away what work that was killed left."""
+        """While work on the storage goes on. The last to end it clears away what failed or killed work left."""
         descriptor = os.open(self.images / "storage.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             await asyncio.to_thread(fcntl.flock, descriptor, fcntl.LOCK_SH)
             try:
                 yield
+            except BaseException:
+                self.untidy = True
+                raise
             finally:
                 await asyncio.shield(self._tidy(descriptor))
         finally:
@@ -137,12 +143,15 @@ class Storage:
             os.close(descriptor)
 
     async def _tidy(self, descriptor: int) -> None:
+        if not self.untidy:
+            return
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             return
         if json.loads(await self.ask("containers", "--json") or "[]"):
             await self.ask("rm", "--all")
+        self.untidy = False
 
     async def ask(self, *arguments: str) -> str:
         """Run a command of buildah's; what it printed.

@@ -52,6 +52,8 @@ class CrunImageBuilder:
         self._images = images
         self._storage = Storage(images)
         self._base = asyncio.Lock()
+        self._known_base: str | None = None
+        """The tag of the base image that the storage has for sure: nobody removes it as long as its folder is there."""
 
     async def build(self, spec: BuildSpec, told: Callable[[str], None]) -> ImageSettings:
         self._storage.open()
@@ -98,9 +100,10 @@ class CrunImageBuilder:
         root = (self._images / BASE).resolve()
         tag = f"{BASE_REPOSITORY}:{root.name}"
         async with self._base:
-            if not await self._storage.has(tag):
+            if tag != self._known_base and not await self._storage.has(tag):
                 told("Taking the base image into the storage of images; this happens once.")
                 await self._storage.keep_folder(root, tag)
+            self._known_base = tag
         return tag
 
     async def _run(self, spec: BuildSpec, work: Path, base: str, told: Callable[[str], None]) -> str:
@@ -152,8 +155,9 @@ class CrunImageBuilder:
             if not root.is_dir():
                 told("Unpacking the image for devboxes.")
                 await self._storage.export(image_id, root)
-            config = _config(await self._storage.configuration(image_id), root)
-            image_config.write(root, config)
+            if (config := image_config.known(root)) is None:
+                config = _config(await self._storage.configuration(image_id), root)
+                image_config.write(root, config)
         link = self._images / f"{spec.id}.new"
         link.unlink(missing_ok=True)
         link.symlink_to(root.name)
