@@ -14,7 +14,7 @@ async function fails(request, kind, status, body) {
 }
 
 await fails(client.devboxes.retrieve('dbx_nope'), Runloop.NotFoundError, 404, { code: 'not_found' });
-await fails(client.scenarios.create({ name: 1 }), Runloop.BadRequestError, 400, { field: 'name' });
+await fails(client.scenarios.create({ name: 'not whole' }), Runloop.BadRequestError, 400, { field: 'input_context' });
 
 const stranger = new Runloop({ baseURL: client.baseURL, bearerToken: 'wrong' });
 await fails(stranger.devboxes.list(), Runloop.AuthenticationError, 401, { code: 'unauthorized' });
