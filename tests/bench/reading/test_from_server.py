@@ -14,7 +14,7 @@ from tests.serving import ServerProcess
 
 pytestmark = pytest.mark.anyio
 
-SCORER = {"type": "bash_script_scorer", "bash_script": "cat ~/score"}
+SCORER = {"type": "bash_script_scorer", "bash_script": "echo score=$(cat ~/score)"}
 
 
 @pytest.fixture(scope="module")
