@@ -58,9 +58,8 @@ async def evaluation_memory(context: Context) -> list[Measure]:
     samples: list[float] = []
     for _ in range(_CHECKPOINTS):
         await _crowd(step, lambda: _run(loopyard, scenario_id, _TRIVIAL))
-        await asyncio.sleep(
-            _SETTLE_SECONDS
-        )  # each run has ended its box; a list of all would weigh on what is measured
+        # Each run has ended its box. To ask for a list of them all would be what is measured.
+        await asyncio.sleep(_SETTLE_SECONDS)
         in_bytes = await asyncio.to_thread(held, context.server.pid, frozenset[str]())
         samples.append(in_bytes.processes / 1024**2)
     half = _CHECKPOINTS // 2
