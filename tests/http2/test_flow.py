@@ -59,7 +59,7 @@ def test_a_large_object_goes_up_and_down(server: ServerProcess, client: Runloop)
 
 
 def test_a_file_goes_into_a_devbox_and_back(server: ServerProcess, devbox_id: str) -> None:
-    data = bytes(range(256)) * (32 * MIB // 256)
+    data = bytes(range(256)) * (16 * MIB // 256)
     with http2(server) as http, memory_bounded(server, 64 * MIB):
         path = f"/v1/devboxes/{devbox_id}"
         http.post(f"{path}/upload_file", data={"path": "large"}, files={"file": data}).raise_for_status()

@@ -81,7 +81,7 @@ def test_bad_input_is_answered_as_over_http_1(
 def test_a_wrong_key_is_refused_though_the_upload_is_not_over(server: ServerProcess, devbox_id: str) -> None:
     path = f"/v1/devboxes/{devbox_id}/upload_file"
     with http2(server) as http:
-        files = {"file": b"a" * (20 << 20)}
+        files = {"file": b"a" * (8 << 20)}
         answer = http.post(path, headers={"Authorization": "Bearer wrong"}, data={"path": "x"}, files=files)
         assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
         assert http.get("/healthz").status_code == 200, "the connection is as good as before"

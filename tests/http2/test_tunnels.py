@@ -51,3 +51,8 @@ def test_an_answer_that_is_cut_off_does_not_look_whole(through: httpx.Client) ->
     with pytest.raises(httpx.RemoteProtocolError):
         through.get("/cut-off")
     assert through.get("/status/418").status_code == 418
+
+
+def test_a_head_is_answered_with_the_length_and_no_body(through: httpx.Client) -> None:
+    answer = through.head("/status/200")
+    assert (answer.status_code, answer.headers["content-length"], answer.content) == (200, "7", b"")
