@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 from collections import deque
@@ -120,14 +121,18 @@ async def _make(images: Path, name: str, ca_bundle: Path | None, told: Callable[
             *apt.own_sources(sources),
         ]
         process = await asyncio.create_subprocess_exec(
-            *command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            *command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
         )
         try:
             last = await _follow(process, told)
             await process.wait()
         finally:
-            if process.returncode is None:  # the server is ending
-                process.terminate()
+            if process.returncode is None:  # the server is ending; mmdebstrap alone would wait for what it runs
+                os.killpg(process.pid, signal.SIGTERM)
                 await process.wait()
         if process.returncode != 0:
             raise RuntimeUnavailable(

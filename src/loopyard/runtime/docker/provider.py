@@ -60,6 +60,8 @@ _AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_C
 _REMOVAL_LOOKS, _REMOVAL_PAUSE = 100, 0.1
 """How often, and after how many seconds each, one looks whether a removal has come to its end."""
 
+_USAGE_LOOKS, _USAGE_PAUSE = 20, 0.1
+
 _MOST_ROOM = 256
 """How many processes a sandbox may have past its limit while a signal is being brought in."""
 
@@ -312,13 +314,14 @@ class DockerRuntime(WithCommands[DockerCommands]):
             raise
 
     async def usage(self, sandbox_id: str) -> SandboxUsage:
-        await self._running(sandbox_id)
         name = self._container(sandbox_id)
-        stats = await self._engine.ask("GET", f"containers/{name}/stats?stream=false&one-shot=true")
-        used = container.usage(stats)
-        if used is None:
-            raise SandboxNotRunning(f"Sandbox {sandbox_id} does not run any more.")
-        return used
+        for _ in range(_USAGE_LOOKS):
+            await self._running(sandbox_id)
+            stats = await self._engine.ask("GET", f"containers/{name}/stats?stream=false&one-shot=true")
+            if (used := container.usage(stats)) is not None:
+                return used
+            await asyncio.sleep(_USAGE_PAUSE)  # a busy engine has no figures yet
+        raise SandboxNotRunning(f"The engine has no figures of sandbox {sandbox_id}.")
 
     async def wait(self, sandbox_id: str) -> SandboxStatus:
         try:
