@@ -12,14 +12,14 @@ import uvicorn
 from h2.errors import ErrorCodes
 from h2.events import DataReceived
 from hyperframe.frame import DataFrame
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from loopyard.http2 import connection
 from loopyard.http2.switching import EitherProtocol
 from tests.http2.talking import Talk
 
 Serve = Callable[[ASGIApp], AbstractContextManager[Talk]]
-START = {"type": "http.response.start", "status": 200, "headers": []}
+START: Message = {"type": "http.response.start", "status": 200, "headers": []}
 
 
 @pytest.fixture
