@@ -50,7 +50,8 @@ def test_a_large_object_goes_up_and_down(server: ServerProcess, client: Runloop)
     assert made.upload_url is not None
     sent, got = hashlib.sha256(), hashlib.sha256()
     with http2(server) as http, memory_bounded(server, 64 * MIB):
-        http.put(made.upload_url, content=_pieces(sent.update), headers={"Content-Length": str(SIZE)}).raise_for_status()
+        length = {"Content-Length": str(SIZE)}
+        http.put(made.upload_url, content=_pieces(sent.update), headers=length).raise_for_status()
         assert client.objects.complete(made.id).size_bytes == SIZE
         with http.stream("GET", client.objects.download(made.id).download_url) as answer:
             for piece in answer.iter_bytes():
