@@ -3,20 +3,13 @@
 import asyncio
 import logging
 import os
-import socket
-from collections.abc import AsyncIterable, AsyncIterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 from loopyard.runtime.base_image.making import ensure_base
-from loopyard.runtime.commands.answers import WithCommands
-from loopyard.runtime.commands.folder import entering
-from loopyard.runtime.commands.kept import Commands
 from loopyard.runtime.config import CrunConfig
-from loopyard.runtime.crun import disk, files, host, image_config, instance, network, oci
-from loopyard.runtime.crun.accounts import Account
-from loopyard.runtime.crun.attachment import attach, attach_terminal, in_memory
+from loopyard.runtime.crun import disk, host, image_config, instance, network
 from loopyard.runtime.crun.boxes import Box, Memory
 from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.builder import CrunImageBuilder
@@ -25,20 +18,16 @@ from loopyard.runtime.crun.building.keeping import ImagesKeeper
 from loopyard.runtime.crun.bundle import write as write_bundle
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.way_out import WayOut
+from loopyard.runtime.crun.inside import Inside
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.leftovers import BoxesKeeper
 from loopyard.runtime.crun.pool import Pool
-from loopyard.runtime.crun.roots import Roots
 from loopyard.runtime.crun.sealing import CrunSealing
 from loopyard.runtime.crun.services import Services, is_service
 from loopyard.runtime.crun.sharing import register
-from loopyard.runtime.crun.shells import without_bash
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.usage import usage
 from loopyard.runtime.errors import (
-    CommandStartFailed,
-    PortClosed,
-    PortTaken,
     RuntimeFault,
     RuntimeUnavailable,
     SandboxNotFound,
@@ -50,39 +39,28 @@ from loopyard.runtime.errors import (
 from loopyard.runtime.layout import Layout, subfolders, write_whole
 from loopyard.runtime.processes import is_alive, wait_end
 from loopyard.runtime.protocol import (
-    MOST_OUTPUT_BYTES,
-    Attached,
-    CommandSpec,
     Features,
     NetworkPolicy,
     SandboxSpec,
     SandboxState,
     SandboxStatus,
     SandboxUsage,
-    Terminal,
-    User,
 )
 from loopyard.runtime.upkeep import Keeper
 
 log = logging.getLogger("loopyard.runtime")
 
 _REMOVALS = 3
-_CHUNK_BYTES = 1 << 20
 
 
-class CrunRuntime(WithCommands[Commands]):
+class CrunRuntime(Inside):
     """Sandboxes by crun. See the protocol for what each method does and raises."""
 
     name = "crun"
 
     def __init__(self, config: CrunConfig, data_dir: Path) -> None:
-        self._config = config
-        self._layout = Layout(data_dir)
-        self._images = config.images_of(data_dir)
-        self._commands = Commands(self._layout)
-        self._boxes: dict[str, Box] = {}
+        super().__init__(config, Layout(data_dir), config.images_of(data_dir))
         self._acts: dict[str, asyncio.Lock] = {}
-        self._roots = Roots(self._images, self._layout)
 
     @property
     def features(self) -> Features:
@@ -357,129 +335,6 @@ class CrunRuntime(WithCommands[Commands]):
         async with self._acting(sandbox_id):  # it may have ended because it is being destroyed
             return await self.status(sandbox_id)
 
-    async def start_command(self, sandbox_id: str, spec: CommandSpec) -> None:
-        box = self._running(sandbox_id)
-        account, process = self._process(box, spec)
-        uid = box.uid_base + account.uid
-        stdin_for = uid if spec.attach_stdin else None
-        folder = self._commands.prepare(sandbox_id, spec.id, stdin_for=stdin_for)
-        if folder is None:
-            return
-        told = in_memory(process)
-        try:
-            _, ended = await self._launcher.begin(
-                "execute",
-                (told,),
-                crun=self._crun,
-                id=sandbox_id,
-                folder=str(folder),
-                uid=uid,
-                stdin=spec.attach_stdin,
-                timeout_seconds=spec.timeout_seconds,
-                most_bytes=MOST_OUTPUT_BYTES,
-            )
-        except LauncherFault as fault:
-            if self._commands.is_supervised(folder):
-                return  # only the answer was lost, with the launcher
-            self._commands.unprepare(sandbox_id, spec.id)
-            raise CommandStartFailed(f"The host could not start the command: {fault}") from fault
-        else:
-            self._commands.watched(folder, ended)
-        finally:
-            os.close(told)
-            self._commands.started(folder)
-
-    def _process(self, box: Box, spec: CommandSpec) -> tuple[Account, dict[str, Any]]:
-        account = self._account(box, spec.user or box.user)
-        environment = {**self._trusting(), **box.environment, **spec.environment}
-        argv = spec.argv if self._roots.accounts(box.image).has_bash else without_bash(spec.argv)
-        cwd = spec.cwd or (box.cwd if spec.user is None else None) or account.home
-        if spec.cwd not in (None, account.home) and account.uid != 0:
-            argv, cwd = entering(cwd, argv), "/"
-        return account, oci.process(account, argv, cwd, environment, host.most_open_files())
-
-    async def attach_command(self, sandbox_id: str, spec: CommandSpec, terminal: Terminal | None = None) -> Attached:
-        box = self._running(sandbox_id)
-        account, process = self._process(box, spec)
-        run = self._instance.attached
-        if terminal is not None:
-            return await attach_terminal(self._launcher, self._crun, sandbox_id, run, process, terminal)
-        return await attach(self._launcher, self._crun, sandbox_id, run, process, box.uid_base + account.uid)
-
-    async def connect(self, sandbox_id: str, port: int) -> socket.socket:
-        answer = await self._ask_network("connect", sandbox_id, port)
-        if answer["closed"]:
-            raise PortClosed(f"Nothing listens on port {port}.")
-        return _socket(answer)
-
-    async def listen(self, sandbox_id: str, port: int) -> socket.socket:
-        answer = await self._ask_network("listen", sandbox_id, port)
-        if answer["taken"]:
-            raise PortTaken(f"Port {port} cannot be listened on.")
-        return _socket(answer)
-
-    async def _ask_network(self, act: str, sandbox_id: str, port: int) -> dict[str, Any]:
-        box = self._running(sandbox_id)
-        try:
-            return await self._launcher.ask(act, pid=box.pid, ticks=box.start_ticks, port=port)
-        except LauncherFault as fault:
-            raise SandboxNotRunning(f"Sandbox {sandbox_id} cannot be reached: {fault}") from fault
-
-    def _running(self, sandbox_id: str) -> Box:
-        box = self._boxes.get(sandbox_id)
-        if box is not None and is_alive(box.pid, box.start_ticks):
-            return box
-        if box is None and not self._layout.bundle(sandbox_id).exists():
-            raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
-        raise SandboxNotRunning(f"Sandbox {sandbox_id} does not run any more.")
-
-    def _account(self, box: Box, user: User) -> Account:
-        accounts = self._roots.accounts(box.image)
-        return accounts.find(user) or accounts.add(user)[0]
-
-    def _trusting(self) -> dict[str, str]:
-        """What makes programs with authorities of their own trust the sandbox's."""
-        if self._config.ca_bundle is None or not self._config.ca_bundle.exists():
-            return {}
-        names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
-        return dict.fromkeys(names, "/etc/ssl/certs/ca-certificates.crt")
-
-    async def read_file(self, sandbox_id: str, path: str, *, user: User | None = None) -> AsyncIterator[bytes]:
-        view = self._viewpoint(sandbox_id, user)
-        descriptor = await asyncio.to_thread(files.open_for_reading, view, path)
-        with os.fdopen(descriptor, "rb", buffering=0) as file:
-            while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
-                yield chunk
-
-    async def write_file(
-        self,
-        sandbox_id: str,
-        path: str,
-        content: AsyncIterable[bytes],
-        *,
-        user: User | None = None,
-        mode: int | None = None,
-    ) -> None:
-        view = self._viewpoint(sandbox_id, user)
-        writing = await asyncio.to_thread(files.open_for_writing, view, path, mode)
-        try:
-            async for chunk in content:
-                await asyncio.to_thread(writing.write, chunk)
-            await asyncio.to_thread(writing.commit)
-        finally:
-            await asyncio.to_thread(writing.close)
-
-    def _viewpoint(self, sandbox_id: str, user: User | None) -> files.Viewpoint:
-        box = self._running(sandbox_id)
-        return files.Viewpoint(box.pid, box.start_ticks, box.uid_base, self._account(box, user or box.user))
-
     def _acting(self, sandbox_id: str) -> asyncio.Lock:
         """One act at a time on one sandbox."""
         return self._acts.setdefault(sandbox_id, asyncio.Lock())
-
-
-def _socket(answer: dict[str, Any]) -> socket.socket:
-    """The socket that came with the launcher's answer."""
-    received = socket.socket(fileno=answer["descriptors"][0])
-    received.setblocking(False)
-    return received
