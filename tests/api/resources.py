@@ -97,6 +97,10 @@ def _smallest(schema: Mapping[str, Any]) -> Any:
             return {}
 
 
+KEPT = "scenarios that stay"
+"""The kind of those that no path leads to, so that nothing archives them."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resources:
     """Ids of what the server has, by the first segments of the paths that they belong in."""
@@ -119,6 +123,7 @@ def resources(server: ServerProcess) -> Generator[Resources]:
         execution = client.devboxes.execute_async(running.id, command="echo out; echo err >&2")
         client.devboxes.executions.await_completed(execution.execution_id, devbox_id=running.id)
         scenario = make_scenario(client)
+        kept = make_scenario(client)
         canceled = client.scenarios.start_run(scenario_id=scenario)
         client.scenarios.runs.cancel(canceled.id)
         benchmark = client.benchmarks.create(name="property tests", scenario_ids=[scenario]).id
@@ -147,6 +152,7 @@ def resources(server: ServerProcess) -> Generator[Resources]:
                 "/v1/devboxes": [running.id, ended.id],
                 "executions": [execution.execution_id],
                 "/v1/scenarios": [scenario],
+                KEPT: [kept],
                 "/v1/scenarios/runs": [canceled.id],
                 "/v1/scenarios/scorers": [scorer.id],
                 "/v1/benchmarks": [benchmark],

@@ -13,7 +13,7 @@ from hypothesis.strategies import DataObject
 from schemathesis import GenerationMode, checks
 
 from tests.api.answers import assert_error_shape
-from tests.api.resources import DOCUMENT, OPERATIONS, Operation, Resources, make_scenario
+from tests.api.resources import DOCUMENT, KEPT, OPERATIONS, Operation, Resources, make_scenario
 from tests.serving import ServerProcess
 
 SCHEMA = cast("Any", schemathesis.openapi.from_dict(DOCUMENT))
@@ -126,7 +126,7 @@ def _mend(fields: dict[str, Any], operation: Operation, known: Resources) -> Non
     spec = fields.get("spec")
     if operation.path == "/v1/benchmark_jobs" and isinstance(spec, dict):
         nop: Any = {"type": "job_agent", "name": "nop"}
-        scenarios = {"type": "scenarios", "scenario_ids": known.known["/v1/scenarios"], "agent_configs": [nop]}
+        scenarios = {"type": "scenarios", "scenario_ids": known.known[KEPT], "agent_configs": [nop]}
         fields["spec"] = {**cast("dict[str, Any]", spec), **scenarios}
     contract = fields.get("scoring_contract")
     if isinstance(contract, dict):

@@ -132,7 +132,7 @@ def test_an_interruption_shuts_all_boxes_down(server: ServerProcess, client: Run
         mine = [
             run
             for run in client.scenarios.runs.list(state="running", limit=50)
-            if run.metadata["benchmark"] == suite.name
+            if run.metadata.get("benchmark") == suite.name
         ]
         return sum(client.devboxes.retrieve(run.devbox_id).status == "running" for run in mine)
 
@@ -154,7 +154,7 @@ def test_an_interruption_shuts_all_boxes_down(server: ServerProcess, client: Run
 def test_a_second_interruption_does_not_wait(server: ServerProcess, client: Runloop, suite: Path) -> None:
     write_tiny(suite, suite.name)
     bench = Bench(suite, "--agent-command", "sleep 300", server=server)
-    until(lambda: any(run.metadata["benchmark"] == suite.name for run in client.scenarios.runs.list(limit=20)))
+    until(lambda: any(run.metadata.get("benchmark") == suite.name for run in client.scenarios.runs.list(limit=20)))
     os.kill(server.pid, signal.SIGSTOP)
     try:
         for _ in range(2):
@@ -167,7 +167,7 @@ def test_a_second_interruption_does_not_wait(server: ServerProcess, client: Runl
     assert "Given up" in ended.err
     assert "Traceback" not in ended.err
     for run in client.scenarios.runs.list(limit=20):
-        if run.metadata["benchmark"] == suite.name:
+        if run.metadata.get("benchmark") == suite.name:
             client.scenarios.runs.cancel(run.id)
 
 
