@@ -13,6 +13,16 @@ UNIFIED = "/sys/fs/cgroup/unified"
 _CGROUP2 = "/sys/fs/cgroup/cgroup.controllers"
 
 
+_HASTE = "favordynmods"
+_CGROUP2_FLAGS = (
+    "nsdelegate",
+    "memory_localevents",
+    "memory_recursiveprot",
+    "memory_hugetlb_accounting",
+    "pids_localevents",
+)
+
+
 class Place(TypedDict):
     """`pool` is the folder to mount the disk at; `pool_image` the file that holds it, None for no disk of its own;
     `crun` the program."""
@@ -30,11 +40,11 @@ def enter(given: Place) -> bool:
     """
     unshare(CLONE_NEWNS)
     mount("none", "/", None, MS_REC | MS_SLAVE)
+    _hasten_moves()
     if not os.path.exists(_CGROUP2) and os.path.ismount(UNIFIED):
         # On a hybrid of cgroup v1 and v2 crun refuses to start; without the v2 part it takes v1.
         umount(UNIFIED)
         mount("tmpfs", UNIFIED, "tmpfs", 0, "size=16m,mode=755")
-    _hasten_moves()
     if given["pool_image"] is None:
         return False
     return _mount_pool(given["pool_image"], given["pool"])
@@ -43,13 +53,26 @@ def enter(given: Place) -> bool:
 def _hasten_moves() -> None:
     """Have the kernel move processes between cgroups without waiting for a grace period, which takes some 8 ms.
 
-    Linux 6.0 made that waiting the default, and `favordynmods` the option against it. Once given for any hierarchy it
-    holds for the whole host. So it is given for one of our own, which holds no controller and is mounted nowhere: it is
-    there for as long as this process and its children keep the descriptor. Older kernels never wait, and do not know
-    the option.
+    Linux 6.0 made that waiting the default, and `favordynmods` the option against it, for the whole host. It is given
+    to the cgroup v2 hierarchy that is there, beside the options that it has: a mount sets all of them. The mount itself
+    is not kept. Older kernels never wait, and do not know the option.
     """
+    options = _cgroup2_options()
+    if options is None or _HASTE in options:
+        return
+    kept = [(name, None) for name in _CGROUP2_FLAGS if name in options]
     with contextlib.suppress(OSError):
-        new_mount("cgroup", [("none", None), ("name", "loopyard"), ("favordynmods", None)])
+        os.close(new_mount("cgroup2", [*kept, (_HASTE, None)]))
+
+
+def _cgroup2_options() -> list[str] | None:
+    """The options of the host's cgroup v2 hierarchy; None where none is mounted."""
+    with open("/proc/self/mounts") as mounts:
+        for line in mounts:
+            _, _, kind, options, *_ = line.split(" ")
+            if kind == "cgroup2":
+                return options.split(",")
+    return None
 
 
 def tidy(cgroup: str) -> None:
