@@ -133,6 +133,7 @@ async def _serve(
         app = create_app(runtime, database, settings, ssh_listener)
         config = uvicorn.Config(
             app,
+            log_config=None,  # its own would write accesses to standard output, where a full pipe stops the server
             log_level=log_level,
             access_log=log_level == "debug",
             http=EitherProtocol,
