@@ -98,7 +98,7 @@ def test_missing_programs_are_told_with_their_packages(tmp_path: Path) -> None:
 def test_missing_rights_are_told() -> None:
     # What is loaded before the rights are dropped needs not be readable afterwards.
     drop = (
-        "import os, aiosqlite, typer.rich_utils, loopyard.server, loopyard.runtime.crun.provider;"
+        "import os, aiosqlite, encodings.idna, typer.rich_utils, loopyard.server, loopyard.runtime.crun.provider;"
         "from loopyard.cli import app;"
         "os.setgroups([]); os.setgid(65534); os.setuid(65534);"
         "app()"
