@@ -17,7 +17,7 @@ from loopyard.kit.wire import ShortText
 router = APIRouter(prefix="/v1/agents", tags=["agents"])
 
 
-def _filters(
+async def _filters(
     name: Annotated[ShortText | None, Query(description="Only agents whose name holds this, in any case.")] = None,
     search: Annotated[
         ShortText | None, Query(description="Only agents whose id starts with this, or whose name holds it.")

@@ -26,7 +26,7 @@ from loopyard.scenario.schemas import ScenarioListView, ScenarioView
 router = APIRouter(prefix="/v1/benchmarks", tags=["benchmarks"])
 
 
-def _filters(
+async def _filters(
     name: Annotated[ShortText | None, Query(description="Only benchmarks of exactly this name.")] = None,
     search: Annotated[
         ShortText | None,

@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1/benchmark_jobs", tags=["benchmark jobs"])
 ServiceDep = Annotated[JobService, Depends(part(JobService))]
 
 
-def _filters(
+async def _filters(
     name: Annotated[ShortText | None, Query(description="Only jobs of exactly this name.")] = None,
     search: Annotated[
         ShortText | None,

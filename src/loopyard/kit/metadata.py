@@ -27,7 +27,7 @@ def entries(metadata: Mapping[str, str]) -> set[str]:
     return {entry(key, value) for key, value in metadata.items()}
 
 
-def _filter(
+async def _filter(
     request: Request,
     _equals: Annotated[
         str | None,

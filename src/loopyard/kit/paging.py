@@ -36,7 +36,7 @@ class Page(Generic[T]):
     total_count: int | None
 
 
-def _page_query(
+async def _page_query(
     limit: Annotated[
         int, Query(ge=1, le=MAX_LIMIT, description="The most items to return. Default 20, at most 5000.")
     ] = DEFAULT_LIMIT,

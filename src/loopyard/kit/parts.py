@@ -1,6 +1,6 @@
 """Gives endpoints the long-lived parts that the assembly made."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar, cast
 
 from fastapi import FastAPI, Request
@@ -26,10 +26,11 @@ def parts_of(app: FastAPI) -> Parts:
     return cast("Parts", app.state.parts)
 
 
-def part(kind: type[T]) -> Callable[[Request], T]:
+def part(kind: type[T]) -> Callable[[Request], Coroutine[Any, Any, T]]:
     """A dependency that is the server's part of this class."""
 
-    def provide(request: Request) -> T:
+    # Async, though it waits for nothing, as all of the project's dependencies: FastAPI calls others in a thread.
+    async def provide(request: Request) -> T:
         return parts_of(request.app).get(kind)
 
     return provide

@@ -27,7 +27,7 @@ router = APIRouter(prefix="/v1/network-policies", tags=["network-policies"])
 EnforcementDep = Annotated[Enforcement, Depends(part(Enforcement))]
 
 
-def _filters(
+async def _filters(
     id: Annotated[ShortText | None, Query(description="Only the policy of this id.")] = None,
     name: Annotated[ShortText | None, Query(description="Only policies whose name holds this, in any case.")] = None,
     search: Annotated[

@@ -22,7 +22,7 @@ class _Blocks(FileResponse):
     chunk_size = BLOCK_BYTES
 
 
-def _local(store: StoreDep) -> LocalStore:
+async def _local(store: StoreDep) -> LocalStore:
     if not isinstance(store, LocalStore):
         raise NotFound("This server keeps its objects elsewhere.")
     return store

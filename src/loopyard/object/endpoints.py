@@ -31,14 +31,14 @@ router = APIRouter(prefix="/v1/objects", tags=["objects"])
 ObjectServiceDep = Annotated[ObjectService, Depends(part(ObjectService))]
 
 
-def _base_url(request: Request, config: Annotated[ObjectConfig, Depends(part(ObjectConfig))]) -> str:
+async def _base_url(request: Request, config: Annotated[ObjectConfig, Depends(part(ObjectConfig))]) -> str:
     return base_url(request, config)
 
 
 BaseUrl = Annotated[str, Depends(_base_url)]
 
 
-def _filters(
+async def _filters(
     content_type: Annotated[ContentType | None, Query(description="Only objects of this type.")] = None,
     name: Annotated[ShortText | None, Query(description="Only objects whose name holds this, in any case.")] = None,
     search: Annotated[

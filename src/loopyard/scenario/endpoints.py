@@ -30,7 +30,7 @@ Search = Annotated[
 ]
 
 
-def _filters(
+async def _filters(
     name: Name = None,
     search: Search = None,
     benchmark_id: Annotated[ShortText | None, Query(description="Only scenarios of this benchmark.")] = None,

@@ -34,7 +34,7 @@ _SETTLE_SECONDS = 20.0
 """How long an answer to a cancel waits for the scenario runs to be canceled, too."""
 
 
-def _filters(
+async def _filters(
     benchmark_id: Annotated[ShortText | None, Query(description="Only runs of this benchmark.")] = None,
     name: Annotated[ShortText | None, Query(description="Only runs of exactly this name.")] = None,
     search: Annotated[

@@ -37,7 +37,7 @@ ServiceDep = Annotated[ExecutionService, Depends(part(ExecutionService))]
 EngineDep = Annotated[ExecutionEngine, Depends(part(ExecutionEngine))]
 
 
-def _last_n(
+async def _last_n(
     last_n: Annotated[
         str | None,
         Query(pattern=r"^\d{1,9}$", description="How many last lines of each stream to return. Default 100."),
@@ -46,7 +46,7 @@ def _last_n(
     return None if last_n is None else int(last_n)
 
 
-def _offset(
+async def _offset(
     offset: Annotated[
         str | None, Query(pattern=r"^\d{1,18}$", description="The byte to start from. Default 0.")
     ] = None,

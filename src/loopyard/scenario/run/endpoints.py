@@ -27,7 +27,7 @@ ServiceDep = Annotated[RunService, Depends(part(RunService))]
 RuntimeDep = Annotated[Runtime, Depends(part(Runtime))]
 
 
-def _filters(
+async def _filters(
     name: Annotated[ShortText | None, Query(description="Only runs of exactly this name.")] = None,
     state: Annotated[StateName | None, Query(description="Only runs in this state.")] = None,
     benchmark_run_id: Annotated[ShortText | None, Query(description="Only runs of this benchmark run.")] = None,
