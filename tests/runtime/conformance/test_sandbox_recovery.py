@@ -8,10 +8,10 @@ import subprocess
 import sys
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
-from pathlib import Path
 
 import pytest
 
+from loopyard.runtime.memory import memory_folder
 from loopyard.runtime.protocol import CommandResult, Runtime, SandboxSpec, SandboxState
 from tests.runtime.box import Box
 from tests.runtime.providers import Provider
@@ -123,8 +123,7 @@ async def test_a_new_runtime_beside_the_data_of_another_knows_nothing_of_it(
 async def test_a_command_whose_watcher_was_killed_is_lost_and_ended(provider: Provider, box: Box) -> None:
     command_id = await box.start("sh", "-c", "echo begun; sleep 31337")
     await box.until_said(command_id, b"begun")
-    folder = provider.folder / "shared" / "commands" / box.id / command_id
-    os.kill(_watcher(folder), signal.SIGKILL)
+    os.kill(_watcher(provider, f"running/{box.id}/{command_id}/supervisor.json"), signal.SIGKILL)
     assert await box.end(command_id) == CommandResult(exit_status=137, lost=True)
     assert await box.output(command_id) == b"begun\n"
     async with asyncio.timeout(20):
@@ -133,5 +132,8 @@ async def test_a_command_whose_watcher_was_killed_is_lost_and_ended(provider: Pr
     assert await box.sure("echo works") == "works"
 
 
-def _watcher(folder: Path) -> int:
-    return json.loads((folder / "supervisor.json").read_text())["pid"]
+def _watcher(provider: Provider, name: str) -> int:
+    """The process of which a provider keeps this file, in its folder or in memory."""
+    in_memory = memory_folder("").glob(f"*/{name}")
+    (file,) = (file for file in (provider.folder / "shared" / name, *in_memory) if file.exists())
+    return json.loads(file.read_text())["pid"]

@@ -15,43 +15,55 @@ from loopyard.runtime.proc import kill_group, start_ticks
 from loopyard.runtime.processes import is_alive, wait_end
 from loopyard.runtime.protocol import CommandResult, Stream
 
-_BEGUN = "begun"
-"""Made last of all that is prepared: a command that has it was begun. What it is to do is told to who starts it, and
-written nowhere: it has the values of secrets."""
-
+_RESULT = "result.json"
 _LOST = CommandResult(exit_status=137, lost=True)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _STDIN_PAUSE = 0.02
 
 
 class Commands:
-    """Reads and watches commands' folders. Needs no launcher: the folders tell all, also after a crash."""
+    """Reads and watches commands' folders. Needs no launcher: the folders tell all, also after a crash.
+
+    A command has two. One is kept: its output and its result, and that it is there tells that the command was begun.
+    The other, below `running`, is there while it runs: who watches over it, its process id, its standard input. What
+    a command is to do is told to who starts it, and written nowhere: it has the values of secrets.
+    """
 
     def __init__(self, layout: Layout) -> None:
         self._layout = layout
+        self.running = layout.data / "running"
+        """Nothing in it is needed once the machine has started again, so it may lie in memory."""
         self._ended: dict[Path, asyncio.Future[int]] = {}
         self._starting: set[Path] = set()
         """What this process is about to start: without a supervisor yet, and not lost for that."""
 
     def prepare(self, sandbox_id: str, command_id: str, *, stdin_for: int | None) -> Path | None:
-        """Make a command's folder; None if there is one that was begun already.
+        """Make a command's folders, and return the one that is kept; None if it was begun already.
 
         `stdin_for` is the host's uid to which a named pipe for standard input is to belong; None for none.
         """
         folder = self._layout.command(sandbox_id, command_id)
-        try:
-            folder.mkdir(parents=True)
-        except FileExistsError:
-            if (folder / _BEGUN).exists():
-                return None
-            shutil.rmtree(folder)
-            folder.mkdir()
+        if folder.exists():
+            return None
+        live = self.live(folder)
+        if live.exists():  # a crash came before the other was made
+            shutil.rmtree(live)
+        live.mkdir(mode=0o700, parents=True)
         if stdin_for is not None:
-            os.mkfifo(folder / "stdin", 0o600)
-            os.chown(folder / "stdin", stdin_for, stdin_for)
+            os.mkfifo(live / "stdin", 0o600)
+            os.chown(live / "stdin", stdin_for, stdin_for)
         self._starting.add(folder)
-        (folder / _BEGUN).touch()
+        folder.mkdir(parents=True)
         return folder
+
+    def live(self, folder: Path) -> Path:
+        """Where a command, whose kept folder this is, has what is only there while it runs."""
+        return self.running / folder.parent.name / folder.name
+
+    def pid(self, sandbox_id: str, command_id: str) -> int | None:
+        """Its process, as whoever watches over it knows it; None if it is not started, or has ended."""
+        folder = self._layout.command(sandbox_id, command_id)
+        return None if (folder / _RESULT).exists() else _pid(self.live(folder))
 
     def started(self, folder: Path) -> None:
         """Its supervisor runs, or never will."""
@@ -64,11 +76,13 @@ class Commands:
 
     def is_supervised(self, folder: Path) -> bool:
         """Whether somebody watches over it."""
-        return _supervisor(folder) is not None
+        return _supervisor(self.live(folder)) is not None
 
     def unprepare(self, sandbox_id: str, command_id: str) -> None:
         """It was never started after all."""
-        shutil.rmtree(self._layout.command(sandbox_id, command_id), ignore_errors=True)
+        folder = self._layout.command(sandbox_id, command_id)
+        shutil.rmtree(folder, ignore_errors=True)
+        shutil.rmtree(self.live(folder), ignore_errors=True)
 
     def result(self, sandbox_id: str, command_id: str) -> CommandResult | None:
         """How it ended; None while it runs.
@@ -79,7 +93,7 @@ class Commands:
         folder = self._folder(sandbox_id, command_id)
         if (result := _read_result(folder)) is not None:
             return result
-        supervisor = _supervisor(folder)
+        supervisor = _supervisor(self.live(folder))
         if folder in self._starting or (supervisor is not None and is_alive(*supervisor)):
             return None
         return _read_result(folder) or self._declare_lost(folder)
@@ -90,7 +104,7 @@ class Commands:
         if (ended := self._ended.get(folder)) is not None:
             await asyncio.shield(ended)
         while (result := _read_result(folder)) is None:
-            supervisor = _supervisor(self._folder(sandbox_id, command_id))
+            supervisor = _supervisor(self.live(self._folder(sandbox_id, command_id)))
             if supervisor is not None and is_alive(*supervisor):
                 await wait_end(*supervisor)
             elif folder in self._starting:
@@ -102,11 +116,12 @@ class Commands:
     def _declare_lost(self, folder: Path) -> CommandResult:
         """Its supervisor was killed. What it watched over must not go on unwatched."""
         self._kill(folder)
-        write_whole(folder / "result.json", asdict(_LOST))
+        write_whole(folder / _RESULT, asdict(_LOST))
+        shutil.rmtree(self.live(folder), ignore_errors=True)
         return _LOST
 
     def _kill(self, folder: Path) -> None:
-        pid = _command_pid(folder)
+        pid = _command_pid(self.live(folder))
         if pid is not None and is_alive(*pid):
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 kill_group(pid[0], signal.SIGKILL)
@@ -156,12 +171,12 @@ class Commands:
 
     async def write_stdin(self, sandbox_id: str, command_id: str, data: bytes, *, eof: bool) -> None:
         """Write to the command's standard input, waiting while it is full. Raises CommandNotFound."""
-        folder = self._folder(sandbox_id, command_id)
+        live = self.live(self._folder(sandbox_id, command_id))
         gone = CommandNotFound(f"Command {command_id} has ended, or takes no input.")
         if self.result(sandbox_id, command_id) is not None:
             raise gone
         try:
-            pipe = os.open(folder / "stdin", os.O_WRONLY | os.O_NONBLOCK)
+            pipe = os.open(live / "stdin", os.O_WRONLY | os.O_NONBLOCK)
         except OSError as error:
             raise gone from error
         try:
@@ -171,17 +186,18 @@ class Commands:
         finally:
             os.close(pipe)
         if eof:
-            (folder / "stdin.end").touch()
-            if (supervisor := read_json(folder / "supervisor.json")) is not None:
+            with contextlib.suppress(FileNotFoundError):  # it has just ended
+                (live / "stdin.end").touch()
+            if (supervisor := _supervisor(live)) is not None:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(supervisor["pid"], signal.SIGUSR1)
+                    os.kill(supervisor[0], signal.SIGUSR1)
 
     async def signal(self, sandbox_id: str, command_id: str, number: int, *, group: bool) -> None:
         """Send a signal to the command, or its whole group; nothing once it has ended. Raises CommandNotFound."""
         folder = self._folder(sandbox_id, command_id)
         pause = _FIRST_PAUSE
         while self.result(sandbox_id, command_id) is None:
-            if (pid := _command_pid(folder)) is not None:
+            if (pid := _command_pid(self.live(folder))) is not None:
                 with contextlib.suppress(ProcessLookupError):
                     (kill_group if group else os.kill)(pid[0], number)
                 return
@@ -195,18 +211,20 @@ class Commands:
 
     def forget(self, sandbox_id: str) -> None:
         """Delete all output of the sandbox's commands."""
-        shutil.rmtree(self._layout.commands_of(sandbox_id), ignore_errors=True)
+        kept = self._layout.commands_of(sandbox_id)
+        shutil.rmtree(self.running / kept.name, ignore_errors=True)
+        shutil.rmtree(kept, ignore_errors=True)
 
     def _folder(self, sandbox_id: str, command_id: str) -> Path:
         folder = self._layout.command(sandbox_id, command_id)
-        if not (folder / _BEGUN).exists():
+        if not folder.exists():
             raise CommandNotFound(f"There is no command {command_id} in sandbox {sandbox_id}.")
         return folder
 
 
-def _supervisor(folder: Path) -> tuple[int, int] | None:
+def _supervisor(live: Path) -> tuple[int, int] | None:
     """The process that watches over the command, and when it started."""
-    content = read_json(folder / "supervisor.json")
+    content = read_json(live / "supervisor.json")
     return None if content is None else (content["pid"], content["start_ticks"])
 
 
@@ -218,16 +236,23 @@ def _size(path: Path) -> int:
 
 
 def _read_result(folder: Path) -> CommandResult | None:
-    content = read_json(folder / "result.json")
+    content = read_json(folder / _RESULT)
     return None if content is None else CommandResult(**content)
 
 
-def _command_pid(folder: Path) -> tuple[int, int] | None:
+def _pid(live: Path) -> int | None:
+    try:
+        return int((live / "pid").read_text())
+    except (FileNotFoundError, ValueError):
+        return None
+
+
+def _command_pid(live: Path) -> tuple[int, int] | None:
     """The command's process id, and when it started; None if it has not begun, or is there no more."""
     try:
-        pid = int((folder / "pid").read_text())
-        return pid, start_ticks(pid)
-    except (FileNotFoundError, ProcessLookupError, ValueError):
+        pid = _pid(live)
+        return None if pid is None else (pid, start_ticks(pid))
+    except (FileNotFoundError, ProcessLookupError):
         return None
 
 

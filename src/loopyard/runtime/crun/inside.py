@@ -58,6 +58,7 @@ class Inside(WithCommands[Commands]):
                 crun=self._crun,
                 id=sandbox_id,
                 folder=str(folder),
+                live=str(self._commands.live(folder)),
                 uid=uid,
                 stdin=spec.attach_stdin,
                 timeout_seconds=spec.timeout_seconds,

@@ -40,6 +40,7 @@ class DockerCommands(Commands):
                 "-m",
                 "loopyard.runtime.docker.keeper",
                 str(folder),
+                str(self.live(folder)),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
             )
@@ -55,23 +56,15 @@ class DockerCommands(Commands):
         folder = self._folder(sandbox_id, command_id)
         while folder in self._starting:  # noqa: ASYNC110
             await asyncio.sleep(0.01)  # its process id is not known yet
-        pid = _pid(folder)
+        pid = self.pid(sandbox_id, command_id)
         if self.result(sandbox_id, command_id) is None and pid is not None:
             await self._signaller(sandbox_id, wrapper.signalling(pid, number, "group" if group else "process"))
 
     def _kill(self, folder: Path) -> None:
-        if (pid := _pid(folder)) is not None:
+        if (pid := self.pid(folder.parent.name, folder.name)) is not None:
             task = asyncio.create_task(self._kill_by_id(folder.parent.name, pid))
             self._kills.add(task)
             task.add_done_callback(self._kills.discard)
 
     async def _kill_by_id(self, sandbox_id: str, pid: int) -> None:
         await self._signaller(sandbox_id, wrapper.signalling(pid, 9, "group"))
-
-
-def _pid(folder: Path) -> int | None:
-    """The command's process id inside."""
-    try:
-        return int((folder / "pid").read_text())
-    except FileNotFoundError:
-        return None

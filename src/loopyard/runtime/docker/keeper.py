@@ -1,15 +1,16 @@
 """Keeps one command: a process on the host that takes its output to files, ends it in time, and writes how it ended.
 
 It is a process by itself, so that the command needs no server; and it is on the host, so that a sandbox can neither
-forge nor flood what is kept of it. `python -m loopyard.runtime.docker.keeper FOLDER` starts one: it prints `ok` once
-the command runs, else why not, and goes on in the background. A `Keeping` comes by standard input, in JSON; the folder
-gets `supervisor.json`, `exec`, `pid`, `stdout`, `stderr` and in the end `result.json`.
+forge nor flood what is kept of it. `python -m loopyard.runtime.docker.keeper FOLDER LIVE` starts one: it prints `ok`
+once the command runs, else why not, and goes on in the background. A `Keeping` comes by standard input, in JSON; the
+folder gets `stdout`, `stderr` and in the end `result.json`, the live one `supervisor.json`, `exec` and `pid`.
 """
 
 import contextlib
 import json
 import os
 import select
+import shutil
 import signal
 import socket
 import sys
@@ -65,8 +66,9 @@ class _Output:
 
 
 class _Keeper:
-    def __init__(self, folder: Path, told: Keeping) -> None:
+    def __init__(self, folder: Path, live: Path, told: Keeping) -> None:
         self.folder = folder
+        self.live = live
         self.told = told
         self.exec_id = ""
         self.timed_out = False
@@ -85,7 +87,7 @@ class _Keeper:
             Refused: The engine did not.
         """
         self.exec_id = self._make()
-        (self.folder / "exec").write_text(self.exec_id)
+        (self.live / "exec").write_text(self.exec_id)
         connection = start(self.told["engine"], self.exec_id, terminal=False)
         said = b""
         while (line := self._first_line(said)) is None:
@@ -99,7 +101,7 @@ class _Keeper:
                     self.outputs[number].take(piece)
         self.pid, rest = line
         self.outputs[hijack.STDOUT].take(rest)
-        _write(self.folder / "pid", str(self.pid))
+        _write(self.live / "pid", str(self.pid))
         return connection
 
     def _make(self) -> str:
@@ -127,7 +129,7 @@ class _Keeper:
         """Carry the streams until the command has ended; returns its exit status, and whether its streams are open
         still."""
         connection.setblocking(False)
-        stdin = _Stdin(self.folder / "stdin", connection) if self.told["stdin"] else None
+        stdin = _Stdin(self.live / "stdin", connection) if self.told["stdin"] else None
         if stdin is None:
             connection.shutdown(socket.SHUT_WR)
         seconds = self.told["timeout_seconds"]
@@ -214,6 +216,7 @@ class _Keeper:
         """Write the result, complete or not at all."""
         result = {"exit_status": status, "timed_out": self.timed_out and status == 137, "lost": False}
         _write(self.folder / "result.json", json.dumps(result))
+        shutil.rmtree(self.live, ignore_errors=True)
 
 
 class _Stdin:
@@ -255,7 +258,7 @@ def _write(path: Path, content: str) -> None:
 
 
 def main() -> int:
-    folder = Path(sys.argv[1])
+    folder, live = map(Path, sys.argv[1:])
     keeping: Keeping = json.loads(sys.stdin.read())
     told, tell = os.pipe()
     if os.fork() != 0:
@@ -268,8 +271,8 @@ def main() -> int:
     for descriptor in range(3):
         os.dup2(nothing, descriptor)
     me = os.getpid()
-    _write(folder / "supervisor.json", json.dumps({"pid": me, "start_ticks": start_ticks(me)}))
-    keeper = _Keeper(folder, keeping)
+    _write(live / "supervisor.json", json.dumps({"pid": me, "start_ticks": start_ticks(me)}))
+    keeper = _Keeper(folder, live, keeping)
     try:
         connection = keeper.begin()
     except (Refused, OSError) as error:

@@ -5,6 +5,7 @@ never by handing the host's files to the command: with those it could fill the h
 """
 
 import contextlib
+import errno
 import fcntl
 import os
 import select
@@ -27,9 +28,11 @@ _STREAMS = ("stdout", "stderr")
 
 @dataclass
 class _Stream:
-    """A pipe that is emptied into a file. What comes past `room` bytes is thrown away."""
+    """A pipe that is emptied into the file at `path`, made when there is something to put into it. What comes past
+    `room` bytes is thrown away."""
 
     pipe: int
+    path: str
     room: int
     file: int = -1
     written: int = 0
@@ -46,7 +49,9 @@ class _Stream:
         """Move what is there."""
         while self.open:
             try:
-                if self.written < self.room:
+                if self.file < 0 and self.room > 0:
+                    moved = self._begin()
+                elif self.written < self.room:
                     moved = os.splice(
                         self.pipe, self.file, min(_PIPE_BYTES, self.room - self.written), offset_dst=self.written
                     )
@@ -63,26 +68,46 @@ class _Stream:
             if self.written < self.room:
                 self.written += moved
 
+    def _begin(self) -> int:
+        """Move the first that comes; returns how much that is."""
+        data = os.read(self.pipe, min(_FIRST_PIPE_BYTES, self.room))
+        if data:
+            self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
+            written = os.write(self.file, data)
+            if written < len(data):
+                raise OSError(errno.ENOSPC, "the disk is full")
+        return len(data)
+
+    def close(self) -> None:
+        os.close(self.pipe)
+        if self.file >= 0:
+            os.close(self.file)
+
 
 @dataclass
 class _Command:
     folder: Path
+    live: Path
     streams: list[_Stream] = field(default_factory=list[_Stream])
     timed_out: bool = False
 
     def pid(self) -> int | None:
         """The process id of the command itself, once crun has started it."""
         try:
-            return int((self.folder / "pid").read_text())
+            return int((self.live / "pid").read_text())
         except (FileNotFoundError, ValueError):
             return None
 
     def finish(self, status: int) -> None:
         """Write the result, complete or not at all."""
         result = {"exit_status": status, "timed_out": self.timed_out, "lost": False}
-        if (refused := refusal(self.folder)) is not None:
+        if (refused := refusal(self.live)) is not None:
             result["exit_status"], result["lost"] = refused.exit_status, refused.lost
         write_whole(self.folder / "result.json", result)
+        with contextlib.suppress(OSError):  # the server has just removed it
+            for name in os.listdir(self.live):
+                os.unlink(f"{self.live}/{name}")
+            os.rmdir(self.live)
 
 
 def execute(
@@ -91,6 +116,7 @@ def execute(
     crun: list[str],
     id: str,
     folder: str,
+    live: str,
     process: int,
     uid: int,
     stdin: bool,
@@ -102,29 +128,27 @@ def execute(
     Args:
         crun: The command line up to crun's own command.
         id: The sandbox's id.
-        folder: The command's folder; gets `stdout`, `stderr`, `pid` and in the end `result.json`.
+        folder: The command's folder; gets `stdout` and `stderr` if it writes any, and in the end `result.json`.
+        live: Its folder while it runs; gets `supervisor.json`, `pid` and crun's log.
         process: A descriptor of its `process.json`.
         uid: The host's uid of the user that the command runs as.
-        stdin: Whether the named pipe `stdin` in the folder is its standard input.
+        stdin: Whether the named pipe `stdin` in the live folder is its standard input.
         timeout_seconds: After how long its process group is killed; None for never.
         most_bytes: How much of each stream is kept.
         answer: Told this process's id, and the clock tick at which it started.
     """
-    command = _Command(Path(folder))
+    command = _Command(Path(folder), Path(live))
     os.set_inheritable(process, False)  # crun opens it by its name
-    ends = [_stream(command, uid, most_bytes) for _ in _STREAMS]
-    given, hold = _stdin(folder) if stdin else (os.open(os.devnull, os.O_RDONLY), None)
-    argv = [*crun, "--log", f"{folder}/crun.log", "exec", "--process", f"/proc/{os.getpid()}/fd/{process}"]
-    child = start([*argv, "--pid-file", f"{folder}/pid", id], given, *ends)
+    ends = [_stream(command, name, uid, most_bytes) for name in _STREAMS]
+    given, hold = _stdin(live) if stdin else (os.open(os.devnull, os.O_RDONLY), None)
+    argv = [*crun, "--log", f"{live}/crun.log", "exec", "--process", f"/proc/{os.getpid()}/fd/{process}"]
+    child = start([*argv, "--pid-file", f"{live}/pid", id], given, *ends)
     for end in (*ends, given):
         os.close(end)
     me = os.getpid()
     supervisor = {"pid": me, "start_ticks": start_ticks(me)}
     try:
-        # While crun is at it. A command that is quick waits for nothing.
-        for stream, name in zip(command.streams, _STREAMS, strict=True):
-            stream.file = os.open(f"{folder}/{name}", os.O_WRONLY | os.O_CREAT, 0o600)
-        write_whole(command.folder / "supervisor.json", supervisor)
+        write_whole(command.live / "supervisor.json", supervisor)  # while crun is at it
     except OSError:
         _give_up(command, child)
         raise
@@ -134,8 +158,9 @@ def execute(
     os.close(process)
     command.finish(status)
     _leave(command)
-    for descriptor in (ended, *(part for stream in command.streams for part in (stream.pipe, stream.file))):
-        os.close(descriptor)
+    os.close(ended)
+    for stream in command.streams:
+        stream.close()
 
 
 def _give_up(command: _Command, child: int) -> None:
@@ -147,19 +172,19 @@ def _give_up(command: _Command, child: int) -> None:
             kill_group(pid, signal.SIGKILL)
 
 
-def _stream(command: _Command, uid: int, most_bytes: int) -> int:
+def _stream(command: _Command, name: str, uid: int, most_bytes: int) -> int:
     """Set up a stream's pipe; returns the end that the command writes to."""
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.fchown(writer, uid, uid)  # so that the command can open /dev/stdout
-    command.streams.append(_Stream(reader, most_bytes))
+    command.streams.append(_Stream(reader, f"{command.folder}/{name}", most_bytes))
     return writer
 
 
-def _stdin(folder: str) -> tuple[int, int]:
+def _stdin(live: str) -> tuple[int, int]:
     """The command's end of the named pipe, and one that keeps it open until no more comes: then there is a file
     `stdin.end`, and SIGUSR1 says that it is time to look."""
-    path = f"{folder}/stdin"
+    path = f"{live}/stdin"
     reader = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
     hold = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
     os.set_blocking(reader, True)
@@ -183,7 +208,7 @@ def _watch(command: _Command, child: int, ended: int, hold: int | None, timeout_
         poll.register(stream.pipe, select.POLLIN)
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     while True:
-        if hold is not None and (command.folder / "stdin.end").exists():
+        if hold is not None and (command.live / "stdin.end").exists():
             os.close(hold)
             hold = None
         pause = None
