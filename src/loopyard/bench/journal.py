@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from loopyard.bench.plan import Trial
-from loopyard.bench.results import AgentResult, FunctionResult, Result, State
+from loopyard.bench.results import AgentResult, FunctionResult, PutBack, Result, State
+
+_READ = ("state", "agent_result", "functions", "put_back")
 
 
 class JournalFault(Exception):
@@ -78,13 +80,14 @@ def _result(kept: dict[str, Any]) -> Result | None:
     """The result, if it is a score."""
     if kept["state"] != State.SCORED:
         return None
-    agent = kept["agent_result"]
+    agent, put_back = kept["agent_result"], kept.get("put_back")
     functions = [FunctionResult(**function) for function in kept["functions"]]
-    rest = {name: value for name, value in kept.items() if name not in ("state", "agent_result", "functions")}
+    rest = {name: value for name, value in kept.items() if name not in _READ}
     return Result(
         state=State.SCORED,
         agent_result=None if agent is None else AgentResult(**agent),
         functions=functions,
+        put_back=None if put_back is None else PutBack(**put_back),
         **rest,
     )
 

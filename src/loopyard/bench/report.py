@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from loopyard.bench.put_back import warning
 from loopyard.bench.results import Result, State, summarize
 from loopyard.bench.runner import Pace
 
@@ -32,7 +33,7 @@ def show(console: Console, results: Sequence[Result]) -> None:
         )
     console.print(table)
     for result in results:
-        for line in details(result):
+        for line in (*warning(result), *details(result)):
             console.print(line, soft_wrap=True)
     for summary in summarize(results):
         mean = "no score" if summary.mean_score is None else f"mean score {summary.mean_score:.3f}"

@@ -36,6 +36,14 @@ class AgentResult:
 
 
 @dataclass(frozen=True, slots=True)
+class PutBack:
+    """What of the box's system was put back before scoring: the first paths, and how many there are."""
+
+    paths: list[str]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
 class Result:
     """One agent's attempt at one scenario. `seconds` is all of it: box, agent and scoring."""
 
@@ -50,6 +58,8 @@ class Result:
     devbox_id: str | None = None
     agent_result: AgentResult | None = None
     functions: list[FunctionResult] = field(default_factory=list[FunctionResult])
+    put_back: PutBack | None = None
+    """Of the reference output only: what it changed that scorers do not see."""
 
     @property
     def faults(self) -> list[str]:

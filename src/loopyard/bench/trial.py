@@ -10,9 +10,10 @@ from runloop_api_client import APIError, AsyncRunloop, NotFoundError, RunloopErr
 from runloop_api_client.lib.polling import PollingConfig, PollingTimeout
 from runloop_api_client.types import DevboxAsyncExecutionDetailView, ScenarioRunView
 
-from loopyard.bench.agents import FOLDER, Turn
+from loopyard.bench.agents import FOLDER, Oracle, Turn
 from loopyard.bench.journal import Entry
 from loopyard.bench.plan import Trial
+from loopyard.bench.put_back import put_back
 from loopyard.bench.results import AgentResult, FunctionResult, Result, State
 from loopyard.bench.wire_errors import describe
 from loopyard.kit.failpoint import failpoint
@@ -101,6 +102,7 @@ async def carry_out(
             FunctionResult(one.scoring_function_name, one.score, one.state, one.output)
             for one in (contract.scoring_function_results if contract else [])
         ],
+        put_back=await put_back(client, scored.id) if scored and isinstance(trial.agent, Oracle) else None,
     )
     failpoint("bench.scored")
     entry.ended(result)

@@ -14,6 +14,19 @@ class SharedFolder:
     files: Mapping[str, Path] = field(default_factory=dict[str, Path])
 
 
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """What had been changed of the paths that were put back: the first of them by name, sorted within what became of
+    them, and how many there are. A folder that was added or removed is one path. `complete` is false where there was
+    more than is looked at."""
+
+    added: Sequence[str]
+    changed: Sequence[str]
+    removed: Sequence[str]
+    count: int
+    complete: bool
+
+
 class Sealing(Protocol):
     """Ends what runs in a sandbox, and puts back what was changed. All of it can be repeated.
 
@@ -35,6 +48,10 @@ class Sealing(Protocol):
         and files by mounts that nobody in it can take away. What was not there is moved aside. The folder `keep` stays
         as it is, also inside of one of these. Nothing else may run meanwhile. Done once for each start of a sandbox.
         """
+        ...
+
+    async def put_back(self, sandbox_id: str) -> PutBack | None:
+        """What the first `restore` found to be put back; None before it."""
         ...
 
     async def share(self, sandbox_id: str, folder: SharedFolder, target: str, *, writable: bool = False) -> None:

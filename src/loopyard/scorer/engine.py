@@ -14,6 +14,7 @@ from loopyard.runtime.errors import FileAccessDenied, FileNotFound, FileUnsuitab
 from loopyard.runtime.protocol import CommandSpec, Runtime, Stream, User
 from loopyard.scorer.contract import RunFunction, ScoringFunctionResult, weigh
 from loopyard.scorer.preparing import Preparing, variables
+from loopyard.scorer.restored import noted
 from loopyard.scorer.scorer import Ended, Job, NoScore, PlacedFile
 from loopyard.scorer.scoring import ROOT, Outcome, Scoring, ScoringInterrupted, SetupFailed, command_id
 
@@ -56,12 +57,14 @@ class ScoringEngine:
         """
         try:
             judged = await self._functions(scoring)
+            put_back = await self._preparing.put_back(scoring)
         except LoopyardError as error:
             raise ScoringInterrupted(error.message) from error
         except RuntimeFault as fault:
             raise ScoringInterrupted(str(fault)) from fault
-        result = weigh([one.weight for one in scoring.functions], [one.result for one in judged])
-        return Outcome(result, any(one.out_of_time for one in judged))
+        results = [noted(one.result, put_back) for one in judged]
+        result = weigh([one.weight for one in scoring.functions], results)
+        return Outcome(result, any(one.out_of_time for one in judged), put_back)
 
     async def _functions(self, scoring: Scoring) -> list[_Judged]:
         order = range(len(scoring.functions))

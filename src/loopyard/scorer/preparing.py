@@ -12,7 +12,7 @@ from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.output import tail
 from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.protocol import CommandSpec, Runtime
-from loopyard.runtime.sealing import Sealing, SealsSandboxes, SharedFolder
+from loopyard.runtime.sealing import PutBack, Sealing, SealsSandboxes, SharedFolder
 from loopyard.scorer.config import ScorerConfig
 from loopyard.scorer.scorer import PYTHON, TOOLS, Job, PythonNeeds
 from loopyard.scorer.scoring import ROOT, Scoring, SetupFailed, setup_id
@@ -96,6 +96,12 @@ class Preparing:
         if any(job.python is not None for job in jobs):
             await self._make_environments(scoring, jobs)
         failpoint("scoring.prepared")
+
+    async def put_back(self, scoring: Scoring) -> PutBack | None:
+        """What of the system was put back for this scoring; None if it stays as the agent left it."""
+        if self._sealing is None or not scoring.restored:
+            return None
+        return await self._sealing.put_back(scoring.devbox_id)
 
     async def _give_tools(self, devbox_id: str) -> None:
         folder = tools()

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loopyard.runtime.protocol import User
+from loopyard.runtime.sealing import PutBack
 from loopyard.scorer.contract import RunFunction, ScoringContractResult
 from loopyard.scorer.scorer import Place
 
@@ -45,10 +46,12 @@ class Scoring:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a scoring. `out_of_time` tells that its time was over before it was."""
+    """What came of a scoring. `out_of_time` tells that its time was over before it was; `put_back` what of the system
+    the scorers did not find as the agent left it."""
 
     result: ScoringContractResult
     out_of_time: bool
+    put_back: PutBack | None = None
 
 
 def command_id(index: int) -> str:

@@ -77,3 +77,19 @@ def test_what_cannot_be_validated_is_told_before_anything_runs(server: ServerPro
     ended = _validate(None, "scn_none")
     assert ended.returncode == 2
     assert "RUNLOOP_BASE_URL" in ended.stderr
+
+
+def test_a_reference_output_that_changes_the_system_is_told(server: ServerProcess, tmp_path: Path) -> None:
+    suite = tmp_path / "suite"
+    install = "echo hello > out.txt; sudo cp /bin/true /usr/local/bin/my-tool; sudo rm /usr/bin/less"
+    write_tiny(suite, "installs", replace_1="echo hello > out.txt", by_1=install)
+    write_tiny(suite, "plain")
+    ended = _validate(server, str(suite), "--times", "1", "--json", str(tmp_path / "out.json"))
+    assert ended.returncode == 0, ended.stdout + ended.stderr
+    assert "installs: the reference output changes 2 paths of the system, which scorers do not see" in ended.stdout
+    assert ended.stdout.count("changes") == 1
+    told = {
+        one["scenario"]: one["attempts"]["oracle"][0]["put_back"]
+        for one in _content(tmp_path / "out.json")["scenarios"]
+    }
+    assert told == {"installs": {"paths": ["/usr/local/bin/my-tool", "/usr/bin/less"], "count": 2}, "plain": None}

@@ -57,6 +57,55 @@ async def test_what_was_changed_is_put_back_and_cannot_be_changed_again(sealing:
     assert await box.sure("echo more > /usr/work/more && sudo touch /opt/x && sudo id -u") == "0"
 
 
+async def test_what_is_put_back_is_told_and_nothing_else(sealing: Sealing, box: Box) -> None:
+    await box.sure(
+        "sudo sh -c 'mkdir -p /usr/work /opt/old/in; echo 1 > /opt/old/in/file; echo 1 > /opt/same; rm /usr/bin/less;"
+        "echo 1 > /usr/work/x'"
+    )
+    await sealing.mark(box.id)
+    await box.sure(
+        "sudo sh -c 'cat /opt/same; ls -lR /etc > /dev/null; echo 2 > /usr/work/x; rm -r /opt/old/in;"
+        "mkdir -p /opt/new/deep; touch /opt/new/deep/file; rm /usr/bin/grep; cp /bin/true /usr/bin/sed;"
+        "cp /bin/true /usr/bin/less; chmod 700 /usr/games; rm -r /usr/share/misc; mkdir /usr/share/misc;"
+        "cd /home/user; echo x > .bashrc; ln -s /etc .config; touch .config/hidden; rm -r .profile; touch kept'"
+    )
+    assert await sealing.put_back(box.id) is None
+    home = [f"/home/user/{name}" for name in (".bashrc", ".config", ".profile", ".local")]
+    await sealing.stop_all(box.id)
+    for _ in range(2):
+        await sealing.restore(box.id, [*SYSTEM, "/opt", *home], keep="/usr/work")
+    found = await sealing.put_back(box.id)
+    assert found is not None
+    assert found.complete
+    misc = [path for path in found.removed if path.startswith("/usr/share/misc/")]
+    assert sorted(found.added) == ["/etc/hidden", "/home/user/.config", "/opt/new", "/usr/bin/less"]
+    assert sorted(set(found.removed) - set(misc)) == ["/home/user/.profile", "/opt/old/in", "/usr/bin/grep"]
+    assert sorted(found.changed) == ["/home/user/.bashrc", "/usr/bin/sed", "/usr/games"]
+    assert found.count == len(found.added) + len(found.removed) + len(found.changed)
+
+
+async def test_of_many_changes_the_first_are_told_and_how_many_there_are(sealing: Sealing, box: Box) -> None:
+    await sealing.mark(box.id)
+    await box.sure("sudo sh -c 'cd /opt; seq 30000 | xargs touch; cd /usr/bin; mkdir 0-first'")
+    await sealing.stop_all(box.id)
+    await sealing.restore(box.id, ["/usr", "/opt"])
+    found = await sealing.put_back(box.id)
+    assert found is not None
+    assert (found.complete, len(found.added), found.added[0]) == (False, 100, "/usr/bin/0-first")
+    assert 10_000 < found.count < 30_000
+
+
+async def test_a_home_that_became_a_link_of_the_hosts_is_not_followed(sealing: Sealing, box: Box) -> None:
+    await box.sure("echo mine > ~/.profile")
+    await sealing.mark(box.id)
+    await box.sure("sudo sh -c 'mv /home/user /home/user2; ln -s /root /home/user; touch /root/.gitconfig'")
+    await sealing.stop_all(box.id)
+    await sealing.restore(box.id, ["/home/user/.profile", "/home/user/.gitconfig"])
+    found = await sealing.put_back(box.id)
+    assert found is not None
+    assert (found.added, found.changed, found.removed) == ([], [], ["/home/user/.profile"])
+
+
 async def test_a_shared_folder_is_the_same_in_every_sandbox(
     sealing: Sealing, make_box: MakeBox, tmp_path: Path
 ) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from loopyard.bench.put_back import warning
 from loopyard.bench.report import details, score_text
 from loopyard.bench.validation.verdicts import NOP, REFERENCE, Judgement, Verdict
 
@@ -24,6 +25,9 @@ def table(console: Console, judgements: Sequence[Judgement]) -> None:
         columns.add_row(escape(judgement.scenario), *(score or "-" for score in scores), f"{seconds:.1f} s", verdict)
     console.print(columns)
     for judgement in judgements:
+        told = [line for result in judgement.results.get(REFERENCE, []) for line in warning(result)]
+        for line in told[:1]:
+            console.print(line, soft_wrap=True)
         for reason in judgement.reasons:
             console.print(f"[bold]{escape(judgement.scenario)}[/]: {escape(reason)}", soft_wrap=True)
         if judgement.verdict != Verdict.SOUND:

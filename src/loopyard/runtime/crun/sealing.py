@@ -8,8 +8,9 @@ from loopyard.runtime.crun.boxes import Box
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.errors import NoSpaceLeft, SealingFailed
 from loopyard.runtime.layout import Layout, read_json, write_whole
-from loopyard.runtime.sealing import SharedFolder
+from loopyard.runtime.sealing import PutBack, SharedFolder
 
+_REPORT = "put-back.json"
 _NO_SPACE = re.compile(rf"\[Errno ({errno.ENOSPC}|{errno.EDQUOT})\]")
 
 
@@ -73,11 +74,17 @@ class CrunSealing:
             bundle=str(self._layout.bundle(sandbox_id)),
             image=str(box.image),
             ground=str(self._layout.ground(sandbox_id)),
+            disk=str(self._layout.disk(sandbox_id)),
+            report=str(self._layout.bundle(sandbox_id) / _REPORT),
             uid_base=box.uid_base,
             paths=list(paths),
             keep=keep,
         )
         write_whole(done, start)
+
+    async def put_back(self, sandbox_id: str) -> PutBack | None:
+        found = read_json(self._layout.bundle(sandbox_id) / _REPORT)
+        return None if found is None else PutBack(**found)
 
     async def share(self, sandbox_id: str, folder: SharedFolder, target: str, *, writable: bool = False) -> None:
         box = self._running(sandbox_id)

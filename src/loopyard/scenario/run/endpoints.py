@@ -108,7 +108,7 @@ async def download_logs(
         commands = await executions.of_devbox(session, run.devbox_id)
     view = ScenarioRunView.model_validate(run).model_dump(mode="json", by_alias=True)
     return StreamingResponse(
-        logs.archive(runtime, logs.RunNotes(view, run.failure_reason, run.fault), commands),
+        logs.archive(runtime, logs.RunNotes(view, run.failure_reason, run.fault, run.put_back), commands),
         media_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{run.id}.zip"'},
     )

@@ -37,11 +37,13 @@ class _Outlet:
 
 @dataclass(frozen=True, slots=True)
 class RunNotes:
-    """A run as the wire has it, and what the wire has no word for: why it ended as it did, and whose fault that was."""
+    """A run as the wire has it, and what the wire has no word for: why it ended as it did, whose fault that was, and
+    what of the system was put back before scoring."""
 
     view: dict[str, Any]
     failure_reason: str | None
     fault: str | None
+    put_back: dict[str, Any] | None = None
 
     def manifest(self, listed: list[dict[str, Any]]) -> dict[str, Any]:
         """The manifest of the run's logs, with the executions in it."""
@@ -52,6 +54,7 @@ class RunNotes:
             "state": self.view["state"],
             "failure_reason": self.failure_reason,
             "fault": self.fault,
+            "put_back": self.put_back,
             "executions": listed,
         }
 

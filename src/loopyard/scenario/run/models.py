@@ -81,6 +81,8 @@ class ScenarioRun(Base):
     """Whose fault a `failed` or `timeout` is: `model` or `infrastructure`."""
     system_as_left: Mapped[bool] = mapped_column(default=False, server_default=false())
     """Whether scoring leaves the system of the box as the agent did."""
+    put_back: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What of the system was put back before scoring: a `PutBack`."""
     start_time_ms: Mapped[int]
     duration_ms: Mapped[int | None]
 

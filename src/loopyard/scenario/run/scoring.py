@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Set as AbstractSet
 from contextlib import suppress
+from dataclasses import asdict
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -116,6 +117,7 @@ class RunScoring:
             if locked is None or locked.state != State.SCORING:
                 return
             locked.scoring_contract_result = outcome.result.model_dump(mode="json")
+            locked.put_back = None if outcome.put_back is None else asdict(outcome.put_back)
             if outcome.out_of_time:
                 locked.failure_reason = f"Scoring took longer than {locked.scorer_timeout_sec} seconds."
                 locked.fault = "model"

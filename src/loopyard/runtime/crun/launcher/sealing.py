@@ -13,9 +13,10 @@ import stat
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from loopyard.runtime.crun.launcher.changes import changes
 from loopyard.runtime.crun.syscalls import (
     CLONE_NEWNS,
     MOUNT_ATTR_NODEV,
@@ -34,6 +35,7 @@ from loopyard.runtime.crun.syscalls import (
     setns,
     umount,
 )
+from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import start_ticks, stat_fields
 
 _RESOLVE = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
@@ -119,6 +121,8 @@ def restore(
     bundle: str,
     image: str,
     ground: str,
+    disk: str,
+    report: str,
     uid_base: int,
     paths: list[str],
     keep: str | None,
@@ -130,11 +134,15 @@ def restore(
         bundle: Its folder.
         image: The folder below everything.
         ground: The disk as it was kept.
+        disk: The disk as it is.
+        report: The file that says what is put back; one that is there is of an earlier attempt, and holds.
         uid_base: The host's uid of the sandbox's root.
         paths: What is to be put back.
         keep: A folder that stays as it is, also below one of the paths; None for none.
         answer: Told when it is done.
     """
+    if not os.path.exists(report):
+        write_whole(Path(report), asdict(changes(disk, ground, image, paths, keep)))
     with _view(pid, bundle, image, ground, uid_base) as view:
         found = {path: _copy(view, path) for path in paths}
     _enter(pid, ticks)

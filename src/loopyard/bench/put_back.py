@@ -1,0 +1,43 @@
+"""What of its work a reference output loses before it is scored: what it changed of the box's system."""
+
+import json
+import tempfile
+import zipfile
+from pathlib import Path
+from typing import Any
+
+from rich.markup import escape
+from runloop_api_client import APIError, AsyncRunloop
+
+from loopyard.bench.results import PutBack, Result
+
+_NAMED = 3
+
+
+async def put_back(client: AsyncRunloop, run_id: str) -> PutBack | None:
+    """What the logs of a scored run say; None if nothing was put back, or the server does not tell."""
+    try:
+        with tempfile.TemporaryDirectory(prefix="loopyard-logs-") as folder:
+            path = Path(folder, "logs.zip")
+            async with client.scenarios.runs.with_streaming_response.download_logs(run_id) as response:
+                await response.stream_to_file(path)
+            with zipfile.ZipFile(path) as logs:
+                told: dict[str, Any] = json.loads(logs.read("manifest.json")).get("put_back") or {}
+    except (APIError, OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return None
+    paths = [str(one) for kind in ("added", "changed", "removed") for one in told.get(kind, [])]
+    return PutBack(paths, int(told["count"])) if paths else None
+
+
+def warning(result: Result) -> list[str]:
+    """A line of Rich markup that says so; none if nothing was put back."""
+    if result.put_back is None:
+        return []
+    named = ", ".join(result.put_back.paths[:_NAMED])
+    count = result.put_back.count
+    return [
+        f"[bold]{escape(result.scenario)}[/]: [yellow]the reference output changes {count} "
+        f"{'path' if count == 1 else 'paths'} of the system, which scorers do not see[/] "
+        f"({escape(named)}{', ...' if count > min(_NAMED, len(result.put_back.paths)) else ''}): "
+        'set "loopyard.system_files" = "as_left" in its metadata if they count'
+    ]

@@ -1,0 +1,188 @@
+"""Tells what was changed on a sandbox's disk since it was kept, by the folders of what differs from its image.
+
+Only what is in these folders is looked at, so it takes as long as there are changes, not as long as there are files.
+Both disks are snapshots of each other, so a file that was not touched has the same inode and the same time of change.
+"""
+
+import os
+import stat
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from itertools import islice
+from typing import Literal
+
+LISTED = 100
+"""How many paths are named."""
+
+_LOOKED_AT = 20_000
+_LONGEST = 300
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
+
+Kind = Literal["added", "changed", "removed"]
+
+
+@dataclass(slots=True)
+class Changes:
+    """Paths by what became of them, `LISTED` together at most, and how many there are. A folder that was added or
+    removed is one path. `complete` is false where there was more than is looked at."""
+
+    added: list[str] = field(default_factory=list[str])
+    changed: list[str] = field(default_factory=list[str])
+    removed: list[str] = field(default_factory=list[str])
+    count: int = 0
+    complete: bool = True
+
+    def note(self, kind: Kind, path: str) -> None:
+        self.count += 1
+        if self.count <= LISTED:
+            told = path.encode(errors="surrogateescape").decode(errors="replace")
+            getattr(self, kind).append(told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…")
+
+
+@dataclass(frozen=True, slots=True)
+class _Folder:
+    """A folder as the sandbox sees it: what differs from the image, and the image's own below it; both can be None."""
+
+    upper: int | None
+    lower: int | None
+
+    def look(self, name: str) -> tuple[os.stat_result | None, bool]:
+        """What is there, and whether it differs from the image."""
+        found = _stat(self.upper, name)
+        if found is not None:
+            return (None if _is_whiteout(found) else found), True
+        return _stat(self.lower, name), False
+
+    @contextmanager
+    def below(self, name: str) -> Generator["_Folder"]:
+        """The folder of this name; an empty one if there is none."""
+        covered = _stat(self.upper, name)
+        upper = _open(self.upper, name)
+        hidden = covered is not None and (upper is None or _is_opaque(upper))
+        lower = None if hidden else _open(self.lower, name)
+        try:
+            yield _Folder(upper, lower)
+        finally:
+            for descriptor in (upper, lower):
+                if descriptor is not None:
+                    os.close(descriptor)
+
+
+def changes(disk: str, kept: str, image: str, paths: Sequence[str], keep: str | None) -> Changes:
+    """What became of `paths` between the disks `kept` and `disk`, both over `image`. The folder `keep` is left out.
+
+    Nothing may run in the sandbox meanwhile. What cannot be read is left out, and the answer is not complete.
+    """
+    found = Changes()
+    walk = _Walk(found, None if keep is None else os.path.normpath(keep))
+    with _top(kept, image) as before, _top(disk, image) as after:
+        for path in paths:
+            try:
+                _reach(before, after, path.strip("/").split("/"), "", walk.compare)
+            except OSError:
+                found.complete = False
+    return found
+
+
+@contextmanager
+def _top(disk: str, image: str) -> Generator[_Folder]:
+    upper, lower = os.open(f"{disk}/upper", _FOLDER), os.open(image, _FOLDER)
+    try:
+        yield _Folder(upper, lower)
+    finally:
+        os.close(upper)
+        os.close(lower)
+
+
+def _reach(
+    before: _Folder,
+    after: _Folder,
+    names: Sequence[str],
+    path: str,
+    act: Callable[[_Folder, _Folder, str, str], None],
+) -> None:
+    """Go down to the last name. Links on the way are not followed."""
+    name, *rest = names
+    path = f"{path}/{name}"
+    if not rest:
+        act(before, after, name, path)
+        return
+    with before.below(name) as inner_before, after.below(name) as inner_after:
+        _reach(inner_before, inner_after, rest, path, act)
+
+
+class _Walk:
+    def __init__(self, found: Changes, keep: str | None) -> None:
+        self._found = found
+        self._keep = keep
+        self._left = _LOOKED_AT
+
+    def compare(self, before: _Folder, after: _Folder, name: str, path: str) -> None:
+        if path == self._keep:
+            return
+        (was, was_upper), (now, now_upper) = before.look(name), after.look(name)
+        if was is None and now is None:
+            return
+        if was is None:
+            self._found.note("added", path)
+        elif now is None:
+            self._found.note("removed", path)
+        elif stat.S_ISDIR(was.st_mode) and stat.S_ISDIR(now.st_mode):
+            if was.st_mode != now.st_mode:
+                self._found.note("changed", path)
+            with before.below(name) as inner_before, after.below(name) as inner_after:
+                self._folder(inner_before, inner_after, path)
+        elif (was_upper or now_upper) and (
+            was_upper != now_upper or (was.st_ino, was.st_ctime_ns) != (now.st_ino, now.st_ctime_ns)
+        ):
+            self._found.note("changed", path)
+
+    def _folder(self, before: _Folder, after: _Folder, path: str) -> None:
+        sources = [before.upper, after.upper]
+        if (before.lower is None) != (after.lower is None):  # one of them hides what the image has
+            sources += [before.lower, after.lower]
+        names: set[str] = set()
+        for source in sources:
+            names |= self._names(source)
+        for name in sorted(names):
+            self.compare(before, after, name, f"{path}/{name}")
+
+    def _names(self, folder: int | None) -> set[str]:
+        if folder is None:
+            return set()
+        with os.scandir(folder) as entries:
+            names = {entry.name for entry in islice(entries, self._left)}
+            if next(entries, None) is not None:
+                self._found.complete = False
+        self._left -= len(names)
+        return names
+
+
+def _stat(folder: int | None, name: str) -> os.stat_result | None:
+    if folder is None:
+        return None
+    with suppress(FileNotFoundError):
+        return os.lstat(name, dir_fd=folder)
+    return None
+
+
+def _open(folder: int | None, name: str) -> int | None:
+    if folder is None:
+        return None
+    with suppress(FileNotFoundError, NotADirectoryError):
+        return os.open(name, _FOLDER, dir_fd=folder)
+    return None
+
+
+def _is_whiteout(found: os.stat_result) -> bool:
+    return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
+
+
+def _is_opaque(folder: int) -> bool:
+    for name in _OPAQUE:
+        with suppress(OSError):
+            if os.getxattr(folder, name) == b"y":
+                return True
+    return False
