@@ -176,7 +176,8 @@ def test_nothing_is_lost_while_devboxes_and_images_are_made(keeping: ServerProce
 def test_status_tells_what_takes_how_much_and_gc_works_without_a_server(keeping: ServerProcess) -> None:
     status = command(keeping, "status")
     assert status["server_pid"] == keeping.pid
-    assert set(status["disk_bytes"]) == {"images", "layers", "snapshots", "boxes", "objects", "logs", "database"}
+    kinds = {"images", "layers", "snapshots", "boxes", "shared", "objects", "logs", "database"}
+    assert set(status["disk_bytes"]) == kinds
     assert status["disk_bytes"]["images"] + status["disk_bytes"]["layers"] > 100 << 20
     assert status["disk_bytes"]["objects"] >= 4
     assert status["counts"]["objects"] == {"READ_ONLY": 1}

@@ -25,11 +25,11 @@ def gc(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only say what would be freed.")] = False,
     as_json: AsJson = False,
 ) -> None:
-    """Free what nothing refers to any more: layers and images of deleted blueprints, caches of builds, what snapshots,
-    objects and devboxes that are gone have left.
+    """Free what nothing refers to any more: layers and images of deleted blueprints, caches of builds and of
+    scorers, what snapshots, objects and devboxes that are gone have left.
 
     Nothing in use is touched. A server that runs does it itself, and goes on meanwhile; it also does so by itself once
-    an hour, but keeps caches of builds for a week.
+    an hour, but keeps caches for a week.
     """
     from sqlalchemy.exc import DBAPIError
 

@@ -55,6 +55,10 @@ class Layout:
         """A folder that sandboxes share."""
         return self.pool / "shared" / _safe(name)
 
+    def shared_mark(self, name: str) -> Path:
+        """The file whose time is when a shared folder was last used."""
+        return self.data / "shared" / _safe(name)
+
     def commands_of(self, sandbox_id: str) -> Path:
         return self.commands / _safe(sandbox_id)
 

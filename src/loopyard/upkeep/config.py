@@ -12,5 +12,7 @@ class UpkeepConfig(BaseModel):
         default=3600.0, gt=0, description="How often a server frees what nothing refers to any more."
     )
     cache_days: float = Field(
-        default=7.0, ge=0, description="How old layers become that no image needs, but a next build may."
+        default=7.0,
+        ge=0,
+        description="How long what only makes something faster is kept unused: layers of builds, Python environments.",
     )

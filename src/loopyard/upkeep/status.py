@@ -42,7 +42,7 @@ async def status(settings: Settings) -> Status:
             stored, in_bucket = await repository.database_bytes(session), await repository.object_bytes(session)
     finally:
         await database.close()
-    disk: dict[str, int | None] = dict.fromkeys(("images", "layers", "snapshots", "boxes"))
+    disk: dict[str, int | None] = dict.fromkeys(("images", "layers", "snapshots", "boxes", "shared"))
     if isinstance(settings.runtime, CrunConfig):
         disk |= await sizes(data, settings.runtime.images_of(data))
     objects, commands, builds = await asyncio.to_thread(

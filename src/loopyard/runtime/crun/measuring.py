@@ -12,8 +12,8 @@ from loopyard.runtime.layout import Layout
 
 
 async def sizes(data: Path, images: Path) -> Mapping[str, int | None]:
-    """Bytes of images, of the layers that builds keep, of snapshots and of boxes; None where that cannot be told. What
-    a snapshot and a box share may count for both, what an image shares with layers counts there.
+    """Bytes of images, of the layers that builds keep, of snapshots, boxes and shared folders; None where that cannot
+    be told. What a snapshot and a box share may count for both, what an image shares with layers counts there.
 
     Raises:
         RuntimeUnavailable: The sandboxes' disk cannot be mounted.
@@ -23,7 +23,7 @@ async def sizes(data: Path, images: Path) -> Mapping[str, int | None]:
 
 
 async def _disks(layout: Layout) -> dict[str, int | None]:
-    kinds = ("boxes", "snapshots")
+    kinds = ("boxes", "snapshots", "shared")
     if not layout.pool.is_dir():
         return dict.fromkeys(kinds, 0)
     if os.geteuid() != 0:

@@ -17,6 +17,10 @@ class Pool:
         """The sandboxes that there is a disk of."""
         return await self._names("boxes") | await self._names("grounds")
 
+    async def shared(self) -> set[str]:
+        """The shared folders that there are, those that are half deleted included."""
+        return {name.removesuffix(".gone") for name in await self._names("shared")}
+
     async def _names(self, kind: str) -> set[str]:
         found: set[str] = set()
         names = [""]

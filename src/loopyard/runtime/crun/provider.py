@@ -24,6 +24,7 @@ from loopyard.runtime.crun.leftovers import BoxesKeeper
 from loopyard.runtime.crun.pool import Pool
 from loopyard.runtime.crun.sealing import CrunSealing
 from loopyard.runtime.crun.services import Services, is_service
+from loopyard.runtime.crun.shared_folders import SharedFolders
 from loopyard.runtime.crun.sharing import register
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.usage import usage
@@ -37,6 +38,7 @@ from loopyard.runtime.errors import (
     SnapshotFailed,
 )
 from loopyard.runtime.layout import Layout, subfolders, write_whole
+from loopyard.runtime.memory import memory_folder
 from loopyard.runtime.processes import is_alive, wait_end
 from loopyard.runtime.protocol import (
     Features,
@@ -82,11 +84,15 @@ class CrunRuntime(Inside):
         register(self._images, self._layout.data)
         self._instance, self._hold = instance.claim(self._layout.data, self._config.network)
         self._memory = Memory(self._layout, self._instance.block)
+        self._commands.running = memory_folder(f"{self._instance.block}/running")
         self._crun = [str(host.program("crun")), "--root", str(self._instance.crun_root), "--cgroup-manager=cgroupfs"]
         place = await asyncio.to_thread(disk.prepare, self._layout, host.program("crun"), self._config.disk_gib)
         self._launcher = LauncherClient(place)
         await self._launcher.start()
         self._pool = Pool(self._layout, self._launcher)
+        self._shared = SharedFolders(
+            self._layout, self._launcher, self._pool, lambda: [box.pid for box in self._boxes.values()]
+        )
         for sandbox_id in subfolders(self._layout.sandboxes):
             box = self._memory.recall(sandbox_id)
             if box is not None and is_alive(box.pid, box.start_ticks):
@@ -112,7 +118,9 @@ class CrunRuntime(Inside):
     @property
     def sealing(self) -> CrunSealing:
         """Makes sandboxes fit to be judged; once this is open."""
-        return CrunSealing(self._launcher, self._layout, self._crun, self._running, self._instance.cgroup)
+        running, cgroup_of = self._running, self._instance.cgroup
+        pid_of = self._commands.pid
+        return CrunSealing(self._launcher, self._layout, self._crun, running, cgroup_of, self._shared, pid_of)
 
     def _ground(self) -> Ground:
         return Ground(self._memory.folder, self._crun[0], self._config.ca_bundle)
@@ -301,7 +309,7 @@ class CrunRuntime(Inside):
             lambda sandbox_id: self._remove(sandbox_id, keep_disk=False),
             self._acting,
         )
-        return [boxes, ImagesKeeper(Storage(self._images))]
+        return [boxes, self._shared, ImagesKeeper(Storage(self._images))]
 
     async def forget(self, sandbox_id: str) -> None:
         await asyncio.to_thread(self._commands.forget, sandbox_id)

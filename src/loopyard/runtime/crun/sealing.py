@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Sequence
 
 from loopyard.runtime.crun.boxes import Box
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.crun.shared_folders import SharedFolders
 from loopyard.runtime.errors import NoSpaceLeft, SealingFailed
 from loopyard.runtime.layout import Layout, read_json, write_whole
 from loopyard.runtime.sealing import PutBack, SharedFolder
@@ -15,7 +16,8 @@ _NO_SPACE = re.compile(rf"\[Errno ({errno.ENOSPC}|{errno.EDQUOT})\]")
 
 
 class CrunSealing:
-    """Seals the sandboxes of one provider. `running` finds a sandbox that runs, `cgroup_of` the name of its cgroup."""
+    """Seals the sandboxes of one provider. `running` finds a sandbox that runs, `cgroup_of` the name of its cgroup,
+    `pid_of` the process of one of its commands."""
 
     def __init__(
         self,
@@ -24,12 +26,16 @@ class CrunSealing:
         crun: Sequence[str],
         running: Callable[[str], Box],
         cgroup_of: Callable[[str], str],
+        shared: SharedFolders,
+        pid_of: Callable[[str, str], int | None],
     ) -> None:
         self._launcher = launcher
         self._layout = layout
         self._crun = list(crun)
         self._running = running
         self._cgroup_of = cgroup_of
+        self._pid_of = pid_of
+        self._shared = shared
 
     async def mark(self, sandbox_id: str) -> None:
         self._running(sandbox_id)
@@ -48,18 +54,8 @@ class CrunSealing:
             bundle=str(self._layout.bundle(sandbox_id)),
             cgroup=self._cgroup_of(sandbox_id),
             init=box.pid,
-            spare=[pid for name in spare if (pid := self._pid(sandbox_id, name)) is not None],
+            spare=[pid for name in spare if (pid := self._pid_of(sandbox_id, name)) is not None],
         )
-
-    def _pid(self, sandbox_id: str, command_id: str) -> int | None:
-        """A command's process on the host; None if it is not started, or has ended."""
-        folder = self._layout.command(sandbox_id, command_id)
-        if (folder / "result.json").exists():
-            return None
-        try:
-            return int((folder / "pid").read_text())
-        except (FileNotFoundError, ValueError):
-            return None
 
     async def restore(self, sandbox_id: str, paths: Sequence[str], *, keep: str | None = None) -> None:
         box = self._running(sandbox_id)
@@ -88,16 +84,17 @@ class CrunSealing:
 
     async def share(self, sandbox_id: str, folder: SharedFolder, target: str, *, writable: bool = False) -> None:
         box = self._running(sandbox_id)
-        await self._ask(
-            "share",
-            pid=box.pid,
-            ticks=box.start_ticks,
-            uid_base=box.uid_base,
-            source=str(self._layout.shared(folder.name)),
-            files={name: str(path) for name, path in folder.files.items()},
-            target=target,
-            writable=writable,
-        )
+        async with self._shared.using(folder.name):
+            await self._ask(
+                "share",
+                pid=box.pid,
+                ticks=box.start_ticks,
+                uid_base=box.uid_base,
+                source=str(self._layout.shared(folder.name)),
+                files={name: str(path) for name, path in folder.files.items()},
+                target=target,
+                writable=writable,
+            )
 
     async def _ask(self, act: str, **arguments: object) -> None:
         try:

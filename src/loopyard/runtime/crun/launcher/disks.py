@@ -70,6 +70,13 @@ def delete(answer: Callable[..., None], *, disk: str) -> None:
     answer(done=True)
 
 
+def put_aside(answer: Callable[..., None], *, folder: str, aside: str) -> None:
+    """Give a folder another name, if it is there."""
+    if os.path.exists(folder):
+        os.rename(folder, aside)
+    answer(done=True)
+
+
 def listing(answer: Callable[..., None], *, folder: str, after: str) -> None:
     """The names of the disks in a folder, in order: the next so many after one. An answer has limits."""
     names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
@@ -87,11 +94,13 @@ def measure(answer: Callable[..., None], *, folder: str) -> None:
 
 
 def _size(folder: str) -> int:
-    total = 0
+    """What is in a folder; of links to one file the first counts."""
+    sizes: dict[int, int] = {}
     for below, _, files in os.walk(folder):
         for name in files:
             try:
-                total += os.lstat(f"{below}/{name}").st_blocks * 512
+                found = os.lstat(f"{below}/{name}")
             except FileNotFoundError:
                 continue
-    return total
+            sizes[found.st_ino] = found.st_blocks * 512
+    return sum(sizes.values())

@@ -29,6 +29,7 @@ _ACTS: dict[str, Callable[..., int | None]] = {
     "listen": attached.listen,
     "snapshot": disks.snapshot,
     "delete": disks.delete,
+    "put_aside": disks.put_aside,
     "list": disks.listing,
     "measure": disks.measure,
     "stop_all": sealing.stop_all,
