@@ -87,6 +87,13 @@ def wait_for_devbox(client: Runloop) -> None:
         time.sleep(0.2)
 
 
+def assert_no_folder_is_left(server: ServerProcess, job_id: str) -> None:
+    deadline = time.monotonic() + 60
+    while folder(server, job_id).exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
 def assert_no_devbox_is_left(client: Runloop) -> None:
     deadline = time.monotonic() + 60
     while left := [one.id for one in client.devboxes.list(limit=100) if one.status not in ("shutdown", "failure")]:
@@ -121,6 +128,7 @@ def test_harbors_results_come_back_as_outcomes_also_when_the_server_is_killed(
     assert all((one.duration_ms or 0) > 0 for one in oracle.scenario_outcomes)
     assert client.benchmark_runs.retrieve(oracle.benchmark_run_id).state == "completed"
     assert_no_devbox_is_left(client)
+    assert_no_folder_is_left(harbor_server, job_id)
 
     monkeypatch.setenv("RUNLOOP_BASE_URL", harbor_server.base_url)
     monkeypatch.setenv("RUNLOOP_API_KEY", harbor_server.api_key)
@@ -156,6 +164,7 @@ def test_a_harbor_that_is_killed_goes_on_with_what_is_not_over(harbor_server: Se
     assert job.state == "cancelled"
     assert scores(job)["oracle", "fix-greeting"] == 1.0
     assert_no_devbox_is_left(client)
+    assert_no_folder_is_left(harbor_server, job_id)
 
 
 def test_what_harbor_refuses_fails_the_job_with_its_words(client: Runloop) -> None:
@@ -165,3 +174,17 @@ def test_what_harbor_refuses_fails_the_job_with_its_words(client: Runloop) -> No
     [outcome] = job.benchmark_outcomes or []
     assert (outcome.scenario_outcomes, outcome.average_score) == ([], None)
     assert client.benchmark_runs.retrieve(outcome.benchmark_run_id).state == "failed"
+
+
+def test_a_folder_that_a_killed_server_has_left_goes_at_the_next_start(
+    harbor_server: ServerProcess, client: Runloop
+) -> None:
+    harbor_server.kill()
+    harbor_server.start({"LOOPYARD_FAILPOINT": "harbor.closed"})
+    job_id = make(client, "agents: [{name: nobody}]", "tasks: [{path: fix-greeting}]")
+    harbor_server.wait_dead(240)
+    assert folder(harbor_server, job_id).is_dir()
+    harbor_server.start()
+    assert_no_folder_is_left(harbor_server, job_id)
+    job = client.benchmark_jobs.retrieve(job_id)
+    assert (job.state, len(job.benchmark_outcomes or [])) == ("failed", 1)

@@ -11,7 +11,7 @@ from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.benchmark.run.states import State as RunState
 from loopyard.benchmark_job import repository as jobs
 from loopyard.benchmark_job.config import JobConfig
-from loopyard.benchmark_job.harbor import command, inline, repository, results
+from loopyard.benchmark_job.harbor import command, folders, inline, repository, results
 from loopyard.benchmark_job.harbor.allowed import Job
 from loopyard.benchmark_job.harbor.process import HarborProcess
 from loopyard.benchmark_job.models import BenchmarkJob, BenchmarkJobOutcome
@@ -64,12 +64,16 @@ class HarborCarrying:
         self._wake.set()
 
     async def run(self) -> None:
-        """Take up every job that is not over, for ever."""
+        """Take up every job that is not over, for ever. What jobs that are over have left is removed first."""
+        swept = False
         while True:
             self._wake.clear()
             try:
                 async with self._database.read() as session:
                     found = await repository.unfinished(session)
+                if not swept:
+                    await asyncio.to_thread(folders.sweep, self._folder, found)
+                    swept = True
             except Exception:
                 log.exception("looking after jobs failed; trying again")
                 await asyncio.sleep(_LOOK_SECONDS)
@@ -113,6 +117,8 @@ class HarborCarrying:
         await self._shut_down_leftovers(job)
         failpoint("harbor.ended")
         await self._close(job_id, wanted, reason)
+        failpoint("harbor.closed")
+        await asyncio.to_thread(folders.remove, folder)
 
     async def _start(self, job: BenchmarkJob, wanted: Job, process: HarborProcess) -> None:
         """Start Harbor; where it was cut off, with the trials that are not over.
