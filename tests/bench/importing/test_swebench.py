@@ -16,6 +16,14 @@ from tests.bench.importing.repository import SETUP, base_commit, row, write_rows
 from tests.serving import ServerProcess
 
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+INSTALLS = """git config --global user.name setup
+printf '#!/bin/sh\\nexec python3 -m unittest --verbose "$@"\\n' > /usr/local/bin/run-tests
+chmod 755 /usr/local/bin/run-tests
+"""
+SHAM = (
+    'printf \'#!/bin/sh\\necho "test_half (tests.test_stats.Mean) ... ok"; '
+    'echo "test_whole (tests.test_stats.Mean) ... ok"\\n\' > /usr/local/bin/run-tests'
+)
 BREAKS_MORE = "sed -i 's/sum(values) .*/1.5/' stats.py"
 HIDES_TESTS = "printf 'def mean(values):\\n    return 0\\n' > stats.py; rm tests/test_stats.py; git commit -qam x"
 
@@ -59,6 +67,24 @@ def test_tests_named_as_unittest_does_are_run_in_the_base_image(server: ServerPr
     ended = Bench(folder, *agents(["oracle", "nop"]), "--concurrency", "2", server=server).wait()
     assert scores(ended) == {"oracle": 1.0, "nop": 0.0}, ended.out + ended.err
     assert ended.status == 0
+
+
+def test_what_setup_installed_is_there_for_the_tests_and_what_an_agent_installed_is_not(
+    server: ServerProcess, tmp_path: Path
+) -> None:
+    names = {
+        "FAIL_TO_PASS": ["test_half (tests.test_stats.Mean)"],
+        "PASS_TO_PASS": ["test_whole (tests.test_stats.Mean)"],
+    }
+    rows = write_rows(tmp_path / "rows.jsonl", row(base_commit(tmp_path / "repository"), **names))
+    options = ["--image", "base", "--test-command", "run-tests {tests}"]
+    folder = import_rows(rows, tmp_path / "installs", SETUP + INSTALLS, *options)
+    assert '"loopyard.system_files" = "restored"' in next(folder.rglob("scenario.toml")).read_text()
+    ended = Bench(folder, *agents(["oracle"]), "--agent-command", SHAM, "--concurrency", "2", server=server).wait()
+    assert scores(ended) == {"oracle": 1.0, "command": 0.0}, ended.out + ended.err
+    told = {one["agent"]: one["functions"][0]["output"] for one in ended.content["results"]}
+    assert "could not write" not in told["oracle"]
+    assert "(/usr/local/bin/run-tests; manifest.json" in told["command"]
 
 
 def test_images_are_those_of_the_call_then_of_the_row_then_of_swebench(tmp_path: Path) -> None:

@@ -57,6 +57,8 @@ def draft(row: Row, options: Options) -> Draft:
         launch["launch_commands"] = steps
     environment: Mapping[str, Plain] = {"working_directory": DIRECTORY, "launch_parameters": launch}
     metadata = {"imported_from": "swebench", "repo": row.repo, "base_commit": row.base_commit}
+    # What is judged is the repository, in the environment that was made for it: what an agent installs does not count.
+    metadata["loopyard.system_files"] = "restored"
     if row.version is not None:
         metadata["version"] = str(row.version)
     return Draft(

@@ -15,6 +15,11 @@ fi
 """
 """The published images of SWE-bench have the task's Python in this environment."""
 
+_GIT = """if [ -f ~/.gitconfig ]; then cp ~/.gitconfig "$work/gitconfig" || exit 1; fi
+export GIT_CONFIG_GLOBAL="$work/gitconfig"
+"""
+"""The one in the home cannot be written to while work is scored."""
+
 _PASSED_BY_PYTEST = r"""awk '
 /^PASSED / { print substr($0, 8) }
 /^XFAIL / { sub(/^XFAIL /, ""); sub(/ - .*$/, ""); print }
@@ -70,7 +75,7 @@ def scorer(row: Row, directory: str, test_command: str | None) -> str:
 # Made by `loopyard scenario import --swebench`.
 cd {shlex.quote(directory)} || exit 1
 work=$(mktemp -d) || exit 1
-{_ACTIVATE}git config --global --add safe.directory {shlex.quote(directory)}
+{_ACTIVATE}{_GIT}git config --global --add safe.directory {shlex.quote(directory)}
 {"".join(given)}
 {_restored(row)}git apply --verbose "$work/test.patch" || exit 1
 {filled} > "$work/output" 2>&1 < /dev/null
