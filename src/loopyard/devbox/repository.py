@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import ColumnElement, bindparam, func, inspect, select, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, func, inspect, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.execution.models import Execution
@@ -127,20 +127,38 @@ async def of_tunnel_key(session: AsyncSession, tunnel_key: str) -> Devbox | None
     return await session.scalar(select(Devbox).where(Devbox.tunnel_key == tunnel_key))
 
 
+# Asked once a second, for ever, so built once.
+_time = bindparam("time_ms", type_=BigInteger)
+_running = select(Devbox.id).where(~Devbox.reclaimed, Devbox.status == Status.RUNNING)
+_EXPIRED = _running.where(Devbox.expires_at_ms <= _time, ~_being_kept)
+_TO_EVICT = _running.where(Devbox.evict_at_ms <= _time)
+_used = (
+    select(Execution.id)
+    .where(
+        Execution.devbox_id == Devbox.id,
+        Execution.purpose != "entrypoint",
+        (Execution.end_time_ms.is_(None)) | (Execution.end_time_ms + Devbox.idle_after_ms > _time),
+    )
+    .exists()
+)
+_IDLE = _running.where(
+    Devbox.idle_after_ms.is_not(None), Devbox.active_at_ms + Devbox.idle_after_ms <= _time, ~_used, ~_being_kept
+)
+
+
 async def ids_expired(session: AsyncSession, time_ms: int) -> Sequence[str]:
     """The running ones whose keep-alive time has ended, and of which no snapshot is being taken."""
-    statement = select(Devbox.id).where(
-        ~Devbox.reclaimed, Devbox.status == Status.RUNNING, Devbox.expires_at_ms <= time_ms, ~_being_kept
-    )
-    return (await session.scalars(statement)).all()
+    return (await session.scalars(_EXPIRED, {"time_ms": time_ms})).all()
 
 
 async def ids_to_evict(session: AsyncSession, time_ms: int) -> Sequence[str]:
     """The running ones whose eviction is due."""
-    statement = select(Devbox.id).where(
-        ~Devbox.reclaimed, Devbox.status == Status.RUNNING, Devbox.evict_at_ms <= time_ms
-    )
-    return (await session.scalars(statement)).all()
+    return (await session.scalars(_TO_EVICT, {"time_ms": time_ms})).all()
+
+
+async def ids_idle(session: AsyncSession, time_ms: int) -> Sequence[str]:
+    """The running ones with an idle policy that nothing runs in, and nobody has used for as long as it says."""
+    return (await session.scalars(_IDLE, {"time_ms": time_ms})).all()
 
 
 async def evictions(session: AsyncSession, account_id: str) -> Sequence[tuple[str, int]]:
@@ -165,25 +183,3 @@ async def announce_evictions(session: AsyncSession, time_ms: int | None, devbox_
     if devbox_ids:
         statement = statement.where(Devbox.id.in_(devbox_ids))
     return (await session.scalars(statement.returning(Devbox.id))).all()
-
-
-async def ids_idle(session: AsyncSession, time_ms: int) -> Sequence[str]:
-    """The running ones with an idle policy that nothing runs in, and nobody has used for as long as it says."""
-    used = (
-        select(Execution.id)
-        .where(
-            Execution.devbox_id == Devbox.id,
-            Execution.purpose != "entrypoint",
-            (Execution.end_time_ms.is_(None)) | (Execution.end_time_ms + Devbox.idle_after_ms > time_ms),
-        )
-        .exists()
-    )
-    statement = select(Devbox.id).where(
-        ~Devbox.reclaimed,
-        Devbox.status == Status.RUNNING,
-        Devbox.idle_after_ms.is_not(None),
-        Devbox.active_at_ms + Devbox.idle_after_ms <= time_ms,
-        ~used,
-        ~_being_kept,
-    )
-    return (await session.scalars(statement)).all()

@@ -69,10 +69,12 @@ async def total(session: AsyncSession, key: CountKey, state: str | None) -> int:
     return int(await session.scalar(statement) or 0)
 
 
+_LOOSE = select(func.count()).select_from(select(_Count.id).where(~_Count.folded).limit(FOLD_AT).subquery())
+
+
 async def loose(session: AsyncSession) -> int:
     """How many rows are not folded, up to `FOLD_AT`."""
-    some = select(_Count.id).where(~_Count.folded).limit(FOLD_AT).subquery()
-    return await session.scalar(select(func.count()).select_from(some)) or 0
+    return await session.scalar(_LOOSE) or 0
 
 
 async def fold(session: AsyncSession) -> None:
