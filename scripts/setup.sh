@@ -95,12 +95,13 @@ prepare_postgresql() {
     rm -f "$settings"
 }
 
-# The clients that the tests of SSH use.
+# The clients that the tests of SSH use, and what they make small images of.
 prepare_clients() {
     local missing=()
     command -v ssh >/dev/null || missing+=(openssh-client)
     command -v rsync >/dev/null || missing+=(rsync)
     [ -x /bin/busybox ] || missing+=(busybox-static)
+    command -v musl-gcc >/dev/null || missing+=(musl-tools)
     [ ${#missing[@]} -eq 0 ] || packages "${missing[@]}"
 }
 

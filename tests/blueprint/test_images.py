@@ -11,7 +11,7 @@ from runloop_api_client import Runloop
 
 from loopyard.runtime.base_image import apt
 from tests.blueprint.building import build, complete, ended, fresh, output, said, until_said
-from tests.blueprint.images import busybox_archive, import_image
+from tests.blueprint.images import busybox_archive, import_image, musl_archive
 from tests.devbox.waiting import run, wait_for
 from tests.serving import ServerProcess
 
@@ -150,3 +150,14 @@ def test_a_debian_of_mmdebstrap_is_imported_and_built_on(builds: Runloop, tmp_pa
     assert output(builds, "cat /built; bash -c 'id -un'", blueprint_id=blueprint.id) == "built by root\nuser\n"
     assert image_command("remove", "minbase:test").returncode == 0
     assert "Using cache" not in said(builds, blueprint.id)
+
+
+def test_an_image_with_musl_is_built_on_and_started(builds: Runloop, tmp_path: Path) -> None:
+    import_image(LOOPYARD, musl_archive(tmp_path), "musl:test")
+    blueprint = complete(builds, dockerfile=f"FROM musl:test\n{fresh()}RUN made-for-musl > /built\n")
+    assert output(builds, "cat /built; made-for-musl; ls /lib64 2>&1 || :", blueprint_id=blueprint.id).splitlines() == [
+        "root of musl",
+        "user of musl",
+        "ls: /lib64: No such file or directory",
+    ]
+    assert image_command("remove", "musl:test").returncode == 0
