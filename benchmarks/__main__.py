@@ -3,7 +3,7 @@
 import asyncio
 import sys
 import tempfile
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,6 +21,7 @@ from loopyard.runtime.base_image.making import BASE
 from tests.serving import serving
 
 _PEERS: Sequence[Subject] = ("podman", "docker")
+_Keep = Callable[[Sequence[Measure], Mapping[str, str]], None]
 _WARM = (
     "The image is there and one box was made before the clock starts. No box is made in advance; the server keeps its "
     "usual 32 network namespaces ready."
@@ -46,11 +47,15 @@ def main(
         "host": host.facts(),
     }
     counts = QUICK if quick else Counts()
-    measures, told = asyncio.run(_measure(only or list(MEASURES), counts, _PEERS if peers else ()))
+    kept = json or _throw_away(quick) or report.usual_place()
+
+    def keep(measures: Sequence[Measure], told: Mapping[str, str]) -> None:
+        report.save(report.document(measures, told, facts), kept)
+
+    measures, told = asyncio.run(_measure(only or list(MEASURES), counts, _PEERS if peers else (), keep))
     report.show(measures, told)
     print(_WARM)
-    path = report.save(report.document(measures, told, facts), json or _throw_away(quick))
-    print(f"Figures: {path}")
+    print(f"Figures: {kept}")
     if any(measure.error for measure in measures):
         raise typer.Exit(1)
 
@@ -61,8 +66,12 @@ def _throw_away(quick: bool) -> Path | None:
 
 
 async def _measure(
-    names: Sequence[str], counts: Counts, peers: Sequence[Subject]
+    names: Sequence[str],
+    counts: Counts,
+    peers: Sequence[Subject],
+    keep: _Keep,
 ) -> tuple[list[Measure], dict[str, str]]:
+    """Measure one after the other. `keep` is given all that there is after each, since somebody may stop this."""
     measures: list[Measure] = []
     async with _context(counts, peers) as (context, told):
         for name in names:
@@ -71,6 +80,7 @@ async def _measure(
                 measures += await MEASURES[name](context)
             except Exception as error:  # what the others gave is still worth showing
                 measures.append(Measure(name, name, [], error=repr(error)))
+            keep(measures, told)
     return measures, told
 
 

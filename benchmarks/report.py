@@ -90,9 +90,12 @@ def _series(series: Series) -> dict[str, Any]:
     }
 
 
-def save(result: Mapping[str, Any], path: Path | None) -> Path:
-    """Write a result, by default among those that are kept. Returns where."""
-    path = path or RESULTS / f"{host.now():%Y-%m-%d}-{host.host_class()}.json"
+def usual_place() -> Path:
+    """Where today's figures of this kind of machine are kept."""
+    return RESULTS / f"{host.now():%Y-%m-%d}-{host.host_class()}.json"
+
+
+def save(result: Mapping[str, Any], path: Path) -> None:
+    """Write a result."""
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(orjson.dumps(result, option=orjson.OPT_INDENT_2) + b"\n")
-    return path
