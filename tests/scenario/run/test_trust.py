@@ -98,7 +98,9 @@ def test_what_root_changed_of_the_system_has_no_say(api: Runloop, trick: str) ->
         "sudo cp /bin/sh /opt/sh; sudo sh trick.sh",
     )
     assert _scores(run) == [(0.0, "complete"), (0.0, "complete")], run
-    assert _output(run).splitlines() == ["from python", "interactive", "from a pipe", "score=0"]
+    *printed, told = _output(run).splitlines()
+    assert printed == ["from python", "interactive", "from a pipe", "score=0"]
+    assert told.startswith("[loopyard] Before scoring, ")
 
 
 def test_what_the_agent_left_running_is_ended_first(api: Runloop) -> None:
