@@ -1,6 +1,5 @@
 """No operation leaves the event loop to be prepared: FastAPI calls what is not async in a thread, which takes time."""
 
-
 import inspect
 from collections.abc import Iterator
 from pathlib import Path
