@@ -126,7 +126,7 @@ def _looked_through(server: ServerProcess) -> None:
     """Neither the logs nor the database, its journal among it, nor any other file of the server's own has it."""
     assert "canary-" not in server.log
     files = [path for path in server.data_dir.rglob("*") if path.is_file() and not path.is_symlink()]
-    assert {"loopyard.db", "secret-keys", "pool.btrfs", "begun"} <= {path.name for path in files}
+    assert {"loopyard.db", "secret-keys", "pool.btrfs", "result.json"} <= {path.name for path in files}
     assert not _holders([*files, *Path("/run/loopyard").rglob("*")])
     assert (server.data_dir / "secret-keys").stat().st_mode & 0o777 == 0o600
 
