@@ -75,8 +75,8 @@ class Commands:
         ended.add_done_callback(lambda _: self._ended.pop(folder, None))
 
     def is_supervised(self, folder: Path) -> bool:
-        """Whether somebody watches over it."""
-        return _supervisor(self.live(folder)) is not None
+        """Whether somebody watches over it, or has done so to its end."""
+        return _supervisor(self.live(folder)) is not None or (folder / _RESULT).exists()
 
     def unprepare(self, sandbox_id: str, command_id: str) -> None:
         """It was never started after all."""
