@@ -36,12 +36,16 @@ class Host:
         raise AssertionError(f"no server has ever run on {self.data}")
 
     def launcher(self, server_pid: int) -> int:
-        """The process id of the server's launcher."""
-        children = [path.read_text().split() for path in Path(f"/proc/{server_pid}/task").glob("*/children")]
-        for pid in {pid for pids in children for pid in pids}:
-            if b"loopyard.runtime.crun.launcher" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                return int(pid)
-        raise AssertionError("the server has no launcher")
+        """The process id of the server's launcher. One that was killed is missed until the server has begun the next."""
+        deadline = time.monotonic() + 10
+        while time.monotonic() < deadline:
+            children = [path.read_text().split() for path in Path(f"/proc/{server_pid}/task").glob("*/children")]
+            for pid in {pid for pids in children for pid in pids}:
+                with contextlib.suppress(OSError):
+                    if b"loopyard.runtime.crun.launcher" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                        return int(pid)
+            time.sleep(0.02)
+        raise AssertionError("the server has had no launcher for 10 s")
 
     def traces(self, server_pid: int) -> dict[str, set[str]]:
         """Kind of trace to the ids of the sandboxes that it is of."""

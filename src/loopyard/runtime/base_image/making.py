@@ -16,6 +16,7 @@ from pathlib import Path
 
 from loopyard.runtime.base_image import apt
 from loopyard.runtime.errors import RuntimeUnavailable
+from loopyard.runtime.programs import search_path
 
 log = logging.getLogger("loopyard.runtime.image")
 
@@ -59,6 +60,10 @@ rm -f "$root/etc/resolv.conf" "$root/etc/hostname"
 rm -rf "$root/var/cache/apt/archives/"*.deb
 """
 
+_KEPT_VARIABLES = ("HOME", "TMPDIR", "APT_CONFIG", *(f"{of}_proxy" for of in ("http", "https", "ftp", "all", "no")))
+"""What the making gets to know of the server's environment, in small or capital letters. Programs of the packages run
+then, and what else is set here, such as where Python puts what it compiles, would shape the image."""
+
 
 async def ensure_base(images: Path, ca_bundle: Path | None, told: Callable[[str], None] = log.info) -> Path:
     """Make the base image unless it is there. It takes about half a minute and needs the host's package mirror.
@@ -93,7 +98,7 @@ async def ensure_base(images: Path, ca_bundle: Path | None, told: Callable[[str]
 def _key(ca_bundle: Path | None) -> str:
     """Changes with everything that goes into the image."""
     authorities = ca_bundle.read_bytes() if ca_bundle is not None and ca_bundle.exists() else b""
-    recipe = f"{BASE_PACKAGES}{BASE_HOOK}{apt.release()}".encode()
+    recipe = f"{BASE_PACKAGES}{BASE_HOOK}{_KEPT_VARIABLES}{apt.release()}".encode()
     return hashlib.sha256(recipe + authorities).hexdigest()[:12]
 
 
@@ -126,6 +131,7 @@ async def _make(images: Path, name: str, ca_bundle: Path | None, told: Callable[
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            env=_environment(),
         )
         try:
             last = await _follow(process, told)
@@ -142,6 +148,11 @@ async def _make(images: Path, name: str, ca_bundle: Path | None, told: Callable[
     for old in images.glob(f"{BASE}-*"):
         if old.name != name:
             log.info("the base image %s is out of date; sandboxes that run keep it until they end", old.name)
+
+
+def _environment() -> dict[str, str]:
+    kept = {name for known in _KEPT_VARIABLES for name in (known, known.upper())}
+    return {name: os.environ[name] for name in kept if name in os.environ} | {"PATH": search_path()}
 
 
 async def _follow(process: asyncio.subprocess.Process, told: Callable[[str], None]) -> str:

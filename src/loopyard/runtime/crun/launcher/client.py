@@ -3,6 +3,7 @@
 import asyncio
 import itertools
 import json
+import logging
 import os
 import socket
 import subprocess
@@ -14,10 +15,13 @@ from typing import Any
 from loopyard.runtime.crun.launcher.place import Place
 from loopyard.runtime.errors import RuntimeFault, RuntimeUnavailable
 
+log = logging.getLogger("loopyard.runtime.launcher")
+
 _MESSAGE_BYTES = 1 << 16
 _MOST_DESCRIPTORS = 3
 _START_SECONDS = 60
 _FULL_PAUSE = 0.002
+_REVIVAL_PAUSE = 0.1
 _KILLED = 137
 
 
@@ -43,6 +47,7 @@ class LauncherClient:
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._starting = asyncio.Lock()
+        self._reviving: asyncio.Task[None] | None = None
         self.generation = 0
         """How often it was started. What a launcher made ready is gone with it."""
         self.disk_limits = False
@@ -85,6 +90,9 @@ class LauncherClient:
 
     async def close(self) -> None:
         """Let the launcher end; what it started goes on."""
+        if self._reviving is not None:
+            self._reviving.cancel()
+            await asyncio.wait({self._reviving})
         self._hang_up()
         self._fail_all("the server is ending")
         if self._process is not None:
@@ -149,6 +157,7 @@ class LauncherClient:
                 message, descriptors = b"", []
             if not message:
                 self._lost()
+                self._reviving = asyncio.create_task(self._revive_soon())
                 return
             self._deliver(json.loads(message), descriptors)
 
@@ -183,6 +192,14 @@ class LauncherClient:
             if not waiting.ended.done():
                 waiting.ended.set_result(_KILLED)
         self._waiting.clear()
+
+    async def _revive_soon(self) -> None:
+        """Whoever asks next should find it there. One that does not stay must not keep this busy: hence the pause."""
+        await asyncio.sleep(_REVIVAL_PAUSE)
+        try:
+            await self._revive()
+        except RuntimeUnavailable as error:
+            log.error("the launcher was killed: %s", error)
 
     async def _revive(self) -> None:
         async with self._starting:
