@@ -36,7 +36,7 @@ class Host:
         raise AssertionError(f"no server has ever run on {self.data}")
 
     def launcher(self, server_pid: int) -> int:
-        """The process id of the server's launcher. One that was killed is missed until the server has begun the next."""
+        """The process id of the server's launcher. One that was killed is missing until the next has begun."""
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
             children = [path.read_text().split() for path in Path(f"/proc/{server_pid}/task").glob("*/children")]

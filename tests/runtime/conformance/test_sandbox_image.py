@@ -6,7 +6,29 @@ from tests.runtime.box import Box
 
 pytestmark = pytest.mark.anyio
 
-_FOLDERS = "bin boot dev etc home lib lib32 lib64 libx32 media mnt opt proc root run sbin srv sys tmp usr var".split()
+_FOLDERS = [
+    "bin",
+    "boot",
+    "dev",
+    "etc",
+    "home",
+    "lib",
+    "lib32",
+    "lib64",
+    "libx32",
+    "media",
+    "mnt",
+    "opt",
+    "proc",
+    "root",
+    "run",
+    "sbin",
+    "srv",
+    "sys",
+    "tmp",
+    "usr",
+    "var",
+]
 
 
 async def test_nothing_of_the_place_where_it_was_made_is_in_it(box: Box) -> None:

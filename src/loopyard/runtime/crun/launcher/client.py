@@ -199,7 +199,7 @@ class LauncherClient:
         try:
             await self._revive()
         except RuntimeUnavailable as error:
-            log.error("the launcher was killed: %s", error)
+            log.warning("the launcher was killed, and does not start: %s", error)
 
     async def _revive(self) -> None:
         async with self._starting:
