@@ -1,5 +1,6 @@
 """The examples, whole: on each, the reference output scores 1.0 and doing nothing 0.0. Needs a package index."""
 
+import re
 from pathlib import Path
 
 from loopyard.bench.loader import load
@@ -20,6 +21,16 @@ def test_oracle_solves_each_real_bug_and_nop_none(server: ServerProcess, tmp_pat
     }, ended.out + ended.err
     assert ended.status == 0
     assert not [result for result in ended.content["results"] if result["broken"]]
+
+
+def test_each_scorer_asks_the_agents_code_in_the_same_way() -> None:
+    """What a scorer runs is one text, so how it keeps the agent's code apart stands in each; a change is made in all."""
+    asking = [path for path in EXAMPLES.glob("*/*") if "def ask(" in path.read_text()]
+    assert {path.parent.name for path in asking} == {scenario.name for scenario in load(EXAMPLES).scenarios}
+    block = re.compile(r"^# The package is the agent.*?^    return answers$", re.MULTILINE | re.DOTALL)
+    blocks = [found for path in asking for found in block.findall(path.read_text())]
+    assert len(blocks) == len(asking)
+    assert len(set(blocks)) == 1
 
 
 def test_an_agent_that_cheats_scores_nothing_on_any(server: ServerProcess, tmp_path: Path) -> None:
