@@ -24,7 +24,7 @@ def test_oracle_solves_each_real_bug_and_nop_none(server: ServerProcess, tmp_pat
 
 
 def test_each_scorer_asks_the_agents_code_in_the_same_way() -> None:
-    """What a scorer runs is one text, so how it keeps the agent's code apart stands in each; a change is made in all."""
+    """What a scorer runs is one text, so how it keeps the agent's code apart stands in each of them."""
     asking = [path for path in EXAMPLES.glob("*/*") if "def ask(" in path.read_text()]
     assert {path.parent.name for path in asking} == {scenario.name for scenario in load(EXAMPLES).scenarios}
     block = re.compile(r"^# The package is the agent.*?^    return answers$", re.MULTILINE | re.DOTALL)
