@@ -25,6 +25,7 @@ from loopyard.devbox.ssh.config import SshConfig
 from loopyard.http2.connection import Connection
 from loopyard.http2.switching import EitherProtocol
 from loopyard.key.bootstrap import KEY_FILE, BootstrapKey, ensure_key
+from loopyard.kit.allocator import use_one_arena
 from loopyard.kit.db import Database
 from loopyard.kit.ending import Ending
 from loopyard.kit.itself import Itself
@@ -49,6 +50,7 @@ class StartFailed(Exception):
 
 def run(settings: Settings, host: str, port: int, log_level: str) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit status: 0 after a clean end, 1 if it could not start."""
+    use_one_arena()
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:
         with (
