@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import AsyncGenerator, Generator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ from runloop_api_client import AsyncRunloop, Runloop
 
 from loopyard.kit.db import Database
 from loopyard.store import migrate
+from tests.forking import Forking
 from tests.postgres import PostgresCluster, postgres_cluster
 from tests.serving import ServerProcess, serving
 
@@ -24,6 +26,14 @@ def images() -> Path:
     folder = Path(os.environ.setdefault("LOOPYARD_RUNTIME__IMAGES", str(Path.home() / ".cache/loopyard/images")))
     os.environ.setdefault("LOOPYARD_RUNTIME__DISK_GIB", "20")
     return folder
+
+
+@pytest.fixture(scope="session", autouse=True)
+def forking() -> Generator[None]:
+    """Servers are forked from one process that has loaded all they need, rather than each from a Python of its own."""
+    with closing(Forking()) as ServerProcess.forking:
+        yield
+    ServerProcess.forking = None
 
 
 @pytest.fixture(scope="session")

@@ -8,8 +8,11 @@ import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import ClassVar
 
 from runloop_api_client import AsyncRunloop, Runloop
+
+from tests.forking import ForkedCommand, Forking
 
 START_SECONDS = 300
 """A first start may build the base image."""
@@ -17,6 +20,9 @@ START_SECONDS = 300
 
 class ServerProcess:
     """A `loopyard serve` on a free port of the loopback address, over a data folder that outlives it."""
+
+    forking: ClassVar[Forking | None] = None
+    """What starts servers quicker than a new Python does; None to start a program each time."""
 
     def __init__(self, data_dir: Path, *, database_url: str | None = None) -> None:
         self.data_dir = data_dir
@@ -29,7 +35,7 @@ class ServerProcess:
         self.port = 0
         """0 takes a free port at each start; set it to come back where clients expect the server."""
         self.printed: list[str] = []
-        self._process: subprocess.Popen[str] | None = None
+        self._process: subprocess.Popen[str] | ForkedCommand | None = None
 
     @property
     def api_key(self) -> str:
@@ -54,25 +60,16 @@ class ServerProcess:
         Raises:
             RuntimeError: It ended instead; the message holds the end of its log.
         """
-        command = [
-            *self.before,
-            sys.executable,
-            "-m",
-            "loopyard",
-            "serve",
-            "--port",
-            str(self.port),
-            "--data-dir",
-            str(self.data_dir),
-        ]
-        command += self.options
+        arguments = ["serve", "--port", str(self.port), "--data-dir", str(self.data_dir), *self.options]
         if self.database_url is not None:
-            command += ["--database-url", self.database_url]
-        log = (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab")
-        with log:
-            self._process = subprocess.Popen(
-                command, stdout=subprocess.PIPE, stderr=log, text=True, env={**os.environ, **(env or {})}
-            )
+            arguments += ["--database-url", self.database_url]
+        variables = {**os.environ, **(env or {})}
+        with (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab") as log:
+            if self.forking is not None and not self.before:
+                self._process = self.forking.start(arguments, log, variables)
+            else:
+                command = [*self.before, sys.executable, "-m", "loopyard", *arguments]
+                self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
         watchdog = threading.Timer(START_SECONDS, self._process.kill)
         watchdog.start()
         self.printed = []

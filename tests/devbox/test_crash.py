@@ -32,16 +32,42 @@ class Crashing:
     def __init__(self, data_dir: Path) -> None:
         self.server = ServerProcess(data_dir)
         self.host = Host(data_dir, SPARE)
-        self.start()
+        self.bystander = self.background = ""
+        self._armed = False
+        self._known: set[str] = set()
+
+    def begin(self) -> None:
+        """Have a server that nothing kills and a bystander that runs; what is there now is not the test's."""
+        if self._armed and self.server.alive:
+            self.server.kill()
+        if not self.server.alive:
+            self.start()
         with self.server.client() as api:
-            self.bystander = api.devboxes.create_and_await_running(name="bystander").id
-            self.background = api.devboxes.execute_async(
-                self.bystander, command="i=0; while true; do i=$((i+1)); echo $i; sleep 0.05; done"
-            ).execution_id
+            if not self.bystander or api.devboxes.retrieve(self.bystander).status != "running":
+                self.bystander = api.devboxes.create_and_await_running(name="bystander").id
+                self.background = api.devboxes.execute_async(
+                    self.bystander, command="i=0; while true; do i=$((i+1)); echo $i; sleep 0.05; done"
+                ).execution_id
+            self._known = {devbox.id for devbox in api.devboxes.list(limit=5000)}
         self.processes = self.host.processes(self.bystander)
+
+    def made(self, api: Runloop) -> list[str]:
+        """The devboxes that were made since the test began."""
+        return [devbox.id for devbox in api.devboxes.list(limit=5000) if devbox.id not in self._known]
+
+    def end_all(self, *but: str) -> None:
+        """End all devboxes but these, and see that the host has nothing of them."""
+        if not self.server.alive:
+            self.start()
+        with self.server.client() as api:
+            for devbox in api.devboxes.list(limit=5000):
+                if devbox.status not in ("shutdown", "failure") and devbox.id not in but:
+                    api.devboxes.shutdown(devbox.id, force="true")
+        self.host.wait_for_only(self.server.pid, but)
 
     def start(self, failpoint: str | None = None) -> None:
         env = {"LOOPYARD_RUNTIME__SPARE_SLOTS": str(SPARE)}
+        self._armed = failpoint is not None
         self.server.start(env if failpoint is None else {**env, "LOOPYARD_FAILPOINT": failpoint})
         if failpoint is None:
             self.host.begin()
@@ -68,7 +94,7 @@ class Crashing:
         self.host.wait_for_only(self.server.pid, {self.bystander, *running}, stopped)
         commands = {path.name for path in (self.server.data_dir / "commands").iterdir()}
         with self.server.client() as api:
-            assert commands <= {devbox.id for devbox in api.devboxes.list(limit=100)}
+            assert commands <= {devbox.id for devbox in api.devboxes.list(limit=5000)}
             assert api.devboxes.retrieve(self.bystander).status == "running"
             execution = api.devboxes.executions.retrieve(self.background, devbox_id=self.bystander)
             assert execution.status == "running"
@@ -76,21 +102,23 @@ class Crashing:
         assert len(self.processes & self.host.processes(self.bystander)) >= len(self.processes) - 1
 
 
+@pytest.fixture(scope="module")
+def victim(tmp_path_factory: pytest.TempPathFactory) -> Generator[Crashing]:
+    """The one that all these tests kill. Started once more in the end, it finds and leaves nothing."""
+    victim = Crashing(tmp_path_factory.mktemp("crashing") / "data")
+    yield victim
+    victim.end_all()
+    victim.server.kill()
+    victim.start()
+    victim.host.wait_for_only(victim.server.pid, (), fresh=True)
+    victim.server.stop()
+
+
 @pytest.fixture
-def crashing(tmp_path: Path) -> Generator[Crashing]:
-    crashing = Crashing(tmp_path / "data")
-    yield crashing
-    if not crashing.server.alive:
-        crashing.start()
-    with crashing.server.client() as api:
-        for devbox in api.devboxes.list(limit=5000):
-            if devbox.status not in ("shutdown", "failure"):
-                api.devboxes.shutdown(devbox.id, force="true")
-    crashing.host.wait_for_only(crashing.server.pid, ())
-    crashing.server.kill()
-    crashing.start()
-    crashing.host.wait_for_only(crashing.server.pid, (), fresh=True)
-    crashing.server.stop()
+def crashing(victim: Crashing) -> Generator[Crashing]:
+    victim.begin()
+    yield victim
+    victim.end_all(victim.bystander)
 
 
 def attempt(api: Runloop, path: str, body: object = None) -> None:
@@ -104,8 +132,8 @@ def attempt(api: Runloop, path: str, body: object = None) -> None:
 
 
 def other(crashing: Crashing, api: Runloop) -> str:
-    """The one devbox there is besides the bystander."""
-    (found,) = {devbox.id for devbox in api.devboxes.list(limit=100)} - {crashing.bystander}
+    """The one devbox that the test made."""
+    (found,) = crashing.made(api)
     return found
 
 
@@ -224,11 +252,10 @@ def test_killed_while_a_snapshot_is_taken(crashing: Crashing, place: str) -> Non
         run(api, source, "echo kept > file")
     crashing.restart(place)
     with crashing.server.client(max_retries=0) as api:
-        attempt(api, f"/v1/devboxes/{source}/snapshot_disk", {"name": "the one"})
+        attempt(api, f"/v1/devboxes/{source}/snapshot_disk", {"name": f"killed at {place}"})
     crashing.revive()
     with crashing.server.client() as api:
-        (snapshot,) = api.devboxes.list_disk_snapshots().snapshots
-        assert snapshot.name == "the one"
+        (snapshot,) = (one for one in api.devboxes.list_disk_snapshots(limit=100) if one.name == f"killed at {place}")
         status = api.devboxes.disk_snapshots.await_completed(snapshot.id, polling_config=POLL)
         assert status.status == "complete"
         assert crashing.snapshots() == {snapshot.id}
@@ -295,7 +322,7 @@ def test_killed_again_and_again_while_many_devboxes_are_made(crashing: Crashing)
         crashing.server.kill()
         crashing.start()
     with crashing.server.client() as api:
-        made = [devbox.id for devbox in api.devboxes.list(limit=100) if devbox.id != crashing.bystander]
+        made = crashing.made(api)
         assert len(made) == 12
         for devbox_id in made:
             api.devboxes.await_running(devbox_id, polling_config=POLL)

@@ -3,11 +3,8 @@
 import os
 import signal
 
-_armed = os.environ.get("LOOPYARD_FAILPOINT")
-"""Name of the one place to die at. Never set outside the tests."""
-
 
 def failpoint(name: str) -> None:
-    """Kill this process with SIGKILL if the environment armed the place called `name`."""
-    if _armed is not None and _armed == name:
+    """Kill this process with SIGKILL if the variable LOOPYARD_FAILPOINT, which only tests set, names this place."""
+    if os.environ.get("LOOPYARD_FAILPOINT") == name:
         os.kill(os.getpid(), signal.SIGKILL)
