@@ -1,15 +1,12 @@
 """Starts a server in this process, in an order that a crash cannot break, and ends it cleanly."""
 
 import asyncio
-import fcntl
 import logging
-import os
 import signal
 import socket
 import sys
 from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
-from pathlib import Path
 from typing import Any, cast
 
 import uvicorn
@@ -21,6 +18,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from loopyard.app import create_app
 from loopyard.config import Settings
+from loopyard.data_folder import StartFailed, hold_data_folder
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.http2.connection import Connection
 from loopyard.http2.switching import EitherProtocol
@@ -42,10 +40,6 @@ _DRIVER_SECONDS = 0.1
 """How long the database's driver is given to end its threads after a failure: they still speak to the loop."""
 
 err = Console(stderr=True, highlight=False, soft_wrap=True)
-
-
-class StartFailed(Exception):
-    """The server cannot start; the message says why and what to do."""
 
 
 def run(settings: Settings, host: str, port: int, log_level: str) -> int:
@@ -206,26 +200,3 @@ def _listen_for_ssh(host: str, config: SshConfig) -> Generator[socket.socket | N
             listener = stack.enter_context(_listen(host, 0))
         logging.getLogger("loopyard.ssh").info("SSH listens on port %d", listener.getsockname()[1])
         yield listener
-
-
-@contextmanager
-def hold_data_folder(path: Path) -> Generator[None]:
-    """Make the data folder, readable by its owner only, and hold it against a second server."""
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        path.chmod(0o700)
-        descriptor = os.open(path / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise StartFailed(
-            f"The data folder {path} cannot be used: {error.strerror}. Name another by --data-dir."
-        ) from error
-    try:
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise StartFailed(
-                f"Another server uses the data folder {path}. Stop it, or name another folder."
-            ) from error
-        yield
-    finally:
-        os.close(descriptor)

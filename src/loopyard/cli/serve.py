@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from loopyard.kit.garbage import kept_for_good
+
 
 class LogLevel(StrEnum):
     debug = "debug"
@@ -35,8 +37,9 @@ def serve(
     The first start makes an API key, keeps it in the file `api-key` of the data folder, and prints the two lines that
     a client needs. Devboxes keep running when the server stops; the next start takes them up again.
     """
-    from loopyard.config import InvalidSettings, load
-    from loopyard.server import run, tell_failure
+    with kept_for_good():
+        from loopyard.config import InvalidSettings, load
+        from loopyard.server import run, tell_failure
 
     try:
         settings = load(data_dir=data_dir, database_url=database_url)

@@ -34,8 +34,8 @@ def gc(
     from sqlalchemy.exc import DBAPIError
 
     from loopyard.config import InvalidSettings, load
+    from loopyard.data_folder import StartFailed
     from loopyard.runtime.errors import RuntimeFault, RuntimeUnavailable
-    from loopyard.server import StartFailed
     from loopyard.upkeep.control import ask
 
     try:
@@ -59,9 +59,9 @@ async def _without_server(settings: "Settings", *, dry_run: bool) -> list[dict[s
     from dataclasses import asdict
 
     from loopyard.app import sweep_of
+    from loopyard.data_folder import hold_data_folder
     from loopyard.kit.db import Database
     from loopyard.runtime.config import CrunConfig
-    from loopyard.server import hold_data_folder
     from loopyard.store import migrate
 
     runtime_config = settings.runtime
