@@ -18,8 +18,8 @@ class Pool:
         return await self._names("boxes") | await self._names("grounds")
 
     async def shared(self) -> set[str]:
-        """The shared folders that there are, those that are half deleted included."""
-        return {name.removesuffix(".gone") for name in await self._names("shared")}
+        """The shared folders that there are, those that are half deleted included, under the names that they have."""
+        return await self._names("shared")
 
     async def _names(self, kind: str) -> set[str]:
         found: set[str] = set()

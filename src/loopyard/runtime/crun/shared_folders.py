@@ -11,12 +11,15 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.crun.launcher.client import LauncherClient
 from loopyard.runtime.crun.pool import Pool
 from loopyard.runtime.layout import Layout
 from loopyard.runtime.upkeep import Leftover
 
 _DAY_SECONDS = 24 * 3600
+_GONE = ".gone"
+"""What the name of a folder ends with that is being deleted."""
 _ROOT_FIELD = 3
 """Where a line of a table of mounts says which folder of its file system is mounted."""
 
@@ -44,29 +47,36 @@ class SharedFolders:
             self._coming[name] -= 1
 
     async def leftovers(self, cache_days: float) -> Sequence[Leftover]:
-        """Those that no sandbox sees, and none has seen for so many days."""
+        """Those that no sandbox sees, and none has seen for so many days; and what a killed server has not deleted to
+        the end, whose name ends with `.gone`."""
         names = await self._pool.shared()
         used = await self._used()
         found: list[Leftover] = []
         for name in sorted(names):
-            if name in used:
+            if name.endswith(_GONE):
+                found.append(Leftover("shared", name))
+            elif name in used:
                 await asyncio.to_thread(self._note, name)
             elif await asyncio.to_thread(self._last_used, name) <= time.time() - cache_days * _DAY_SECONDS:
                 found.append(Leftover("shared", name))
         return found
 
     async def free(self, leftover: Leftover) -> bool:
-        name = leftover.name
-        folder, aside = str(self._layout.shared(name)), str(self._layout.shared(f"{name}.gone"))
+        name = leftover.name.removesuffix(_GONE)
+        folder, aside = str(self._layout.shared(name)), str(self._layout.shared(f"{name}{_GONE}"))
         # Half of a folder must never be taken for the whole: it is deleted under another name.
         if await self._launcher.attempt("delete", disk=aside) is not None:
             return False
+        if name != leftover.name:
+            return True
         async with self._freeing:
             if self._coming[name] or name in await self._used():
                 return False
+            self._mark(name).unlink(missing_ok=True)
+            failpoint("shared.forgotten")
             if await self._launcher.attempt("put_aside", folder=folder, aside=aside) is not None:
                 return False
-        self._mark(name).unlink(missing_ok=True)
+        failpoint("shared.put_aside")
         return await self._launcher.attempt("delete", disk=aside) is None
 
     def _mark(self, name: str) -> Path:
