@@ -1,9 +1,13 @@
 """The server is killed at each step of a run; after a restart it is scored exactly once, and nothing is orphaned."""
 
+import io
+import json
 import subprocess
 import time
+import zipfile
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
@@ -22,6 +26,7 @@ FUNCTIONS = [
     checked("second", "sh check.sh", {"check.sh": "echo second >> ~/ran"}, 0.25),
     command("third", "echo third >> ~/ran; false", 0.25),
 ]
+CHANGES = "sudo cp /bin/true /usr/local/bin/my-tool; echo | sudo tee -a /etc/bash.bashrc; sudo rm /usr/bin/less"
 
 
 @pytest.fixture
@@ -123,6 +128,7 @@ def test_killed_while_the_run_starts(crashing: ServerProcess, place: str) -> Non
     [
         "run.scoring",
         "scoring.cleared",
+        "scoring.mounted",
         "scoring.restored",
         "scoring.0.placing",
         "execution.recorded",
@@ -148,6 +154,54 @@ def test_killed_while_the_run_is_scored(crashing: ServerProcess, place: str) -> 
         run = _only_run(api)
         assert run.state in ("scoring", "scored")
         _finish(api, run)
+
+
+def _put_back(api: Runloop, run_id: str) -> Any:
+    with zipfile.ZipFile(io.BytesIO(api.scenarios.runs.download_logs(run_id).read())) as logs:
+        return json.loads(logs.read("manifest.json"))["put_back"]
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        "scoring.cleared",
+        "scoring.mounted",
+        "scoring.restored",
+        "scoring.0.placing",
+        "scoring.0.ended",
+        "run.judged",
+        "run.scored",
+    ],
+)
+def test_what_was_put_back_is_told_also_if_the_server_is_killed_meanwhile(crashing: ServerProcess, place: str) -> None:
+    function = bash("tool", "echo ran >> ~/ran; my-tool && echo score=1.0 || echo score=0.5")
+    crashing.start({"LOOPYARD_FAILPOINT": place})
+    with crashing.client(max_retries=0) as api:
+        made = api.scenarios.create(**scenario(function))
+        run = api.scenarios.start_run_and_await_env_ready(scenario_id=made.id, polling_config=POLL)
+        api.devboxes.execute_and_await_completion(run.devbox_id, command=CHANGES, polling_config=POLL)
+        _call(api, f"/v1/scenarios/runs/{run.id}/score")
+    _until_dead(crashing)
+    crashing.start()
+    with crashing.client() as api:
+        run = _wait(api, run.id, "scored", "failed", "timeout")
+        assert run.scoring_contract_result is not None
+        assert run.scoring_contract_result.score == 0.5, run.to_json()
+        (result,) = run.scoring_contract_result.scoring_function_results
+        lines = [line for line in result.output.splitlines() if line.startswith("[loopyard]")]
+        assert len(lines) == 1, result.output
+        assert "3 paths of the system that the agent had changed were put back" in lines[0]
+        assert _ran(api, run.devbox_id) == ["ran"]
+        told = {
+            "added": ["/usr/local/bin/my-tool"],
+            "changed": ["/etc/bash.bashrc"],
+            "removed": ["/usr/bin/less"],
+            "count": 3,
+            "complete": True,
+        }
+        assert _put_back(api, run.id) == told
+        api.scenarios.runs.complete(run.id)
+        assert _put_back(api, run.id) == told
 
 
 def test_killed_before_the_devbox_of_a_run_to_be_scored_is_made(crashing: ServerProcess) -> None:

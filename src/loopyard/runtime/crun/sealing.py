@@ -4,6 +4,7 @@ import errno
 import re
 from collections.abc import Callable, Collection, Sequence
 
+from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.crun.boxes import Box
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.shared_folders import SharedFolders
@@ -76,6 +77,7 @@ class CrunSealing:
             paths=list(paths),
             keep=keep,
         )
+        failpoint("scoring.mounted")
         write_whole(done, start)
 
     async def put_back(self, sandbox_id: str) -> PutBack | None:
