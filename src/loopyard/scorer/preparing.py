@@ -41,20 +41,29 @@ _PYTHON_FOLDER = "/.loopyard/python"
 _SHOWN_LINES = 20
 _CHUNK_BYTES = 1 << 20
 
-_SETUP = """
+_NO_PYTHON = 3
+"""The exit status of the setup where there is no interpreter for the environment."""
+
+_SETUP = f"""
 set -eu
 umask 022
 environment=$1 constraint=$2 requirements=$3
 [ ! -e "$environment/complete" ] || exit 0
 mkdir -p "$HOME"
 cd "$HOME"
-uv venv --quiet --no-config --no-project --clear --python "$constraint" "$environment"
+uv venv --quiet --no-config --no-project --clear --python "$constraint" "$environment" || exit {_NO_PYTHON}
 if [ -s "$requirements" ]; then
     uv pip install --quiet --no-config --python "$environment/bin/python" --requirements "$requirements"
 fi
 touch "$environment/complete"
 """
 """Arguments: the environment's folder, the constraint on its Python, the path of its requirements.txt."""
+
+_NO_PYTHON_HINT = (
+    "[loopyard] The image has no Python {constraint}, and uv could not fetch one. Let python_version_constraint name"
+    " one that the image has (LOOPYARD_SCORERS__PYTHON, for scenarios that name none), or let the devbox reach where uv"
+    " fetches it: the releases of python-build-standalone, or a mirror that LOOPYARD_SCORERS__PYTHON_MIRROR names."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,6 +181,9 @@ class Preparing:
         if setup.exit_status != 0:
             end = await tail(self._runtime, scoring.devbox_id, setup.id, "stderr", _SHOWN_LINES)
             why = "it took too long" if setup.timed_out else end.text.strip()
+            if setup.exit_status == _NO_PYTHON:
+                hint = _NO_PYTHON_HINT.format(constraint=self._environment(job.python).constraint)
+                why = f"{why}\n{hint}"
             raise SetupFailed(f"The Python environment could not be made: {why}")
         python = f"{self._environment(job.python).folder}/bin/python"
         return [job.argv[0].replace(PYTHON, python, 1), *job.argv[1:]]

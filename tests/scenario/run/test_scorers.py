@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Generator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from runloop_api_client.lib.polling import PollingConfig
 from runloop_api_client.types import ScenarioRunView, ScoringFunctionParam
 
 from tests.scenario.definitions import bash, scenario
-from tests.serving import ServerProcess
+from tests.serving import ServerProcess, serving
 
 POLL = PollingConfig(interval_seconds=0.05, max_attempts=6000)
 
@@ -105,6 +106,36 @@ def test_a_python_script_has_an_environment_of_its_own(api: Runloop) -> None:
     assert "1.16.0 /.loopyard/python/envs/" in results["with"][2]
     assert "could not be made" in results["impossible"][2]
     assert "2.4.99" in results["impossible"][2]
+
+
+def test_a_python_that_can_not_be_fetched_is_an_error_that_says_what_to_do(api: Runloop) -> None:
+    closed = api.network_policies.create(name=f"closed-{time.time_ns()}", allow_all=False)
+    run = _scored(
+        api,
+        _python("there", "print(1)", 0.5),
+        _python("not-there", "print(1)", 0.5, python_version_constraint="==3.8.20"),
+        environment_parameters={"launch_parameters": {"network_policy_id": closed.id}},
+    )
+    results = _results(run)
+    assert run.state == "completed"
+    assert results["there"] == (1.0, "complete", "1")
+    score, state, output = results["not-there"]
+    assert (score, state) == (0.0, "error")
+    assert output.startswith("The Python environment could not be made: ")
+    assert "Failed to download" in output
+    hint = output.splitlines()[-1]
+    assert hint.startswith("[loopyard] The image has no Python ==3.8.20, and uv could not fetch one.")
+    assert all(told in hint for told in ("python_version_constraint", "LOOPYARD_SCORERS__PYTHON_MIRROR"))
+
+
+def test_pythons_are_fetched_from_the_mirror_that_is_set(tmp_path: Path) -> None:
+    settings = {"LOOPYARD_SCORERS__PYTHON_MIRROR": "http://127.0.0.1:9/mirror", "LOOPYARD_SCORERS__PYTHON": "==3.8.20"}
+    with serving(tmp_path / "data", env=settings) as mirrored, mirrored.client() as api:
+        function = _python("any", "print(1)", python_version_constraint=None)
+        score, state, output = _results(_scored(api, function))["any"]
+    assert (score, state) == (0.0, "error")
+    assert "Failed to download `http://127.0.0.1:9/mirror/" in output
+    assert "The image has no Python ==3.8.20" in output
 
 
 def test_a_python_environment_is_made_once_for_all_runs(api: Runloop) -> None:
