@@ -6,12 +6,12 @@ Whoever opens a transaction commits it: the request (through `WriteSession`) or 
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, cast
 
 from fastapi import Depends
-from sqlalchemy import Connection, Table, event
+from sqlalchemy import Connection, Executable, Table, event
 from sqlalchemy.dialects import postgresql
 from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
@@ -21,6 +21,7 @@ from loopyard.kit import sqlite
 from loopyard.kit.parts import part
 
 _WRITE = "loopyard_write"
+_ALONE = "loopyard_alone"
 _AFTER_COMMIT = "after_commit"
 _BUSY_TIMEOUT_MS = 30_000
 
@@ -52,6 +53,8 @@ class Database:
         """Open the store at a SQLAlchemy URL whose driver is `sqlite+aiosqlite` or `postgresql+asyncpg`."""
         self.engine = _engine(url)
         writer = self.engine.execution_options(**{_WRITE: True})
+        alone = {_ALONE: True} if self.engine.dialect.name == "sqlite" else {"isolation_level": "AUTOCOMMIT"}
+        self._alone = self.engine.execution_options(**alone)
         self._read = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         self._write = async_sessionmaker(writer, expire_on_commit=False, autoflush=False)
         # SQLite has one writer. Waiting in order here is faster than its own polling for the lock.
@@ -78,6 +81,15 @@ class Database:
         actions = cast("list[Callable[[], None]]", session.info.pop(_AFTER_COMMIT, []))
         for action in actions:
             action()
+
+    async def write_at_once(self, statement: Executable, values: Mapping[str, Any]) -> Any:
+        """Write by one statement that is a transaction by itself, for less than half of what one in a block costs.
+        Returns what the statement returns first; None if it returns no row."""
+        async with AsyncExitStack() as stack:
+            if self._turn is not None:
+                await stack.enter_async_context(self._turn)
+            connection = await stack.enter_async_context(self._alone.connect())
+            return (await connection.execute(statement, values)).scalar()
 
     async def close(self) -> None:
         await self.engine.dispose()
@@ -114,7 +126,10 @@ def _configure_sqlite(connection: Any, _: Any) -> None:
 
 def _begin_sqlite(connection: Connection) -> None:
     # A deferred transaction that turns to writing can fail as stale at once; one that means to write says so first.
-    writes = connection.get_execution_options().get(_WRITE, False)
+    options = connection.get_execution_options()
+    if options.get(_ALONE, False):
+        return
+    writes = options.get(_WRITE, False)
     driver = cast("sqlite.Connection", connection.connection.driver_connection)
     driver.begin_with("BEGIN IMMEDIATE" if writes else "BEGIN")
 

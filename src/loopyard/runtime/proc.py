@@ -23,8 +23,8 @@ def start_ticks(pid: int) -> int:
 
 
 def kill_group(pid: int, number: int) -> None:
-    """Send a signal to the process group that a command of a sandbox is in: crun makes it in a process that is between
-    the two, so that the group's number is not the command's.
+    """Send a signal to the process group that a command of a sandbox is in. Its number is not the command's where crun
+    has made it: in a process that is between the two.
 
     Raises:
         ProcessLookupError: The process is gone, or its group is this process's own.

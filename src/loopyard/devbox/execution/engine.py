@@ -66,9 +66,12 @@ class ExecutionEngine:
         self._shells: dict[tuple[str, str], deque[Live]] = {}
         """For each named shell with unfinished commands: these, in their order. The first is the one that runs."""
 
-    async def start(self, devbox_id: str, new: NewExecution, *, check: Check | None = None) -> None:
+    async def start(
+        self, devbox_id: str, new: NewExecution, *, account_id: str | None = None, check: Check | None = None
+    ) -> None:
         """Write the execution down, then start it; do nothing if its id is used in this devbox already. In a named
-        shell that is busy it is queued.
+        shell that is busy it is queued. With `account_id`, `check` is asked only if that account has no such devbox
+        that runs, or the id is used.
 
         Opens a transaction of its own, so call it outside of any.
 
@@ -77,14 +80,7 @@ class ExecutionEngine:
             Unavailable: The host could not start the command.
         """
         values = _row(devbox_id, new)
-        async with self._database.write() as session:
-            if new.shell_name is not None:
-                values["shell_position"] = await repository.last_in_shell(session, devbox_id, new.shell_name) + 1
-                values["status"] = QUEUED if (devbox_id, new.shell_name) in self._shells else RUNNING
-            fresh = await repository.insert(session, values)
-            if check is not None:
-                await check(session, fresh)
-        if not fresh:
+        if not await self._record(values, new.shell_name, account_id, check):
             return
         live = self._look_after(Execution(**values))
         failpoint("execution.recorded")
@@ -96,6 +92,25 @@ class ExecutionEngine:
         if live.fault is not None:
             with faults_as_answers():
                 raise live.fault
+
+    async def _record(
+        self, values: dict[str, Any], shell_name: str | None, account_id: str | None, check: Check | None
+    ) -> bool:
+        """Write an execution down, and in `values` what becomes of it in its shell; false if its id is used."""
+        if shell_name is None:
+            if check is None:
+                return await repository.insert_at_once(self._database, values)
+            if account_id is not None and await repository.insert_if_running(self._database, account_id, values):
+                return True
+        devbox_id = values["devbox_id"]
+        async with self._database.write() as session:
+            if shell_name is not None:
+                values["shell_position"] = await repository.last_in_shell(session, devbox_id, shell_name) + 1
+                values["status"] = QUEUED if (devbox_id, shell_name) in self._shells else RUNNING
+            fresh = await repository.insert(session, values)
+            if check is not None:
+                await check(session, fresh)
+        return fresh
 
     async def wait(self, devbox_id: str, execution_id: str, timeout: float | None = None) -> Execution:
         """Wait until the execution is completed.
@@ -237,9 +252,8 @@ class ExecutionEngine:
         """Complete an execution that is queued still; false if it is not."""
         if live.row.status != QUEUED:
             return False
-        async with self._database.write() as session:
-            if not await repository.finish(session, *live.key, _KILLED, only=QUEUED):
-                return False
+        if not await repository.finish(self._database, *live.key, _KILLED, only=QUEUED):
+            return False
         live.end(_KILLED)
         self._live.pop(live.key, None)
         self._changes.publish(change_key(*live.key))
@@ -277,8 +291,7 @@ class ExecutionEngine:
         # next start finds it there again.
         live.end(result)
         self._changes.publish(change_key(*live.key))
-        async with self._database.write() as session:
-            await repository.finish(session, *live.key, result)
+        await repository.finish(self._database, *live.key, result)
         self._live.pop(live.key, None)
 
 

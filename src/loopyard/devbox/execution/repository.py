@@ -5,17 +5,21 @@ from dataclasses import asdict
 from functools import cache
 from typing import Any
 
-from sqlalchemy import Insert, bindparam, func, select, update
+from sqlalchemy import Insert, bindparam, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING, ExecutionStatus
+from loopyard.devbox.models import Devbox
+from loopyard.devbox.states import Status
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import dialect_of, insert_into
+from loopyard.kit.db import Database, dialect_of, insert_into
 from loopyard.runtime.protocol import CommandResult
 from loopyard.store.base import Base
 
 _table = Base.metadata.tables[Execution.__tablename__]
+_devboxes = Base.metadata.tables[Devbox.__tablename__]
+_RUNS = str(Status.RUNNING)
 
 # The two statements of every command. They are built once, and know nothing of objects: half of their cost is saved.
 _ENDING = (
@@ -45,6 +49,32 @@ def _insertion(dialect: str) -> Insert:
     return insert_into(_table, dialect).on_conflict_do_nothing().returning(_table.c.id)
 
 
+@cache
+def _insertion_if_running(dialect: str) -> Insert:
+    runs = exists().where(
+        _devboxes.c.id == bindparam("devbox_id", type_=_table.c.devbox_id.type),
+        _devboxes.c.account_id == bindparam("of_account"),
+        _devboxes.c.status == _RUNS,
+    )
+    given = select(*(bindparam(column.name, type_=column.type) for column in _table.c)).where(runs)
+    names = [column.name for column in _table.c]
+    return insert_into(_table, dialect).from_select(names, given).on_conflict_do_nothing().returning(_table.c.id)
+
+
+async def insert_if_running(database: Database, account_id: str, values: dict[str, Any]) -> bool:
+    """Insert an execution if its devbox is the account's and runs, and the id is not used in it; tell whether it was
+    inserted. A transaction by itself."""
+    given = {**dict.fromkeys(_table.c.keys()), **values, "of_account": account_id}
+    statement = _insertion_if_running(database.engine.dialect.name)
+    return await database.write_at_once(statement, given) is not None
+
+
+async def insert_at_once(database: Database, values: dict[str, Any]) -> bool:
+    """Insert an execution unless its id is used in the devbox; tell whether it was. A transaction by itself."""
+    given = {**dict.fromkeys(_table.c.keys()), **values}
+    return await database.write_at_once(_insertion(database.engine.dialect.name), given) is not None
+
+
 async def insert(session: AsyncSession, values: dict[str, Any]) -> bool:
     """Insert an execution unless its id is used in the devbox; tell whether it was inserted."""
     return await session.scalar(_insertion(dialect_of(session)), values) is not None
@@ -71,19 +101,20 @@ async def begin(session: AsyncSession, devbox_id: str, execution_id: str) -> boo
 
 
 async def finish(
-    session: AsyncSession,
+    database: Database,
     devbox_id: str,
     execution_id: str,
     result: CommandResult,
     *,
     only: ExecutionStatus | None = None,
 ) -> bool:
-    """Record how it ended, unless that is recorded already, or its status is not `only`; tell whether it was."""
+    """Record how it ended, unless that is recorded already, or its status is not `only`; tell whether it was. A
+    transaction by itself."""
     statement = _ENDING
     if only is not None:
         statement = statement.where(_table.c.status == only)
     given = {"of_devbox": devbox_id, "of_id": execution_id, "ended_at": now_ms(), **asdict(result)}
-    return await session.scalar(statement, given) is not None
+    return await database.write_at_once(statement, given) is not None
 
 
 async def unfinished(session: AsyncSession) -> Sequence[Execution]:

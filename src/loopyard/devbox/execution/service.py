@@ -55,7 +55,8 @@ class ExecutionService:
             await self._devboxes.check(session, account_id, devbox_id, running=fresh)
 
         spec = CommandSpec(id=execution_id, argv=["/bin/bash", "-c", command], attach_stdin=attach_stdin)
-        await self._engine.start(devbox_id, NewExecution(spec, command, shell_name=shell_name), check=check)
+        new = NewExecution(spec, command, shell_name=shell_name)
+        await self._engine.start(devbox_id, new, account_id=account_id, check=check)
 
     async def kill(self, account_id: str, devbox_id: str, execution_id: str, *, group: bool) -> Execution:
         """End a command's process, or its whole process group. One that has ended stays as it is.

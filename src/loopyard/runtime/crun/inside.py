@@ -57,6 +57,7 @@ class Inside(WithCommands[Commands]):
                 (told,),
                 crun=self._crun,
                 id=sandbox_id,
+                sandbox={"pid": box.pid, "ticks": box.start_ticks, "state": str(self._instance.state(sandbox_id))},
                 folder=str(folder),
                 live=str(self._commands.live(folder)),
                 uid=uid,

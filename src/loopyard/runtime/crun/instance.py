@@ -42,6 +42,10 @@ class Instance:
         """Where crun keeps the state of this server's sandboxes."""
         return self.folder / "crun"
 
+    def state(self, sandbox_id: str) -> Path:
+        """What crun keeps there of one sandbox."""
+        return self.crun_root / sandbox_id
+
     @property
     def attached(self) -> Path:
         """Where commands that end with the server keep things. A short path: sockets' names are limited."""

@@ -5,8 +5,9 @@ The numbers are the same on every architecture that Linux has kept in step since
 
 import ctypes
 import os
+import platform
 import struct
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -17,6 +18,7 @@ _OPEN_TREE, _MOVE_MOUNT, _FSOPEN, _FSCONFIG, _FSMOUNT = 428, 429, 430, 431, 432
 _OPENAT2, _MOUNT_SETATTR = 437, 442
 
 CLONE_NEWNS, CLONE_NEWUSER, CLONE_NEWNET = 0x00020000, 0x10000000, 0x40000000
+CLONE_NEWCGROUP, CLONE_NEWUTS, CLONE_NEWIPC, CLONE_NEWPID = 0x02000000, 0x04000000, 0x08000000, 0x20000000
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC, MS_REMOUNT, MS_BIND = 1, 2, 4, 8, 32, 4096
 MS_REC, MS_PRIVATE, MS_SLAVE = 16384, 1 << 18, 1 << 19
@@ -32,6 +34,15 @@ _FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CMD_CREATE = 0, 1, 6
 
 RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT = 0x02, 0x10
 
+_CLOSE_RANGE, _CLOSE_RANGE_CLOEXEC = 436, 4
+_SECCOMP = {"x86_64": 317, "aarch64": 277}.get(platform.machine())
+"""Older than the numbers that are the same everywhere."""
+_SET_MODE_FILTER, _FILTER_SPEC_ALLOW = 1, 4
+_CAPABILITY_VERSION = 0x20080522
+_INSTRUCTION_BYTES = 8
+
+_PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP = 4, 22, 24
+_PR_SET_CHILD_SUBREAPER, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 36, 47, 4
 _PR_SET_SECUREBITS = 28
 _SECBIT_NO_SETUID_FIXUP = 1 << 2
 
@@ -49,7 +60,7 @@ def unshare(flags: int) -> None:
 
 
 def setns(descriptor: int, kind: int) -> None:
-    """Enter the namespace behind a descriptor; `kind` is its CLONE_NEW… flag."""
+    """Enter the namespace behind a descriptor, whose CLONE_NEW… flag is `kind`; or several of the process behind it."""
     _checked(_libc.setns(descriptor, kind), "setns")
 
 
@@ -148,3 +159,42 @@ def openat2(folder: int, path: str, flags: int, mode: int = 0, resolve: int = 0)
     """openat2(2): like os.open below `folder`, with rules for how the path is resolved."""
     how = struct.pack("QQQ", flags | os.O_CLOEXEC, mode, resolve)
     return _checked(_syscall(_OPENAT2, folder, os.fsencode(path), how, len(how)), f"open {path}")
+
+
+def set_dumpable(*, dumpable: bool) -> None:
+    """Whether others of the same user may look into this process."""
+    _checked(_libc.prctl(_PR_SET_DUMPABLE, int(dumpable), 0, 0, 0), "prctl")
+
+
+def set_subreaper(*, subreaper: bool) -> None:
+    """Whether this process becomes the parent of what its children leave behind."""
+    _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, int(subreaper), 0, 0, 0), "prctl")
+
+
+def drop_from_bounding(capabilities: Iterable[int]) -> None:
+    """Give capabilities up for good, whatever is executed."""
+    for capability in capabilities:
+        _checked(_libc.prctl(_PR_CAPBSET_DROP, capability, 0, 0, 0), f"drop capability {capability}")
+
+
+def set_capabilities(held: int) -> None:
+    """Hold just the capabilities in this set of bits, effective and permitted, and hand none of them on."""
+    low, high = held & 0xFFFFFFFF, held >> 32
+    sets = struct.pack("IIIIII", low, low, 0, high, high, 0)
+    _checked(_libc.capset(struct.pack("Ii", _CAPABILITY_VERSION, 0), sets), "capset")
+    _checked(_libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0), "prctl")
+
+
+def filter_calls(program: bytes) -> None:
+    """Have the kernel judge each system call of this process from now on by a program of seccomp's."""
+    held = ctypes.create_string_buffer(program, len(program))
+    described = struct.pack("HxxxxxxP", len(program) // _INSTRUCTION_BYTES, ctypes.addressof(held))
+    if _SECCOMP is None:
+        _checked(_libc.prctl(_PR_SET_SECCOMP, 2, described, 0, 0), "seccomp")
+    else:
+        _checked(_syscall(_SECCOMP, _SET_MODE_FILTER, _FILTER_SPEC_ALLOW, described), "seccomp")
+
+
+def hand_on_none_from(first: int) -> None:
+    """Have every descriptor from `first` on closed when a program is executed."""
+    _checked(_syscall(_CLOSE_RANGE, first, ctypes.c_uint(0xFFFFFFFF), _CLOSE_RANGE_CLOEXEC), "close_range")

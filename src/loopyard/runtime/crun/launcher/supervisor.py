@@ -14,16 +14,23 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from loopyard.runtime.crun.launcher.helper import Helper, Report
 from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.launcher.refusals import refusal
+from loopyard.runtime.crun.syscalls import set_subreaper
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import kill_group, start_ticks
 
 _PIPE_BYTES = 1 << 20
 _FIRST_PIPE_BYTES = 1 << 16
 _F_SETPIPE_SZ = 1031
+_GATHER_SECONDS = 0.0005
+"""How long the output of one who writes much is left to gather. Most programs write a few KiB at a time; moved one by
+one these cost more than twice as much, and slow the program down as well."""
 _STREAMS = ("stdout", "stderr")
+_KILLED = 137
 
 
 @dataclass
@@ -45,8 +52,8 @@ class _Stream:
         with contextlib.suppress(OSError):  # past the user's share of pipe memory it works as well, only slower
             fcntl.fcntl(self.pipe, _F_SETPIPE_SZ, _PIPE_BYTES)
 
-    def move(self) -> None:
-        """Move what is there."""
+    def move(self, *, all: bool) -> None:
+        """Move what is there: all of it, or only so much that what comes meanwhile in small pieces can gather."""
         while self.open:
             try:
                 if self.file < 0 and self.room > 0:
@@ -67,6 +74,8 @@ class _Stream:
             self.open = moved > 0
             if self.written < self.room:
                 self.written += moved
+            if self.wide and moved < _PIPE_BYTES // 2 and not all:
+                return
 
     def _begin(self) -> int:
         """Move the first that comes; returns how much that is."""
@@ -92,17 +101,19 @@ class _Command:
     timed_out: bool = False
 
     def pid(self) -> int | None:
-        """The process id of the command itself, once crun has started it."""
+        """The process id of the command itself, once it runs."""
         try:
             return int((self.live / "pid").read_text())
         except (FileNotFoundError, ValueError):
             return None
 
-    def finish(self, status: int) -> None:
+    def left(self, deadline: float | None) -> float | None:
+        """Seconds until then; None for ever."""
+        return None if deadline is None else max(0.0, deadline - time.monotonic())
+
+    def finish(self, status: int, *, lost: bool = False) -> None:
         """Write the result, complete or not at all."""
-        result = {"exit_status": status, "timed_out": self.timed_out, "lost": False}
-        if (refused := refusal(self.live)) is not None:
-            result["exit_status"], result["lost"] = refused.exit_status, refused.lost
+        result = {"exit_status": status, "timed_out": self.timed_out, "lost": lost}
         write_whole(self.folder / "result.json", result)
         with contextlib.suppress(OSError):  # the server has just removed it
             for name in os.listdir(self.live):
@@ -115,9 +126,11 @@ def execute(
     *,
     crun: list[str],
     id: str,
+    sandbox: dict[str, Any],
     folder: str,
     live: str,
     process: int,
+    helper: Helper,
     uid: int,
     stdin: bool,
     timeout_seconds: float | None,
@@ -128,9 +141,11 @@ def execute(
     Args:
         crun: The command line up to crun's own command.
         id: The sandbox's id.
+        sandbox: What `joining.spawn` wants to know of the sandbox.
         folder: The command's folder; gets `stdout` and `stderr` if it writes any, and in the end `result.json`.
         live: Its folder while it runs; gets `supervisor.json`, `pid` and crun's log.
         process: A descriptor of its `process.json`.
+        helper: Starts it. Where the host does not let it, crun is asked to.
         uid: The host's uid of the user that the command runs as.
         stdin: Whether the named pipe `stdin` in the live folder is its standard input.
         timeout_seconds: After how long its process group is killed; None for never.
@@ -138,38 +153,68 @@ def execute(
         answer: Told this process's id, and the clock tick at which it started.
     """
     command = _Command(Path(folder), Path(live))
-    os.set_inheritable(process, False)  # crun opens it by its name
+    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     ends = [_stream(command, name, uid, most_bytes) for name in _STREAMS]
     given, hold = _stdin(live) if stdin else (os.open(os.devnull, os.O_RDONLY), None)
-    argv = [*crun, "--log", f"{live}/crun.log", "exec", "--process", f"/proc/{os.getpid()}/fd/{process}"]
-    child = start([*argv, "--pid-file", f"{live}/pid", id], given, *ends)
-    for end in (*ends, given):
-        os.close(end)
+    pid_file = os.open(f"{live}/pid", os.O_WRONLY | os.O_CREAT, 0o600)
+    set_subreaper(subreaper=True)  # the helper goes, and leaves the command to this process
+    helper.begin(sandbox, process, pid_file, (given, *ends))
+    os.close(pid_file)
     me = os.getpid()
     supervisor = {"pid": me, "start_ticks": start_ticks(me)}
     try:
-        write_whole(command.live / "supervisor.json", supervisor)  # while crun is at it
+        write_whole(command.live / "supervisor.json", supervisor)  # while the helper is at it
     except OSError:
-        _give_up(command, child)
+        _give_up(command, helper)
         raise
-    answer(**supervisor)
-    ended = os.pidfd_open(child)
-    status = _watch(command, child, ended, hold, timeout_seconds)
+    report = helper.report(command.left(deadline))
+    set_subreaper(subreaper=False)
+    by_crun = report == Report()
+    if by_crun:
+        os.unlink(f"{live}/pid")
+        os.set_inheritable(process, False)  # crun opens it by its name
+        argv = [*crun, "--log", f"{live}/crun.log", "exec", "--process", f"/proc/{me}/fd/{process}"]
+        child = start([*argv, "--pid-file", f"{live}/pid", id], given, *ends)
+    else:
+        child = command.pid()
+    answer(**supervisor)  # not before: whoever ends all that runs in the sandbox then ends this too
+    for end in (*ends, given):
+        os.close(end)
+    if child is not None:
+        status = _watch(command, child, hold, deadline)
+    else:
+        status = _not_begun(command, hold, report, deadline)
     os.close(process)
-    command.finish(status)
+    lost = child is None and (report is None or report.refused is None) and not command.timed_out
+    if by_crun and (refused := refusal(command.live)) is not None:
+        status, lost = refused.exit_status, refused.lost
+    command.finish(status, lost=lost)
     _leave(command)
-    os.close(ended)
     for stream in command.streams:
         stream.close()
 
 
-def _give_up(command: _Command, child: int) -> None:
+def _give_up(command: _Command, helper: Helper) -> None:
     """Nobody could watch over the command: end it."""
-    os.kill(child, signal.SIGKILL)
-    os.waitpid(child, 0)
+    helper.report(0)
     if (pid := command.pid()) is not None:
         with contextlib.suppress(ProcessLookupError):
             kill_group(pid, signal.SIGKILL)
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+    set_subreaper(subreaper=False)
+
+
+def _not_begun(command: _Command, hold: int | None, report: Report | None, deadline: float | None) -> int:
+    """Nothing was started. Returns what counts as its exit status."""
+    if hold is not None:
+        os.close(hold)
+    for stream in command.streams:
+        stream.move(all=True)
+    if report is not None and report.refused is not None:
+        return report.refused
+    command.timed_out = command.left(deadline) == 0
+    return _KILLED
 
 
 def _stream(command: _Command, name: str, uid: int, most_bytes: int) -> int:
@@ -195,8 +240,9 @@ def _do_nothing(*_: object) -> None:
     pass
 
 
-def _watch(command: _Command, child: int, ended: int, hold: int | None, timeout_seconds: float | None) -> int:
+def _watch(command: _Command, child: int, hold: int | None, deadline: float | None) -> int:
     """Move output until the command has ended; returns its exit status."""
+    ended = os.pidfd_open(child)
     # A pipe, since a signal that comes just before `poll` would not end it.
     wake, wake_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     signal.set_wakeup_fd(wake_end, warn_on_full_buffer=False)
@@ -206,35 +252,39 @@ def _watch(command: _Command, child: int, ended: int, hold: int | None, timeout_
     poll.register(wake, select.POLLIN)
     for stream in command.streams:
         poll.register(stream.pipe, select.POLLIN)
-    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     while True:
         if hold is not None and (command.live / "stdin.end").exists():
             os.close(hold)
             hold = None
-        pause = None
-        if deadline is not None:
-            pause = max(0.0, deadline - time.monotonic())
-            if pause == 0:
-                deadline = _time_out(command)
-                continue
+        pause = command.left(deadline)
+        if pause == 0:
+            deadline = _time_out(command)
+            continue
         ready = {descriptor for descriptor, _ in poll.poll(None if pause is None else pause * 1000 + 1)}
-        for stream in command.streams:
-            if stream.pipe in ready:
-                stream.move()
-                if not stream.open:
-                    poll.unregister(stream.pipe)
+        _empty(command, ready, poll)
         if wake in ready:
             os.read(wake, 4096)
         if ended in ready:
             break
     for stream in command.streams:
-        stream.move()
+        stream.move(all=True)
     signal.signal(signal.SIGUSR1, signal.SIG_IGN)
     signal.set_wakeup_fd(-1)
-    for descriptor in (wake, wake_end, *([] if hold is None else [hold])):
+    for descriptor in (ended, wake, wake_end, *([] if hold is None else [hold])):
         os.close(descriptor)
     status = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
     return status if status >= 0 else 128 - status
+
+
+def _empty(command: _Command, ready: set[int], poll: select.poll) -> None:
+    """Move what is in the pipes that are ready, and look no more at those that nobody can write to."""
+    streams = [stream for stream in command.streams if stream.open and stream.pipe in ready]
+    if any(stream.wide for stream in streams):
+        time.sleep(_GATHER_SECONDS)
+    for stream in streams:
+        stream.move(all=False)
+        if not stream.open:
+            poll.unregister(stream.pipe)
 
 
 def _time_out(command: _Command) -> float | None:
@@ -266,9 +316,4 @@ def _stay(command: _Command) -> None:
         if stream.open:
             poll.register(stream.pipe, select.POLLIN)
     while any(stream.open for stream in command.streams):
-        ready = {descriptor for descriptor, _ in poll.poll()}
-        for stream in command.streams:
-            if stream.pipe in ready and stream.open:
-                stream.move()
-                if not stream.open:
-                    poll.unregister(stream.pipe)
+        _empty(command, {descriptor for descriptor, _ in poll.poll()}, poll)

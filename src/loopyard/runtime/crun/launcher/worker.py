@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from loopyard.runtime.crun.launcher import attached, box, disks, sealing, slots, supervisor
+from loopyard.runtime.crun.launcher.helper import Helper
 
 MESSAGE_BYTES = 1 << 16
 MOST_DESCRIPTORS = 5
@@ -46,9 +47,18 @@ class Worker:
     def __init__(self, server: socket.socket, channel: socket.socket) -> None:
         self._server = server
         self._channel = channel
+        self._helper: Helper | None = None
+        """Ready to start a program, if this worker has been asked for that before."""
 
     def run(self) -> int:
         """Work until the launcher hangs up. Returns this process's exit status."""
+        try:
+            return self._work()
+        finally:
+            if self._helper is not None:
+                self._helper.dismiss()
+
+    def _work(self) -> int:
         signal.set_wakeup_fd(-1)
         signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         signal.signal(signal.SIGUSR1, signal.SIG_IGN)
@@ -63,6 +73,8 @@ class Worker:
             if not fine or request["act"] in _LAST_ACTS:
                 return status
             self._tell(request["number"], ended=status)
+            if request["act"] == "execute" and left > 0:
+                self._helper = self._new_helper()
             if left == 0:  # it must not say that it is free: the launcher would hand it what nobody reads
                 return 0
             try:
@@ -81,7 +93,8 @@ class Worker:
         if act == "create":
             arguments["slot"] = slots.Slot(descriptors[0], descriptors[1], arguments["slot"])
         elif act == "execute":
-            arguments["process"] = descriptors[0]
+            arguments |= {"process": descriptors[0], "helper": self._helper or self._new_helper()}
+            self._helper = None
         elif act == "prepare":
             arguments["donations"] = self._channel
         elif act == "attach":
@@ -95,6 +108,9 @@ class Worker:
             if act == "create":
                 for descriptor in descriptors:
                     os.close(descriptor)
+
+    def _new_helper(self) -> Helper:
+        return Helper.fork((self._server, self._channel))
 
     def _tell(self, number: int, descriptors: Sequence[int] = (), **fields: Any) -> None:
         with contextlib.suppress(OSError):  # the server is gone; its next start looks at what was written

@@ -1,0 +1,221 @@
+"""Starts a program in a sandbox that runs, as `crun exec` does, without starting crun for it.
+
+It goes one way: a process that has begun to join a sandbox is good for nothing else. No file of the sandbox is read by
+this process's Python, and nothing is imported once it has begun.
+"""
+
+import contextlib
+import errno
+import os
+import resource
+import signal
+from collections.abc import Mapping, Sequence
+from functools import cache
+from typing import Any
+
+from loopyard.runtime.crun import syscalls
+from loopyard.runtime.proc import start_ticks
+
+_NAMESPACES = (
+    syscalls.CLONE_NEWUSER
+    | syscalls.CLONE_NEWNS
+    | syscalls.CLONE_NEWPID
+    | syscalls.CLONE_NEWNET
+    | syscalls.CLONE_NEWIPC
+    | syscalls.CLONE_NEWUTS
+    | syscalls.CLONE_NEWCGROUP
+)
+_DEFAULT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGUSR1)
+_UMASK = 0o022
+
+_CAPABILITIES: list[str] = [
+    "CHOWN",
+    "DAC_OVERRIDE",
+    "DAC_READ_SEARCH",
+    "FOWNER",
+    "FSETID",
+    "KILL",
+    "SETGID",
+    "SETUID",
+    "SETPCAP",
+    "LINUX_IMMUTABLE",
+    "NET_BIND_SERVICE",
+    "NET_BROADCAST",
+    "NET_ADMIN",
+    "NET_RAW",
+    "IPC_LOCK",
+    "IPC_OWNER",
+    "SYS_MODULE",
+    "SYS_RAWIO",
+    "SYS_CHROOT",
+    "SYS_PTRACE",
+    "SYS_PACCT",
+    "SYS_ADMIN",
+    "SYS_BOOT",
+    "SYS_NICE",
+    "SYS_RESOURCE",
+    "SYS_TIME",
+    "SYS_TTY_CONFIG",
+    "MKNOD",
+    "LEASE",
+    "AUDIT_WRITE",
+    "AUDIT_CONTROL",
+    "SETFCAP",
+    "MAC_OVERRIDE",
+    "MAC_ADMIN",
+    "SYSLOG",
+    "WAKE_ALARM",
+    "BLOCK_SUSPEND",
+    "AUDIT_READ",
+    "PERFMON",
+    "BPF",
+    "CHECKPOINT_RESTORE",
+]
+"""In the order of their numbers (capability.h)."""
+
+
+class ProgramRefused(Exception):
+    """The program cannot be started, and that is due to what was asked, or to what is in the sandbox."""
+
+    def __init__(self, exit_status: int, message: str) -> None:
+        super().__init__(message)
+        self.exit_status = exit_status
+
+
+def spawn(pid: int, ticks: int, state: str, process: Mapping[str, Any], streams: Sequence[int]) -> int:
+    """Start a program in a sandbox.
+
+    Args:
+        pid: The sandbox's first process.
+        ticks: The clock tick at which that started.
+        state: The folder in which crun keeps the sandbox's state.
+        process: As in OCI's `process.json`: `args`, `env`, `cwd`, `user`, `capabilities`, `rlimits`, `oomScoreAdj`.
+        streams: Its standard input, output and error.
+
+    Returns its process id, in this process's own namespace.
+
+    Raises:
+        ProgramRefused: The program cannot be started.
+        OSError: The host does not let this process join. No program was started.
+    """
+    sandbox = os.pidfd_open(pid)
+    if start_ticks(pid) != ticks:
+        raise ProcessLookupError("the sandbox is gone")
+    with open(f"{state}/seccomp.bpf", "rb") as file:
+        judge = file.read()
+    cgroups = [os.open(f"{folder}/cgroup.procs", os.O_WRONLY) for folder in _cgroups(pid)]
+    environment = dict(variable.split("=", 1) for variable in process["env"])
+    bounding, held = (_bits(process["capabilities"].get(kind, ())) for kind in ("bounding", "effective"))
+    user = process["user"]
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write(str(process["oomScoreAdj"]))
+    for limit in process["rlimits"]:
+        resource.setrlimit(getattr(resource, limit["type"]), (limit["soft"], limit["hard"]))
+    syscalls.set_dumpable(dumpable=False)
+    syscalls.hand_on_none_from(3)
+    os.umask(_UMASK)
+
+    syscalls.setns(sandbox, _NAMESPACES)
+    for cgroup in cgroups:
+        os.write(cgroup, b"0")
+    os.setresgid(0, 0, 0)
+    os.setresuid(0, 0, 0)
+    _enter(process["cwd"])
+    syscalls.filter_calls(judge)
+    syscalls.drop_from_bounding(number for number in range(_last_capability() + 1) if not bounding >> number & 1)
+    os.setgroups(user.get("additionalGids", ()))
+    os.setresgid(user["gid"], user["gid"], user["gid"])
+    os.setresuid(user["uid"], user["uid"], user["uid"])
+    syscalls.set_capabilities(held)
+    return _start(process["args"], environment, streams)
+
+
+def warm_up() -> None:
+    """Do beforehand what costs a process much when it does it first."""
+    _cgroups(os.getpid())
+    _last_capability()
+    _bits(())
+    syscalls.set_dumpable(dumpable=True)
+
+
+def _enter(folder: str) -> None:
+    try:
+        os.chdir(folder)
+    except OSError as error:
+        raise ProgramRefused(126, f"{folder}: {error.strerror}") from error
+
+
+def _start(argv: list[str], environment: Mapping[str, str], streams: Sequence[int]) -> int:
+    program = _program(argv[0], environment.get("PATH", ""))
+    actions = [(os.POSIX_SPAWN_DUP2, descriptor, target) for target, descriptor in enumerate(streams)]
+    try:
+        return os.posix_spawn(
+            program, argv, environment, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_DEFAULT_SIGNALS
+        )
+    except OSError as error:
+        if error.errno == errno.EAGAIN:  # the sandbox has all the processes that it may have
+            raise
+        raise ProgramRefused(126, f"{argv[0]}: {error.strerror}") from error
+
+
+def _program(name: str, path: str) -> str:
+    """Where the program is, as a shell would look for it. Raises ProgramRefused."""
+    found = [name] if "/" in name else [f"{folder or '.'}/{name}" for folder in path.split(":")]
+    closed = False
+    for candidate in found:
+        if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
+            return candidate
+        closed |= os.path.lexists(candidate)
+    if closed:
+        raise ProgramRefused(126, f"{name}: Permission denied")
+    raise ProgramRefused(127, f"{name}: not found")
+
+
+def _bits(names: Sequence[str]) -> int:
+    return sum(1 << _CAPABILITIES.index(name.removeprefix("CAP_")) for name in names)
+
+
+@cache
+def _last_capability() -> int:
+    with open("/proc/sys/kernel/cap_last_cap") as file:
+        return int(file.read())
+
+
+def _cgroups(pid: int) -> list[str]:
+    """Where the cgroups are that the process is in and this one is not."""
+    own = _memberships("self")
+    found: list[str] = []
+    for hierarchy, path in _memberships(str(pid)).items():
+        if path == own[hierarchy]:
+            continue
+        top = _hierarchies().get(hierarchy)
+        if top is None:
+            raise FileNotFoundError(f"the hierarchy of cgroups {hierarchy} is not mounted")
+        found.append(f"{top}{path}")
+    return found
+
+
+def _memberships(process: str) -> dict[str, str]:
+    """The name of each hierarchy, and the cgroup in it."""
+    with open(f"/proc/{process}/cgroup") as file:
+        fields = [line.rstrip("\n").split(":", 2) for line in file]
+    return {name: path for _, name, path in fields}
+
+
+@cache
+def _hierarchies() -> dict[str, str]:
+    """Where each hierarchy is mounted, by its name as /proc tells it: that of version 2 has none."""
+    found: dict[str, str] = {}
+    names = list(_memberships("self"))
+    with open("/proc/self/mountinfo") as file:
+        for line in file:
+            before, _, after = line.rstrip("\n").partition(" - ")
+            kind, _, options = after.split(" ", 2)
+            place = before.split(" ")[4]
+            if kind == "cgroup2":
+                found[""] = place
+            elif kind == "cgroup":
+                given = set(options.split(","))
+                with contextlib.suppress(StopIteration):
+                    found[next(name for name in names if name and set(name.split(",")) <= given)] = place
+    return found
