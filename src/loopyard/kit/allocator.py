@@ -11,7 +11,7 @@ def use_one_arena() -> None:
     """Let all threads take memory from one heap. Call it before there are any.
 
     glibc gives each thread a heap of its own, up to eight for each core; what one thread has freed does not serve
-    another, and a server has a thread for each connection to SQLite. Over 2,500 scenario runs what lay free in the heaps
+    another, and a server has a thread for each connection to SQLite. Over 2,500 scenario runs what lay free in heaps
     grew from 5 to 12 MiB; in one heap it stays between 1 and 3. Other C libraries have no such heaps.
     `MALLOC_ARENA_MAX` in the environment goes first.
     """
