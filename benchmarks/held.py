@@ -8,6 +8,8 @@ from pathlib import Path
 import psutil
 
 _CGROUPS = Path("/sys/fs/cgroup")
+_WHOLE = frozenset({"Pss:"})
+_OWN = frozenset({"Pss_Anon:", "Pss_Shmem:"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +35,14 @@ def held(keeper: int, boxes: Set[str]) -> Held:
         if (group := _group(pid, boxes)) is not None:
             processes.add(pid)
             groups.add(group)
-    return Held(sum(_share(pid) for pid in processes), sum(_kernel(group) for group in groups))
+    return Held(sum(_rollup(pid, _WHOLE) for pid in processes), sum(_kernel(group) for group in groups))
+
+
+def own(keeper: int) -> tuple[int, int]:
+    """Bytes that are the process's own, and those of all that it started: heaps and stacks, of pages that several share
+    each its part. Mapped files are not among them: what the kernel holds of these it gives up when memory is short."""
+    started = [child.pid for child in psutil.Process(keeper).children(recursive=True)]
+    return _rollup(keeper, _OWN), sum(_rollup(pid, _OWN) for pid in started)
 
 
 def _group(pid: int, boxes: Set[str]) -> Path | None:
@@ -50,10 +59,10 @@ def _group(pid: int, boxes: Set[str]) -> Path | None:
     return None
 
 
-def _share(pid: int) -> int:
-    """A process's proportional set size; 0 if it has ended meanwhile."""
+def _rollup(pid: int, fields: Set[str]) -> int:
+    """The sum of some of a process's proportional set sizes; 0 if it has ended meanwhile."""
     rows = (line.split() for line in _lines(Path(f"/proc/{pid}/smaps_rollup")))
-    return sum(int(row[1]) * 1024 for row in rows if row[0] == "Pss:")
+    return sum(int(row[1]) * 1024 for row in rows if row[0] in fields)
 
 
 def _kernel(group: Path) -> int:

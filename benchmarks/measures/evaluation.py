@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from benchmarks.context import Context
-from benchmarks.held import held
+from benchmarks.held import own
 from benchmarks.loopyard import Loopyard
 from benchmarks.peers.engine import Engine
 from benchmarks.result import Measure, Series, Subject
@@ -51,28 +51,32 @@ async def evaluation(context: Context) -> list[Measure]:
 
 
 async def evaluation_memory(context: Context) -> list[Measure]:
-    """The proportional set size of the server's processes, with no box alive, while thousands of runs go by."""
+    """What the server's process, and those that it started, hold with no box alive, while thousands of runs go by."""
     loopyard, total = context.loopyard, context.counts.evaluations_for_memory
     step = max(total // _CHECKPOINTS, 1)
     scenario_id = await _make_scenario(loopyard, _TRIVIAL)
-    samples: list[float] = []
+    server: list[float] = []
+    others: list[float] = []
     for _ in range(_CHECKPOINTS):
         await _crowd(step, lambda: _run(loopyard, scenario_id, _TRIVIAL))
         # Each run has ended its box. To ask for a list of them all would be what is measured.
         await asyncio.sleep(_SETTLE_SECONDS)
-        in_bytes = await asyncio.to_thread(held, context.server.pid, frozenset[str]())
-        samples.append(in_bytes.processes / 1024**2)
+        of_server, of_others = await asyncio.to_thread(own, context.server.pid)
+        server.append(of_server / 1024**2)
+        others.append(of_others / 1024**2)
     half = _CHECKPOINTS // 2
-    growth = _slope(samples[half:]) * 1000 / step
-    title = f"memory of the server's processes, each {step} of {step * _CHECKPOINTS} scenario runs"
-    told = ", ".join(f"{sample:.0f}" for sample in samples)
-    note = f"Proportional set size in MiB: {told}. Over the second half it grows by {growth:.1f} MiB in 1,000 runs."
-    series = [
-        Series("loopyard", "first half", samples[:half]),
-        Series("loopyard", "second half", samples[half:]),
-    ]
-    facts = {"runs_between": step, "mib_per_1000_runs_in_second_half": round(growth, 2)}
-    return [Measure("evaluation-memory", title, series, unit="MiB", note=note, facts=facts)]
+    title = f"memory of the server, each {step} of {step * _CHECKPOINTS} scenario runs"
+    notes = [f"MiB that are the processes' own, without mapped files, after each {step} runs."]
+    facts: dict[str, Any] = {"runs_between": step}
+    series: list[Series] = []
+    for name, samples in (("server", server), ("launcher and workers", others)):
+        growth = _slope(samples[half:]) * 1000 / step
+        told = ", ".join(f"{sample:.1f}" for sample in samples)
+        notes.append(f"{name}: {told}; over the second half {growth:+.1f} MiB in 1,000 runs.")
+        facts[f"{name}_mib_per_1000_runs_in_second_half"] = round(growth, 2)
+        series.append(Series("loopyard", f"{name}, first half", samples[:half]))
+        series.append(Series("loopyard", f"{name}, second half", samples[half:]))
+    return [Measure("evaluation-memory", title, series, unit="MiB", note=" ".join(notes), facts=facts)]
 
 
 class _Crowd:
