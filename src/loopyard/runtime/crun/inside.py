@@ -57,7 +57,12 @@ class Inside(WithCommands[Commands]):
                 (told,),
                 crun=self._crun,
                 id=sandbox_id,
-                sandbox={"pid": box.pid, "ticks": box.start_ticks, "state": str(self._instance.state(sandbox_id))},
+                sandbox={
+                    "pid": box.pid,
+                    "ticks": box.start_ticks,
+                    "state": str(self._instance.state(sandbox_id)),
+                    "cgroup": self._instance.cgroup(sandbox_id),
+                },
                 folder=str(folder),
                 live=str(self._commands.live(folder)),
                 uid=uid,

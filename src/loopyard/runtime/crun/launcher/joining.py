@@ -9,6 +9,7 @@ import errno
 import os
 import resource
 import signal
+import stat
 from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
@@ -82,13 +83,14 @@ class ProgramRefused(Exception):
         self.exit_status = exit_status
 
 
-def spawn(pid: int, ticks: int, state: str, process: Mapping[str, Any], streams: Sequence[int]) -> int:
+def spawn(pid: int, ticks: int, state: str, cgroup: str, process: Mapping[str, Any], streams: Sequence[int]) -> int:
     """Start a program in a sandbox.
 
     Args:
         pid: The sandbox's first process.
         ticks: The clock tick at which that started.
         state: The folder in which crun keeps the sandbox's state.
+        cgroup: The path of its cgroup, the same in each hierarchy.
         process: As in OCI's `process.json`: `args`, `env`, `cwd`, `user`, `capabilities`, `rlimits`, `oomScoreAdj`.
         streams: Its standard input, output and error.
 
@@ -103,21 +105,18 @@ def spawn(pid: int, ticks: int, state: str, process: Mapping[str, Any], streams:
         raise ProcessLookupError("the sandbox is gone")
     with open(f"{state}/seccomp.bpf", "rb") as file:
         judge = file.read()
-    cgroups = [os.open(f"{folder}/cgroup.procs", os.O_WRONLY) for folder in _cgroups(pid)]
+    cgroups = [os.open(f"{top}{cgroup}/cgroup.procs", os.O_WRONLY) for top in _hierarchies()]
     environment = dict(variable.split("=", 1) for variable in process["env"])
     bounding, held = (_bits(process["capabilities"].get(kind, ())) for kind in ("bounding", "effective"))
     user = process["user"]
-    with open("/proc/self/oom_score_adj", "w") as file:
-        file.write(str(process["oomScoreAdj"]))
-    for limit in process["rlimits"]:
-        resource.setrlimit(getattr(resource, limit["type"]), (limit["soft"], limit["hard"]))
+    _limit(process)
     syscalls.set_dumpable(dumpable=False)
     syscalls.hand_on_none_from(3)
     os.umask(_UMASK)
 
     syscalls.setns(sandbox, _NAMESPACES)
-    for cgroup in cgroups:
-        os.write(cgroup, b"0")
+    for joined in cgroups:
+        os.write(joined, b"0")
     os.setresgid(0, 0, 0)
     os.setresuid(0, 0, 0)
     _enter(process["cwd"])
@@ -131,11 +130,31 @@ def spawn(pid: int, ticks: int, state: str, process: Mapping[str, Any], streams:
 
 
 def warm_up() -> None:
-    """Do beforehand what costs a process much when it does it first."""
-    _cgroups(os.getpid())
-    _last_capability()
-    _bits(())
+    """Do beforehand all that changes nothing: a forked process copies the memory that it touches first."""
+    for top in _hierarchies():
+        os.close(os.open(f"{top}/cgroup.procs", os.O_WRONLY))
+    environment = {"PATH": "/usr/bin"}
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    with open("/proc/self/oom_score_adj") as file:
+        adjusted = int(file.read())
+    _limit({"oomScoreAdj": adjusted, "rlimits": [{"type": "RLIMIT_NOFILE", "soft": limits[0], "hard": limits[1]}]})
+    start_ticks(os.getpid())
     syscalls.set_dumpable(dumpable=True)
+    syscalls.drop_from_bounding(number for number in range(_last_capability() + 1) if number < 0)
+    os.setgroups(os.getgroups())
+    os.setresgid(-1, -1, -1)
+    os.setresuid(-1, -1, -1)
+    _bits(["CAP_CHOWN"])
+    _enter("/")
+    with contextlib.suppress(ProgramRefused):
+        _start(["/"], environment, (0, 1, 2))
+
+
+def _limit(process: Mapping[str, Any]) -> None:
+    with open("/proc/self/oom_score_adj", "w") as file:
+        file.write(str(process["oomScoreAdj"]))
+    for limit in process["rlimits"]:
+        resource.setrlimit(getattr(resource, limit["type"]), (limit["soft"], limit["hard"]))
 
 
 def _enter(folder: str) -> None:
@@ -163,7 +182,7 @@ def _program(name: str, path: str) -> str:
     found = [name] if "/" in name else [f"{folder or '.'}/{name}" for folder in path.split(":")]
     closed = False
     for candidate in found:
-        if os.access(candidate, os.X_OK) and not os.path.isdir(candidate):
+        if os.access(candidate, os.X_OK) and not stat.S_ISDIR(os.stat(candidate).st_mode):
             return candidate
         closed |= os.path.lexists(candidate)
     if closed:
@@ -181,41 +200,14 @@ def _last_capability() -> int:
         return int(file.read())
 
 
-def _cgroups(pid: int) -> list[str]:
-    """Where the cgroups are that the process is in and this one is not."""
-    own = _memberships("self")
-    found: list[str] = []
-    for hierarchy, path in _memberships(str(pid)).items():
-        if path == own[hierarchy]:
-            continue
-        top = _hierarchies().get(hierarchy)
-        if top is None:
-            raise FileNotFoundError(f"the hierarchy of cgroups {hierarchy} is not mounted")
-        found.append(f"{top}{path}")
-    return found
-
-
-def _memberships(process: str) -> dict[str, str]:
-    """The name of each hierarchy, and the cgroup in it."""
-    with open(f"/proc/{process}/cgroup") as file:
-        fields = [line.rstrip("\n").split(":", 2) for line in file]
-    return {name: path for _, name, path in fields}
-
-
 @cache
-def _hierarchies() -> dict[str, str]:
-    """Where each hierarchy is mounted, by its name as /proc tells it: that of version 2 has none."""
-    found: dict[str, str] = {}
-    names = list(_memberships("self"))
+def _hierarchies() -> tuple[str, ...]:
+    """Where cgroups are mounted: the hierarchy of version 2 if it is the only one, else those of version 1."""
+    kinds: dict[str, list[str]] = {"cgroup": [], "cgroup2": []}
     with open("/proc/self/mountinfo") as file:
         for line in file:
-            before, _, after = line.rstrip("\n").partition(" - ")
-            kind, _, options = after.split(" ", 2)
-            place = before.split(" ")[4]
-            if kind == "cgroup2":
-                found[""] = place
-            elif kind == "cgroup":
-                given = set(options.split(","))
-                with contextlib.suppress(StopIteration):
-                    found[next(name for name in names if name and set(name.split(",")) <= given)] = place
-    return found
+            before, _, after = line.partition(" - ")
+            kind = after.split(" ", 1)[0]
+            if kind in kinds:
+                kinds[kind].append(before.split(" ")[4])
+    return tuple(kinds["cgroup"] or kinds["cgroup2"])

@@ -168,7 +168,6 @@ def execute(
         _give_up(command, helper)
         raise
     report = helper.report(command.left(deadline))
-    set_subreaper(subreaper=False)
     by_crun = report == Report()
     if by_crun:
         os.unlink(f"{live}/pid")
@@ -176,8 +175,10 @@ def execute(
         argv = [*crun, "--log", f"{live}/crun.log", "exec", "--process", f"/proc/{me}/fd/{process}"]
         child = start([*argv, "--pid-file", f"{live}/pid", id], given, *ends)
     else:
-        child = command.pid()
+        child = command.pid() if report is None else report.pid
     answer(**supervisor)  # not before: whoever ends all that runs in the sandbox then ends this too
+    helper.dismiss()
+    set_subreaper(subreaper=False)
     for end in (*ends, given):
         os.close(end)
     if child is not None:
@@ -197,6 +198,7 @@ def execute(
 def _give_up(command: _Command, helper: Helper) -> None:
     """Nobody could watch over the command: end it."""
     helper.report(0)
+    helper.dismiss()
     if (pid := command.pid()) is not None:
         with contextlib.suppress(ProcessLookupError):
             kill_group(pid, signal.SIGKILL)
