@@ -30,6 +30,7 @@ from loopyard.kit.itself import Itself
 from loopyard.kit.sse import MARK
 from loopyard.runtime.errors import RuntimeUnavailable
 from loopyard.store import migrate
+from loopyard.upkeep.provider import claim
 
 _BACKLOG = 2048
 _GRACE_SECONDS = 5
@@ -125,6 +126,7 @@ async def _serve(
         await _prepare_store(database)
         configured = settings.api_key.get_secret_value() if settings.api_key else None
         key = await ensure_key(database, settings.data_dir, configured)
+        await claim(settings.data_dir, database, runtime.name)
         await runtime.open()
         app = create_app(runtime, database, settings, ssh_listener)
         config = uvicorn.Config(

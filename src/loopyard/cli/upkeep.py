@@ -63,6 +63,7 @@ async def _without_server(settings: "Settings", *, dry_run: bool) -> list[dict[s
     from loopyard.kit.db import Database
     from loopyard.runtime.config import CrunConfig
     from loopyard.store import migrate
+    from loopyard.upkeep.provider import claim
 
     runtime_config = settings.runtime
     if isinstance(runtime_config, CrunConfig):
@@ -74,6 +75,7 @@ async def _without_server(settings: "Settings", *, dry_run: bool) -> list[dict[s
         database = Database(settings.store_url)
         try:
             await migrate.upgrade(database)
+            await claim(settings.data_dir, database, runtime.name)
             await runtime.open()
             sweep = sweep_of(runtime, database, settings)
             return [asdict(one) for one in await (sweep.look() if dry_run else sweep.free())]

@@ -28,6 +28,12 @@ async def counts(session: AsyncSession) -> dict[str, dict[str, int]]:
     return found
 
 
+async def held(session: AsyncSession) -> tuple[int, int]:
+    """How many devboxes and snapshots there are that the provider of sandboxes may hold something of."""
+    devboxes, snapshots = (select(func.count()).select_from(kind).where(~kind.reclaimed) for kind in (Devbox, Snapshot))
+    return await session.scalar(devboxes) or 0, await session.scalar(snapshots) or 0
+
+
 async def object_bytes(session: AsyncSession) -> int:
     """The bytes of all objects that are kept."""
     statement = select(func.coalesce(func.sum(StorageObject.size_bytes), 0)).where(~StorageObject.reclaimed)

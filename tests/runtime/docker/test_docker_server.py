@@ -1,7 +1,7 @@
 """A server on Docker: what it cannot enforce it refuses, and what the engine does not do is done later."""
 
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from pathlib import Path
 
 import pytest
@@ -17,21 +17,9 @@ IMAGES = Path(os.environ.get("LOOPYARD_RUNTIME__IMAGES", Path.home() / ".cache/l
 
 
 @pytest.fixture(scope="module")
-def engine() -> Generator[Path]:
-    try:
-        with docker_engine() as socket:
-            yield socket
-    except NoEngine as reason:
-        pytest.skip(str(reason))
-
-
-@pytest.fixture(scope="module")
-def docker_server(engine: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]:
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("LOOPYARD_RUNTIME__DISK_GIB", raising=False)
-        env = {"LOOPYARD_RUNTIME__TYPE": "docker", "LOOPYARD_RUNTIME__SOCKET": str(engine)}
-        with serving(tmp_path_factory.mktemp("docker") / "data", env=env) as server:
-            yield server
+def docker_server(on_docker: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]:
+    with serving(tmp_path_factory.mktemp("docker") / "data", env=on_docker) as server:
+        yield server
 
 
 @pytest.fixture
