@@ -10,6 +10,7 @@ from runloop_api_client import AsyncRunloop, Runloop
 
 from loopyard.kit.db import Database
 from loopyard.store import migrate
+from tests import commands
 from tests.forking import Forking
 from tests.postgres import PostgresCluster, postgres_cluster
 from tests.serving import ServerProcess, serving
@@ -30,10 +31,10 @@ def images() -> Path:
 
 @pytest.fixture(scope="session", autouse=True)
 def forking() -> Generator[None]:
-    """Servers are forked from one process that has loaded all they need, rather than each from a Python of its own."""
-    with closing(Forking()) as ServerProcess.forking:
+    """Servers and commands are forked from one process that has loaded what they need."""
+    with closing(Forking()) as commands.forking:
         yield
-    ServerProcess.forking = None
+    commands.forking = None
 
 
 @pytest.fixture(scope="session")

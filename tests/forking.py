@@ -15,18 +15,19 @@ import socket
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 _MESSAGE_BYTES = 1 << 20
-_LOADED = ("loopyard.cli", "loopyard.config", "loopyard.server")
-"""What every command loads, and what `loopyard serve` does."""
+_LOADED = ("loopyard.cli", "loopyard.config", "loopyard.server", "loopyard.upkeep.status", "loopyard.bench.session")
+"""What the commands load that tests start often."""
 
 
 class ForkedCommand:
-    """A command that runs: what the tests need of a `subprocess.Popen` with `text=True` and a pipe for its output."""
+    """A command that runs: what the tests need of a `subprocess.Popen` with `text=True`."""
 
-    def __init__(self, pid: int, stdout: TextIO, told: socket.socket) -> None:
+    def __init__(self, pid: int, stdout: TextIO | None, told: socket.socket) -> None:
         self.pid = pid
         self.stdout = stdout
         self.returncode: int | None = None
@@ -76,25 +77,29 @@ class Forking:
             command = (sys.executable, "-m", __name__, str(theirs.fileno()))
             self._process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
 
-    def start(self, arguments: Sequence[str], stderr: BinaryIO, env: Mapping[str, str]) -> ForkedCommand:
-        """Run `loopyard` with these arguments and this environment.
+    def start(
+        self, arguments: Sequence[str], env: Mapping[str, str], stdout: BinaryIO | None, stderr: BinaryIO
+    ) -> ForkedCommand:
+        """Run `loopyard` with these arguments and this environment. Its output goes to `stdout`; if that is None, it is
+        a pipe.
 
         Raises:
             RuntimeError: The process that forks is gone; its messages say why.
         """
         if self._process is None:
             self._open()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        output, end = os.pipe()
-        request = json.dumps({"arguments": list(arguments), "env": dict(env), "cwd": str(Path.cwd())})
-        with theirs:
-            try:
-                socket.send_fds(self._channel, [request.encode()], [theirs.fileno(), end, stderr.fileno()])
-            finally:
-                os.close(end)
+        output = None
+        with ExitStack() as ends:
+            ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+            ends.enter_context(theirs)
+            if stdout is None:
+                reading, writing = os.pipe()
+                output, stdout = os.fdopen(reading), ends.enter_context(os.fdopen(writing, "wb"))
+            request = json.dumps({"arguments": list(arguments), "env": dict(env), "cwd": str(Path.cwd())}).encode()
+            socket.send_fds(self._channel, [request], [theirs.fileno(), stdout.fileno(), stderr.fileno()])
         if not (pid := ours.recv(_MESSAGE_BYTES)):
             raise RuntimeError("the process that forks is gone")
-        return ForkedCommand(int(pid), os.fdopen(output), ours)
+        return ForkedCommand(int(pid), output, ours)
 
     def close(self) -> None:
         """End the process that forks; the commands go on."""

@@ -2,17 +2,14 @@
 
 import os
 import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import ClassVar
 
 from runloop_api_client import AsyncRunloop, Runloop
 
-from tests.forking import ForkedCommand, Forking
+from tests import commands
 
 START_SECONDS = 300
 """A first start may build the base image."""
@@ -20,9 +17,6 @@ START_SECONDS = 300
 
 class ServerProcess:
     """A `loopyard serve` on a free port of the loopback address, over a data folder that outlives it."""
-
-    forking: ClassVar[Forking | None] = None
-    """What starts servers quicker than a new Python does; None to start a program each time."""
 
     def __init__(self, data_dir: Path, *, database_url: str | None = None) -> None:
         self.data_dir = data_dir
@@ -35,7 +29,7 @@ class ServerProcess:
         self.port = 0
         """0 takes a free port at each start; set it to come back where clients expect the server."""
         self.printed: list[str] = []
-        self._process: subprocess.Popen[str] | ForkedCommand | None = None
+        self._process: commands.Command | None = None
 
     @property
     def api_key(self) -> str:
@@ -65,11 +59,7 @@ class ServerProcess:
             arguments += ["--database-url", self.database_url]
         variables = {**os.environ, **(env or {})}
         with (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab") as log:
-            if self.forking is not None and not self.before:
-                self._process = self.forking.start(arguments, log, variables)
-            else:
-                command = [*self.before, sys.executable, "-m", "loopyard", *arguments]
-                self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=variables)
+            self._process = commands.start(arguments, log, env=variables, before=self.before)
         watchdog = threading.Timer(START_SECONDS, self._process.kill)
         watchdog.start()
         self.printed = []

@@ -2,13 +2,12 @@
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.commands import Running
 from tests.serving import ServerProcess
 
 
@@ -42,22 +41,16 @@ class Bench:
         environment |= {"LOOPYARD_DATA_DIR": str(folder.parent / "bench-data"), **(env or {})}
         if server is not None:
             environment |= {"RUNLOOP_BASE_URL": server.base_url, "RUNLOOP_API_KEY": server.api_key}
-        command = [sys.executable, "-m", "loopyard", "bench", "run", str(folder), "--json", str(self._json), *arguments]
+        command = ["bench", "run", str(folder), "--json", str(self._json), *arguments]
         if data_dir is not None:
             command += ["--data-dir", str(data_dir)]
-        self.process = subprocess.Popen(
-            command,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            env=environment,
-        )
+        self._running = Running.start(*command, env=environment)
+        self.process = self._running.process
 
     def wait(self, timeout: float = 600) -> Ended:
-        out, err = self.process.communicate(timeout=timeout)
+        done = self._running.end(timeout)
         content: dict[str, Any] = json.loads(self._json.read_text()) if self._json.exists() else {}
-        return Ended(self.process.returncode, out, err, content)
+        return Ended(done.returncode, done.stdout, done.stderr, content)
 
 
 def agents(names: Sequence[str]) -> list[str]:

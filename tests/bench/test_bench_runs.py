@@ -176,7 +176,7 @@ def test_a_server_that_is_killed_and_comes_back_costs_no_score(suite: Path, tmp_
         write_tiny(suite, f"{suite.name}-{letter}")
     with serving(tmp_path / "data") as server:
         server.port = int(server.base_url.rpartition(":")[2])
-        bench = Bench(suite, "--agent-command", "sleep 6; echo hello > out.txt", server=server)
+        bench = Bench(suite, "--agent-command", "sleep 3; echo hello > out.txt", server=server)
         with server.client() as client:
             until(lambda: [run.state for run in client.scenarios.runs.list()] == ["running"] * 2)
         time.sleep(1)

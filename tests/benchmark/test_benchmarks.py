@@ -1,13 +1,13 @@
 """Benchmarks through the official client: making, finding, changing."""
 
-import subprocess
-import sys
 import uuid
+from functools import partial
 from typing import Any
 
 import pytest
 from runloop_api_client import APIStatusError, Runloop
 
+from tests.commands import loopyard
 from tests.scenario.definitions import scenario
 from tests.serving import ServerProcess
 
@@ -143,16 +143,16 @@ def test_what_the_operator_publishes_is_in_the_public_lists_with_its_scenarios(
     parts = [api.scenarios.create(**scenario(name=f"{name} {end}")).id for end in "AB"]
     made = api.benchmarks.create(name=name, scenario_ids=parts)
     api.scenarios.archive(parts[1])
-    command = [sys.executable, "-m", "loopyard", "benchmark", "publish", "--data-dir", str(server.data_dir)]
+    publish = partial(loopyard, "benchmark", "publish", "--data-dir", str(server.data_dir))
     if server.database_url is not None:
-        command += ["--database-url", server.database_url]
-    subprocess.run([*command, made.id], check=True)
+        publish = partial(publish, "--database-url", server.database_url)
+    publish(made.id).check_returncode()
     assert [found.id for found in api.benchmarks.list_public(name=name)] == [made.id]
     assert [found.id for found in api.scenarios.list_public(search=name)] == parts[:1]
     assert api.benchmarks.retrieve(made.id).is_public
-    subprocess.run([*command, made.id, "--withdraw"], check=True)
+    publish(made.id, "--withdraw").check_returncode()
     assert api.benchmarks.list_public(name=name).benchmarks == []
-    failed = subprocess.run([*command, "bmk_none"], check=False, capture_output=True, text=True)
+    failed = publish("bmk_none")
     assert (failed.returncode, failed.stdout) == (1, "")
     assert "bmk_none" in failed.stderr
 

@@ -38,7 +38,7 @@ def test_an_agent_that_is_out_of_time_is_stopped_and_not_scored(api: Runloop) ->
 
 
 def test_what_failed_by_the_agent_is_tried_again_with_more_time(api: Runloop) -> None:
-    made = make_scenario(api, solution=f"sleep 4; {SOLVE}")
+    made = make_scenario(api, solution=f"sleep 2; {SOLVE}")
     retried = start(api, [made], agent(timeout_seconds=1), n_attempts=3, timeout_multiplier=30)
     hopeless = start(api, [made], agent(timeout_seconds=0.5), n_attempts=1)
     job = wait(api, retried)
@@ -62,7 +62,7 @@ def test_the_work_of_an_agent_that_reports_a_failure_is_scored_and_that_is_told(
 
 
 def test_a_box_that_goes_down_under_the_agent_is_replaced_without_counting_against_it(api: Runloop) -> None:
-    made = make_scenario(api, solution=f"touch ~/began; sleep 5; {SOLVE}")
+    made = make_scenario(api, solution=f"touch ~/began; sleep 2; {SOLVE}")
     job_id = start(api, [made])
     run = first_run(api, job_id)
     wait_for_agent(api, run)

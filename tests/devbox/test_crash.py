@@ -63,7 +63,7 @@ class Crashing:
             for devbox in api.devboxes.list(limit=5000):
                 if devbox.status not in ("shutdown", "failure") and devbox.id not in but:
                     api.devboxes.shutdown(devbox.id, force="true")
-        self.host.wait_for_only(self.server.pid, but)
+        self.host.wait_for_only(self.server.pid, but, seconds=60)
 
     def start(self, failpoint: str | None = None) -> None:
         env = {"LOOPYARD_RUNTIME__SPARE_SLOTS": str(SPARE)}

@@ -103,10 +103,10 @@ def test_a_custom_size(client: Runloop) -> None:
     devbox_id = sized(
         client, resource_size_request="CUSTOM_SIZE", custom_cpu_cores=0.5, custom_gb_memory=2, custom_disk_size=2
     )
-    full = execute(client, devbox_id, "head -c 2300M /dev/zero > big; stat -c %s big")
+    full = execute(client, devbox_id, "fallocate -l 1700M big; head -c 600M /dev/zero > more; stat -c %s big more")
     assert "No space left" in full.stderr or "Disk quota exceeded" in full.stderr
-    assert int(full.stdout) < 2 * 1024**3
-    assert run(client, devbox_id, "rm big; python3 -c 'print(len(bytearray(1500 << 20)) >> 20)'") == "1500\n"
+    assert 1700 << 20 < sum(map(int, full.stdout.split())) < 2 << 30
+    assert run(client, devbox_id, "rm big more; python3 -c 'print(len(bytearray(1500 << 20)) >> 20)'") == "1500\n"
     client.devboxes.shutdown(devbox_id)
 
 

@@ -147,37 +147,37 @@ def test_a_launch_command_that_fails_at_resume_fails_the_devbox(client: Runloop)
     assert "exited with 9" in (failed.state_transitions[-1].failure_reason or "")
 
 
-@pytest.mark.parametrize("field", ["after_idle", "lifecycle"])
-def test_an_idle_devbox_is_suspended_where_that_is_asked_for(client: Runloop, field: str) -> None:
-    policy = {"idle_time_seconds": 1, "on_idle": "suspend"}
-    launch: Any = {field: policy if field == "after_idle" else {"after_idle": policy}}
-    devbox = client.devboxes.create_and_await_running(launch_parameters=launch)
-    assert run(client, devbox.id, "sleep 2; echo busy") == "busy\n"
-    assert client.devboxes.retrieve(devbox.id).status == "running"
-    wait_for(client, devbox.id, "suspended")
-    client.devboxes.resume(devbox.id)
-    client.devboxes.await_running(devbox.id, polling_config=POLL)
-    wait_for(client, devbox.id, "suspended")
-    client.devboxes.shutdown(devbox.id)
+def test_an_idle_devbox_is_suspended_where_that_is_asked_for(client: Runloop) -> None:
+    policy: Any = {"idle_time_seconds": 1, "on_idle": "suspend"}
+    asked: list[Any] = [{"after_idle": policy}, {"lifecycle": {"after_idle": policy}}]
+    made = [client.devboxes.create_and_await_running(launch_parameters=launch).id for launch in asked]
+    busy = [client.devboxes.execute_async(each, command="sleep 2; echo busy").execution_id for each in made]
+    for each, execution in zip(made, busy, strict=True):
+        assert client.devboxes.executions.await_completed(execution, each, polling_config=POLL).stdout == "busy\n"
+        assert client.devboxes.retrieve(each).status == "running"
+    for each in made:
+        wait_for(client, each, "suspended")
+        client.devboxes.resume(each)
+    for each in made:
+        client.devboxes.await_running(each, polling_config=POLL)
+        wait_for(client, each, "suspended")
+        client.devboxes.shutdown(each)
 
 
-def test_keep_alive_puts_off_the_idle_time(client: Runloop) -> None:
-    policy: Any = {"lifecycle": {"after_idle": {"idle_time_seconds": 3, "on_idle": "shutdown"}}}
-    devbox = client.devboxes.create_and_await_running(launch_parameters=policy)
+def test_keep_alive_puts_off_the_idle_time_and_the_end_of_its_time(client: Runloop) -> None:
+    idle: Any = {"lifecycle": {"after_idle": {"idle_time_seconds": 3, "on_idle": "shutdown"}}}
+    ends: dict[str, Any] = {"idle": idle, "keep_alive_timeout": {"keep_alive_time_seconds": 3}}
+    made = {
+        reason: client.devboxes.create_and_await_running(launch_parameters=launch).id for reason, launch in ends.items()
+    }
     for _ in range(4):
         time.sleep(1.5)
-        client.devboxes.keep_alive(devbox.id)
-    assert client.devboxes.retrieve(devbox.id).status == "running"
-    assert wait_for(client, devbox.id, "shutdown").shutdown_reason == "idle"
-
-
-def test_keep_alive_puts_off_the_end_of_its_time(client: Runloop) -> None:
-    devbox = client.devboxes.create_and_await_running(launch_parameters={"keep_alive_time_seconds": 3})
-    for _ in range(4):
-        time.sleep(1.5)
-        client.devboxes.keep_alive(devbox.id)
-    assert client.devboxes.retrieve(devbox.id).status == "running"
-    assert wait_for(client, devbox.id, "shutdown").shutdown_reason == "keep_alive_timeout"
+        for devbox_id in made.values():
+            client.devboxes.keep_alive(devbox_id)
+    for devbox_id in made.values():
+        assert client.devboxes.retrieve(devbox_id).status == "running"
+    for reason, devbox_id in made.items():
+        assert wait_for(client, devbox_id, "shutdown").shutdown_reason == reason
 
 
 def test_the_time_of_a_suspended_devbox_does_not_run(client: Runloop) -> None:

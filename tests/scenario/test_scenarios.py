@@ -1,13 +1,13 @@
 """Scenarios through the official client: making, finding, changing, archiving."""
 
-import subprocess
-import sys
 import uuid
+from functools import partial
 from typing import Any, cast
 
 import pytest
 from runloop_api_client import APIStatusError, BadRequestError, ConflictError, NotFoundError, Runloop
 
+from tests.commands import loopyard
 from tests.scenario.definitions import bash, checked, command, scenario
 from tests.serving import ServerProcess
 
@@ -108,23 +108,23 @@ def test_lists_are_filtered_and_paged(client: Runloop) -> None:
 def test_what_the_operator_publishes_is_in_the_public_list(client: Runloop, server: ServerProcess) -> None:
     name = uuid.uuid4().hex
     made = [client.scenarios.create(**scenario(name=f"{name} {end}")) for end in "ABC"]
-    command = [sys.executable, "-m", "loopyard", "scenario", "publish", "--data-dir", str(server.data_dir)]
+    publish = partial(loopyard, "scenario", "publish", "--data-dir", str(server.data_dir))
 
     def public(**query: Any) -> list[str]:
         return [found.id for found in client.scenarios.list_public(**query)]
 
     for one in made:
-        subprocess.run([*command, one.id], check=True)
+        publish(one.id).check_returncode()
     assert public(search=name) == [one.id for one in reversed(made)]
     assert public(name=f"{name} A") == [made[0].id]
     page = client.scenarios.list_public(search=name, limit=1)
     assert ([one.id for one in page.scenarios], page.has_more, page.total_count) == ([made[2].id], True, 3)
     assert client.scenarios.retrieve(made[0].id).is_public
-    subprocess.run([*command, made[1].id, "--withdraw"], check=True)
+    publish(made[1].id, "--withdraw").check_returncode()
     client.scenarios.archive(made[2].id)
     assert public(search=name) == [made[0].id]
     for wrong in ("scn_none", made[2].id):
-        failed = subprocess.run([*command, wrong], check=False, capture_output=True, text=True)
+        failed = publish(wrong)
         assert (failed.returncode, failed.stdout) == (1, "")
         assert wrong in failed.stderr
 

@@ -5,7 +5,6 @@ import json
 import os
 import sqlite3
 import subprocess
-import sys
 from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 
@@ -13,6 +12,7 @@ import httpx
 import pytest
 
 from tests.blueprint.building import ended, fresh, said, until_said
+from tests.commands import loopyard
 from tests.devbox.waiting import run, wait_for
 from tests.serving import ServerProcess, serving
 
@@ -41,8 +41,9 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]:
 
 
 def _rotate(data_dir: Path) -> str:
-    command = [sys.executable, "-m", "loopyard", "secret", "rotate-key", "--data-dir", str(data_dir)]
-    return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
+    done = loopyard("secret", "rotate-key", "--data-dir", str(data_dir))
+    done.check_returncode()
+    return done.stdout.strip()
 
 
 def test_values_are_in_no_file_of_the_server_and_in_no_answer(used: ServerProcess) -> None:

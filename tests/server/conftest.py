@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.serving import ServerProcess
+from tests import commands
 
 
 @pytest.fixture(autouse=True)
 def programs(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each server is a program that is started."""
-    monkeypatch.setattr(ServerProcess, "forking", None)
+    monkeypatch.setattr(commands, "forking", None)

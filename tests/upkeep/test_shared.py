@@ -2,8 +2,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 from collections.abc import Generator
 from pathlib import Path
@@ -13,6 +11,7 @@ import pytest
 from runloop_api_client import Runloop
 from runloop_api_client.types import ScenarioRunView
 
+from tests.commands import loopyard
 from tests.devbox.waiting import wait_until
 from tests.scenario.definitions import scenario
 from tests.serving import ServerProcess, serving
@@ -45,8 +44,9 @@ def _assert_scored(run: ScenarioRunView) -> None:
 
 
 def _command(server: ServerProcess, *arguments: str) -> Any:
-    whole = [sys.executable, "-m", "loopyard", *arguments, "--json", "--data-dir", str(server.data_dir)]
-    return json.loads(subprocess.run(whole, capture_output=True, text=True, check=True).stdout)
+    done = loopyard(*arguments, "--json", "--data-dir", str(server.data_dir))
+    assert done.returncode == 0, done.stderr
+    return json.loads(done.stdout)
 
 
 def _shared(server: ServerProcess, *options: str) -> set[str]:

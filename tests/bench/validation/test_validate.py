@@ -3,13 +3,13 @@
 import json
 import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
 from runloop_api_client import Runloop
 
 from tests.bench.folders import write_tiny
+from tests.commands import loopyard
 from tests.scenario.definitions import bash, scenario
 from tests.serving import ServerProcess
 
@@ -20,8 +20,7 @@ def _validate(server: ServerProcess | None, *arguments: str) -> subprocess.Compl
     environment = {name: value for name, value in os.environ.items() if not name.startswith("RUNLOOP_")}
     if server is not None:
         environment |= {"RUNLOOP_BASE_URL": server.base_url, "RUNLOOP_API_KEY": server.api_key}
-    command = [sys.executable, "-m", "loopyard", "scenario", "validate", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=280, check=False)
+    return loopyard("scenario", "validate", *arguments, env=environment)
 
 
 def _content(path: Path) -> dict[str, Any]:

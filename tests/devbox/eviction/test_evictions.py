@@ -1,7 +1,6 @@
 """Evictions: decided by the operator's command, told to those who watch, carried out in time."""
 
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Generator
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from runloop_api_client import Runloop
 
+from tests.commands import loopyard
 from tests.devbox.waiting import POLL, run, wait_for, wait_until
 from tests.serving import ServerProcess, serving
 
@@ -21,8 +21,7 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]
 
 
 def evict(data_dir: Path, *arguments: str) -> "subprocess.CompletedProcess[str]":
-    command = [sys.executable, "-m", "loopyard", "evict", "--data-dir", str(data_dir), *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    return loopyard("evict", "--data-dir", str(data_dir), *arguments)
 
 
 class Watcher:
