@@ -3,9 +3,10 @@
 import asyncio
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
-from sqlalchemy import func, select
+from sqlalchemy import event, func, select
 
 from loopyard.kit.db import Database
 from loopyard.scenario.run import counts, repository
@@ -84,6 +85,28 @@ async def test_folding_leaves_one_row_for_each_number(database: Database) -> Non
             await counts.fold(session)
     assert await _rows(database) == 2
     assert await _counted(database) == await _counted(database, "canceled") == counts.FOLD_AT
+
+
+async def test_folding_any_number_of_rows_asks_the_same_of_the_store(database: Database) -> None:
+    """Connections keep what they are asked: statements that differ with the number would pile up there."""
+    asked: set[str] = set()
+    by_number: list[set[str]] = []
+
+    def note(_: Any, __: Any, statement: str, *___: Any) -> None:
+        asked.add(statement)
+
+    event.listen(database.engine.sync_engine, "before_cursor_execute", note)
+    for number in (2, 3, 7):
+        async with database.write() as session:
+            for _ in range(number):
+                await repository.insert(session, new_run())
+        asked.clear()
+        async with database.write() as session:
+            await counts.fold(session)
+        by_number.append(set(asked))
+    event.remove(database.engine.sync_engine, "before_cursor_execute", note)
+    assert by_number[0]
+    assert by_number[0] == by_number[1] == by_number[2]
 
 
 async def test_a_transaction_that_is_rolled_back_counts_nothing(database: Database) -> None:

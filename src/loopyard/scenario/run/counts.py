@@ -82,7 +82,10 @@ async def fold(session: AsyncSession) -> None:
     sums: Counter[tuple[CountKey, str]] = Counter()
     batch = select(_Count.id).where(~_Count.folded).order_by(_Count.id).limit(FOLD_BATCH).with_for_update()
     ids = (await session.scalars(batch)).all()
-    await _take(session, sums, _Count.id.in_(ids))
+    if not ids:
+        return
+    # Not by a list: each length makes a statement of its own, of 50 KiB, which connections to SQLite keep.
+    await _take(session, sums, ~_Count.folded, _Count.id <= ids[-1])
     for key, state in list(sums):
         matches = (_Count.account_id == key.account_id, _Count.dimension == key.dimension, _Count.key == key.key)
         await _take(session, sums, *matches, _Count.state == state, _Count.folded)
