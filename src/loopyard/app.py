@@ -111,8 +111,9 @@ from loopyard.version import VERSION
 
 _ROUTERS = (
     health_router,
-    account_router,
+    run_router,  # what is asked for most stands first: a path is looked for in this order
     execution_router,
+    account_router,
     file_router,
     ssh_router,
     pty_router,
@@ -122,7 +123,6 @@ _ROUTERS = (
     eviction_router,
     log_router,
     devbox_router,
-    run_router,
     scorer_router,
     scenario_router,
     benchmark_run_router,

@@ -3,14 +3,16 @@
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends
-from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from fastapi import Depends, Request
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
+from fastapi.security.utils import get_authorization_scheme_param
 
 from loopyard.key import repository
 from loopyard.key.bootstrap import digest
 from loopyard.kit.db import Database
 from loopyard.kit.errors import Unauthorized
-from loopyard.kit.parts import part
+from loopyard.kit.parts import parts_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +45,18 @@ class Authenticator:
         return self._known.setdefault(hashed, Caller(account_id))
 
 
-_bearer = HTTPBearer(auto_error=False, scheme_name="bearerAuth", description="The server's API key.")
+class _Bearer(SecurityBase):
+    """A dependency that is the caller; in the OpenAPI document, the security scheme."""
+
+    def __init__(self) -> None:
+        self.model = HTTPBearer(description="The server's API key.")
+        self.scheme_name = "bearerAuth"
+
+    async def __call__(self, request: Request) -> Caller:
+        scheme, key = get_authorization_scheme_param(request.headers.get("authorization"))
+        if scheme.lower() != "bearer" or not key:
+            raise Unauthorized("Send the API key as 'Authorization: Bearer <key>'.")
+        return await parts_of(request.app).get(Authenticator).caller(key)
 
 
-async def _caller(
-    authenticator: Annotated[Authenticator, Depends(part(Authenticator))],
-    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> Caller:
-    if credentials is None:
-        raise Unauthorized("Send the API key as 'Authorization: Bearer <key>'.")
-    return await authenticator.caller(credentials.credentials)
-
-
-CallerDep = Annotated[Caller, Depends(_caller)]
+CallerDep = Annotated[Caller, Depends(_Bearer())]

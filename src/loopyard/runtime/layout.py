@@ -4,6 +4,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ class Layout:
 
     @property
     def commands(self) -> Path:
-        return self.data / "commands"
+        return _below(self.data, "commands")
 
     def bundle(self, sandbox_id: str) -> Path:
         """What crun and this provider know of a sandbox."""
@@ -60,7 +61,7 @@ class Layout:
         return self.data / "shared" / _safe(name)
 
     def commands_of(self, sandbox_id: str) -> Path:
-        return self.commands / _safe(sandbox_id)
+        return _below(self.commands, sandbox_id)
 
     @property
     def snapshots(self) -> Path:
@@ -76,7 +77,13 @@ class Layout:
 
     def command(self, sandbox_id: str, command_id: str) -> Path:
         """What a command wrote, and how it ended."""
-        return self.commands_of(sandbox_id) / _safe(command_id)
+        return _below(self.commands_of(sandbox_id), command_id)
+
+
+@lru_cache(maxsize=1024)
+def _below(folder: Path, name: str) -> Path:
+    """A path that is asked for again and again while a command runs: making one costs more than looking at the file."""
+    return folder / _safe(name)
 
 
 def write_whole(path: Path, content: Any) -> None:

@@ -60,13 +60,17 @@ rm -f "$root/etc/resolv.conf" "$root/etc/hostname"
 rm -rf "$root/var/cache/apt/archives/"*.deb
 """
 
+_AUTHORITIES = "/usr/local/share/ca-certificates"
+"""Where the image has those that its own distribution does not ship."""
+
 _KEPT_VARIABLES = ("HOME", "TMPDIR", "APT_CONFIG", *(f"{of}_proxy" for of in ("http", "https", "ftp", "all", "no")))
 """What the making gets to know of the server's environment, in small or capital letters. Programs of the packages run
 then, and what else is set here, such as where Python puts what it compiles, would shape the image."""
 
 
 async def ensure_base(images: Path, ca_bundle: Path | None, told: Callable[[str], None] = log.info) -> Path:
-    """Make the base image unless it is there. It takes about half a minute and needs the host's package mirror.
+    """Make the base image unless it is there. It takes about half a minute and needs the host's package mirror. One
+    that differs from another that is there only in its authorities is made of that, in some seconds.
 
     Args:
         images: Where it is kept.
@@ -82,10 +86,16 @@ async def ensure_base(images: Path, ca_bundle: Path | None, told: Callable[[str]
         images.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise RuntimeUnavailable(f"The folder for images, {images}, cannot be used: {error.strerror}.") from error
-    name = f"{BASE}-{_key(ca_bundle)}"
+    recipe = _digest(f"{BASE_PACKAGES}{BASE_HOOK}{_KEPT_VARIABLES}{apt.release()}".encode())
+    authorities = _digest(ca_bundle.read_bytes() if ca_bundle is not None and ca_bundle.exists() else b"")
+    name = f"{BASE}-{recipe}-{authorities}"
     async with _locked(images / "lock"):
         if not (images / name).is_dir():
-            await _make(images, name, ca_bundle, told)
+            like = next(images.glob(f"{BASE}-{recipe}-*/"), None)
+            if like is None:
+                await _make(images, name, ca_bundle, told)
+            else:
+                await _make_like(like, images, name, ca_bundle)
         link = images / BASE
         if not link.is_symlink() or link.readlink() != Path(name):
             temporary = images / f"{BASE}.new"
@@ -95,11 +105,8 @@ async def ensure_base(images: Path, ca_bundle: Path | None, told: Callable[[str]
     return images / name
 
 
-def _key(ca_bundle: Path | None) -> str:
-    """Changes with everything that goes into the image."""
-    authorities = ca_bundle.read_bytes() if ca_bundle is not None and ca_bundle.exists() else b""
-    recipe = f"{BASE_PACKAGES}{BASE_HOOK}{_KEPT_VARIABLES}{apt.release()}".encode()
-    return hashlib.sha256(recipe + authorities).hexdigest()[:12]
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:12]
 
 
 async def _make(images: Path, name: str, ca_bundle: Path | None, told: Callable[[str], None]) -> None:
@@ -150,6 +157,31 @@ async def _make(images: Path, name: str, ca_bundle: Path | None, told: Callable[
             log.info("the base image %s is out of date; sandboxes that run keep it until they end", old.name)
 
 
+async def _make_like(like: Path, images: Path, name: str, ca_bundle: Path | None) -> None:
+    """Make it of another one, which differs in its authorities only."""
+    log.info("making the base image of %s, with other authorities", like.name)
+    with tempfile.TemporaryDirectory(prefix="making-", dir=images) as folder:
+        root, hook = Path(folder) / "root", Path(folder) / "hook"
+        hook.write_text(f"""set -eu
+root=$1
+cp --archive --reflink=auto "$2" "$root"
+rm -f "$root{_AUTHORITIES}"/host-*.crt
+{_trust(ca_bundle)}
+chroot "$root" update-ca-certificates --fresh
+""")
+        process = await asyncio.create_subprocess_exec(
+            *("sh", str(hook), str(root), str(like)),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            env=_environment(),
+        )
+        said, _ = await process.communicate()
+        if process.returncode != 0:
+            raise RuntimeUnavailable(f"The base image could not be made of {like}:\n{said.decode(errors='replace')}")
+        root.rename(images / name)
+
+
 def _environment() -> dict[str, str]:
     kept = {name for known in _KEPT_VARIABLES for name in (known, known.upper())}
     return {name: os.environ[name] for name in kept if name in os.environ} | {"PATH": search_path()}
@@ -177,9 +209,9 @@ def _trust(ca_bundle: Path | None) -> str:
     ]
     known = {_normal(file) for file in _shipped_authorities()}
     own = [text for text in certificates if _normal(text) not in known]
-    lines = ['mkdir -p "$root/usr/local/share/ca-certificates"']
+    lines = [f'mkdir -p "$root{_AUTHORITIES}"']
     for index, text in enumerate(own):
-        lines.append(f"cat >\"$root/usr/local/share/ca-certificates/host-{index}.crt\" <<'PEM'\n{text}PEM")
+        lines.append(f"cat >\"$root{_AUTHORITIES}/host-{index}.crt\" <<'PEM'\n{text}PEM")
     return "\n".join([*lines, 'chroot "$root" update-ca-certificates'])
 
 

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 from dataclasses import asdict
+from functools import lru_cache
 from pathlib import Path
 
 from loopyard.runtime.errors import CommandNotFound
@@ -58,7 +59,7 @@ class Commands:
 
     def live(self, folder: Path) -> Path:
         """Where a command, whose kept folder this is, has what is only there while it runs."""
-        return self.running / folder.parent.name / folder.name
+        return _live(self.running, folder)
 
     def pid(self, sandbox_id: str, command_id: str) -> int | None:
         """Its process, as whoever watches over it knows it; None if it is not started, or has ended."""
@@ -220,6 +221,11 @@ class Commands:
         if not folder.exists():
             raise CommandNotFound(f"There is no command {command_id} in sandbox {sandbox_id}.")
         return folder
+
+
+@lru_cache(maxsize=1024)
+def _live(running: Path, folder: Path) -> Path:
+    return running / folder.parent.name / folder.name
 
 
 def _supervisor(live: Path) -> tuple[int, int] | None:

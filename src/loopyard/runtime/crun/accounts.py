@@ -38,9 +38,15 @@ class Accounts:
         self.group = _read(image, "etc/group")
         self._shadow = _read(image, "etc/shadow")
         self.has_bash = _exists(image, "bin/bash")
+        self._found: dict[User, Account | None] = {}
 
     def find(self, user: User) -> Account | None:
         """The user by name, or else by number."""
+        if user not in self._found:
+            self._found[user] = self._find(user)
+        return self._found[user]
+
+    def _find(self, user: User) -> Account | None:
         rows = self._rows()
         named = [row for row in rows if row[0] == user.name]
         numbered = [row for row in rows if row[2] == str(user.uid)]

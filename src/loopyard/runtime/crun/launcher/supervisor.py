@@ -115,6 +115,9 @@ class _Command:
         """Write the result, complete or not at all."""
         result = {"exit_status": status, "timed_out": self.timed_out, "lost": lost}
         write_whole(self.folder / "result.json", result)
+
+    def tidy(self) -> None:
+        """Remove what it had only while it ran."""
         with contextlib.suppress(OSError):  # the server has just removed it
             for name in os.listdir(self.live):
                 os.unlink(f"{self.live}/{name}")
@@ -124,6 +127,7 @@ class _Command:
 def execute(
     answer: Callable[..., None],
     *,
+    ended: Callable[[], None],
     crun: list[str],
     id: str,
     sandbox: dict[str, Any],
@@ -151,6 +155,7 @@ def execute(
         timeout_seconds: After how long its process group is killed; None for never.
         most_bytes: How much of each stream is kept.
         answer: Told this process's id, and the clock tick at which it started.
+        ended: Called when the result is written.
     """
     command = _Command(Path(folder), Path(live))
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
@@ -190,6 +195,8 @@ def execute(
     if by_crun and (refused := refusal(command.live)) is not None:
         status, lost = refused.exit_status, refused.lost
     command.finish(status, lost=lost)
+    ended()
+    command.tidy()
     _leave(command)
     for stream in command.streams:
         stream.close()

@@ -10,6 +10,7 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from loopyard.runtime.crun.launcher import attached, box, disks, sealing, slots, supervisor
@@ -72,8 +73,9 @@ class Worker:
             status, fine = self._act(request, descriptors)
             if not fine or request["act"] in _LAST_ACTS:
                 return status
-            self._tell(request["number"], ended=status)
-            if request["act"] == "execute" and left > 0:
+            if request["act"] != "execute":
+                self._tell(request["number"], ended=status)
+            elif left > 0:
                 self._helper = self._new_helper()
             if left == 0:  # it must not say that it is free: the launcher would hand it what nobody reads
                 return 0
@@ -93,7 +95,8 @@ class Worker:
         if act == "create":
             arguments["slot"] = slots.Slot(descriptors[0], descriptors[1], arguments["slot"])
         elif act == "execute":
-            arguments |= {"process": descriptors[0], "helper": self._helper or self._new_helper()}
+            arguments["process"], arguments["helper"] = descriptors[0], self._helper or self._new_helper()
+            arguments["ended"] = partial(self._tell, number, ended=0)  # what remains to be done nobody waits for
             self._helper = None
         elif act == "prepare":
             arguments["donations"] = self._channel
