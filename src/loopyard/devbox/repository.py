@@ -119,7 +119,10 @@ async def touch(session: AsyncSession, devbox_id: str, time_ms: int) -> None:
 
 
 async def touch_all(session: AsyncSession, devbox_ids: Sequence[str], time_ms: int) -> None:
-    await session.execute(update(Devbox).where(Devbox.id.in_(devbox_ids)).values(active_at_ms=time_ms))
+    # One statement for any number of them: SQLite keeps each that is different, in each connection.
+    statement = update(Devbox).where(Devbox.id == bindparam("devbox")).values(active_at_ms=time_ms)
+    connection = await session.connection()
+    await connection.execute(statement, [{"devbox": devbox_id} for devbox_id in devbox_ids])
 
 
 async def of_tunnel_key(session: AsyncSession, tunnel_key: str) -> Devbox | None:

@@ -7,10 +7,10 @@ import pytest
 from loopyard.account.models import Account
 from loopyard.devbox.execution import repository
 from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING
-from loopyard.devbox.models import Devbox
 from loopyard.devbox.states import Status
 from loopyard.kit.db import Database
 from loopyard.runtime.protocol import CommandResult
+from tests.devbox.making import stored_devbox
 
 pytestmark = pytest.mark.anyio
 
@@ -48,7 +48,7 @@ async def test_it_is_written_down_at_once_only_for_a_devbox_of_the_account_that_
     async with database.write() as session:
         session.add(Account(id="acc_1", name="one", create_time_ms=0))
         await session.flush()
-        session.add_all([_devbox("dbx_1", Status.RUNNING), _devbox("dbx_2", Status.SUSPENDED)])
+        session.add_all([stored_devbox("dbx_1", Status.RUNNING), stored_devbox("dbx_2", Status.SUSPENDED)])
     values = {**_values("a"), "spec": {"argv": ["/bin/bash", "-c", "echo 'ü'"]}}
     assert not await repository.insert_if_running(database, "acc_2", values)
     assert not await repository.insert_if_running(database, "acc_1", {**values, "devbox_id": "dbx_2"})
@@ -58,23 +58,6 @@ async def test_it_is_written_down_at_once_only_for_a_devbox_of_the_account_that_
     async with database.read() as session:
         (found,) = await repository.unfinished(session)
     assert (found.devbox_id, found.id, found.spec, found.shell_name) == ("dbx_1", "a", values["spec"], None)
-
-
-def _devbox(id: str, status: Status) -> Devbox:
-    return Devbox(
-        id=id,
-        account_id="acc_1",
-        status=status,
-        metadata_={},
-        environment_variables={},
-        launch_parameters={},
-        file_mounts={},
-        secrets={},
-        state_transitions=[],
-        initiator_type="api",
-        create_time_ms=0,
-        active_at_ms=0,
-    )
 
 
 async def test_a_shell_counts_its_own_commands(database: Database) -> None:
