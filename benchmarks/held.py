@@ -38,11 +38,26 @@ def held(keeper: int, boxes: Set[str]) -> Held:
     return Held(sum(_rollup(pid, _WHOLE) for pid in processes), sum(_kernel(group) for group in groups))
 
 
-def own(keeper: int) -> tuple[int, int]:
-    """Bytes that are the process's own, and those of all that it started: heaps and stacks, of pages that several share
-    each its part. Mapped files are not among them: what the kernel holds of these it gives up when memory is short."""
-    started = [child.pid for child in psutil.Process(keeper).children(recursive=True)]
-    return _rollup(keeper, _OWN), sum(_rollup(pid, _OWN) for pid in started)
+@dataclass(frozen=True, slots=True)
+class Own:
+    """Bytes that are processes' own, heaps and stacks; of pages that several share, each has its part. Mapped files are
+    not among them: what the kernel holds of these it gives up when memory is short.
+
+    `process` is the process itself, `children` are those that it has started and keeps, `workers` holds one number for
+    each of those that these have started, and whose number changes with what is to be done.
+    """
+
+    process: int
+    children: int
+    workers: list[int]
+
+
+def own(pid: int) -> Own:
+    """What a process and its descendants hold themselves."""
+    children = psutil.Process(pid).children()
+    workers = [worker for child in children for worker in child.children(recursive=True)]
+    kept = sum(_rollup(child.pid, _OWN) for child in children)
+    return Own(_rollup(pid, _OWN), kept, [_rollup(worker.pid, _OWN) for worker in workers])
 
 
 def _group(pid: int, boxes: Set[str]) -> Path | None:

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from benchmarks.context import Context
-from benchmarks.held import own
+from benchmarks.held import Own, own
 from benchmarks.loopyard import Loopyard
 from benchmarks.peers.engine import Engine
 from benchmarks.result import Measure, Series, Subject
@@ -55,27 +55,30 @@ async def evaluation_memory(context: Context) -> list[Measure]:
     loopyard, total = context.loopyard, context.counts.evaluations_for_memory
     step = max(total // _CHECKPOINTS, 1)
     scenario_id = await _make_scenario(loopyard, _TRIVIAL)
-    server: list[float] = []
-    others: list[float] = []
+    seen: list[Own] = []
     for _ in range(_CHECKPOINTS):
         await _crowd(step, lambda: _run(loopyard, scenario_id, _TRIVIAL))
         # Each run has ended its box. To ask for a list of them all would be what is measured.
         await asyncio.sleep(_SETTLE_SECONDS)
-        of_server, of_others = await asyncio.to_thread(own, context.server.pid)
-        server.append(of_server / 1024**2)
-        others.append(of_others / 1024**2)
+        seen.append(await asyncio.to_thread(own, context.server.pid))
+    kinds = {
+        "server": [one.process / 1024**2 for one in seen],
+        "launcher and network": [one.children / 1024**2 for one in seen],
+        "each worker": [sum(one.workers) / max(len(one.workers), 1) / 1024**2 for one in seen],
+    }
     half = _CHECKPOINTS // 2
     title = f"memory of the server, each {step} of {step * _CHECKPOINTS} scenario runs"
     notes = [f"MiB that are the processes' own, without mapped files, after each {step} runs."]
-    facts: dict[str, Any] = {"runs_between": step}
+    facts: dict[str, Any] = {"runs_between": step, "workers": [len(one.workers) for one in seen]}
     series: list[Series] = []
-    for name, samples in (("server", server), ("launcher and workers", others)):
+    for name, samples in kinds.items():
         growth = _slope(samples[half:]) * 1000 / step
         told = ", ".join(f"{sample:.1f}" for sample in samples)
         notes.append(f"{name}: {told}; over the second half {growth:+.1f} MiB in 1,000 runs.")
-        facts[f"{name}_mib_per_1000_runs_in_second_half"] = round(growth, 2)
+        facts[f"{name}: MiB per 1000 runs in second half"] = round(growth, 2)
         series.append(Series("loopyard", f"{name}, first half", samples[:half]))
         series.append(Series("loopyard", f"{name}, second half", samples[half:]))
+    notes.append(f"The launcher's workers were {min(facts['workers'])} to {max(facts['workers'])}.")
     return [Measure("evaluation-memory", title, series, unit="MiB", note=" ".join(notes), facts=facts)]
 
 
