@@ -62,6 +62,8 @@ class Inside(WithCommands[Commands]):
                     "ticks": box.start_ticks,
                     "state": str(self._instance.state(sandbox_id)),
                     "cgroup": self._instance.cgroup(sandbox_id),
+                    "open_files": host.most_open_files(),
+                    "oom_score": oci.OOM_SCORE,
                 },
                 folder=str(folder),
                 live=str(self._commands.live(folder)),

@@ -14,6 +14,8 @@ INIT = "/dev/init"
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CPU_PERIOD = 100_000
+OOM_SCORE = 500
+"""`oom_score_adj` of all that runs in sandboxes: it is ended before the host's own programs."""
 
 _CAPABILITIES = [
     f"CAP_{name}"
@@ -78,7 +80,7 @@ def process(
         # sudo works: what it gains is the sandbox's root, who is nobody outside.
         "noNewPrivileges": False,
         "rlimits": [{"type": "RLIMIT_NOFILE", "hard": open_files, "soft": open_files}],
-        "oomScoreAdj": 500,
+        "oomScoreAdj": OOM_SCORE,
     }
 
 

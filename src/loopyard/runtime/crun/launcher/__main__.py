@@ -27,6 +27,8 @@ class _Hand:
     pid: int
     channel: socket.socket
     number: int | None = None
+    sandbox: str | None = None
+    """Where it started a program last: it may be ready to start the next one there."""
 
 
 class Launcher:
@@ -116,20 +118,30 @@ class Launcher:
                 return True
             request["arguments"]["slot"] = slot.uid_base
             given = [slot.user_namespace, slot.network_namespace]
-        self._give(json.dumps(request).encode(), given, request["number"])
+        sandbox = request["arguments"]["id"] if request["act"] == "execute" else None
+        self._give(json.dumps(request).encode(), given, request["number"], sandbox)
         for descriptor in descriptors:
             os.close(descriptor)
         return True
 
-    def _give(self, request: bytes, descriptors: list[int], number: int) -> None:
+    def _give(self, request: bytes, descriptors: list[int], number: int, sandbox: str | None) -> None:
         while True:
-            hand = self._idle.pop() if self._idle else self._hire()
+            hand = self._pick(sandbox) if self._idle else self._hire()
+            hand.sandbox = sandbox or hand.sandbox
             try:
                 socket.send_fds(hand.channel, [request], descriptors)
             except OSError:  # somebody killed it
                 continue
             hand.number = number
             return
+
+    def _pick(self, sandbox: str | None) -> _Hand:
+        """A worker that is free. To start a program, the one that did so last in this sandbox, or else the one that
+        was free for longest; for all else the one whose memory is warmest."""
+        if sandbox is None:
+            return self._idle.pop()
+        known = (place for place, hand in enumerate(self._idle) if hand.sandbox == sandbox)
+        return self._idle.pop(next(known, 0))
 
     def _slot(self, number: int) -> slots.Slot | None:
         if number not in self._slots:

@@ -25,12 +25,13 @@ class Report:
     refused: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Helper:
-    """The worker's end of one."""
+    """The worker's end of one. `sandbox` is the one that it has joined already, as `joining.Joined` is told of it."""
 
     pid: int
     _channel: socket.socket
+    sandbox: dict[str, Any] | None = None
 
     @classmethod
     def fork(cls, not_for_it: Sequence[socket.socket]) -> "Helper":
@@ -47,12 +48,24 @@ class Helper:
         theirs.close()
         return cls(pid, ours)
 
+    def fits(self, sandbox: dict[str, Any]) -> bool:
+        """Whether it can start a program in this sandbox still: it has not joined another, and is there."""
+        poll = select.poll()
+        poll.register(self._channel, select.POLLIN)
+        return self.sandbox in (None, sandbox) and not poll.poll(0)
+
+    def join(self, sandbox: dict[str, Any]) -> None:
+        """Have it join a sandbox ahead of time. It ends with the sandbox, or at once if it may not."""
+        self.sandbox = sandbox
+        with contextlib.suppress(OSError):
+            self._channel.send(json.dumps(sandbox).encode())
+
     def begin(self, sandbox: dict[str, Any], process: int, pid_file: int, streams: Sequence[int]) -> None:
         """Have it start the program that is described in the file behind the descriptor `process`, and write its
-        process id to `pid_file`. `sandbox` is what `joining.spawn` wants to know of that.
+        process id to `pid_file`.
 
         Raises:
-            OSError: Somebody has killed it.
+            OSError: It has just ended.
         """
         socket.send_fds(self._channel, [json.dumps(sandbox).encode()], [process, pid_file, *streams])
 
@@ -78,20 +91,42 @@ class Helper:
 def _help(channel: socket.socket) -> None:
     joining.warm_up()
     json.dumps(json.loads('{"args": ["true"], "user": {"uid": 0}}'))
-    message, descriptors, _, _ = socket.recv_fds(channel, _MESSAGE_BYTES, _DESCRIPTORS)
-    if not message:
+    joined: joining.Joined | None = None
+    while True:
+        message, descriptors, _, _ = socket.recv_fds(channel, _MESSAGE_BYTES, _DESCRIPTORS)
+        if not message:
+            return
+        report: dict[str, int] = {}
+        try:
+            joined = joined or joining.Joined(**json.loads(message))
+            if not descriptors:
+                _wait(channel, joined)
+                continue
+            report = _start(joined, *descriptors)
+        except OSError:  # crun may know a way, or a better reason
+            if not descriptors:
+                return
+        channel.send(json.dumps(report).encode())
         return
-    told, pid_file, *streams = descriptors
+
+
+def _wait(channel: socket.socket, joined: joining.Joined) -> None:
+    """Wait for something to do, unless the sandbox ends."""
+    poll = select.poll()
+    poll.register(channel, select.POLLIN)
+    poll.register(joined.first, select.POLLIN)
+    if joined.first in {descriptor for descriptor, _ in poll.poll()}:
+        channel.close()
+        os._exit(0)
+
+
+def _start(joined: joining.Joined, told: int, pid_file: int, *streams: int) -> dict[str, int]:
     process = json.loads(os.pread(told, os.fstat(told).st_size, 0))
-    report: dict[str, int] = {}
     try:
-        pid = joining.spawn(process=process, streams=streams, **json.loads(message))
-        os.write(pid_file, str(pid).encode())
-        report = {"pid": pid}
+        pid = joined.spawn(process, streams)
     except joining.ProgramRefused as refusal:
         with contextlib.suppress(OSError):
             os.write(streams[2], f"loopyard: {refusal}\n".encode())
-        report = {"refused": refusal.exit_status}
-    except OSError:  # crun may know a way, or a better reason
-        report = {}
-    channel.send(json.dumps(report).encode())
+        return {"refused": refusal.exit_status}
+    os.write(pid_file, str(pid).encode())
+    return {"pid": pid}

@@ -26,7 +26,7 @@ _NAMESPACES = (
     | syscalls.CLONE_NEWUTS
     | syscalls.CLONE_NEWCGROUP
 )
-_DEFAULT_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGUSR1)
+_DEFAULT_SIGNALS = signal.valid_signals() - {signal.SIGKILL, signal.SIGSTOP}
 _UMASK = 0o022
 
 _CAPABILITIES: list[str] = [
@@ -83,50 +83,67 @@ class ProgramRefused(Exception):
         self.exit_status = exit_status
 
 
-def spawn(pid: int, ticks: int, state: str, cgroup: str, process: Mapping[str, Any], streams: Sequence[int]) -> int:
-    """Start a program in a sandbox.
-
-    Args:
-        pid: The sandbox's first process.
-        ticks: The clock tick at which that started.
-        state: The folder in which crun keeps the sandbox's state.
-        cgroup: The path of its cgroup, the same in each hierarchy.
-        process: As in OCI's `process.json`: `args`, `env`, `cwd`, `user`, `capabilities`, `rlimits`, `oomScoreAdj`.
-        streams: Its standard input, output and error.
-
-    Returns its process id, in this process's own namespace.
-
-    Raises:
-        ProgramRefused: The program cannot be started.
-        OSError: The host does not let this process join. No program was started.
+class Joined:
+    """This process, in a sandbox: with all rights that the sandbox's root could have, but not yet among what counts
+    against its limits. In the sandbox nobody sees it, since it keeps its own process namespace; only what it starts is
+    in the sandbox's.
     """
-    sandbox = os.pidfd_open(pid)
-    if start_ticks(pid) != ticks:
-        raise ProcessLookupError("the sandbox is gone")
-    with open(f"{state}/seccomp.bpf", "rb") as file:
-        judge = file.read()
-    cgroups = [os.open(f"{top}{cgroup}/cgroup.procs", os.O_WRONLY) for top in _hierarchies()]
-    environment = dict(variable.split("=", 1) for variable in process["env"])
-    bounding, held = (_bits(process["capabilities"].get(kind, ())) for kind in ("bounding", "effective"))
-    user = process["user"]
-    _limit(process)
-    syscalls.set_dumpable(dumpable=False)
-    syscalls.hand_on_none_from(3)
-    os.umask(_UMASK)
 
-    syscalls.setns(sandbox, _NAMESPACES)
-    for joined in cgroups:
-        os.write(joined, b"0")
-    os.setresgid(0, 0, 0)
-    os.setresuid(0, 0, 0)
-    _enter(process["cwd"])
-    syscalls.filter_calls(judge)
-    syscalls.drop_from_bounding(number for number in range(_last_capability() + 1) if not bounding >> number & 1)
-    os.setgroups(user.get("additionalGids", ()))
-    os.setresgid(user["gid"], user["gid"], user["gid"])
-    os.setresuid(user["uid"], user["uid"], user["uid"])
-    syscalls.set_capabilities(held)
-    return _start(process["args"], environment, streams)
+    def __init__(self, pid: int, ticks: int, state: str, cgroup: str, open_files: int, oom_score: int) -> None:
+        """Join a sandbox.
+
+        Args:
+            pid: The sandbox's first process.
+            ticks: The clock tick at which that started.
+            state: The folder in which crun keeps the sandbox's state.
+            cgroup: The path of its cgroup, the same in each hierarchy.
+            open_files: The limit on open files of what is started.
+            oom_score: Its `oom_score_adj`.
+
+        Raises:
+            OSError: The host does not let this process join.
+        """
+        self.first = os.pidfd_open(pid)
+        """A descriptor of the sandbox's first process."""
+        if start_ticks(pid) != ticks:
+            raise ProcessLookupError("the sandbox is gone")
+        with open(f"{state}/seccomp.bpf", "rb") as file:
+            judge = file.read()
+        self._cgroups = [os.open(f"{top}{cgroup}/cgroup.procs", os.O_WRONLY) for top in _hierarchies()]
+        _limit(open_files, oom_score)
+        syscalls.set_dumpable(dumpable=False)
+        os.umask(_UMASK)
+        syscalls.setns(self.first, _NAMESPACES)
+        syscalls.filter_calls(judge)
+
+    def spawn(self, process: Mapping[str, Any], streams: Sequence[int]) -> int:
+        """Start a program there, as this process's last act.
+
+        Args:
+            process: As in OCI's `process.json`: `args`, `env`, `cwd`, `user` and `capabilities`.
+            streams: Its standard input, output and error.
+
+        Returns its process id, in this process's own namespace.
+
+        Raises:
+            ProgramRefused: The program cannot be started.
+            OSError: The host does not let it be started.
+        """
+        environment = dict(variable.split("=", 1) for variable in process["env"])
+        bounding, held = (_bits(process["capabilities"].get(kind, ())) for kind in ("bounding", "effective"))
+        user = process["user"]
+        syscalls.hand_on_none_from(3)
+        for cgroup in self._cgroups:
+            os.write(cgroup, b"0")
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+        _enter(process["cwd"])
+        syscalls.drop_from_bounding(number for number in range(_last_capability() + 1) if not bounding >> number & 1)
+        os.setgroups(user.get("additionalGids", ()))
+        os.setresgid(user["gid"], user["gid"], user["gid"])
+        os.setresuid(user["uid"], user["uid"], user["uid"])
+        syscalls.set_capabilities(held)
+        return _start(process["args"], environment, streams)
 
 
 def warm_up() -> None:
@@ -134,10 +151,8 @@ def warm_up() -> None:
     for top in _hierarchies():
         os.close(os.open(f"{top}/cgroup.procs", os.O_WRONLY))
     environment = {"PATH": "/usr/bin"}
-    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
     with open("/proc/self/oom_score_adj") as file:
-        adjusted = int(file.read())
-    _limit({"oomScoreAdj": adjusted, "rlimits": [{"type": "RLIMIT_NOFILE", "soft": limits[0], "hard": limits[1]}]})
+        _limit(resource.getrlimit(resource.RLIMIT_NOFILE)[1], int(file.read()))
     start_ticks(os.getpid())
     syscalls.set_dumpable(dumpable=True)
     syscalls.drop_from_bounding(number for number in range(_last_capability() + 1) if number < 0)
@@ -150,11 +165,10 @@ def warm_up() -> None:
         _start(["/"], environment, (0, 1, 2))
 
 
-def _limit(process: Mapping[str, Any]) -> None:
+def _limit(open_files: int, oom_score: int) -> None:
     with open("/proc/self/oom_score_adj", "w") as file:
-        file.write(str(process["oomScoreAdj"]))
-    for limit in process["rlimits"]:
-        resource.setrlimit(getattr(resource, limit["type"]), (limit["soft"], limit["hard"]))
+        file.write(str(oom_score))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
 
 
 def _enter(folder: str) -> None:

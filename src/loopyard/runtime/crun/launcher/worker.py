@@ -50,6 +50,8 @@ class Worker:
         self._channel = channel
         self._helper: Helper | None = None
         """Ready to start a program, if this worker has been asked for that before."""
+        self._sandbox: dict[str, Any] | None = None
+        """Where it started the last one."""
 
     def run(self) -> int:
         """Work until the launcher hangs up. Returns this process's exit status."""
@@ -76,7 +78,7 @@ class Worker:
             if request["act"] != "execute":
                 self._tell(request["number"], ended=status)
             elif left > 0:
-                self._helper = self._new_helper()
+                self._prepare(request["arguments"]["sandbox"])
             if left == 0:  # it must not say that it is free: the launcher would hand it what nobody reads
                 return 0
             try:
@@ -95,9 +97,8 @@ class Worker:
         if act == "create":
             arguments["slot"] = slots.Slot(descriptors[0], descriptors[1], arguments["slot"])
         elif act == "execute":
-            arguments["process"], arguments["helper"] = descriptors[0], self._helper or self._new_helper()
+            arguments["process"], arguments["helper"] = descriptors[0], self._take_helper(arguments["sandbox"])
             arguments["ended"] = partial(self._tell, number, ended=0)  # what remains to be done nobody waits for
-            self._helper = None
         elif act == "prepare":
             arguments["donations"] = self._channel
         elif act == "attach":
@@ -111,6 +112,21 @@ class Worker:
             if act == "create":
                 for descriptor in descriptors:
                     os.close(descriptor)
+
+    def _take_helper(self, sandbox: dict[str, Any]) -> Helper:
+        helper, self._helper = self._helper, None
+        if helper is not None and helper.fits(sandbox):
+            return helper
+        if helper is not None:
+            helper.dismiss()
+        return self._new_helper()
+
+    def _prepare(self, sandbox: dict[str, Any]) -> None:
+        """Have a helper ready for the next program: in the sandbox already, if the last two were started there."""
+        self._helper = self._new_helper()
+        if sandbox == self._sandbox:
+            self._helper.join(sandbox)
+        self._sandbox = sandbox
 
     def _new_helper(self) -> Helper:
         return Helper.fork((self._server, self._channel))
