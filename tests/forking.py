@@ -75,7 +75,9 @@ class Forking:
     def _open(self) -> None:
         with self._theirs as theirs:
             command = (sys.executable, "-m", __name__, str(theirs.fileno()))
-            self._process = subprocess.Popen(command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL)
+            self._process = subprocess.Popen(
+                command, pass_fds=(theirs.fileno(),), stdin=subprocess.DEVNULL, cwd=Path(__file__).parents[1]
+            )
 
     def start(
         self, arguments: Sequence[str], env: Mapping[str, str], stdout: BinaryIO | None, stderr: BinaryIO

@@ -157,9 +157,10 @@ def test_an_idle_devbox_is_suspended_where_that_is_asked_for(client: Runloop) ->
         assert client.devboxes.retrieve(each).status == "running"
     for each in made:
         wait_for(client, each, "suspended")
-        client.devboxes.resume(each)
     for each in made:
+        client.devboxes.resume(each)
         client.devboxes.await_running(each, polling_config=POLL)
+    for each in made:
         wait_for(client, each, "suspended")
         client.devboxes.shutdown(each)
 
