@@ -78,10 +78,16 @@ class Loopyard:
 
     async def read_events(self, path: str) -> int:
         """Read a stream of output to its end. Returns the bytes of output in it."""
-        moved, rest = 0, b""
+        moved = 0
+        line: list[bytes] = []
         async for piece in self._bulk.read("GET", path):
-            *events, rest = (rest + piece).split(b"\n\n")
-            moved += sum(len(orjson.loads(event[6:])["output"].encode()) for event in events if event[:1] == b"d")
+            first, *others = piece.split(b"\n")
+            line.append(first)
+            for begun in others:
+                whole = b"".join(line)
+                line = [begun]
+                if whole.startswith(b"data: "):
+                    moved += len(orjson.loads(whole[6:])["output"].encode())
         return moved
 
     async def upload(self, devbox_id: str, path: str, size: int) -> int:
