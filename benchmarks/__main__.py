@@ -16,6 +16,7 @@ from benchmarks.loopyard import connected
 from benchmarks.measures import MEASURES
 from benchmarks.peers.start import engines
 from benchmarks.result import Measure, Subject
+from benchmarks.settling import settled
 from loopyard.config import load
 from loopyard.runtime.base_image.making import BASE
 from tests.serving import serving
@@ -24,7 +25,8 @@ _PEERS: Sequence[Subject] = ("podman", "docker")
 _Keep = Callable[[Sequence[Measure], Mapping[str, str]], None]
 _WARM = (
     "The image is there and one box was made before the clock starts. No box is made in advance; the server keeps its "
-    "usual 32 network namespaces ready."
+    "usual 32 network namespaces ready, and the machine was at rest before each measure. HTTP is aiohttp for every "
+    "subject; the official client stands on httpx."
 )
 
 
@@ -76,6 +78,7 @@ async def _measure(
     async with _context(counts, peers) as (context, told):
         for name in names:
             print(f"measuring: {name} ...", file=sys.stderr, flush=True)
+            await settled()
             try:
                 measures += await MEASURES[name](context)
             except Exception as error:  # what the others gave is still worth showing

@@ -5,14 +5,12 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-import httpx
 import orjson
 
-from benchmarks.bulk_http import BulkHttp
+from benchmarks.http_client import HttpClient
 from benchmarks.pieces import pieces
 from tests.serving import ServerProcess
 
-_REQUEST_SECONDS = 120
 _ENDED = ["shutdown", "failure"]
 _UNFINISHED = ("queued", "provisioning", "building")
 _PAUSE_SECONDS = 0.01
@@ -21,21 +19,16 @@ _PART = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{{name}}"\r\n\r
 
 
 class Loopyard:
-    """One server. Any answer that is not a success raises `httpx.HTTPStatusError`."""
+    """One server. Any answer that is not a success raises `aiohttp.ClientResponseError`."""
 
-    def __init__(self, http: httpx.AsyncClient, bulk: BulkHttp) -> None:
+    def __init__(self, http: HttpClient) -> None:
         self._http = http
-        self._bulk = bulk
 
     async def get(self, path: str, **query: str | int | bool) -> Any:
-        return self._json(await self._http.get(path, params=query))
+        return await self._http.ask("GET", path, **query)
 
     async def post(self, path: str, **body: object) -> Any:
-        return self._json(await self._http.post(path, json=body))
-
-    def _json(self, answer: httpx.Response) -> Any:
-        answer.raise_for_status()
-        return answer.json()
+        return await self._http.ask("POST", path, body)
 
     async def create(self, **params: object) -> str:
         """Make a devbox and wait until it runs. Returns its id.
@@ -80,7 +73,7 @@ class Loopyard:
         """Read a stream of output to its end. Returns the bytes of output in it."""
         moved = 0
         line: list[bytes] = []
-        async for piece in self._bulk.read("GET", path):
+        async for piece in self._http.read("GET", path):
             first, *others = piece.split(b"\n")
             line.append(first)
             for begun in others:
@@ -102,13 +95,13 @@ class Loopyard:
             yield f"\r\n--{_BOUNDARY}--\r\n".encode()
 
         kind = f"multipart/form-data; boundary={_BOUNDARY}"
-        await self._bulk.send("POST", f"/v1/devboxes/{devbox_id}/upload_file", body(), kind)
+        await self._http.send("POST", f"/v1/devboxes/{devbox_id}/upload_file", body(), kind)
         return size
 
     async def download(self, devbox_id: str, path: str) -> int:
         """Read a file to its end. Returns its bytes."""
         moved = 0
-        async for piece in self._bulk.read("POST", f"/v1/devboxes/{devbox_id}/download_file", {"path": path}):
+        async for piece in self._http.read("POST", f"/v1/devboxes/{devbox_id}/download_file", {"path": path}):
             moved += len(piece)
         return moved
 
@@ -129,13 +122,8 @@ class Loopyard:
 @asynccontextmanager
 async def connected(server: ServerProcess) -> AsyncGenerator[Loopyard]:
     """A client of a server that runs."""
-    limits = httpx.Limits(max_connections=None, max_keepalive_connections=200)
-    headers = {"Authorization": f"Bearer {server.api_key}"}
-    async with httpx.AsyncClient(
-        base_url=server.base_url, headers=headers, limits=limits, timeout=_REQUEST_SECONDS
-    ) as http:
-        bulk = BulkHttp(server.base_url, headers)
-        try:
-            yield Loopyard(http, bulk)
-        finally:
-            await bulk.close()
+    http = HttpClient(server.base_url, {"Authorization": f"Bearer {server.api_key}"})
+    try:
+        yield Loopyard(http)
+    finally:
+        await http.close()

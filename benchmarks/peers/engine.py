@@ -1,7 +1,6 @@
 """Drives an engine by the HTTP API that docker and podman share, over its socket, and by its command line."""
 
 import asyncio
-import json
 import subprocess
 import tarfile
 from collections.abc import AsyncIterator, Sequence
@@ -10,15 +9,15 @@ from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
-import httpx
+import aiohttp
 
-from benchmarks.bulk_http import BulkHttp
+from benchmarks.http_client import HttpClient
 from benchmarks.pieces import pieces
 from benchmarks.result import Subject
 
 IMAGE = "loopyard-bench"
 COMMITTED = "loopyard-bench-committed"
-_API = "http://engine/v1.40"
+_API = "/v1.40"
 _SHELL = ("bash", "-c")
 
 # The limits of a devbox of the default size, so that both sides do the same work.
@@ -39,8 +38,7 @@ class Engine:
     subject: Subject
     version: str
     command: Sequence[str | Path]
-    http: httpx.AsyncClient
-    bulk: BulkHttp
+    http: HttpClient
     holder: int
 
     async def create(self, image: str = IMAGE) -> str:
@@ -77,7 +75,7 @@ class Engine:
         made = await self._ask("POST", f"/containers/{container}/exec", body)
         start = {"Detach": False, "Tty": False}
         moved, head, left = 0, b"", 0
-        async for piece in self.bulk.read("POST", f"{_API}/exec/{made['Id']}/start", start):
+        async for piece in self.http.read("POST", f"{_API}/exec/{made['Id']}/start", start):
             view = memoryview(piece)
             while view:  # frames: eight bytes, the last four of which say how many follow
                 if not left:
@@ -117,14 +115,14 @@ class Engine:
             yield bytes(-size % 512 + 1024)
 
         path = f"{_API}/containers/{container}/archive?path=/root"
-        await self.bulk.send("PUT", path, archive(), "application/x-tar")
+        await self.http.send("PUT", path, archive(), "application/x-tar")
         return size
 
     async def copy_out(self, container: str, name: str, size: int) -> int:
         """Read a file of so many bytes from its folder /root, as `cp` does. Returns how many of them came, without what
         the archive around it has."""
         moved = 0
-        async for piece in self.bulk.read("GET", f"{_API}/containers/{container}/archive?path=/root/{name}"):
+        async for piece in self.http.read("GET", f"{_API}/containers/{container}/archive?path=/root/{name}"):
             moved += len(piece)
         return min(moved, size)
 
@@ -159,10 +157,6 @@ class Engine:
 
     async def _ask(self, method: str, path: str, body: object = None) -> Any:
         try:
-            answer = await self.http.request(method, _API + path, json=body)
-        except httpx.HTTPError as error:
+            return await self.http.ask(method, _API + path, body)
+        except aiohttp.ClientError as error:
             raise EngineError(f"{self.subject} {method} {path}: {error!r}") from error
-        if answer.status_code >= 300:
-            raise EngineError(f"{self.subject} {method} {path}: {answer.status_code} {answer.text.strip()}")
-        is_json = answer.headers.get("content-type", "").startswith("application/json") and answer.content
-        return json.loads(answer.content) if is_json else None

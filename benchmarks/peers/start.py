@@ -9,15 +9,13 @@ from pathlib import Path
 
 import aiohttp
 import anyio
-import httpx
 
-from benchmarks.bulk_http import BulkHttp
+from benchmarks.http_client import HttpClient
 from benchmarks.peers.engine import IMAGE, Engine, EngineError
 from benchmarks.peers.private import inside, private_daemon
 from benchmarks.result import Subject
 
 _START_SECONDS = 60
-_REQUEST_SECONDS = 300
 
 
 @asynccontextmanager
@@ -52,18 +50,16 @@ async def _engine(subject: Subject, image: Path) -> AsyncGenerator[Engine]:
     daemon = _dockerd(folder, socket) if subject == "docker" else _podman_service(podman, socket)
     try:
         with private_daemon(daemon, log) as holder:
-            transport = httpx.AsyncHTTPTransport(uds=str(socket), limits=httpx.Limits(max_connections=None))
-            async with httpx.AsyncClient(transport=transport, timeout=_REQUEST_SECONDS) as http:
+            http = HttpClient("http://engine", socket=str(socket))
+            try:
                 version = await _ready(subject, http, log)
                 command = ("docker", "-H", f"unix://{socket}") if subject == "docker" else inside(holder, *podman)
-                bulk = BulkHttp(connector=aiohttp.UnixConnector(str(socket)))
-                engine = Engine(subject, version, command, http, bulk, holder)
+                engine = Engine(subject, version, command, http, holder)
                 await _import(engine, image, folder)
-                try:
-                    yield engine
-                finally:
-                    await bulk.close()
-                    await engine.remove_all()
+                yield engine
+                await engine.remove_all()
+            finally:
+                await http.close()
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
@@ -82,13 +78,13 @@ def _dockerd(folder: Path, socket: Path) -> tuple[str | Path, ...]:
     return ("dockerd", *kept, "--host", f"unix://{socket}", "--exec-opt", "native.cgroupdriver=cgroupfs")
 
 
-async def _ready(subject: Subject, http: httpx.AsyncClient, log: Path) -> str:
+async def _ready(subject: Subject, http: HttpClient, log: Path) -> str:
     """Wait until it answers, and return its version."""
     with anyio.move_on_after(_START_SECONDS):
         while True:
             try:
-                return (await http.get("http://engine/version")).json()["Version"]
-            except httpx.TransportError:
+                return (await http.ask("GET", "/version"))["Version"]
+            except aiohttp.ClientConnectionError:
                 await anyio.sleep(0.1)
     raise EngineError(f"{subject} does not answer. Its log ends: {log.read_text(errors='replace')[-400:].strip()}")
 
