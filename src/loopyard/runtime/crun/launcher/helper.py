@@ -18,11 +18,12 @@ _DESCRIPTORS = 5
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of a program: it runs as `pid`, or was `refused` with an exit status. Without either the host was in
-    the way; then no program was started."""
+    """What became of a program: it runs as `pid`, or was `refused` with an exit status, or the host was in the way, as
+    `hindered` says; then no program was started."""
 
     pid: int | None = None
     refused: int | None = None
+    hindered: str | None = None
 
 
 @dataclass(slots=True)
@@ -96,16 +97,16 @@ def _help(channel: socket.socket) -> None:
         message, descriptors, _, _ = socket.recv_fds(channel, _MESSAGE_BYTES, _DESCRIPTORS)
         if not message:
             return
-        report: dict[str, int] = {}
         try:
             joined = joined or joining.Joined(**json.loads(message))
             if not descriptors:
                 _wait(channel, joined)
                 continue
             report = _start(joined, *descriptors)
-        except OSError:  # crun may know a way, or a better reason
+        except OSError as error:  # crun may know a way, or a better reason
             if not descriptors:
                 return
+            report = {"hindered": str(error)}
         channel.send(json.dumps(report).encode())
         return
 
@@ -120,7 +121,7 @@ def _wait(channel: socket.socket, joined: joining.Joined) -> None:
         os._exit(0)
 
 
-def _start(joined: joining.Joined, told: int, pid_file: int, *streams: int) -> dict[str, int]:
+def _start(joined: joining.Joined, told: int, pid_file: int, *streams: int) -> dict[str, int | str]:
     process = json.loads(os.pread(told, os.fstat(told).st_size, 0))
     try:
         pid = joined.spawn(process, streams)

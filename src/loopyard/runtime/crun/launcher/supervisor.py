@@ -173,7 +173,7 @@ def execute(
         _give_up(command, helper)
         raise
     report = helper.report(command.left(deadline))
-    by_crun = report == Report()
+    by_crun = report is not None and report.hindered is not None
     if by_crun:
         os.unlink(f"{live}/pid")
         os.set_inheritable(process, False)  # crun opens it by its name
