@@ -20,6 +20,7 @@ _PROGRAMS = {
 
 _CONTROLLERS = ("memory", "cpu", "pids")
 _CGROUPS = Path("/sys/fs/cgroup")
+_SWAPS = Path("/proc/swaps")
 _MOST_OPEN_FILES = 1 << 20
 _OTHER = "The docker provider needs none of this: set LOOPYARD_RUNTIME__TYPE=docker where Docker or Podman runs."
 
@@ -65,8 +66,10 @@ def _has_controller(name: str) -> bool:
 
 
 def can_limit_swap() -> bool:
-    """Whether the kernel keeps account of swap."""
-    return has_cgroup2() or (_CGROUPS / "memory/memory.memsw.limit_in_bytes").exists()
+    """Whether the kernel keeps account of swap; one that is built without any has no file for its limit."""
+    if has_cgroup2():
+        return _SWAPS.exists()
+    return (_CGROUPS / "memory/memory.memsw.limit_in_bytes").exists()
 
 
 def out_of_memory(cgroup: str) -> bool:
