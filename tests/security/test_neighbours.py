@@ -18,7 +18,7 @@ end = time.time() + 60
 number, outcome = 0, "time"
 try:
     while time.time() < end:
-        open(f"/tmp/file{number}", "x").close()
+        open(f"/tmp/{number:0>200}", "x").close()
         number += 1
 except OSError as error:
     outcome = errno.errorcode[error.errno]
@@ -113,10 +113,9 @@ def test_a_full_disk_is_the_boxs_own(server: ServerProcess, other: Box) -> None:
         filler = client.devboxes.create_and_await_running(
             launch_parameters={**sized, "custom_disk_size": 2}  # type: ignore[typeddict-item]
         )
-        written = client.devboxes.execute_sync(
-            filler.id, command="head -c 5G /dev/zero > ~/fill; sync; stat -c %s ~/fill; rm ~/fill"
-        )
-        assert int(written.stdout.split()[0]) <= 2 << 30
+        fill = "fallocate -l 1900M ~/most; head -c 1G /dev/zero > ~/fill; sync; stat -c %s ~/most ~/fill; rm ~/fill"
+        most, rest = map(int, client.devboxes.execute_sync(filler.id, command=fill).stdout.split())
+        assert (most, most + rest <= 2 << 30) == (1900 << 20, True)
         client.devboxes.write_file_contents(filler.id, file_path="fill.py", contents=_MANY_FILES)
         result = client.devboxes.execute_sync(filler.id, command="python3 fill.py", timeout=180)
         assert result.stdout.strip() in ("ENOSPC", "EDQUOT", "time")

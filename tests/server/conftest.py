@@ -1,11 +1,11 @@
-"""What is tested here is the start and the end of the program itself."""
+"""Some of these tests are about the program itself, from its first line on."""
 
 import pytest
 
 from tests import commands
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture
 def programs(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Each server is a program that is started."""
+    """Each server is a program that is started, not forked."""
     monkeypatch.setattr(commands, "forking", None)

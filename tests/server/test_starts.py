@@ -10,6 +10,7 @@ from tests.postgres import PostgresCluster
 from tests.serving import serving
 
 
+@pytest.mark.usefixtures("programs")
 def test_the_first_start_prints_what_a_client_needs_and_later_ones_do_not(tmp_path: Path) -> None:
     with serving(tmp_path / "data") as server:
         key = server.api_key
@@ -56,6 +57,7 @@ def test_health_needs_no_key_and_everything_else_does(tmp_path: Path) -> None:
             assert _status(server.base_url, authorization) == expected, authorization
 
 
+@pytest.mark.usefixtures("programs")
 def test_postgresql_is_as_good_a_store(tmp_path: Path, postgres: PostgresCluster) -> None:
     url = postgres.new_database()
     with serving(tmp_path / "data", database_url=url) as server, server.client() as client:
