@@ -165,6 +165,15 @@ async def test_a_write_that_is_cut_off_leaves_the_old_file(box: Box) -> None:
     assert await box.sure("ls -A | grep -v '^\\.[bp]' ") == "file"
 
 
+@pytest.mark.parametrize("old_blocks", [1, 60])
+async def test_a_large_file_takes_the_place_of_an_old_one(box: Box, old_blocks: int) -> None:
+    await box.sure("mkdir here")
+    await box.runtime.write_file(box.id, "here/file", chunks(*[b"old" + _BLOCK] * old_blocks), mode=0o750)
+    await box.runtime.write_file(box.id, "here/file", chunks(*[_BLOCK] * 40))
+    assert (await box.sure("sha256sum here/file")).split()[0] == hashlib.sha256(_BLOCK * 40).hexdigest()
+    assert await box.sure("stat -c '%U:%G %a' here/file; ls -A here") == "user:user 750\nfile"
+
+
 async def test_large_files_go_both_ways_in_constant_memory(box: Box) -> None:
     blocks = 400
 

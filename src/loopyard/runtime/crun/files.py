@@ -16,7 +16,7 @@ from pathlib import PurePosixPath
 from typing import NoReturn
 
 from loopyard.runtime.crun.accounts import Account
-from loopyard.runtime.crun.syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2, set_fs_ids
+from loopyard.runtime.crun.syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2, set_fs_ids, swap
 from loopyard.runtime.errors import (
     FileAccessDenied,
     FileNotFound,
@@ -28,6 +28,9 @@ from loopyard.runtime.errors import (
 from loopyard.runtime.proc import start_ticks
 
 _RESOLVE = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
+
+_LARGE_BYTES = 32 << 20
+"""From here on it costs more to have btrfs write a file to the disk first than to change names twice."""
 
 _FAULTS: dict[int, tuple[type[RuntimeFault], str]] = {
     errno.ENOENT: (FileNotFound, "there is no such file"),
@@ -95,9 +98,24 @@ class Writing:
     def commit(self) -> None:
         """Put it in its place."""
         with _as_faults(self.path), _acting_as(self.view):
-            if self.temporary is not None:
+            if self.temporary is not None and not self._swap(self.temporary):
                 os.rename(self.temporary, self.name, src_dir_fd=self.parent, dst_dir_fd=self.parent)
-                self.temporary = None
+            self.temporary = None
+
+    def _swap(self, temporary: str) -> bool:
+        """Let a large file change names with the old one, and remove that; false if it has to be renamed. What is
+        renamed over a file btrfs writes to the disk before it answers: seconds for a gigabyte."""
+        size = os.fstat(self.descriptor).st_size
+        try:
+            old = os.lstat(self.name, dir_fd=self.parent)
+            # The kernel copies an old one that is still in the image, so it must not be larger.
+            if size < _LARGE_BYTES or not stat.S_ISREG(old.st_mode) or old.st_size > size:
+                return False
+            swap(self.parent, temporary, self.name)
+        except OSError:
+            return False
+        os.unlink(temporary, dir_fd=self.parent)
+        return True
 
     def close(self) -> None:
         """Free it, and remove what was not put in place."""

@@ -33,6 +33,7 @@ _MOUNT_ATTR_IDMAP = 0x00100000
 _FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CMD_CREATE = 0, 1, 6
 
 RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT = 0x02, 0x10
+_RENAME_EXCHANGE = 2
 
 _CLOSE_RANGE, _CLOSE_RANGE_CLOEXEC = 436, 4
 _SECCOMP = {"x86_64": 317, "aarch64": 277}.get(platform.machine())
@@ -159,6 +160,11 @@ def openat2(folder: int, path: str, flags: int, mode: int = 0, resolve: int = 0)
     """openat2(2): like os.open below `folder`, with rules for how the path is resolved."""
     how = struct.pack("QQQ", flags | os.O_CLOEXEC, mode, resolve)
     return _checked(_syscall(_OPENAT2, folder, os.fsencode(path), how, len(how)), f"open {path}")
+
+
+def swap(folder: int, one: str, other: str) -> None:
+    """Give each of two files in a folder the other's name, at once."""
+    _checked(_libc.renameat2(folder, os.fsencode(one), folder, os.fsencode(other), _RENAME_EXCHANGE), "renameat2")
 
 
 def set_dumpable(*, dumpable: bool) -> None:
