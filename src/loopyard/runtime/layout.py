@@ -37,6 +37,11 @@ class Layout:
         return self.data / "pool.btrfs"
 
     @property
+    def acts(self) -> Path:
+        """Locked while somebody changes sandboxes."""
+        return self.data / "acts.lock"
+
+    @property
     def commands(self) -> Path:
         return _below(self.data, "commands")
 

@@ -31,9 +31,9 @@ def prepare(layout: Layout, crun: Path, disk_gib: int | None) -> Place:
     if not image.exists():
         if not _can_have_disk():
             log.warning("no limits on disk use: they need btrfs in the kernel, and apt-get install btrfs-progs")
-            return Place(crun=str(crun), pool=str(layout.pool), pool_image=None)
+            return Place(crun=str(crun), pool=str(layout.pool), pool_image=None, acts=str(layout.acts))
         _make(image, disk_gib)
-    return Place(crun=str(crun), pool=str(layout.pool), pool_image=str(image))
+    return Place(crun=str(crun), pool=str(layout.pool), pool_image=str(image), acts=str(layout.acts))
 
 
 def _can_have_disk() -> bool:

@@ -8,20 +8,22 @@ from pathlib import Path
 
 import pytest
 
+from loopyard.runtime.crun.launcher.acts import Acts
 from loopyard.runtime.crun.launcher.worker import MESSAGE_BYTES, Worker
 
 
 @pytest.fixture
-def ends() -> Iterator[tuple[socket.socket, socket.socket]]:
+def ends(tmp_path: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
     """Where the server hears a worker, and where the launcher does."""
     server, workers_server = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     launcher, workers_launcher = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    acts = Acts(str(tmp_path / "acts"))
     pid = os.fork()
     if pid == 0:
         try:
             server.close()
             launcher.close()
-            os._exit(Worker(workers_server, workers_launcher).run())
+            os._exit(Worker(workers_server, workers_launcher, acts).run())
         finally:
             os._exit(99)
     workers_server.close()

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from loopyard.runtime.crun.launcher import place, programs, slots
+from loopyard.runtime.crun.launcher.acts import Acts
 from loopyard.runtime.crun.launcher.worker import MESSAGE_BYTES, MOST_DESCRIPTORS, Worker
 
 _WARM = 4
@@ -34,8 +35,9 @@ class _Hand:
 class Launcher:
     """Reads requests from `server`, a sequential-packet socket, until the server closes it or dies."""
 
-    def __init__(self, server: socket.socket) -> None:
+    def __init__(self, server: socket.socket, acts: Acts) -> None:
         self._server = server
+        self._acts = acts
         self._hands: dict[int, _Hand] = {}
         self._idle: list[_Hand] = []
         self._slots: dict[int, slots.Slot] = {}
@@ -69,7 +71,7 @@ class Launcher:
                 ours.close()
                 for hand in self._hands.values():
                     hand.channel.close()
-                status = Worker(self._server, theirs).run()
+                status = Worker(self._server, theirs, self._acts).run()
             finally:
                 os._exit(status)
         theirs.close()
@@ -193,10 +195,12 @@ def main() -> int:
     except OSError as error:
         server.send(json.dumps({"number": 0, "error": str(error)}).encode())
         return 1
+    acts = Acts(given["acts"])
+    acts.wait_for_others()
     programs.seal(given["crun"])
     gc.collect()
     gc.freeze()
-    launcher = Launcher(server)
+    launcher = Launcher(server, acts)
     server.send(json.dumps({"number": 0, "disk_limits": disk_limits}).encode())
     launcher.run()
     return 0

@@ -14,6 +14,7 @@ from functools import partial
 from typing import Any
 
 from loopyard.runtime.crun.launcher import attached, box, disks, sealing, slots, supervisor
+from loopyard.runtime.crun.launcher.acts import Acts
 from loopyard.runtime.crun.launcher.helper import Helper
 
 MESSAGE_BYTES = 1 << 16
@@ -41,12 +42,16 @@ _ACTS: dict[str, Callable[..., int | None]] = {
 _LAST_ACTS = frozenset({"prepare", "attach", "connect", "listen", "restore", "share"})
 """Acts that leave the worker somewhere else, or whose end is told by its own."""
 
+_HARMLESS = frozenset({"execute", "attach", "connect", "listen"})
+"""Acts that change nothing of what a sandbox is, and may take as long as it lives."""
+
 
 class Worker:
     """Takes requests from the launcher by `channel`, and answers to the server."""
 
-    def __init__(self, server: socket.socket, channel: socket.socket) -> None:
+    def __init__(self, server: socket.socket, channel: socket.socket, acts: Acts) -> None:
         self._server = server
+        self._acts = acts
         self._channel = channel
         self._helper: Helper | None = None
         """Ready to start a program, if this worker has been asked for that before."""
@@ -72,7 +77,10 @@ class Worker:
             if not message:
                 return 0
             request: dict[str, Any] = json.loads(message)
-            status, fine = self._act(request, descriptors)
+            with self._acts.begin(request["act"] in _HARMLESS) as allowed:
+                if not allowed:
+                    return 0
+                status, fine = self._act(request, descriptors)
             if not fine or request["act"] in _LAST_ACTS:
                 return status
             if request["act"] != "execute":

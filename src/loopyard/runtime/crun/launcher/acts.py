@@ -1,0 +1,43 @@
+"""Keeps what a launcher that was killed has begun apart from what the next one does.
+
+Workers outlive their launcher until they are done with what they are at. One that still makes a sandbox while another
+is told to take it apart would leave pieces of it. So each act is done under a shared lock of a file, and a launcher
+begins only when it has had that lock for itself; a worker without its launcher begins no act any more.
+"""
+
+import fcntl
+import os
+from collections.abc import Generator
+from contextlib import contextmanager
+
+
+class Acts:
+    """The acts of a launcher, which makes it, and of its workers."""
+
+    def __init__(self, lock: str) -> None:
+        self._lock = lock
+        self._launcher = os.getpid()
+        self._file: int | None = None
+
+    def wait_for_others(self) -> None:
+        """Wait until nobody acts for a launcher that is no more."""
+        file = self._open()
+        fcntl.flock(file, fcntl.LOCK_EX)
+        os.close(file)
+
+    @contextmanager
+    def begin(self, harmless: bool) -> Generator[bool]:
+        """Whether a worker may begin an act, and the time that it takes. A `harmless` one nobody has to wait for."""
+        if harmless:
+            yield os.getppid() == self._launcher
+            return
+        if self._file is None:
+            self._file = self._open()
+        fcntl.flock(self._file, fcntl.LOCK_SH)
+        try:
+            yield os.getppid() == self._launcher
+        finally:
+            fcntl.flock(self._file, fcntl.LOCK_UN)
+
+    def _open(self) -> int:
+        return os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
