@@ -5,6 +5,7 @@ The arguments, the environment and the output are the command's own, as is its e
 is for tests/server, which starts programs.
 """
 
+import ctypes
 import gc
 import importlib
 import json
@@ -20,6 +21,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
 _MESSAGE_BYTES = 1 << 20
+_PR_SET_PDEATHSIG = 1
 _LOADED = ("loopyard.cli", "loopyard.config", "loopyard.server", "loopyard.upkeep.status", "loopyard.bench.session")
 """What the commands load that tests start often."""
 
@@ -121,6 +123,7 @@ def _serve(channel: socket.socket) -> None:
             os._exit(0)
         if os.fork() == 0:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            _end_with_parent(signal.SIGKILL)
             channel.close()
             _watch(message, descriptors)
             return
@@ -132,6 +135,7 @@ def _watch(message: bytes, descriptors: list[int]) -> None:
     teller, output, errors = descriptors
     command = os.fork()
     if command == 0:
+        _end_with_parent(signal.SIGTERM)
         os.close(teller)
         _become(json.loads(message), output, errors)
         return
@@ -142,6 +146,11 @@ def _watch(message: bytes, descriptors: list[int]) -> None:
         _, status = os.waitpid(command, 0)
         told.send(str(os.waitstatus_to_exitcode(status)).encode())
     os._exit(0)
+
+
+def _end_with_parent(number: signal.Signals) -> None:
+    """Have the kernel send this process a signal when its parent ends: tests that are killed leave no servers."""
+    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, number, 0, 0, 0)
 
 
 def _become(request: dict[str, Any], output: int, errors: int) -> None:
