@@ -21,7 +21,7 @@ _MESSAGE_BYTES = 1 << 16
 _MOST_DESCRIPTORS = 3
 _START_SECONDS = 60
 _FULL_PAUSE = 0.002
-_REVIVAL_PAUSE = 0.1
+_REVIVAL_PAUSE, _LONGEST_REVIVAL_PAUSE = 0.1, 10.0
 _KILLED = 137
 
 
@@ -115,7 +115,10 @@ class LauncherClient:
         Raises:
             LauncherFault: It failed; the message says why.
         """
-        await self._revive()
+        try:
+            await self._revive()
+        except RuntimeUnavailable as error:
+            raise LauncherFault(f"the launcher was killed: {error}") from error
         number = next(self._numbers)
         loop = asyncio.get_running_loop()
         waiting = _Waiting(loop.create_future(), loop.create_future())
@@ -157,7 +160,8 @@ class LauncherClient:
                 message, descriptors = b"", []
             if not message:
                 self._lost()
-                self._reviving = asyncio.create_task(self._revive_soon())
+                if self._reviving is None or self._reviving.done():
+                    self._reviving = asyncio.create_task(self._revive_soon())
                 return
             self._deliver(json.loads(message), descriptors)
 
@@ -194,12 +198,17 @@ class LauncherClient:
         self._waiting.clear()
 
     async def _revive_soon(self) -> None:
-        """Whoever asks next should find it there. One that does not stay must not keep this busy: hence the pause."""
-        await asyncio.sleep(_REVIVAL_PAUSE)
-        try:
-            await self._revive()
-        except RuntimeUnavailable as error:
-            log.warning("the launcher was killed, and does not start: %s", error)
+        """Whoever asks next should find it there. One that does not stay must not keep this busy: hence the pauses."""
+        pause = _REVIVAL_PAUSE
+        while True:
+            await asyncio.sleep(pause)
+            try:
+                await self._revive()
+            except RuntimeUnavailable as error:
+                log.warning("the launcher was killed, and does not start: %s", error)
+                pause = min(2 * pause, _LONGEST_REVIVAL_PAUSE)
+            else:
+                return
 
     async def _revive(self) -> None:
         async with self._starting:
