@@ -2,9 +2,12 @@
 
 import contextlib
 import os
+import signal
+import time
 from pathlib import Path
 
 _TOP = Path("/sys/fs/cgroup")
+_CLEAR_SECONDS, _LOOK_SECONDS = 2.0, 0.005
 
 
 def folders(cgroup: str) -> list[Path]:
@@ -19,3 +22,18 @@ def remove(cgroup: str) -> None:
         for below, _, _ in os.walk(folder, topdown=False):
             with contextlib.suppress(OSError):
                 os.rmdir(below)  # noqa: PTH106
+
+
+def clear(cgroup: str) -> None:
+    """End what still runs in the cgroup of a sandbox that is taken apart, and remove it: crun leaves one that somebody
+    is in just then. It stays if that takes longer than some seconds."""
+    deadline = time.monotonic() + _CLEAR_SECONDS
+    remove(cgroup)
+    while (left := folders(cgroup)) and time.monotonic() < deadline:
+        for folder in left:
+            for below, _, _ in os.walk(folder):
+                with contextlib.suppress(OSError):
+                    for pid in Path(below, "cgroup.procs").read_text().split():
+                        os.kill(int(pid), signal.SIGKILL)
+        time.sleep(_LOOK_SECONDS)
+        remove(cgroup)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+from loopyard.runtime.crun import cgroups
 from loopyard.runtime.crun.launcher.disks import delete_disk, make_disk
 from loopyard.runtime.crun.launcher.place import tidy
 from loopyard.runtime.crun.launcher.programs import run, start
@@ -189,6 +190,7 @@ def destroy(
     repeated."""
     run([*crun, "delete", "--force", id], fine=(0, 1))
     tidy(cgroup)
+    cgroups.clear(cgroup)
     if keep_disk:
         Path(f"{bundle}/state.json").unlink(missing_ok=True)
     else:
