@@ -83,7 +83,7 @@ async def test_a_process_left_behind_does_not_hold_up_the_command(box: Box, left
     ran = await box.shell(f"{left}\necho done; exit 3")
     assert (ran.text, ran.status) == ("done", 3)
     assert time.monotonic() - begun < 10
-    assert await box.sure("pgrep -fxc 'sleep 60'") == "1"
+    assert await box.sure("until pgrep -fxc 'sleep 60' > found; do :; done; cat found") == "1"
 
 
 async def test_the_sandbox_reaps_what_nobody_waits_for(box: Box) -> None:
