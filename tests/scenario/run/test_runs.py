@@ -323,12 +323,22 @@ def test_a_run_whose_devbox_cannot_start_fails(api: Runloop) -> None:
 def test_a_devbox_that_goes_down_under_the_scoring_is_no_score(api: Runloop) -> None:
     run = _ready(api, bash("slow", "touch ~/began; sleep 60; echo score=1"))
     api.scenarios.runs.score(run.id)
-    _run(api, run.devbox_id, "while [ ! -e began ]; do sleep 0.05; done")
+    _wait_for_file(api, run.devbox_id, "began")  # a command could be among what is ended before the scoring
     os.kill(_init_of(run.devbox_id), signal.SIGKILL)
     ended = _wait_over(api, run.id)
     assert (ended.state, ended.scoring_contract_result) == ("failed", None)
     assert _fault(api, run.id) == "infrastructure"
     assert api.devboxes.retrieve(run.devbox_id).status == "failure"
+
+
+def _wait_for_file(api: Runloop, devbox_id: str, path: str) -> None:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        with suppress(APIStatusError):
+            api.devboxes.read_file_contents(devbox_id, file_path=path)
+            return
+        time.sleep(0.05)
+    raise AssertionError(f"{path} has not come")
 
 
 def _init_of(devbox_id: str) -> int:

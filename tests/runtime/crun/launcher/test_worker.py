@@ -17,7 +17,7 @@ def ends(tmp_path: Path) -> Iterator[tuple[socket.socket, socket.socket]]:
     """Where the server hears a worker, and where the launcher does."""
     server, workers_server = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     launcher, workers_launcher = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    acts = Acts(str(tmp_path / "acts"))
+    acts = Acts(str(tmp_path / "acts.lock"))
     pid = os.fork()
     if pid == 0:
         try:
@@ -40,7 +40,7 @@ def test_a_worker_that_ends_after_its_share_does_not_say_that_it_is_free(
     ends: tuple[socket.socket, socket.socket], tmp_path: Path
 ) -> None:
     server, launcher = ends
-    arguments = {"folder": str(tmp_path), "after": ""}
+    arguments = {"folder": str(tmp_path / "none"), "after": ""}
     for number in range(1000):
         launcher.send(json.dumps({"number": number, "act": "list", "arguments": arguments}).encode())
         assert json.loads(server.recv(MESSAGE_BYTES)) == {"number": number, "names": []}
