@@ -61,7 +61,7 @@ def test_it_ends_soon_though_clients_wait(tmp_path: Path, number: signal.Signals
                 assert (answer.status_code, answer.json()["code"]) == (503, "server_ending")
                 assert answer.headers["x-should-retry"] == "true"
             assert [stream.result() for stream in streamed] == ["cut off", "cut off"]
-        assert took < 10, "what only waits is not waited for"
+        assert took < 5, "what only waits is not waited for"
         assert "Application shutdown complete" in server.log
         assert not re.search("Traceback|ERROR", server.log), server.log
 
