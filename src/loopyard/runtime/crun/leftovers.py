@@ -61,7 +61,6 @@ class BoxesKeeper:
             self._memory.forget_variables(leftover.name)
             with contextlib.suppress(OSError):
                 os.rmdir(self._own.root(leftover.name))  # noqa: PTH106
-            cgroups.remove(self._own.cgroup(leftover.name))
         return True
 
     def _is_used(self, name: str) -> bool:

@@ -14,30 +14,34 @@ from contextlib import contextmanager
 class Acts:
     """The acts of a launcher, which makes it, and of its workers."""
 
-    def __init__(self, lock: str) -> None:
+    def __init__(self, lock: str | None) -> None:
+        """`lock` is the file; None where no act changes anything."""
         self._lock = lock
         self._launcher = os.getpid()
         self._file: int | None = None
 
     def wait_for_others(self) -> None:
         """Wait until nobody acts for a launcher that is no more."""
-        file = self._open()
+        if self._lock is None:
+            return
+        file = _open(self._lock)
         fcntl.flock(file, fcntl.LOCK_EX)
         os.close(file)
 
     @contextmanager
     def begin(self, harmless: bool) -> Generator[bool]:
         """Whether a worker may begin an act, and the time that it takes. A `harmless` one nobody has to wait for."""
-        if harmless:
+        if harmless or self._lock is None:
             yield os.getppid() == self._launcher
             return
         if self._file is None:
-            self._file = self._open()
+            self._file = _open(self._lock)
         fcntl.flock(self._file, fcntl.LOCK_SH)
         try:
             yield os.getppid() == self._launcher
         finally:
             fcntl.flock(self._file, fcntl.LOCK_UN)
 
-    def _open(self) -> int:
-        return os.open(self._lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+def _open(lock: str) -> int:
+    return os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

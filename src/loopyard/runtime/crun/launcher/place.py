@@ -25,12 +25,13 @@ _CGROUP2_FLAGS = (
 
 class Place(TypedDict):
     """`pool` is the folder to mount the disk at; `pool_image` the file that holds it, None for no disk of its own;
-    `crun` the program; `acts` the file that is locked while somebody changes sandboxes."""
+    `crun` the program; `acts` the file that is locked while somebody changes sandboxes, None for a launcher that only
+    looks."""
 
     crun: str
     pool: str
     pool_image: str | None
-    acts: str
+    acts: str | None
 
 
 def enter(given: Place) -> bool:

@@ -18,7 +18,7 @@ from typing import Any
 
 from loopyard.runtime.crun.launcher.helper import Helper, Report
 from loopyard.runtime.crun.launcher.programs import start
-from loopyard.runtime.crun.launcher.refusals import refusal
+from loopyard.runtime.crun.launcher.refusals import Refusal, refusal
 from loopyard.runtime.crun.syscalls import set_subreaper
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import kill_group, start_ticks
@@ -116,6 +116,10 @@ class _Command:
         result = {"exit_status": status, "timed_out": self.timed_out, "lost": lost}
         write_whole(self.folder / "result.json", result)
 
+    def refuse(self, refused: Refusal) -> None:
+        """Write that it was not started."""
+        self.finish(refused.exit_status, lost=refused.lost)
+
     def tidy(self) -> None:
         """Remove what it had only while it ran."""
         with contextlib.suppress(OSError):  # the server has just removed it
@@ -186,15 +190,16 @@ def execute(
     set_subreaper(subreaper=False)
     for end in (*ends, given):
         os.close(end)
-    if child is not None:
-        status = _watch(command, child, hold, deadline)
+    if child is None:
+        command.refuse(_not_begun(command, hold, report, deadline))
     else:
-        status = _not_begun(command, hold, report, deadline)
+        status = _watch(command, child, hold, deadline)
+        refused = refusal(command.live) if by_crun else None
+        if refused is None:
+            command.finish(status)
+        else:
+            command.refuse(refused)
     os.close(process)
-    lost = child is None and (report is None or report.refused is None) and not command.timed_out
-    if by_crun and (refused := refusal(command.live)) is not None:
-        status, lost = refused.exit_status, refused.lost
-    command.finish(status, lost=lost)
     ended()
     command.tidy()
     _leave(command)
@@ -214,16 +219,16 @@ def _give_up(command: _Command, helper: Helper) -> None:
     set_subreaper(subreaper=False)
 
 
-def _not_begun(command: _Command, hold: int | None, report: Report | None, deadline: float | None) -> int:
-    """Nothing was started. Returns what counts as its exit status."""
+def _not_begun(command: _Command, hold: int | None, report: Report | None, deadline: float | None) -> Refusal:
+    """Nothing was started. Returns what that means."""
     if hold is not None:
         os.close(hold)
     for stream in command.streams:
         stream.move(all=True)
     if report is not None and report.refused is not None:
-        return report.refused
+        return Refusal(report.refused, lost=False)
     command.timed_out = command.left(deadline) == 0
-    return _KILLED
+    return Refusal(_KILLED, lost=not command.timed_out)
 
 
 def _stream(command: _Command, name: str, uid: int, most_bytes: int) -> int:
