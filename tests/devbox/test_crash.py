@@ -89,12 +89,18 @@ class Crashing:
         found = {path.name for path in disks.iterdir()} if disks.exists() else set[str]()
         return found | {path.stem for path in (self.server.data_dir / "snapshots").iterdir()}
 
+    def _commands(self) -> set[str]:
+        return {path.name for path in (self.server.data_dir / "commands").iterdir()}
+
     def check(self, *, running: tuple[str, ...] = (), stopped: tuple[str, ...] = ()) -> None:
         """The host holds these devboxes, the bystander, and nothing else; and the bystander was left in peace."""
         self.host.wait_for_only(self.server.pid, {self.bystander, *running}, stopped)
-        commands = {path.name for path in (self.server.data_dir / "commands").iterdir()}
         with self.server.client() as api:
-            assert commands <= {devbox.id for devbox in api.devboxes.list(limit=5000)}
+            known = {devbox.id for devbox in api.devboxes.list(limit=5000)}
+            deadline = time.monotonic() + 20  # what commands wrote goes after the sandbox
+            while not (commands := self._commands()) <= known:
+                assert time.monotonic() < deadline, commands - known
+                time.sleep(0.05)
             assert api.devboxes.retrieve(self.bystander).status == "running"
             execution = api.devboxes.executions.retrieve(self.background, devbox_id=self.bystander)
             assert execution.status == "running"
