@@ -26,6 +26,8 @@ def images() -> Path:
     """Base images are made once and shared by all the data folders that the tests make."""
     folder = Path(os.environ.setdefault("LOOPYARD_RUNTIME__IMAGES", str(Path.home() / ".cache/loopyard/images")))
     os.environ.setdefault("LOOPYARD_RUNTIME__DISK_GIB", "20")
+    # Servers come and go here; the tests of ready sandboxes ask for theirs.
+    os.environ.setdefault("LOOPYARD_RUNTIME__READY_SANDBOXES", "0")
     return folder
 
 

@@ -11,7 +11,7 @@ _SCRIPT = """
 ip link set lo up
 if [ ! -e /sys/fs/cgroup/cgroup.controllers ] && [ -d /sys/fs/cgroup/unified ]; then
     umount /sys/fs/cgroup/unified
-    mount -t tmpfs -o size=1m tmpfs /sys/fs/cgroup/unified
+    mount -t tmpfs -o size=64m tmpfs /sys/fs/cgroup/unified
 fi
 "$@" &
 wait

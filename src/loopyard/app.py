@@ -43,6 +43,7 @@ from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.execution.service import ExecutionService
 from loopyard.devbox.file_endpoints import router as file_router
 from loopyard.devbox.files import DevboxFiles
+from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.lifecycle import Lifecycle
 from loopyard.devbox.log.endpoints import router as log_router
 from loopyard.devbox.log.events import Events
@@ -85,7 +86,8 @@ from loopyard.pty.endpoints import router as pty_router
 from loopyard.pty.sessions import PtySessions
 from loopyard.pty.tunnels import PtyTunnels
 from loopyard.runtime.images import BuildsImages
-from loopyard.runtime.protocol import Runtime
+from loopyard.runtime.protocol import Runtime, SandboxSpec
+from loopyard.runtime.readiness import KeepsReady
 from loopyard.runtime.upkeep import HasKeepers, Keeper
 from loopyard.scenario.endpoints import router as scenario_router
 from loopyard.scenario.run.counts import Folder
@@ -160,6 +162,8 @@ def create_app(
         await parts.get(RunScoring).reconcile()
         await parts.get(Canceling).reconcile()
         await parts.get(ObjectStore).open()
+        if isinstance(runtime, KeepsReady):
+            runtime.keep_ready(SandboxSpec(id="", limits=LaunchParameters().limits))
         tasks.start("objects", parts.get(Sweeping).run())
         tasks.start("agent layers", parts.get(Layers).run())
         tasks.start("activity", parts.get(Activity).run())

@@ -55,12 +55,25 @@ class Host:
         inside = [Path(mount) for mount in mounts if mount.startswith((f"{self.data}/sandboxes", f"{RUN}/{block}/"))]
         return {
             "folders": _names(self.data / "sandboxes"),
-            "disks": _names(pool / "boxes"),
-            "crun": _names(RUN / block / "crun") - self._others,
-            "roots": _names(RUN / block / "roots") - self._others,
-            "cgroups": _cgroups(block) - self._others,
+            "disks": self._of_devboxes(_names(pool / "boxes")),
+            "crun": self._of_devboxes(_names(RUN / block / "crun") - self._others),
+            "roots": self._of_devboxes(_names(RUN / block / "roots") - self._others),
+            "cgroups": self._of_devboxes(_cgroups(block) - self._others),
             "mounts": {str(path) for path in inside},
         }
+
+    def _of_devboxes(self, names: set[str]) -> set[str]:
+        """The same by the devboxes' ids. Sandboxes that are ready for devboxes to come are left out."""
+        owners: dict[str, str] = {}
+        for meta in (self.data / "sandboxes").glob("*/meta.json"):
+            with contextlib.suppress(FileNotFoundError):
+                owners[json.loads(meta.read_text())["name"]] = meta.parent.name
+        kept = self.ready()
+        return {owners.get(name, name) for name in names if name in owners or name not in kept}
+
+    def ready(self) -> set[str]:
+        """The sandboxes that were made before anybody asked for one, those that devboxes have got included."""
+        return _names(self.data / "ready")
 
     def links(self) -> set[str]:
         """The host's ends of the sandboxes' network links, prepared ones included."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from loopyard.runtime.protocol import CommandResult, CommandSpec, Runtime, Stream, User
+from loopyard.runtime.readiness import KeepsReady
 
 ROOT = User("root", 0)
 _MOST_SECONDS = 120
@@ -95,6 +96,14 @@ class MakeBox(Protocol):
     """Makes a sandbox; the fields are those of `SandboxSpec`."""
 
     def __call__(self, **fields: object) -> Awaitable[Box]: ...
+
+
+async def until_ready(runtime: Runtime, count: int = 1) -> None:
+    """Wait until so many sandboxes are ready."""
+    assert isinstance(runtime, KeepsReady)
+    async with asyncio.timeout(_MOST_SECONDS):
+        while runtime.ready_count < count:  # noqa: ASYNC110  (nobody tells)
+            await asyncio.sleep(0.02)
 
 
 async def chunks(*parts: bytes) -> AsyncIterator[bytes]:

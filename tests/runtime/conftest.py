@@ -9,8 +9,10 @@ from collections.abc import AsyncGenerator
 
 import pytest
 
+from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.protocol import Runtime, SandboxSpec
-from tests.runtime.box import Box, MakeBox
+from loopyard.runtime.readiness import KeepsReady
+from tests.runtime.box import Box, MakeBox, until_ready
 from tests.runtime.providers import PROVIDERS, Provider
 
 _numbers = itertools.count(1)
@@ -31,6 +33,8 @@ async def runtime(provider: Provider) -> AsyncGenerator[Runtime]:
     """The provider that the tests share, opened."""
     runtime = provider.build("shared")
     await runtime.open()
+    if isinstance(runtime, KeepsReady):
+        runtime.keep_ready(SandboxSpec(id=""))
     yield runtime
     for sandbox_id in await runtime.sandboxes():
         await runtime.destroy(sandbox_id)
@@ -40,7 +44,7 @@ async def runtime(provider: Provider) -> AsyncGenerator[Runtime]:
 
 
 @pytest.fixture
-async def make_box(runtime: Runtime) -> AsyncGenerator[MakeBox]:
+async def make_box(provider: Provider, runtime: Runtime) -> AsyncGenerator[MakeBox]:
     """Makes sandboxes (arguments: fields of `SandboxSpec`) that are gone after the test."""
     made: list[str] = []
 
@@ -48,6 +52,8 @@ async def make_box(runtime: Runtime) -> AsyncGenerator[MakeBox]:
         fields.setdefault("id", f"box-{next(_numbers)}")
         spec = SandboxSpec(**fields)  # type: ignore[arg-type]
         made.append(spec.id)
+        if isinstance(provider.config, CrunConfig) and provider.config.ready_sandboxes:
+            await until_ready(runtime)
         await runtime.create(spec)
         return Box(runtime, spec.id)
 

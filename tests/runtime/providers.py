@@ -12,6 +12,9 @@ from loopyard.runtime.config import CrunConfig, DockerConfig
 from loopyard.runtime.protocol import Runtime
 from tests.runtime.dockerd import NoEngine, docker_engine
 
+READY = 24
+"""How many are kept ready by the provider that keeps some."""
+
 
 @dataclass(frozen=True)
 class Provider:
@@ -31,7 +34,13 @@ def _images() -> Path:
 
 @asynccontextmanager
 async def _crun(folder: Path) -> AsyncGenerator[Provider]:
-    yield Provider(CrunConfig(images=_images(), disk_gib=20), folder)
+    yield Provider(CrunConfig(images=_images(), disk_gib=20, ready_sandboxes=0), folder)
+
+
+@asynccontextmanager
+async def _crun_ready(folder: Path) -> AsyncGenerator[Provider]:
+    """Where it can, it hands over sandboxes that it has made before."""
+    yield Provider(CrunConfig(images=_images(), disk_gib=20, ready_sandboxes=READY), folder)
 
 
 @asynccontextmanager
@@ -43,4 +52,8 @@ async def _docker(folder: Path) -> AsyncGenerator[Provider]:
         pytest.skip(str(reason))
 
 
-PROVIDERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Provider]]] = {"crun": _crun, "docker": _docker}
+PROVIDERS: dict[str, Callable[[Path], AbstractAsyncContextManager[Provider]]] = {
+    "crun": _crun,
+    "crun-ready": _crun_ready,
+    "docker": _docker,
+}

@@ -28,6 +28,10 @@ class Layout:
         return self.data / "sandboxes"
 
     @property
+    def ready_ones(self) -> Path:
+        return self.data / "ready"
+
+    @property
     def pool(self) -> Path:
         """Where the launcher sees the sandboxes' disk."""
         return self.data / "pool"
@@ -48,6 +52,10 @@ class Layout:
     def bundle(self, sandbox_id: str) -> Path:
         """What crun and this provider know of a sandbox."""
         return self.sandboxes / _safe(sandbox_id)
+
+    def ready(self, name: str) -> Path:
+        """The same of one that was made before anybody asked for it. It stays there when somebody gets it."""
+        return self.ready_ones / _safe(name)
 
     def disk(self, sandbox_id: str) -> Path:
         """A sandbox's changes to its image."""

@@ -10,7 +10,8 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from loopyard.runtime.layout import Layout, read_json, write_whole
+from loopyard.runtime.crun.whereabouts import Whereabouts
+from loopyard.runtime.layout import read_json, write_whole
 from loopyard.runtime.memory import memory_folder
 from loopyard.runtime.protocol import NetworkPolicy, User
 
@@ -35,15 +36,16 @@ class Box:
 class Memory:
     """Reads and writes it. `block` is the server's own."""
 
-    def __init__(self, layout: Layout, block: int) -> None:
-        self._layout = layout
+    def __init__(self, where: Whereabouts, block: int) -> None:
+        self._where = where
         self.folder = memory_folder(str(block))
         self._variables = memory_folder(f"{block}/variables")
 
     def write(self, sandbox_id: str, box: Box) -> None:
-        """Remember a sandbox that is about to be started, in its folder."""
+        """Remember a sandbox that is about to be started, or to be given to who asked for one, in its folder."""
         write_whole(self._variables_of(sandbox_id), dict(box.environment))
         meta = {
+            "name": self._where.of(sandbox_id).name,
             "image": str(box.image),
             "slot": box.slot,
             "uid_base": box.uid_base,
@@ -51,22 +53,22 @@ class Memory:
             "cwd": box.cwd,
             "network_policy": _POLICY.dump_python(box.network_policy, mode="json"),
         }
-        write_whole(self._meta_of(sandbox_id), meta)
+        write_whole(self._where.meta(sandbox_id), meta)
 
     def change_policy(self, sandbox_id: str, policy: NetworkPolicy | None) -> None:
         """Remember another network policy."""
-        meta: dict[str, Any] = read_json(self._meta_of(sandbox_id)) or {}
-        write_whole(self._meta_of(sandbox_id), {**meta, "network_policy": _POLICY.dump_python(policy, mode="json")})
+        meta: dict[str, Any] = read_json(self._where.meta(sandbox_id)) or {}
+        write_whole(self._where.meta(sandbox_id), {**meta, "network_policy": _POLICY.dump_python(policy, mode="json")})
 
     def image_of(self, sandbox_id: str) -> Path | None:
         """The image of a sandbox, running or not; None if nothing is known of it."""
-        meta = read_json(self._meta_of(sandbox_id))
+        meta = read_json(self._where.meta(sandbox_id))
         return None if meta is None else Path(meta["image"])
 
     def recall(self, sandbox_id: str) -> Box | None:
         """A sandbox that was started; None if it was only half made."""
-        meta: dict[str, Any] | None = read_json(self._meta_of(sandbox_id))
-        state = read_json(self._layout.bundle(sandbox_id) / "state.json")
+        meta: dict[str, Any] | None = read_json(self._where.meta(sandbox_id))
+        state = read_json(self._where.of(sandbox_id).bundle / "state.json")
         if meta is None or state is None:
             return None
         return Box(
@@ -87,9 +89,6 @@ class Memory:
     def forget_variables(self, sandbox_id: str) -> None:
         """It does not run any more."""
         self._variables_of(sandbox_id).unlink(missing_ok=True)
-
-    def _meta_of(self, sandbox_id: str) -> Path:
-        return self._layout.bundle(sandbox_id) / "meta.json"
 
     def _variables_of(self, sandbox_id: str) -> Path:
         return self._variables / f"{sandbox_id}.json"

@@ -5,6 +5,7 @@ from pathlib import Path, PurePosixPath
 from loopyard.runtime.crun import host, network, oci
 from loopyard.runtime.crun.accounts import Accounts
 from loopyard.runtime.crun.instance import Instance
+from loopyard.runtime.crun.whereabouts import Traces
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.protocol import SandboxSpec
 
@@ -13,17 +14,18 @@ _NEEDED = ("dev", "etc", "proc", "sys")
 
 
 def write(
-    bundle: Path,
     spec: SandboxSpec,
     accounts: Accounts,
     cwd: str | None,
     instance: Instance,
     slot: int,
     init: Path,
+    traces: Traces,
     network_slot: int | None = None,
 ) -> None:
-    """Write them. `accounts` and `cwd`, which is made if it is missing, are the image's; `init` is the sandbox's first
-    process on the host. `network_slot` is the slot whose network it is in, if that is another's."""
+    """Write them where `traces` has its bundle. `accounts` and `cwd`, which is made if it is missing, are the image's;
+    `init` is the sandbox's first process on the host. `network_slot` is the slot whose network it is in, if that is
+    another's."""
     additions = accounts.add(spec.user)[1] if accounts.find(spec.user) is None else None
     asked = network.nameservers() or [instance.addresses(slot if network_slot is None else network_slot)[0]]
     names = " ".join(("localhost", spec.hostname, *(service.name for service in spec.services)))
@@ -37,18 +39,18 @@ def write(
             **(additions.files if additions else {}),
         },
     }
-    write_whole(bundle / "place.json", place)
+    write_whole(traces.bundle / "place.json", place)
     configuration = oci.configuration(
-        bundle,
-        instance.root(spec.id),
+        traces.bundle,
+        traces.root,
         init,
         spec.hostname,
         instance.uid_base(slot),
-        instance.cgroup(spec.id),
+        traces.cgroup,
         spec.limits,
         limit_swap=host.can_limit_swap(),
     )
-    write_whole(bundle / "config.json", configuration)
+    write_whole(traces.bundle / "config.json", configuration)
 
 
 def _ancestors(path: str | None) -> list[str]:

@@ -19,6 +19,7 @@ from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.roots import Roots
 from loopyard.runtime.crun.shells import without_bash
+from loopyard.runtime.crun.whereabouts import Whereabouts
 from loopyard.runtime.errors import CommandStartFailed, PortClosed, PortTaken, SandboxNotFound, SandboxNotRunning
 from loopyard.runtime.layout import Layout
 from loopyard.runtime.processes import is_alive
@@ -32,6 +33,7 @@ class Inside(WithCommands[Commands]):
 
     _launcher: LauncherClient
     _instance: Instance
+    _where: Whereabouts
     _crun: list[str]
 
     def __init__(self, config: CrunConfig, layout: Layout, images: Path) -> None:
@@ -52,16 +54,17 @@ class Inside(WithCommands[Commands]):
             return
         told = in_memory(process)
         try:
+            traces = self._where.of(sandbox_id)
             _, ended = await self._launcher.begin(
                 "execute",
                 (told,),
                 crun=self._crun,
-                id=sandbox_id,
+                id=traces.name,
                 sandbox={
                     "pid": box.pid,
                     "ticks": box.start_ticks,
-                    "state": str(self._instance.state(sandbox_id)),
-                    "cgroup": self._instance.cgroup(sandbox_id),
+                    "state": str(traces.state),
+                    "cgroup": traces.cgroup,
                     "open_files": host.most_open_files(),
                     "oom_score": oci.OOM_SCORE,
                 },
@@ -95,10 +98,10 @@ class Inside(WithCommands[Commands]):
     async def attach_command(self, sandbox_id: str, spec: CommandSpec, terminal: Terminal | None = None) -> Attached:
         box = self._running(sandbox_id)
         account, process = self._process(box, spec)
-        run = self._instance.attached
+        run, name = self._instance.attached, self._where.of(sandbox_id).name
         if terminal is not None:
-            return await attach_terminal(self._launcher, self._crun, sandbox_id, run, process, terminal)
-        return await attach(self._launcher, self._crun, sandbox_id, run, process, box.uid_base + account.uid)
+            return await attach_terminal(self._launcher, self._crun, name, run, process, terminal)
+        return await attach(self._launcher, self._crun, name, run, process, box.uid_base + account.uid)
 
     async def connect(self, sandbox_id: str, port: int) -> socket.socket:
         answer = await self._ask_network("connect", sandbox_id, port)

@@ -80,6 +80,10 @@ class Instance:
     def uid_base(self, slot: int) -> int:
         return (_FIRST_RANGE + self.block * SLOTS + slot) * UIDS
 
+    def slot_of(self, uid_base: int) -> int:
+        """Whose range that is."""
+        return uid_base // UIDS - _FIRST_RANGE - self.block * SLOTS
+
     def cgroup(self, sandbox_id: str) -> str:
         return f"/loopyard/{self.block}/{sandbox_id}"
 

@@ -64,7 +64,8 @@ class BoxesKeeper:
         return True
 
     def _is_used(self, name: str) -> bool:
-        return self._layout.bundle(name.removesuffix(_STEP)).exists()
+        made_as = name.removesuffix(_STEP)
+        return self._layout.bundle(made_as).exists() or self._layout.ready(made_as).exists()
 
     def _traces(self) -> Iterable[str]:
         yield from subfolders(self._own.crun_root)

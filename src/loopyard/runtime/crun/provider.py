@@ -4,37 +4,37 @@ import asyncio
 import logging
 import os
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from loopyard.runtime.base_image.making import ensure_base
 from loopyard.runtime.config import CrunConfig
-from loopyard.runtime.crun import disk, host, image_config, instance, network
+from loopyard.runtime.crun import disk, host, instance, network
 from loopyard.runtime.crun.boxes import Box, Memory
 from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.builder import CrunImageBuilder
 from loopyard.runtime.crun.building.command import Ground, Place
 from loopyard.runtime.crun.building.keeping import ImagesKeeper
-from loopyard.runtime.crun.bundle import write as write_bundle
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.inside import Inside
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.leftovers import BoxesKeeper
+from loopyard.runtime.crun.making import Making
 from loopyard.runtime.crun.pool import Pool
+from loopyard.runtime.crun.ready import Ready, remove_left
 from loopyard.runtime.crun.sealing import CrunSealing
 from loopyard.runtime.crun.services import Services, is_service
 from loopyard.runtime.crun.shared_folders import SharedFolders
 from loopyard.runtime.crun.sharing import register
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.usage import usage
+from loopyard.runtime.crun.whereabouts import Whereabouts
 from loopyard.runtime.errors import (
     RuntimeFault,
     RuntimeUnavailable,
     SandboxNotFound,
     SandboxNotRunning,
     SandboxStartFailed,
-    SandboxStuck,
     SnapshotFailed,
 )
 from loopyard.runtime.layout import Layout, subfolders, write_whole
@@ -51,8 +51,6 @@ from loopyard.runtime.protocol import (
 from loopyard.runtime.upkeep import Keeper
 
 log = logging.getLogger("loopyard.runtime")
-
-_REMOVALS = 3
 
 
 class CrunRuntime(Inside):
@@ -83,7 +81,8 @@ class CrunRuntime(Inside):
         self._layout.snapshots.mkdir(parents=True, exist_ok=True)
         register(self._images, self._layout.data)
         self._instance, self._hold = instance.claim(self._layout.data, self._config.network)
-        self._memory = Memory(self._layout, self._instance.block)
+        self._where = Whereabouts(self._layout, self._instance)
+        self._memory = Memory(self._where, self._instance.block)
         self._commands.running = memory_folder(f"{self._instance.block}/running")
         self._crun = [str(host.program("crun")), "--root", str(self._instance.crun_root), "--cgroup-manager=cgroupfs"]
         place = await asyncio.to_thread(disk.prepare, self._layout, host.program("crun"), self._config.disk_gib)
@@ -93,12 +92,12 @@ class CrunRuntime(Inside):
         self._shared = SharedFolders(
             self._layout, self._launcher, self._pool, lambda: [box.pid for box in self._boxes.values()]
         )
+        held = await remove_left(self._layout, self._instance, self._where, self._launcher, self._crun)
         for sandbox_id in subfolders(self._layout.sandboxes):
             box = self._memory.recall(sandbox_id)
             if box is not None and is_alive(box.pid, box.start_ticks):
                 self._boxes[sandbox_id] = box
-        self._services = Services(self._layout, self._boxes, self._start, self._remove, self.start_command, self.forget)
-        used = {box.slot for box in self._boxes.values()}
+        used = held | {box.slot for box in self._boxes.values()}
         network.allow_forwarding()
         self._way_out = WayOut(self._instance, self._config.mirrors, self._config.open_host_ports)
         policies = {box.slot: box.network_policy for box in self._boxes.values()}
@@ -109,6 +108,22 @@ class CrunRuntime(Inside):
         await network.remove_stale_links(self._instance, used)
         self._slots = SlotPool(self._instance, self._launcher, self._config.spare_slots, used)
         self._slots.refill()
+        self._making = Making(
+            self._layout,
+            self._instance,
+            self._launcher,
+            self._slots,
+            self._way_out,
+            self._where,
+            self._memory,
+            self._roots,
+            self._crun,
+            self._init,
+        )
+        self._ready = Ready(self._making, self._roots, self._config.ready_sandboxes)
+        self._services = Services(
+            self._layout, self._boxes, self._making.make, self._making.remove, self.start_command, self.forget
+        )
 
     @property
     def image_builder(self) -> CrunImageBuilder:
@@ -118,9 +133,9 @@ class CrunRuntime(Inside):
     @property
     def sealing(self) -> CrunSealing:
         """Makes sandboxes fit to be judged; once this is open."""
-        running, cgroup_of = self._running, self._instance.cgroup
-        pid_of = self._commands.pid
-        return CrunSealing(self._launcher, self._layout, self._crun, running, cgroup_of, self._shared, pid_of)
+        return CrunSealing(
+            self._launcher, self._layout, self._crun, self._running, self._where, self._shared, self._commands.pid
+        )
 
     def _ground(self) -> Ground:
         return Ground(self._memory.folder, self._crun[0], self._config.ca_bundle)
@@ -128,9 +143,20 @@ class CrunRuntime(Inside):
     def _place(self, sandbox_id: str) -> Place:
         box = self._running(sandbox_id)
         host_address, _ = self._instance.addresses(box.slot)
-        return Place(box.pid, box.uid_base, self._instance.cgroup(sandbox_id), host_address)
+        return Place(box.pid, box.uid_base, self._where.of(sandbox_id).cgroup, host_address)
+
+    def keep_ready(self, like: SandboxSpec) -> None:
+        """See `KeepsReady`."""
+        self._ready.keep(like)
+
+    @property
+    def ready_count(self) -> int:
+        """See `KeepsReady`."""
+        return self._ready.count
 
     async def close(self) -> None:
+        if hasattr(self, "_ready"):
+            await self._ready.close()
         if hasattr(self, "_slots"):
             await self._slots.close()
         if hasattr(self, "_launcher"):
@@ -143,66 +169,30 @@ class CrunRuntime(Inside):
 
     async def create(self, spec: SandboxSpec) -> None:
         async with self._acting(spec.id):
-            resumed = self._layout.bundle(spec.id).exists()
-            if (box := self._boxes.get(spec.id)) is None or not is_alive(box.pid, box.start_ticks):
-                if resumed:
-                    await self._remove(spec.id, keep_disk=True)
-                box = self._boxes[spec.id] = await self._start(spec)
-            if not spec.services:
-                return
-            try:
-                await self._services.bring_up(spec, box)
-            except RuntimeFault as fault:
-                await self._take_down(spec.id, keep_disk=resumed)
-                raise SandboxStartFailed(f"Its services could not be started: {fault}") from fault
+            with self._ready.being_asked():
+                await self._create(spec)
 
-    async def _start(self, spec: SandboxSpec, beside: Box | None = None) -> Box:
-        bundle = self._layout.bundle(spec.id)
-        root = self._root_of(spec)
-        config = image_config.read(root)
-        spec = replace(spec, environment={**config.environment, **spec.environment})
-        slot = await self._slots.take()
-        resumed = bundle.exists()
-        try:
-            uid_base = self._instance.uid_base(slot)
-            box = Box(root, slot, uid_base, spec.user, spec.environment, config.cwd, spec.network_policy)
-            shared = None if beside is None else beside.slot
-            bundle.mkdir(parents=True, exist_ok=True)
-            self._memory.write(spec.id, box)
-            write_bundle(bundle, spec, self._roots.accounts(root), config.cwd, self._instance, slot, self._init, shared)
-            await self._way_out.apply(slot, spec.network_policy)
-            started = await self._launcher.ask(
-                "create",
-                crun=self._crun,
-                id=spec.id,
-                bundle=str(bundle),
-                root=str(self._instance.root(spec.id)),
-                image=str(root),
-                disk=str(self._layout.disk(spec.id)),
-                disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
-                snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
-                network=None if beside is None else f"/proc/{beside.pid}/ns/net",
-                slot=slot,
-            )
-        except (LauncherFault, RulesRefused, OSError) as error:
-            failure = SandboxStartFailed(f"The host could not start the sandbox: {error}")
-            try:
-                await self._remove(spec.id, keep_disk=resumed)
-            except SandboxStuck:
-                raise failure from error  # its slot stays out of use until the next start
-            await self._give_back(slot)
-            raise failure from error
-        box.pid, box.start_ticks = started["pid"], started["start_ticks"]
-        return box
-
-    async def _give_back(self, slot: int) -> None:
-        """Free the slot of a sandbox in which nothing runs any more; the next one finds none of its rules."""
-        try:
-            await self._way_out.apply(slot, None)
-        except RulesRefused:
-            log.exception("slot %d stays out of use until the next start", slot)
+    async def _create(self, spec: SandboxSpec) -> None:
+        resumed = self._layout.bundle(spec.id).exists()
+        if (box := self._boxes.get(spec.id)) is None or not is_alive(box.pid, box.start_ticks):
+            if resumed:
+                await self._making.remove(spec.id, keep_disk=True)
+            box = self._boxes[spec.id] = await self._come_up(spec, resumed=resumed)
+        if not spec.services:
             return
-        self._slots.give_back(slot)
+        try:
+            await self._services.bring_up(spec, box)
+        except RuntimeFault as fault:
+            await self._take_down(spec.id, keep_disk=resumed)
+            raise SandboxStartFailed(f"Its services could not be started: {fault}") from fault
+
+    async def _come_up(self, spec: SandboxSpec, *, resumed: bool) -> Box:
+        if not resumed and (ready := self._ready.take(spec)) is not None:
+            name, box = ready
+            return await self._making.hand_over(box, name, spec)
+        while self._slots.all_taken and await self._ready.give_up_one():
+            pass
+        return await self._making.make(spec)
 
     async def set_network_policy(self, sandbox_id: str, policy: NetworkPolicy | None) -> None:
         async with self._acting(sandbox_id):
@@ -213,12 +203,6 @@ class CrunRuntime(Inside):
             await self._way_out.apply(box.slot, policy)
             box.network_policy = policy
 
-    def _root_of(self, spec: SandboxSpec) -> Path:
-        """The image below a sandbox. One that is started again keeps its own, whatever has become of its snapshot."""
-        if (known := self._memory.image_of(spec.id)) is not None:
-            return known
-        return self._roots.of_image(spec.image) if spec.snapshot is None else self._roots.of_snapshot(spec.snapshot)
-
     def image_version(self, image: str | None) -> str:
         """See `NamesImages`."""
         return self._roots.of_image(image).name
@@ -227,28 +211,6 @@ class CrunRuntime(Inside):
         async with self._acting(sandbox_id):
             await self._take_down(sandbox_id, keep_disk=False)
         self._acts.pop(sandbox_id, None)
-
-    async def _remove(self, sandbox_id: str, *, keep_disk: bool) -> None:
-        if not self._layout.bundle(sandbox_id).exists() and keep_disk:
-            return
-        for _ in range(_REMOVALS):  # a launcher that is killed takes its work along
-            try:
-                await self._launcher.ask(
-                    "destroy",
-                    crun=self._crun,
-                    id=sandbox_id,
-                    bundle=str(self._layout.bundle(sandbox_id)),
-                    disk=str(self._layout.disk(sandbox_id)),
-                    ground=str(self._layout.ground(sandbox_id)),
-                    cgroup=self._instance.cgroup(sandbox_id),
-                    keep_disk=keep_disk,
-                )
-            except LauncherFault as fault:
-                log.warning("sandbox %s could not be removed whole: %s", sandbox_id, fault)
-            else:
-                self._memory.forget_variables(sandbox_id)
-                return
-        raise SandboxStuck(f"The host could not remove sandbox {sandbox_id}; its log says why.")
 
     async def suspend(self, sandbox_id: str) -> None:
         async with self._acting(sandbox_id):
@@ -260,10 +222,10 @@ class CrunRuntime(Inside):
         """End a sandbox and its services."""
         services = self._services.of(sandbox_id)
         for one in (*services, sandbox_id):
-            await self._remove(one, keep_disk=keep_disk)
+            await self._making.remove(one, keep_disk=keep_disk)
             known = self._boxes.pop(one, None)
             if known is not None:
-                await self._give_back(known.slot)
+                await self._making.give_back(known.slot)
             self._commands.end_unfinished(one)
         if not keep_disk:
             for one in services:
@@ -274,13 +236,14 @@ class CrunRuntime(Inside):
         async with self._acting(sandbox_id):
             if (root := self._memory.image_of(sandbox_id)) is None:
                 raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
+            traces = self._where.of(sandbox_id)
             write_whole(self._layout.snapshot_file(snapshot_id), {"image": str(root)})
             try:
                 taken = await self._launcher.ask(
                     "snapshot",
                     crun=self._crun,
-                    pause=sandbox_id if sandbox_id in self._boxes else None,
-                    disk=str(self._layout.disk(sandbox_id)),
+                    pause=traces.name if sandbox_id in self._boxes else None,
+                    disk=str(traces.disk),
                     target=str(self._layout.snapshot_disk(snapshot_id)),
                 )
             except LauncherFault as fault:
@@ -306,7 +269,7 @@ class CrunRuntime(Inside):
             self._instance,
             self._memory,
             self._pool.boxes,
-            lambda sandbox_id: self._remove(sandbox_id, keep_disk=False),
+            lambda sandbox_id: self._making.remove(sandbox_id, keep_disk=False),
             self._acting,
         )
         return [boxes, self._shared, ImagesKeeper(Storage(self._images))]
@@ -326,12 +289,12 @@ class CrunRuntime(Inside):
     def _status(self, sandbox_id: str) -> SandboxStatus:
         box = self._boxes.get(sandbox_id)
         running = box is not None and is_alive(box.pid, box.start_ticks)
-        killed = host.out_of_memory(self._instance.cgroup(sandbox_id))
+        killed = host.out_of_memory(self._where.of(sandbox_id).cgroup)
         return SandboxStatus(SandboxState.RUNNING if running else SandboxState.EXITED, out_of_memory=killed)
 
     async def usage(self, sandbox_id: str) -> SandboxUsage:
         self._running(sandbox_id)
-        found = usage(self._instance.cgroup(sandbox_id))
+        found = usage(self._where.of(sandbox_id).cgroup)
         if found is None:
             raise SandboxNotRunning(f"Sandbox {sandbox_id} does not run any more.")
         return found

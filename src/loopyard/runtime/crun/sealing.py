@@ -8,6 +8,7 @@ from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.crun.boxes import Box
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.shared_folders import SharedFolders
+from loopyard.runtime.crun.whereabouts import Whereabouts
 from loopyard.runtime.errors import NoSpaceLeft, SealingFailed
 from loopyard.runtime.layout import Layout, read_json, write_whole
 from loopyard.runtime.sealing import PutBack, SharedFolder
@@ -17,8 +18,8 @@ _NO_SPACE = re.compile(rf"\[Errno ({errno.ENOSPC}|{errno.EDQUOT})\]")
 
 
 class CrunSealing:
-    """Seals the sandboxes of one provider. `running` finds a sandbox that runs, `cgroup_of` the name of its cgroup,
-    `pid_of` the process of one of its commands."""
+    """Seals the sandboxes of one provider. `running` finds a sandbox that runs, `pid_of` the process of one of its
+    commands."""
 
     def __init__(
         self,
@@ -26,7 +27,7 @@ class CrunSealing:
         layout: Layout,
         crun: Sequence[str],
         running: Callable[[str], Box],
-        cgroup_of: Callable[[str], str],
+        where: Whereabouts,
         shared: SharedFolders,
         pid_of: Callable[[str, str], int | None],
     ) -> None:
@@ -34,33 +35,34 @@ class CrunSealing:
         self._layout = layout
         self._crun = list(crun)
         self._running = running
-        self._cgroup_of = cgroup_of
+        self._where = where
         self._pid_of = pid_of
         self._shared = shared
 
     async def mark(self, sandbox_id: str) -> None:
         self._running(sandbox_id)
+        traces = self._where.of(sandbox_id)
         await self._ask(
             "snapshot",
             crun=self._crun,
-            pause=sandbox_id,
-            disk=str(self._layout.disk(sandbox_id)),
-            target=str(self._layout.ground(sandbox_id)),
+            pause=traces.name,
+            disk=str(traces.disk),
+            target=str(traces.ground),
         )
 
     async def stop_all(self, sandbox_id: str, *, spare: Collection[str] = ()) -> None:
-        box = self._running(sandbox_id)
+        box, traces = self._running(sandbox_id), self._where.of(sandbox_id)
         await self._ask(
             "stop_all",
-            bundle=str(self._layout.bundle(sandbox_id)),
-            cgroup=self._cgroup_of(sandbox_id),
+            bundle=str(traces.bundle),
+            cgroup=traces.cgroup,
             init=box.pid,
             spare=[pid for name in spare if (pid := self._pid_of(sandbox_id, name)) is not None],
         )
 
     async def restore(self, sandbox_id: str, paths: Sequence[str], *, keep: str | None = None) -> None:
-        box = self._running(sandbox_id)
-        done = self._layout.bundle(sandbox_id) / "restored.json"
+        box, traces = self._running(sandbox_id), self._where.of(sandbox_id)
+        done = traces.bundle / "restored.json"
         start = {"pid": box.pid, "start_ticks": box.start_ticks}
         if read_json(done) == start:
             return
@@ -68,11 +70,11 @@ class CrunSealing:
             "restore",
             pid=box.pid,
             ticks=box.start_ticks,
-            bundle=str(self._layout.bundle(sandbox_id)),
+            bundle=str(traces.bundle),
             image=str(box.image),
-            ground=str(self._layout.ground(sandbox_id)),
-            disk=str(self._layout.disk(sandbox_id)),
-            report=str(self._layout.bundle(sandbox_id) / _REPORT),
+            ground=str(traces.ground),
+            disk=str(traces.disk),
+            report=str(traces.bundle / _REPORT),
             uid_base=box.uid_base,
             paths=list(paths),
             keep=keep,
@@ -81,7 +83,7 @@ class CrunSealing:
         write_whole(done, start)
 
     async def put_back(self, sandbox_id: str) -> PutBack | None:
-        found = read_json(self._layout.bundle(sandbox_id) / _REPORT)
+        found = read_json(self._where.of(sandbox_id).bundle / _REPORT)
         return None if found is None else PutBack(**found)
 
     async def share(self, sandbox_id: str, folder: SharedFolder, target: str, *, writable: bool = False) -> None:

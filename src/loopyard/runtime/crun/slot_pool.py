@@ -38,6 +38,11 @@ class SlotPool:
         self.refill()
         return slot
 
+    @property
+    def all_taken(self) -> bool:
+        """Whether there is none left, ready or not."""
+        return not self._ready and not self._raw
+
     def give_back(self, slot: int) -> None:
         """A sandbox is gone, and everything that ran in it."""
         self._forget_lost()

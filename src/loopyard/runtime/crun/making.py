@@ -1,0 +1,184 @@
+"""Makes sandboxes, hands over those that were made ready, and takes them apart."""
+
+import logging
+import shutil
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from loopyard.kit.failpoint import failpoint
+from loopyard.runtime.crun import image_config
+from loopyard.runtime.crun.boxes import Box, Memory
+from loopyard.runtime.crun.bundle import write as write_bundle
+from loopyard.runtime.crun.egress.nft import RulesRefused
+from loopyard.runtime.crun.egress.way_out import WayOut
+from loopyard.runtime.crun.instance import Instance
+from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.crun.roots import Roots
+from loopyard.runtime.crun.slot_pool import SlotPool
+from loopyard.runtime.crun.whereabouts import Traces, Whereabouts, is_ready_name
+from loopyard.runtime.errors import SandboxStartFailed, SandboxStuck
+from loopyard.runtime.layout import Layout
+from loopyard.runtime.protocol import SandboxSpec
+
+log = logging.getLogger("loopyard.runtime")
+
+_REMOVALS = 3
+
+
+async def take_apart(launcher: LauncherClient, crun: Sequence[str], traces: Traces, *, keep_disk: bool) -> None:
+    """Remove what there is of a sandbox.
+
+    Raises:
+        SandboxStuck: The host could not; the call can be repeated.
+    """
+    for _ in range(_REMOVALS):  # a launcher that is killed takes its work along
+        fault = await launcher.attempt(
+            "destroy",
+            crun=list(crun),
+            id=traces.name,
+            bundle=str(traces.bundle),
+            disk=str(traces.disk),
+            ground=str(traces.ground),
+            cgroup=traces.cgroup,
+            keep_disk=keep_disk,
+        )
+        if fault is None:
+            return
+        log.warning("sandbox %s could not be removed whole: %s", traces.name, fault)
+    raise SandboxStuck(f"The host could not remove sandbox {traces.name}; its log says why.")
+
+
+class Making:
+    """For one provider. Nobody may act on the same sandbox meanwhile. `init` is the program that is each one's first
+    process, on the host."""
+
+    def __init__(
+        self,
+        layout: Layout,
+        instance: Instance,
+        launcher: LauncherClient,
+        slots: SlotPool,
+        way_out: WayOut,
+        where: Whereabouts,
+        memory: Memory,
+        roots: Roots,
+        crun: Sequence[str],
+        init: Path,
+    ) -> None:
+        self._layout = layout
+        self._instance = instance
+        self._launcher = launcher
+        self._slots = slots
+        self._way_out = way_out
+        self._where = where
+        self._memory = memory
+        self._roots = roots
+        self._crun = list(crun)
+        self._init = init
+
+    async def make(self, spec: SandboxSpec, beside: Box | None = None) -> Box:
+        """Start a sandbox, on the disk that it has or on a new one; `beside` another, in the network of that one.
+
+        Raises:
+            ImageNotFound, SnapshotNotFound: What it is to be made of is not on this host.
+            SandboxStartFailed: The host could not start it; of a new one nothing is left.
+        """
+        traces = self._where.of(spec.id)
+        root = self._root_of(spec)
+        config = image_config.read(root)
+        spec = replace(spec, environment={**config.environment, **spec.environment})
+        slot = await self._slots.take()
+        resumed = traces.bundle.exists()
+        box = self._box(spec, root, slot)
+        try:
+            traces.bundle.mkdir(parents=True, exist_ok=True)
+            if not is_ready_name(spec.id):
+                self._memory.write(spec.id, box)
+            shared = None if beside is None else beside.slot
+            accounts = self._roots.accounts(root)
+            write_bundle(spec, accounts, config.cwd, self._instance, slot, self._init, traces, shared)
+            await self._way_out.apply(slot, spec.network_policy)
+            started = await self._launcher.ask(
+                "create",
+                crun=self._crun,
+                id=traces.name,
+                bundle=str(traces.bundle),
+                root=str(traces.root),
+                image=str(root),
+                disk=str(traces.disk),
+                disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
+                snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
+                network=None if beside is None else f"/proc/{beside.pid}/ns/net",
+                slot=slot,
+            )
+        except (LauncherFault, RulesRefused, OSError) as error:
+            raise await self._failed(spec, slot, error, keep_disk=resumed) from error
+        box.pid, box.start_ticks = started["pid"], started["start_ticks"]
+        return box
+
+    async def hand_over(self, ready: Box, name: str, spec: SandboxSpec) -> Box:
+        """Make the sandbox that was made ready under this name the one that is asked for, which is like it.
+
+        Raises:
+            SandboxStartFailed: The host refused its network rules; nothing of it is left.
+        """
+        config = image_config.read(ready.image)
+        spec = replace(spec, environment={**config.environment, **spec.environment})
+        box = self._box(spec, ready.image, ready.slot)
+        box.pid, box.start_ticks = ready.pid, ready.start_ticks
+        self._where.take_over(spec.id, name)
+        try:
+            self._layout.bundle(spec.id).mkdir(parents=True, exist_ok=True)
+            self._memory.write(spec.id, box)
+            failpoint("sandbox.taken")
+            if spec.network_policy is not None:
+                await self._way_out.apply(box.slot, spec.network_policy)
+        except (RulesRefused, OSError) as error:
+            raise await self._failed(spec, box.slot, error, keep_disk=False) from error
+        return box
+
+    async def _failed(self, spec: SandboxSpec, slot: int, error: Exception, *, keep_disk: bool) -> SandboxStartFailed:
+        """Leave nothing of a sandbox that could not be started."""
+        failure = SandboxStartFailed(f"The host could not start the sandbox: {error}")
+        try:
+            await self.remove(spec.id, keep_disk=keep_disk)
+        except SandboxStuck:
+            return failure  # its slot stays out of use until the next start
+        await self.give_back(slot)
+        return failure
+
+    async def remove(self, sandbox_id: str, *, keep_disk: bool) -> None:
+        """Take a sandbox apart, as far as it is there.
+
+        Raises:
+            SandboxStuck: The host could not; the call can be repeated.
+        """
+        if keep_disk and not self._layout.bundle(sandbox_id).exists():
+            return
+        traces = self._where.of(sandbox_id)
+        await take_apart(self._launcher, self._crun, traces, keep_disk=keep_disk)
+        self._memory.forget_variables(sandbox_id)
+        if not keep_disk:
+            if is_ready_name(traces.name) and sandbox_id != traces.name:
+                shutil.rmtree(self._layout.bundle(sandbox_id), ignore_errors=True)
+            self._where.forget(sandbox_id)
+
+    async def give_back(self, slot: int) -> None:
+        """Free the slot of a sandbox in which nothing runs any more; the next one finds none of its rules."""
+        try:
+            await self._way_out.apply(slot, None)
+        except RulesRefused:
+            log.exception("slot %d stays out of use until the next start", slot)
+            return
+        self._slots.give_back(slot)
+
+    def _box(self, spec: SandboxSpec, root: Path, slot: int) -> Box:
+        uid_base, cwd = self._instance.uid_base(slot), image_config.read(root).cwd
+        return Box(root, slot, uid_base, spec.user, spec.environment, cwd, spec.network_policy)
+
+    def _root_of(self, spec: SandboxSpec) -> Path:
+        """The image below a sandbox. One that is started again keeps its own, whatever has become of its snapshot."""
+        if (known := self._memory.image_of(spec.id)) is not None:
+            return known
+        return self._roots.of_image(spec.image) if spec.snapshot is None else self._roots.of_snapshot(spec.snapshot)
