@@ -33,6 +33,9 @@ from loopyard.store import migrate
 from loopyard.upkeep.provider import claim
 
 _BACKLOG = 2048
+_KEEP_ALIVE_SECONDS = 75
+"""How long a connection stays open that nobody uses: longer than clients keep theirs, which is 5 s for the official
+ones and 15 s for others. A request on a connection that is just being closed would be lost."""
 _GRACE_SECONDS = 5
 """How long requests are given to end, when the server does."""
 _PATIENCE_SECONDS = 2
@@ -138,6 +141,7 @@ async def _serve(
             ws="websockets-sansio",
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS + _PATIENCE_SECONDS,
+            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             server_header=False,
         )
         server = _Server(config, app.state.parts.get(Ending))

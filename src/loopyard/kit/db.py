@@ -5,7 +5,6 @@ Whoever opens a transaction commits it: the request (through `WriteSession`) or 
 `after_commit`, so that nothing acts on a decision that is not written down yet.
 """
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Annotated, Any, cast
@@ -19,6 +18,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from loopyard.kit import sqlite
 from loopyard.kit.parts import part
+from loopyard.kit.turns import Turns
 
 _WRITE = "loopyard_write"
 _ALONE = "loopyard_alone"
@@ -58,7 +58,7 @@ class Database:
         self._read = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         self._write = async_sessionmaker(writer, expire_on_commit=False, autoflush=False)
         # SQLite has one writer. Waiting in order here is faster than its own polling for the lock.
-        self._turn = asyncio.Lock() if self.engine.dialect.name == "sqlite" else None
+        self._turns = Turns() if self.engine.dialect.name == "sqlite" else None
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
@@ -67,14 +67,15 @@ class Database:
             yield session
 
     @asynccontextmanager
-    async def write(self) -> AsyncGenerator[AsyncSession]:
-        """A transaction, committed at the end of the block, rolled back if the block raises.
+    async def write(self, *, last: bool = False) -> AsyncGenerator[AsyncSession]:
+        """A transaction, committed at the end of the block, rolled back if the block raises. One that begins something
+        new waits until the `last`.
 
         Do nothing slow inside, and never open a second one inside: on SQLite it would wait for the first for ever.
         """
         async with AsyncExitStack() as stack:
-            if self._turn is not None:
-                await stack.enter_async_context(self._turn)
+            if self._turns is not None:
+                await stack.enter_async_context(self._turns.turn(last=last))
             session = await stack.enter_async_context(self._write())
             async with session.begin():
                 yield session
@@ -86,8 +87,8 @@ class Database:
         """Write by one statement that is a transaction by itself, for less than half of what one in a block costs.
         Returns what the statement returns first; None if it returns no row."""
         async with AsyncExitStack() as stack:
-            if self._turn is not None:
-                await stack.enter_async_context(self._turn)
+            if self._turns is not None:
+                await stack.enter_async_context(self._turns.turn())
             connection = await stack.enter_async_context(self._alone.connect())
             return (await connection.execute(statement, values)).scalar()
 
@@ -143,7 +144,7 @@ async def _read_session(database: DatabaseDep) -> AsyncIterator[AsyncSession]:
 
 
 async def _write_session(database: DatabaseDep) -> AsyncIterator[AsyncSession]:
-    async with database.write() as session:
+    async with database.write(last=True) as session:
         yield session
 
 

@@ -24,7 +24,7 @@ from loopyard.runtime.protocol import Limits, SandboxSpec
 
 log = logging.getLogger("loopyard.runtime")
 
-_QUIET_SECONDS = 0.5
+_QUIET_SECONDS = 1.0
 _LOOK_SECONDS = 0.1
 _FAULT_PAUSE_SECONDS = 10.0
 _REMOVED_AT_ONCE = 4

@@ -8,6 +8,8 @@ import selectors
 import signal
 import socket
 import sys
+import time
+from collections import deque
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +22,13 @@ _WARM = 4
 
 _MOST_IDLE = 16
 
+_RUSH = 6
+_RUSH_SECONDS = 0.02
+"""While so many workers were given a program to start within so short a time, the next one waits for one of them rather
+than have a new one made: most programs end soon, and a new worker's first act costs five times as much as later ones.
+"""
+_RUSH_LOOK_SECONDS = 0.002
+
 
 @dataclass(eq=False)
 class _Hand:
@@ -30,6 +39,17 @@ class _Hand:
     number: int | None = None
     sandbox: str | None = None
     """Where it started a program last: it may be ready to start the next one there."""
+    given_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Request:
+    """A message for a worker; `sandbox` is where it is to start a program, if it is."""
+
+    message: bytes
+    descriptors: list[int]
+    number: int
+    sandbox: str | None
 
 
 class Launcher:
@@ -40,6 +60,7 @@ class Launcher:
         self._acts = acts
         self._hands: dict[int, _Hand] = {}
         self._idle: list[_Hand] = []
+        self._waiting: deque[_Request] = deque()
         self._slots: dict[int, slots.Slot] = {}
         self._selector = selectors.DefaultSelector()
         self._wake, self._wake_end = socket.socketpair()
@@ -54,13 +75,15 @@ class Launcher:
     def run(self) -> None:
         while True:
             # What workers tell comes before what the server asks: it may be what the server asks for.
-            for key, _ in sorted(self._selector.select(), key=lambda event: event[0].fileobj is self._server):
+            pause = _RUSH_LOOK_SECONDS if self._waiting else None
+            for key, _ in sorted(self._selector.select(pause), key=lambda event: event[0].fileobj is self._server):
                 if key.fileobj is self._wake:
                     self._reap()
                 elif isinstance(key.data, _Hand):
                     self._listen(key.data)
                 elif not self._serve():
                     return
+            self._hand_out()
 
     def _hire(self) -> _Hand:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -121,20 +144,37 @@ class Launcher:
             request["arguments"]["slot"] = slot.uid_base
             given = [slot.user_namespace, slot.network_namespace]
         sandbox = request["arguments"]["id"] if request["act"] == "execute" else None
-        self._give(json.dumps(request).encode(), given, request["number"], sandbox)
+        made = _Request(json.dumps(request).encode(), given, request["number"], sandbox)
+        if sandbox is not None:
+            self._waiting.append(made)
+            return True
+        self._give(made)
         for descriptor in descriptors:
             os.close(descriptor)
         return True
 
-    def _give(self, request: bytes, descriptors: list[int], number: int, sandbox: str | None) -> None:
+    def _hand_out(self) -> None:
+        """Have the programs started that wait for a worker."""
+        while self._waiting and (self._idle or not self._is_rushed()):
+            request = self._waiting.popleft()
+            self._give(request)
+            for descriptor in request.descriptors:
+                os.close(descriptor)
+
+    def _is_rushed(self) -> bool:
+        since = time.monotonic() - _RUSH_SECONDS
+        return sum(hand.number is not None and hand.given_at > since for hand in self._hands.values()) >= _RUSH
+
+    def _give(self, request: _Request) -> None:
         while True:
-            hand = self._pick(sandbox) if self._idle else self._hire()
-            hand.sandbox = sandbox or hand.sandbox
+            hand = self._pick(request.sandbox) if self._idle else self._hire()
+            hand.sandbox = request.sandbox or hand.sandbox
             try:
-                socket.send_fds(hand.channel, [request], descriptors)
+                socket.send_fds(hand.channel, [request.message], request.descriptors)
             except OSError:  # somebody killed it
                 continue
-            hand.number = number
+            hand.number = request.number
+            hand.given_at = time.monotonic()
             return
 
     def _pick(self, sandbox: str | None) -> _Hand:
