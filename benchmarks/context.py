@@ -57,10 +57,12 @@ QUICK = Counts(
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """A server of the benchmark's own on a warm image, driven plainly and by the official client; and its peers."""
+    """A server of the benchmark's own on a warm image, driven plainly and by the official client; another one that
+    keeps no sandboxes ready, as its peers keep none; and the peers."""
 
     counts: Counts
-    server: ServerProcess
     loopyard: Loopyard
+    plain_server: ServerProcess
+    plain: Loopyard
     official: AsyncRunloop
     engines: list[Engine]

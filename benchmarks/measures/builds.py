@@ -23,8 +23,8 @@ Build = Callable[[str], Awaitable[object]]
 async def builds(context: Context) -> list[Measure]:
     """From asking for a build of six steps to its end, on a base image that is there. Both sides run three commands."""
     count = context.counts.builds
-    cold = [Series("loopyard", "HTTP", await _cold(count, "loopyard-base", context.loopyard.build))]
-    cached = [Series("loopyard", "HTTP", await _cached(count, "loopyard-base", context.loopyard.build))]
+    cold = [Series("loopyard", "HTTP", await _cold(count, "loopyard-base", context.plain.build))]
+    cached = [Series("loopyard", "HTTP", await _cached(count, "loopyard-base", context.plain.build))]
     for engine in context.engines:
         build = _by_command_line(engine)
         cold.append(Series(engine.subject, "build", await _cold(count, IMAGE, build)))
@@ -38,7 +38,7 @@ async def builds(context: Context) -> list[Measure]:
 
 async def from_blueprint(context: Context) -> list[Measure]:
     """From asking for a devbox to the end of its first command, on the base image and on one that is much larger."""
-    counts, loopyard = context.counts, context.loopyard
+    counts, loopyard = context.counts, context.plain
     dockerfile = f"FROM loopyard-base\nRUN head -c {counts.disk_mib}M /dev/urandom > /large\n"
     blueprint = await loopyard.build(dockerfile)
     large = await timed(counts.create, lambda: loopyard.create_to_first_command(blueprint_id=blueprint))

@@ -7,7 +7,7 @@ from benchmarks.result import Measure, Series, timed
 
 async def execute_in_a_crowd(context: Context) -> list[Measure]:
     """A command that does nothing, there and back, one after another in one of many boxes."""
-    counts, loopyard = context.counts, context.loopyard
+    counts, loopyard = context.counts, context.plain
     devboxes, errors = await crowd(counts.crowd, loopyard.create)
     samples = await timed(counts.execute, lambda: loopyard.execute(devboxes[0]))
     series = [Series("loopyard", "HTTP", samples, errors=errors)]

@@ -2,6 +2,7 @@
 
 from benchmarks.context import Context
 from benchmarks.result import Measure, Series, timed
+from benchmarks.settling import settled
 
 
 async def create(context: Context) -> list[Measure]:
@@ -14,8 +15,13 @@ async def create(context: Context) -> list[Measure]:
 
     series = [Series("loopyard", "HTTP", await timed(counts.create, loopyard.create_to_first_command))]
     await loopyard.shut_down_all()
+    await settled()
     series.append(Series("loopyard", "official client", await timed(counts.create, create_by_official_client)))
     await loopyard.shut_down_all()
+    await settled()
+    by_plain = await timed(counts.create, context.plain.create_to_first_command)
+    series.append(Series("loopyard", "HTTP, none ready", by_plain))
+    await context.plain.shut_down_all()
     for engine in context.engines:
         series.append(Series(engine.subject, "HTTP", await timed(counts.create, engine.create_to_first_command)))
         series.append(Series(engine.subject, "run", await timed(counts.command_line, engine.run_by_command_line)))

@@ -36,9 +36,9 @@ async def evaluation(context: Context) -> list[Measure]:
     rates: list[Series] = []
     shares: list[Series] = []
     for how, way in (("HTTP", _by_http), ("job", _by_job)):
-        trivial = await way(context.loopyard, _TRIVIAL, count)
-        _add("loopyard", how, rates, shares, trivial, await way(context.loopyard, _LONGER, count))
-    await context.loopyard.shut_down_all()
+        trivial = await way(context.plain, _TRIVIAL, count)
+        _add("loopyard", how, rates, shares, trivial, await way(context.plain, _LONGER, count))
+    await context.plain.shut_down_all()
     for engine in context.engines:
         trivial = await _by_engine(engine, _TRIVIAL, count)
         _add(engine.subject, "run --rm", rates, shares, trivial, await _by_engine(engine, _LONGER, count))
@@ -52,7 +52,7 @@ async def evaluation(context: Context) -> list[Measure]:
 
 async def evaluation_memory(context: Context) -> list[Measure]:
     """What the server's process, and those that it started, hold with no box alive, while thousands of runs go by."""
-    loopyard, total = context.loopyard, context.counts.evaluations_for_memory
+    loopyard, total = context.plain, context.counts.evaluations_for_memory
     step = max(total // _CHECKPOINTS, 1)
     scenario_id = await _make_scenario(loopyard, _TRIVIAL)
     seen: list[Own] = []
@@ -60,7 +60,7 @@ async def evaluation_memory(context: Context) -> list[Measure]:
         await _crowd(step, lambda: _run(loopyard, scenario_id, _TRIVIAL))
         # Each run has ended its box. To ask for a list of them all would be what is measured.
         await asyncio.sleep(_SETTLE_SECONDS)
-        seen.append(await asyncio.to_thread(own, context.server.pid))
+        seen.append(await asyncio.to_thread(own, context.plain_server.pid))
     kinds = {
         "server": [one.process / 1024**2 for one in seen],
         "launcher and network": [one.children / 1024**2 for one in seen],

@@ -22,8 +22,8 @@ _CHECK = "The fall of the machine's available memory, divided: it also has netwo
 async def idle_memory(context: Context) -> list[Measure]:
     """What each of many idle boxes takes. One sample: their mean."""
     count = context.counts.idle
-    filled = [await _fill("loopyard", count, context.loopyard.create, context.server.pid)]
-    await context.loopyard.shut_down_all()
+    filled = [await _fill("loopyard", count, context.plain.create, context.plain_server.pid)]
+    await context.plain.shut_down_all()
     for engine in context.engines:
         filled.append(await _fill(engine.subject, count, engine.create, engine.holder))
         await engine.remove_all()

@@ -6,7 +6,7 @@ from benchmarks.result import Measure, Series, timed
 
 async def snapshots(context: Context) -> list[Measure]:
     """A snapshot of a disk with nothing and with much on it, and from it to the first command of a new box."""
-    counts, loopyard = context.counts, context.loopyard
+    counts, loopyard = context.counts, context.plain
     small, large = await loopyard.create(), await loopyard.create()
     fill = f"head -c {counts.disk_mib}M /dev/urandom >~/much && sync"
     await loopyard.execute(large, fill)
