@@ -50,6 +50,16 @@ async def test_moves_between_cgroups_do_not_wait_on_kernels_that_make_them(runti
     assert all("favordynmods" in options for options in unified)
 
 
+async def test_the_disk_is_not_held_in_memory_twice(runtime: Runtime, make_box: MakeBox) -> None:
+    if not isinstance(runtime, CrunRuntime) or not runtime.features.disk_limits:
+        pytest.skip("there is no disk of the sandboxes' own")
+    await make_box()
+    (launcher,) = [one for one in psutil.Process().children() if "loopyard.runtime.crun.launcher" in one.cmdline()]
+    mounts = [line.split() for line in Path(f"/proc/{launcher.pid}/mountinfo").read_text().splitlines()]
+    device = next(row[row.index("-") + 2] for row in mounts if row[4].endswith("/pool"))
+    assert Path(f"/sys/block/{Path(device).name}/loop/dio").read_text().strip() == "1"
+
+
 async def test_calls_that_meet_a_killed_launcher_are_told_so_and_the_next_work(
     runtime: Runtime, make_box: MakeBox
 ) -> None:

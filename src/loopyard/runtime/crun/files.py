@@ -11,11 +11,12 @@ import secrets
 import stat
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import NoReturn
 
 from loopyard.runtime.crun.accounts import Account
+from loopyard.runtime.crun.draining import Draining
 from loopyard.runtime.crun.syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2, set_fs_ids, swap
 from loopyard.runtime.errors import (
     FileAccessDenied,
@@ -87,6 +88,10 @@ class Writing:
     descriptor: int
     temporary: str | None
     """The name beside the old one; None where it is written in place."""
+    draining: Draining = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.draining = Draining(self.descriptor)
 
     def write(self, chunk: bytes) -> None:
         """Raises NoSpaceLeft."""
@@ -94,6 +99,7 @@ class Writing:
             rest = memoryview(chunk)
             while rest:
                 rest = rest[os.write(self.descriptor, rest) :]
+        self.draining.wrote(len(chunk))
 
     def commit(self) -> None:
         """Put it in its place."""

@@ -34,6 +34,7 @@ _FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CMD_CREATE = 0, 1, 6
 
 RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT = 0x02, 0x10
 _RENAME_EXCHANGE = 2
+_SYNC_FILE_RANGE_WRITE = 2
 
 _CLOSE_RANGE, _CLOSE_RANGE_CLOEXEC = 436, 4
 _SECCOMP = {"x86_64": 317, "aarch64": 277}.get(platform.machine())
@@ -165,6 +166,12 @@ def openat2(folder: int, path: str, flags: int, mode: int = 0, resolve: int = 0)
 def swap(folder: int, one: str, other: str) -> None:
     """Give each of two files in a folder the other's name, at once."""
     _checked(_libc.renameat2(folder, os.fsencode(one), folder, os.fsencode(other), _RENAME_EXCHANGE), "renameat2")
+
+
+def begin_writing_out(descriptor: int, start: int, count: int) -> None:
+    """Have the kernel begin to write a part of a file to the disk; returns before that is done."""
+    span = (ctypes.c_int64(start), ctypes.c_int64(count))
+    _checked(_libc.sync_file_range(descriptor, *span, _SYNC_FILE_RANGE_WRITE), "sync_file_range")
 
 
 def set_dumpable(*, dumpable: bool) -> None:

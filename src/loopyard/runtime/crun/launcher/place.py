@@ -1,6 +1,7 @@
 """Where the launcher lives: a private mount namespace, and in it the disk that the sandboxes write to."""
 
 import contextlib
+import fcntl
 import os
 import shutil
 from typing import TypedDict
@@ -13,6 +14,7 @@ UNIFIED = "/sys/fs/cgroup/unified"
 _CGROUP2 = "/sys/fs/cgroup/cgroup.controllers"
 
 
+_LOOP_SET_DIRECT_IO = 0x4C08
 _HASTE = "favordynmods"
 _CGROUP2_FLAGS = (
     "nsdelegate",
@@ -89,4 +91,22 @@ def _mount_pool(image: str, pool: str) -> bool:
         run(["mount", "-t", "btrfs", "-o", "loop,noatime,discard=async,nosuid,nodev", image, pool])
     except ProgramFailed as error:
         raise OSError(f"the sandboxes' disk {image} cannot be mounted: {error}") from error
+    _go_past_cache(pool)
     return btrfs.enable_quotas(pool)
+
+
+def _go_past_cache(pool: str) -> None:
+    """Have the loop device read and write its file without the host's cache: btrfs has what it holds in that already,
+    and to hold it twice costs memory, and half of the speed. File systems that cannot do it go on as they are."""
+    shown = pool.replace("\\", "\\134").replace(" ", "\\040")
+    with open("/proc/self/mountinfo") as mounts:
+        rows = [line.split() for line in mounts]
+    device = next((row[row.index("-") + 2] for row in reversed(rows) if row[4] == shown), None)
+    if device is None:
+        return
+    with contextlib.suppress(OSError):
+        loop = os.open(device, os.O_RDWR | os.O_CLOEXEC)
+        try:
+            fcntl.ioctl(loop, _LOOP_SET_DIRECT_IO, 1)
+        finally:
+            os.close(loop)
