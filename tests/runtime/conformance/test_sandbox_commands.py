@@ -104,6 +104,16 @@ async def test_many_commands_at_once_all_end_with_their_own_output(box: Box) -> 
     assert [(ran.text, ran.status) for ran in rans] == [(str(number), number) for number in range(30)]
 
 
+async def test_commands_that_do_not_end_keep_no_others_waiting(box: Box) -> None:
+    await box.sure("mkfifo gate")
+    waiting = await asyncio.gather(*(box.start("sh", "-c", "read line < gate; echo $line") for _ in range(40)))
+    assert await box.sure("echo through") == "through"
+    opening = await box.start("sh", "-c", "while sleep 0.01; do echo open > gate; done", timeout_seconds=60)
+    ended = await asyncio.gather(*(box.end(command) for command in waiting))
+    assert {result.exit_status for result in ended} == {0}
+    await box.runtime.signal_command(box.id, opening, 9)
+
+
 async def test_several_may_wait_for_one_command(box: Box) -> None:
     command_id = await box.start("sh", "-c", "sleep 0.3; exit 4")
     results = await asyncio.gather(*(box.end(command_id) for _ in range(5)))

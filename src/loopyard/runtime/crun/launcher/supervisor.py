@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loopyard.runtime.crun.draining import Draining
 from loopyard.runtime.crun.launcher.helper import Helper, Report
 from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.launcher.refusals import Refusal, refusal
@@ -45,6 +46,7 @@ class _Stream:
     written: int = 0
     open: bool = True
     wide: bool = False
+    draining: Draining | None = None
 
     def _widen(self) -> None:
         """More comes at once than the pipe holds. A large one from the start would cost every small command."""
@@ -74,6 +76,8 @@ class _Stream:
             self.open = moved > 0
             if self.written < self.room:
                 self.written += moved
+                if self.draining is not None:
+                    self.draining.wrote(moved)
             if self.wide and moved < _PIPE_BYTES // 2 and not all:
                 return
 
@@ -82,6 +86,7 @@ class _Stream:
         data = os.read(self.pipe, min(_FIRST_PIPE_BYTES, self.room))
         if data:
             self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
+            self.draining = Draining(self.file)
             written = os.write(self.file, data)
             if written < len(data):
                 raise OSError(errno.ENOSPC, "the disk is full")
