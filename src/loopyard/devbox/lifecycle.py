@@ -111,7 +111,7 @@ class Lifecycle:
             return
         try:
             if devbox.status in COMING_UP:
-                await self._bring_up(devbox)
+                await self._bring_up(devbox, untouched=made is not None and not devbox.has_agents)
             elif devbox.status == Status.SUSPENDING:
                 await self._lay_to_rest(devbox)
         except LaunchFailed as failure:
@@ -122,7 +122,9 @@ class Lifecycle:
             log.exception("devbox %s: the server failed at what it was to do", devbox_id)
             await self._progress.fail(devbox_id, "health_check_failed", "The server failed; its log says why.")
 
-    async def _bring_up(self, devbox: Devbox) -> None:
+    async def _bring_up(self, devbox: Devbox, *, untouched: bool) -> None:
+        """`untouched` says that its row is as it was stored first, as far as its status goes."""
+
         async def initializing() -> bool:
             return await self._progress.advance(devbox.id, Status.INITIALIZING)
 
@@ -134,9 +136,13 @@ class Lifecycle:
             await self._starting.make(devbox)
         finally:
             self._agents.release(devbox.id)
-        if self._starting.has_more_to_do(devbox):
+        if more := self._starting.has_more_to_do(devbox):
             await self._unless_ended(devbox.id, self._starting.initialize(devbox, initializing))
-        if await self._progress.advance(devbox.id, Status.INITIALIZING, Status.RUNNING):
+        if untouched and not more:
+            runs = await self._progress.run(devbox)
+        else:
+            runs = await self._progress.advance(devbox.id, Status.INITIALIZING, Status.RUNNING)
+        if runs:
             failpoint("devbox.running")
             self._watching.watch(devbox)
 

@@ -6,7 +6,7 @@ from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.log import repository as log
 from loopyard.devbox.log.events import event, oom_id
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import FINAL, FailureReason, Status, can_become, move
+from loopyard.devbox.states import FINAL, FailureReason, Status, can_become, move, transition
 from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
@@ -40,6 +40,16 @@ class Progress:
                 if was != Status.PROVISIONING or devbox.has_agents:  # else nothing was put into it
                     await secrets.forget_tokens(session, devbox_id)
         self._changes.publish(devbox_id)
+        return True
+
+    async def run(self, made: Devbox) -> bool:
+        """Have a devbox run that was just made, with nothing put into it; false if it has ended meanwhile. `made` is
+        its row as it was stored."""
+        now = now_ms()
+        passed = [transition(status, now) for status in (Status.INITIALIZING, Status.RUNNING)]
+        if not await repository.run_at_once(self._database, made.id, [*made.state_transitions, *passed], now):
+            return await self.advance(made.id, Status.INITIALIZING, Status.RUNNING)
+        self._changes.publish(made.id)
         return True
 
     async def _begin_to_count(self, devbox: Devbox, *, resumed: bool) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.states import COMING_UP, FINAL, Status
+from loopyard.kit.db import Database
 from loopyard.kit.paging import Page, PageQuery, fetch_page
 from loopyard.secret import repository as secrets
 from loopyard.snapshot.models import Snapshot
@@ -36,6 +37,25 @@ _STATUS = select(_table.c.status).where(_table.c.id == bindparam("id"), _table.c
 async def status(session: AsyncSession, devbox_id: str, account_id: str) -> str | None:
     """The status of a devbox of the account; None if it has none of this id."""
     return await session.scalar(_STATUS, {"id": devbox_id, "account_id": account_id})
+
+
+_RUN = (
+    update(_table)
+    .where(_table.c.id == bindparam("of_id"), _table.c.status == Status.PROVISIONING)
+    .values(
+        status=Status.RUNNING,
+        state_transitions=bindparam("transitions", type_=_table.c.state_transitions.type),
+        active_at_ms=bindparam("time_ms"),
+    )
+    .returning(_table.c.id)
+)
+
+
+async def run_at_once(database: Database, devbox_id: str, transitions: list[dict[str, Any]], time_ms: int) -> bool:
+    """Have a devbox run that is being provisioned, in a transaction of its own; false if it is not, or not any more.
+    `transitions` are all of its state transitions, that one included."""
+    given = {"of_id": devbox_id, "transitions": transitions, "time_ms": time_ms}
+    return await database.write_at_once(_RUN, given) is not None
 
 
 async def lock(session: AsyncSession, devbox_id: str) -> Devbox | None:
