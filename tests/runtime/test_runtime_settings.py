@@ -13,7 +13,7 @@ from loopyard.runtime.errors import RuntimeUnavailable
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("IMAGES", "DISK_GIB", "TYPE", "SOCKET"):
+    for name in ("IMAGES", "DISK_GIB", "READY_SANDBOXES", "TYPE", "SOCKET"):
         monkeypatch.delenv(f"LOOPYARD_RUNTIME__{name}", raising=False)
     monkeypatch.delenv("DOCKER_HOST", raising=False)
 

@@ -11,7 +11,11 @@ from tests.devbox.waiting import POLL, run
 from tests.serving import ServerProcess
 
 SPARE = 2
-ON_CRUN = {"LOOPYARD_RUNTIME__SPARE_SLOTS": str(SPARE), "LOOPYARD_RUNTIME__DISK_GIB": "20"}
+ON_CRUN = {
+    "LOOPYARD_RUNTIME__SPARE_SLOTS": str(SPARE),
+    "LOOPYARD_RUNTIME__READY_SANDBOXES": "0",
+    "LOOPYARD_RUNTIME__DISK_GIB": "20",
+}
 RULES = {"allowed_hostnames": ["example.com"]}
 
 
