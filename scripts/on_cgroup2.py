@@ -3,10 +3,13 @@ kernel.
 
     .venv/bin/python scripts/on_cgroup2.py [--service] tests/runtime -k "crun and not docker"
 
-It needs root, /dev/kvm, mmdebstrap and qemu-system-x86_64 (Debian: qemu-system-x86), and a checkout that `./run setup`
-has set up. With EMULATE=1 it needs no /dev/kvm and takes some twenty times as long. The machine's disk is made once,
-below .loopyard/guest; the guest writes to a copy that goes when it ends. The checkout, its Python and the base image
-are copied in at each start, so what is tested is what is in the checkout now.
+It needs root, mmdebstrap and qemu-system-x86_64 (Debian: qemu-system-x86), a checkout that `./run setup` has set up,
+and /dev/kvm. Where that is there but takes no kernel as it is (PVM hosts), the guest never answers: EMULATE=1 does
+without, some twenty times as slow. The machine's disk is made once, below .loopyard/guest; the guest writes to a copy
+that goes when it ends. The checkout, its Python and the base image are copied in at each start.
+
+Its parts that pack the checkout and run the guest have been used, emulated, on a disk made by hand. Making the disk,
+`--service` and the whole from start to end have not been run yet.
 """
 
 import os
