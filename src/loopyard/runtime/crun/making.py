@@ -3,7 +3,6 @@
 import logging
 import shutil
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 
 from loopyard.kit.failpoint import failpoint
@@ -86,8 +85,6 @@ class Making:
         """
         traces = self._where.of(spec.id)
         root = self._root_of(spec)
-        config = image_config.read(root)
-        spec = replace(spec, environment={**config.environment, **spec.environment})
         slot = await self._slots.take()
         resumed = traces.bundle.exists()
         box = self._box(spec, root, slot)
@@ -97,7 +94,7 @@ class Making:
                 self._memory.write(spec.id, box)
             shared = None if beside is None else beside.slot
             accounts = self._roots.accounts(root)
-            write_bundle(spec, accounts, config.cwd, self._instance, slot, self._init, traces, shared)
+            write_bundle(spec, accounts, box.cwd, self._instance, slot, self._init, traces, shared)
             await self._way_out.apply(slot, spec.network_policy)
             started = await self._launcher.ask(
                 "create",
@@ -123,8 +120,6 @@ class Making:
         Raises:
             SandboxStartFailed: The host refused its network rules; nothing of it is left.
         """
-        config = image_config.read(ready.image)
-        spec = replace(spec, environment={**config.environment, **spec.environment})
         box = self._box(spec, ready.image, ready.slot)
         box.pid, box.start_ticks = ready.pid, ready.start_ticks
         self._where.take_over(spec.id, name)
@@ -174,8 +169,9 @@ class Making:
         self._slots.give_back(slot)
 
     def _box(self, spec: SandboxSpec, root: Path, slot: int) -> Box:
-        uid_base, cwd = self._instance.uid_base(slot), image_config.read(root).cwd
-        return Box(root, slot, uid_base, spec.user, spec.environment, cwd, spec.network_policy)
+        uid_base, config = self._instance.uid_base(slot), image_config.read(root)
+        environment = {**config.environment, **spec.environment}
+        return Box(root, slot, uid_base, spec.user, environment, config.cwd, spec.network_policy)
 
     def _root_of(self, spec: SandboxSpec) -> Path:
         """The image below a sandbox. One that is started again keeps its own, whatever has become of its snapshot."""
