@@ -8,6 +8,7 @@ from uuid import uuid4
 from benchmarks.context import Context
 from benchmarks.peers.engine import IMAGE, Engine
 from benchmarks.result import Measure, Series, timed
+from benchmarks.settling import settled
 
 _STEPS = """FROM {base}
 RUN echo {fresh} > /fresh
@@ -38,11 +39,13 @@ async def builds(context: Context) -> list[Measure]:
 
 async def from_blueprint(context: Context) -> list[Measure]:
     """From asking for a devbox to the end of its first command, on the base image and on one that is much larger."""
-    counts, loopyard = context.counts, context.plain
+    counts, loopyard = context.counts, context.loopyard
     dockerfile = f"FROM loopyard-base\nRUN head -c {counts.disk_mib}M /dev/urandom > /large\n"
     blueprint = await loopyard.build(dockerfile)
+    await settled()
     large = await timed(counts.create, lambda: loopyard.create_to_first_command(blueprint_id=blueprint))
     await loopyard.shut_down_all()
+    await settled()
     base = await timed(counts.create, loopyard.create_to_first_command)
     await loopyard.shut_down_all()
     series = [Series("loopyard", "blueprint", large), Series("loopyard", "base image", base)]

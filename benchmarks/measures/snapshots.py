@@ -1,12 +1,14 @@
 """Snapshots of disks, small and large, and boxes made from them."""
 
 from benchmarks.context import Context
+from benchmarks.loopyard import Loopyard
 from benchmarks.result import Measure, Series, timed
+from benchmarks.settling import settled
 
 
 async def snapshots(context: Context) -> list[Measure]:
     """A snapshot of a disk with nothing and with much on it, and from it to the first command of a new box."""
-    counts, loopyard = context.counts, context.plain
+    counts, loopyard = context.counts, context.loopyard
     small, large = await loopyard.create(), await loopyard.create()
     fill = f"head -c {counts.disk_mib}M /dev/urandom >~/much && sync"
     await loopyard.execute(large, fill)
@@ -17,14 +19,12 @@ async def snapshots(context: Context) -> list[Measure]:
 
     take_small = [Series("loopyard", "HTTP", await timed(counts.create, lambda: take(small)))]
     take_large = [Series("loopyard", "HTTP", await timed(counts.create, lambda: take(large)))]
-    start = [
-        Series(
-            "loopyard",
-            "HTTP",
-            await timed(counts.create, lambda: loopyard.create_to_first_command(snapshot_id=taken[-1])),
-        )
-    ]
-    await loopyard.shut_down_all()
+    start = [Series("loopyard", "HTTP", await _from(loopyard, taken[-1], counts.create))]
+    start.append(Series("loopyard", "HTTP, base image", await _from(loopyard, None, counts.create)))
+    copied = await context.plain.create()
+    await context.plain.execute(copied, fill)
+    snapshot = (await context.plain.post(f"/v1/devboxes/{copied}/snapshot_disk"))["id"]
+    start.append(Series("loopyard", "HTTP, none ready", await _from(context.plain, snapshot, counts.create)))
     for engine in context.engines:
         box = await engine.create()
         take_small.append(
@@ -44,3 +44,13 @@ async def snapshots(context: Context) -> list[Measure]:
         Measure("snapshot-large", f"snapshot of a disk with {counts.disk_mib} MiB", take_large, aim=50),
         Measure("from-snapshot", f"create from a snapshot with {counts.disk_mib} MiB to first command", start, aim=55),
     ]
+
+
+async def _from(loopyard: Loopyard, snapshot: str | None, count: int) -> list[float]:
+    """To the first command of a devbox from a snapshot, or of the base image for None, again and again."""
+    fields = {} if snapshot is None else {"snapshot_id": snapshot}
+    await loopyard.shut_down_all()
+    await settled()
+    times = await timed(count, lambda: loopyard.create_to_first_command(**fields))
+    await loopyard.shut_down_all()
+    return times

@@ -52,7 +52,8 @@ class Host:
         block, launcher = self.block, self.launcher(server_pid)
         pool = Path(f"/proc/{launcher}/root{self.data}/pool")
         mounts = [line.split()[4] for line in Path(f"/proc/{launcher}/mountinfo").read_text().splitlines()]
-        inside = [Path(mount) for mount in mounts if mount.startswith((f"{self.data}/sandboxes", f"{RUN}/{block}/"))]
+        inner = (f"{self.data}/sandboxes", f"{self.data}/ready", f"{RUN}/{block}/")
+        inside = [Path(mount) for mount in mounts if mount.startswith(inner)]
         return {
             "folders": _names(self.data / "sandboxes"),
             "disks": self._of_devboxes(_names(pool / "boxes")),

@@ -1,8 +1,10 @@
 """Devboxes that get a sandbox which was made before they were asked for, on a server that is killed."""
 
+import json
 import time
 from collections.abc import Generator
 from pathlib import Path
+from typing import Literal
 
 import httpx
 import pytest
@@ -37,6 +39,10 @@ class Keeping:
         wait_until(there, lambda: f"ready: {self.host.ready()}")
         return self.host.ready()
 
+    def name(self, devbox_id: str) -> str:
+        """Under which name a devbox's sandbox was made."""
+        return json.loads((self.server.data_dir / "sandboxes" / devbox_id / "meta.json").read_text())["name"]
+
 
 @pytest.fixture
 def keeping(tmp_path: Path) -> Generator[Keeping]:
@@ -54,10 +60,10 @@ def keeping(tmp_path: Path) -> Generator[Keeping]:
     assert keeping.host.ready() == set(), "they end with the server"
 
 
-def _create(api: Runloop) -> None:
+def _create(api: Runloop, size: Literal["SMALL", "MEDIUM"] = "SMALL") -> None:
     """The answer may never come, since the server dies meanwhile."""
     try:
-        api.devboxes.create(environment_variables={"WORD": "kept"})
+        api.devboxes.create(environment_variables={"WORD": "kept"}, launch_parameters={"resource_size_request": size})
     except (RunloopError, httpx.HTTPError):
         return
 
@@ -108,6 +114,52 @@ def test_killed_while_one_is_handed_over(keeping: Keeping) -> None:
         api.devboxes.resume(devbox.id)
         api.devboxes.await_running(devbox.id, polling_config=POLL)
         assert execute(api, devbox.id, "echo $WORD").stdout == "kept\n"
+
+
+def test_killed_when_one_is_refitted_and_nobodys(keeping: Keeping) -> None:
+    before = keeping.until_ready()
+    keeping.server.kill()
+    keeping.start("sandbox.refitted")
+    before |= keeping.until_ready()
+    with keeping.server.client(max_retries=0) as api:
+        _create(api, "MEDIUM")
+    keeping.server.wait_dead(60)
+    keeping.start()
+    with keeping.server.client() as api:
+        (devbox,) = api.devboxes.list()
+        api.devboxes.await_running(devbox.id, polling_config=POLL)
+        keeping.host.wait_for_only(keeping.server.pid, (devbox.id,))
+        assert not keeping.host.ready() & before
+        assert execute(api, devbox.id, "echo $WORD").stdout == "kept\n"
+
+
+def test_devboxes_of_every_kind_get_one(keeping: Keeping) -> None:
+    with keeping.server.client() as api:
+        blueprint = api.blueprints.create_and_await_build_complete(
+            name="with-word", system_setup_commands=["echo built | sudo tee /opt/word"], polling_config=POLL
+        )
+        made = api.devboxes.create_and_await_running(name="first", polling_config=POLL).id
+        execute(api, made, "echo snapped > word")
+        snapshot = api.devboxes.snapshot_disk(made)
+        api.devboxes.shutdown(made)
+        keeping.host.wait_for_only(keeping.server.pid, ())
+        keeping.until_ready()
+        sized = api.devboxes.create_and_await_running(launch_parameters={"resource_size_request": "MEDIUM"})
+        built = api.devboxes.create_and_await_running(blueprint_id=blueprint.id)
+        copied = api.devboxes.create_and_await_running(snapshot_id=snapshot.id)
+        ids = [sized.id, built.id, copied.id]
+        assert {keeping.name(one).startswith("ready_") for one in ids} == {True}
+        assert execute(api, sized.id, "cat /sys/fs/cgroup/memory.max 2>/dev/null || true").stdout in (
+            "",
+            f"{4 << 30}\n",
+        )
+        assert execute(api, built.id, "cat /opt/word").stdout == "built\n"
+        assert execute(api, copied.id, "cat word").stdout == "snapped\n"
+        keeping.host.wait_for_only(keeping.server.pid, ids)
+        api.devboxes.delete_disk_snapshot(snapshot.id)
+        assert execute(api, copied.id, "cat word").stdout == "snapped\n"
+        api.devboxes.shutdown(built.id)
+        api.blueprints.delete(blueprint.id)
 
 
 def test_they_are_not_made_while_devboxes_are(keeping: Keeping) -> None:

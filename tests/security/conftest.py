@@ -1,5 +1,6 @@
 """A devbox to attack from, another to attack, and ways to run code in them as their root."""
 
+import json
 import textwrap
 from collections.abc import Generator
 from dataclasses import dataclass
@@ -8,7 +9,17 @@ import pytest
 from runloop_api_client import Runloop
 from runloop_api_client.types import DevboxExecutionDetailView
 
-from tests.serving import ServerProcess
+from tests.devbox.waiting import wait_until
+from tests.serving import ServerProcess, serving
+
+_READY = 3
+_UNUSUAL = {
+    "resource_size_request": "CUSTOM_SIZE",
+    "custom_cpu_cores": 1,
+    "custom_gb_memory": 2,
+    "custom_disk_size": 6,
+}
+"""Unlike the sandboxes that are kept ready: one of those has to be refitted."""
 
 _HELPERS = """
 import ctypes, errno, os, socket, struct, sys
@@ -51,9 +62,27 @@ class Box:
         return result.stdout.strip()
 
 
+@pytest.fixture(scope="module", params=["made", "refitted"])
+def server(
+    request: pytest.FixtureRequest, server: ServerProcess, tmp_path_factory: pytest.TempPathFactory
+) -> Generator[ServerProcess]:
+    """One that makes its sandboxes when they are asked for, and one that refits sandboxes which were ready."""
+    if request.param == "made":
+        yield server
+        return
+    env = {"LOOPYARD_RUNTIME__READY_SANDBOXES": str(_READY)}
+    with serving(tmp_path_factory.mktemp("refitting") / "data", env=env) as refitting:
+        yield refitting
+
+
 def _box(server: ServerProcess, name: str) -> Generator[Box]:
+    kept = server.data_dir / "ready"
+    if kept.exists():
+        wait_until(lambda: len([*kept.glob("*/state.json")]) >= _READY, lambda: "none is ready")
     with server.client() as client:
-        devbox = client.devboxes.create_and_await_running(name=name)
+        devbox = client.devboxes.create_and_await_running(name=name, launch_parameters=_UNUSUAL)  # type: ignore[arg-type]
+        known = json.loads((server.data_dir / "sandboxes" / devbox.id / "meta.json").read_text())
+        assert known["name"].startswith("ready_") == kept.exists()
         yield Box(client, devbox.id)
         client.devboxes.shutdown(devbox.id)
 

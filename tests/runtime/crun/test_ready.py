@@ -1,17 +1,20 @@
 """Sandboxes that are made before anybody asks for one."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 
+import anyio
 import pytest
 
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun.leftovers import BoxesKeeper
 from loopyard.runtime.crun.provider import CrunRuntime
+from loopyard.runtime.errors import ImageNotFound, SandboxStartFailed, SnapshotNotFound
 from loopyard.runtime.protocol import Limits, NetworkPolicy, SandboxSpec, User
 from tests.runtime.box import Box, until_ready
 
@@ -31,6 +34,12 @@ def _pids(folder: Path) -> Mapping[str, int]:
     return {
         state.parent.name: json.loads(state.read_text())["pid"] for state in (folder / "ready").glob("*/state.json")
     }
+
+
+async def _disks(runtime: CrunRuntime) -> set[str]:
+    folder = runtime._layout.pool / "boxes"  # pyright: ignore[reportPrivateUsage]
+    answer = await runtime._launcher.ask("list", folder=str(folder), after="")  # pyright: ignore[reportPrivateUsage]
+    return {*answer["names"]}
 
 
 def _name(folder: Path, sandbox_id: str) -> str:
@@ -98,16 +107,126 @@ async def test_each_is_handed_over_once_and_made_up_for(runtime: CrunRuntime, tm
 
 @pytest.mark.parametrize(
     "fields",
-    [{"limits": Limits()}, {"hostname": "other"}, {"user": User("someone", 4711)}],
+    [
+        {"limits": Limits(cpu_cores=0.5, memory_bytes=512 << 20, disk_bytes=1 << 30, pids=77)},
+        {"limits": Limits(memory_bytes=128 << 20)},
+        {"hostname": "other"},
+        {"user": User("someone", 4711)},
+    ],
     ids=lambda one: next(iter(one)),
 )
-async def test_what_is_not_like_them_is_made_anew(
+async def test_one_that_is_unlike_what_is_asked_for_is_refitted(
     runtime: CrunRuntime, tmp_path: Path, fields: dict[str, object]
 ) -> None:
-    await runtime.create(_like("a", **fields))
-    assert _name(tmp_path, "a") == "a"
+    ready = {*_pids(tmp_path)}
+    spec = _like("a", **fields)
+    await runtime.create(spec)
+    name = _name(tmp_path, "a")
+    assert name in ready
+    box = Box(runtime, "a")
+    assert await box.sure("hostname; id -un; id -u; pwd; hostname > /tmp/one; cat /etc/hostname") == "\n".join(
+        (spec.hostname, spec.user.name, str(spec.user.uid), spec.user.home, spec.hostname)
+    )
+    assert _limits(runtime, name) == (
+        spec.limits.memory_bytes,
+        int(spec.limits.cpu_cores * 100_000),
+        spec.limits.pids,
+    )
+    written = await box.shell("head -c 1100M /dev/zero > /var/tmp/much || echo full")
+    assert (b"full" in written.stdout) == (spec.limits.disk_bytes < 1100 << 20)
+    await box.sure("rm -f /var/tmp/much")
+
+
+def _limits(runtime: CrunRuntime, name: str) -> tuple[int, int, int]:
+    """Bytes of memory, microseconds of each 100 ms, and processes, as the kernel has them for a sandbox."""
+    _, _, cgroup = next(
+        line.split(":", 2)
+        for line in Path(f"/proc/{runtime._boxes['a'].pid}/cgroup").read_text().splitlines()  # pyright: ignore[reportPrivateUsage]
+        if name in line
+    )
+
+    def value(version_1: str, version_2: str) -> int:
+        pure = Path("/sys/fs/cgroup", cgroup.lstrip("/"), version_2)
+        controller = version_1.partition(".")[0]
+        file = pure if pure.exists() else Path("/sys/fs/cgroup", controller, cgroup.lstrip("/"), version_1)
+        return int(file.read_text().split()[0])
+
+    return (
+        value("memory.limit_in_bytes", "memory.max"),
+        value("cpu.cfs_quota_us", "cpu.max"),
+        value("pids.max", "pids.max"),
+    )
+
+
+async def test_a_refitted_one_is_as_if_it_had_been_made_so(runtime: CrunRuntime, tmp_path: Path) -> None:
+    ready = {*_pids(tmp_path)}
+    await runtime.create(_like("a"))
+    before = Box(runtime, "a")
+    await before.sure(
+        "mkdir ~/kept; echo content > ~/kept/file; sudo rm /etc/debian_version; sudo ln -s /etc /opt/link"
+    )
+    await runtime.snapshot("a", "snap")
+    await runtime.create(_like("b", snapshot="snap", hostname="other"))
+    assert _name(tmp_path, "b") in ready
+    box = Box(runtime, "b")
+    assert await box.sure("cat ~/kept/file; ls /etc/debian_version 2>&1 | tail -c 10; readlink /opt/link") == (
+        "content\ndirectory\n/etc"
+    )
+    seen = "sudo readlink /proc/1/root /proc/1/cwd; ls -A /; ls -A /dev /sys; sudo ls -A /proc/1/root/"
+    assert await box.sure(seen) == await before.sure(seen)
+    # The same is mounted, in the same places, with the same rights, and nothing else. (Overlay gives a disk a uuid when
+    # it is empty at first.)
+    unlike = "s/[^ ,:]*ready_[^ ,:/]*/X/g; s/[ug]id=[0-9]+//g; s/,uuid=on//"
+    mounts = f"cut -d' ' -f5- /proc/self/mountinfo | sed -E '{unlike}' | sort"
+    assert await box.sure(mounts) == await before.sure(mounts)
+    assert "ready_" in await box.sure("cat /proc/self/mountinfo"), "what is replaced is there to be replaced"
+    await box.sure("echo more > ~/kept/more")
+    await runtime.snapshot("b", "second")
+    await runtime.create(_like("c", snapshot="second"))
+    assert await Box(runtime, "c").sure("cat ~/kept/*") == "content\nmore"
+    assert await before.sure("ls ~/kept") == "file"
+    await runtime.suspend("b")
+    await runtime.create(_like("b", snapshot="snap", hostname="other"))
+    assert await box.sure("cat ~/kept/*; hostname") == "content\nmore\nother"
+    await until_ready(runtime, KEPT)
+    assert await _disks(runtime) == {*_pids(tmp_path)}, "the disks that were replaced are gone"
+    for snapshot_id in ("snap", "second"):
+        await runtime.delete_snapshot(snapshot_id)
+
+
+async def test_what_is_not_there_costs_no_ready_one(runtime: CrunRuntime) -> None:
+    with pytest.raises(ImageNotFound):
+        await runtime.create(_like("a", image="nothing"))
+    with pytest.raises(SnapshotNotFound):
+        await runtime.create(_like("a", snapshot="nothing"))
     assert runtime.ready_count == KEPT
-    assert await Box(runtime, "a").sure("echo works") == "works"
+    assert await runtime.sandboxes() == {}
+
+
+async def test_an_image_that_no_ready_one_can_get_is_made_into_one_of_its_own(tmp_path: Path) -> None:
+    """Its /sys leads elsewhere: that is for crun to judge, as ever."""
+    images = tmp_path / "images"
+    base = Path(os.environ["LOOPYARD_RUNTIME__IMAGES"], "base").resolve()
+    images.mkdir()
+    await anyio.run_process(["cp", "--archive", "--link", base, images / base.name])
+    (images / "base").symlink_to(base.name)
+    await anyio.run_process(["cp", "--archive", "--link", base, images / "odd"])
+    (images / "odd/sys").rmdir()
+    (images / "odd/sys").symlink_to("/tmp")
+    runtime = CrunRuntime(CrunConfig(images=images, disk_gib=20, ready_sandboxes=KEPT), tmp_path / "data")
+    await runtime.open()
+    runtime.keep_ready(LIKE)
+    await until_ready(runtime, KEPT)
+    with contextlib.suppress(SandboxStartFailed):
+        await runtime.create(_like("a", image="odd"))
+        assert _name(tmp_path / "data", "a") == "a"
+    assert runtime.ready_count == KEPT - 1
+    await runtime.create(_like("b", hostname="other"))
+    assert await Box(runtime, "b").sure("hostname") == "other"
+    for sandbox_id in ("a", "b"):
+        await runtime.destroy(sandbox_id)
+    await runtime.close()
+    assert not any((tmp_path / "data/ready").iterdir())
 
 
 async def test_one_lives_as_any_sandbox_does(runtime: CrunRuntime, tmp_path: Path) -> None:

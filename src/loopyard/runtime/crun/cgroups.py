@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 _TOP = Path("/sys/fs/cgroup")
@@ -14,6 +15,36 @@ def folders(cgroup: str) -> list[Path]:
     """Where a cgroup is: one folder in version 2, one for each controller in version 1."""
     name = cgroup.lstrip("/")
     return [folder for folder in (_TOP / name, *_TOP.glob(f"*/{name}")) if folder.is_dir()]
+
+
+def limit(cgroup: str, resources: Mapping[str, Mapping[str, int]]) -> None:
+    """Give the cgroup of a sandbox other limits: `memory`, `cpu` and `pids`, as OCI's configuration has them.
+
+    Raises:
+        OSError: The kernel does not take them.
+    """
+    memory, cpu, pids = (resources[kind] for kind in ("memory", "cpu", "pids"))
+    whole = _TOP / cgroup.lstrip("/")
+    if (_TOP / "cgroup.controllers").exists():
+        _write(whole / "memory.max", memory["limit"])
+        if "swap" in memory:
+            _write(whole / "memory.swap.max", memory["swap"] - memory["limit"])
+        _write(whole / "cpu.max", f"{cpu['quota']} {cpu['period']}")
+        _write(whole / "pids.max", pids["limit"])
+        return
+    own = {kind: _TOP / kind / cgroup.lstrip("/") for kind in ("memory", "cpu", "pids")}
+    limits = {"limit": own["memory"] / "memory.limit_in_bytes", "swap": own["memory"] / "memory.memsw.limit_in_bytes"}
+    grows = int(limits["limit"].read_text()) < memory["limit"]
+    for name in ("swap", "limit") if grows else ("limit", "swap"):  # the one may never be more than the other
+        if name in memory:
+            _write(limits[name], memory[name])
+    _write(own["cpu"] / "cpu.cfs_period_us", cpu["period"])
+    _write(own["cpu"] / "cpu.cfs_quota_us", cpu["quota"])
+    _write(own["pids"] / "pids.max", pids["limit"])
+
+
+def _write(file: Path, value: int | str) -> None:
+    file.write_text(str(value))
 
 
 def remove(cgroup: str) -> None:

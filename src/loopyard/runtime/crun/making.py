@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loopyard.kit.failpoint import failpoint
-from loopyard.runtime.crun import image_config
+from loopyard.runtime.crun import host, image_config, oci
 from loopyard.runtime.crun.boxes import Box, Memory
 from loopyard.runtime.crun.bundle import write as write_bundle
 from loopyard.runtime.crun.egress.nft import RulesRefused
@@ -84,7 +84,7 @@ class Making:
             SandboxStartFailed: The host could not start it; of a new one nothing is left.
         """
         traces = self._where.of(spec.id)
-        root = self._root_of(spec)
+        root = self.root_of(spec)
         slot = await self._slots.take()
         resumed = traces.bundle.exists()
         box = self._box(spec, root, slot)
@@ -113,6 +113,51 @@ class Making:
             raise await self._failed(spec, slot, error, keep_disk=resumed) from error
         box.pid, box.start_ticks = started["pid"], started["start_ticks"]
         return box
+
+    async def refit(self, ready: Box, name: str, spec: SandboxSpec) -> Box | None:
+        """Have the sandbox that was made ready under this name as if it had been made like what is asked for, but for
+        what `hand_over` gives it. It is still nobody's: after a crash it is removed, and the other is made anew.
+
+        Returns it, or None where that cannot be done to it; then nothing is left of it.
+
+        Raises:
+            ImageNotFound, SnapshotNotFound: What it is to be made of is not on this host; it stays as it was.
+        """
+        traces = self._where.of(name)
+        box = self._box(spec, self.root_of(spec), ready.slot)
+        box.pid, box.start_ticks = ready.pid, ready.start_ticks
+        try:
+            accounts = self._roots.accounts(box.image)
+            write_bundle(spec, accounts, box.cwd, self._instance, box.slot, self._init, traces)
+            await self._launcher.ask(
+                "refit",
+                pid=box.pid,
+                ticks=box.start_ticks,
+                bundle=str(traces.bundle),
+                image=str(box.image),
+                disk=str(traces.disk),
+                disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
+                snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
+                uid_base=box.uid_base,
+                cgroup=traces.cgroup,
+                resources=oci.resources(spec.limits, limit_swap=host.can_limit_swap()),
+                hostname=spec.hostname,
+            )
+        except (LauncherFault, OSError) as fault:
+            log.warning("%s could not be refitted: %s", name, fault)
+            await self.drop(name, box.slot)
+            return None
+        failpoint("sandbox.refitted")
+        return box
+
+    async def drop(self, name: str, slot: int) -> None:
+        """Take a sandbox apart that was made ready under this name, and that nobody got."""
+        try:
+            await self.remove(name, keep_disk=False)
+        except SandboxStuck as fault:
+            log.warning("%s stays until the next start: %s", name, fault)
+        else:
+            await self.give_back(slot)
 
     async def hand_over(self, ready: Box, name: str, spec: SandboxSpec) -> Box:
         """Make the sandbox that was made ready under this name the one that is asked for, which is like it.
@@ -173,8 +218,12 @@ class Making:
         environment = {**config.environment, **spec.environment}
         return Box(root, slot, uid_base, spec.user, environment, config.cwd, spec.network_policy)
 
-    def _root_of(self, spec: SandboxSpec) -> Path:
-        """The image below a sandbox. One that is started again keeps its own, whatever has become of its snapshot."""
+    def root_of(self, spec: SandboxSpec) -> Path:
+        """The image below a sandbox. One that is started again keeps its own, whatever has become of its snapshot.
+
+        Raises:
+            ImageNotFound, SnapshotNotFound.
+        """
         if (known := self._memory.image_of(spec.id)) is not None:
             return known
         return self._roots.of_image(spec.image) if spec.snapshot is None else self._roots.of_snapshot(spec.snapshot)

@@ -90,9 +90,6 @@ def configuration(
     """A sandbox whose root file system is mounted at `root`, and whose network namespace its bundle links to."""
     mapping = [{"containerID": 0, "hostID": uid_base, "size": UIDS}]
     superuser = Account("root", 0, 0, (0,), "/root", "/bin/sh")
-    memory: dict[str, Any] = {"limit": limits.memory_bytes}
-    if limit_swap:
-        memory["swap"] = limits.memory_bytes
     return {
         "ociVersion": "1.0.0",
         "hostname": hostname,
@@ -109,14 +106,22 @@ def configuration(
             "cgroupsPath": cgroup,
             "resources": {
                 "devices": [{"allow": False, "access": "rwm"}],
-                "memory": memory,
-                "cpu": {"period": _CPU_PERIOD, "quota": int(limits.cpu_cores * _CPU_PERIOD)},
-                "pids": {"limit": limits.pids},
+                **resources(limits, limit_swap=limit_swap),
             },
             "seccomp": seccomp.profile(),
             "maskedPaths": _MASKED,
             "readonlyPaths": _READ_ONLY,
         },
+    }
+
+
+def resources(limits: Limits, *, limit_swap: bool) -> dict[str, dict[str, int]]:
+    """The limits that can be changed while a sandbox runs."""
+    swap = {"swap": limits.memory_bytes} if limit_swap else {}
+    return {
+        "memory": {"limit": limits.memory_bytes, **swap},
+        "cpu": {"period": _CPU_PERIOD, "quota": int(limits.cpu_cores * _CPU_PERIOD)},
+        "pids": {"limit": limits.pids},
     }
 
 

@@ -187,7 +187,7 @@ class CrunRuntime(Inside):
             raise SandboxStartFailed(f"Its services could not be started: {fault}") from fault
 
     async def _come_up(self, spec: SandboxSpec, *, resumed: bool) -> Box:
-        if not resumed and (ready := self._ready.take(spec)) is not None:
+        if not resumed and (ready := await self._ready.take(spec)) is not None:
             name, box = ready
             return await self._making.hand_over(box, name, spec)
         while self._slots.all_taken and await self._ready.give_up_one():

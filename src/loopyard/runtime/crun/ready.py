@@ -32,7 +32,7 @@ _REMOVED_AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What cannot be changed of a sandbox once it is made."""
+    """What makes one sandbox unlike another before anything has run in it, but for what is given to any that runs."""
 
     root: Path
     limits: Limits
@@ -63,6 +63,11 @@ async def remove_left(
     return stay
 
 
+def _kind(spec: SandboxSpec, root: Path) -> _Kind:
+    resolving = (*network.nameservers(), network.search_domains())
+    return _Kind(root, spec.limits, spec.hostname, resolving)
+
+
 def _slot(instance: Instance, traces: Traces) -> int | None:
     """The slot that a sandbox is in; None if it was not made so far."""
     configuration = read_json(traces.bundle / "config.json")
@@ -71,7 +76,8 @@ def _slot(instance: Instance, traces: Traces) -> int | None:
 
 class Ready:
     """Those of one provider: `wanted` of one kind. They are made one at a time, with pauses as long as the work, and
-    only while no sandbox has been asked for lately: whoever asks for one has the host for that."""
+    only while no sandbox has been asked for lately: whoever asks for one has the host for that. Any sandbox can be made
+    of one."""
 
     def __init__(self, making: Making, roots: Roots, wanted: int) -> None:
         self._making = making
@@ -105,24 +111,40 @@ class Ready:
     def count(self) -> int:
         return len(self._there)
 
-    def take(self, spec: SandboxSpec) -> tuple[str, Box] | None:
-        """One that is like what is asked for, and its name. It is the caller's from here on."""
-        if not self._there or self._kind is None or spec.services or spec.snapshot is not None:
-            return None
-        if self._kind != self._kind_of(spec) or self._roots.accounts(self._kind.root).find(spec.user) is None:
-            return None
+    async def take(self, spec: SandboxSpec) -> tuple[str, Box] | None:
+        """One for what is asked for, and its name: as it was made, or refitted. It is the caller's from here on. None
+        if there is none, or it could not be refitted.
+
+        Raises:
+            ImageNotFound, SnapshotNotFound: What it is to be made of is not on this host.
+        """
+        as_made = self._is_as_made(spec, self._making.root_of(spec))
         while self._there:
             name, box = self._there.popleft()
-            if is_alive(box.pid, box.start_ticks):
+            if not is_alive(box.pid, box.start_ticks):
+                self._lost.append((name, box))
+                continue
+            if as_made:
                 return name, box
-            self._lost.append((name, box))
+            try:
+                refitted = await self._making.refit(box, name, spec)
+            except BaseException:
+                self._lost.append((name, box))
+                raise
+            return None if refitted is None else (name, refitted)
         return None
+
+    def _is_as_made(self, spec: SandboxSpec, root: Path) -> bool:
+        """Whether those that are there are like it."""
+        if spec.services or spec.snapshot is not None or self._kind != _kind(spec, root):
+            return False
+        return self._roots.accounts(root).find(spec.user) is not None
 
     async def give_up_one(self) -> bool:
         """Remove one, because its slot is needed; false if there is none."""
         if not self._there:
             return False
-        await self._remove(*self._there.pop())
+        await self._drop(*self._there.pop())
         return True
 
     async def close(self) -> None:
@@ -132,10 +154,6 @@ class Ready:
             await self._filling
         self._there.extend(self._lost)
         await asyncio.gather(*(self._remove_all() for _ in range(_REMOVED_AT_ONCE)))
-
-    def _kind_of(self, spec: SandboxSpec) -> _Kind:
-        resolving = (*network.nameservers(), network.search_domains())
-        return _Kind(self._roots.of_image(spec.image), spec.limits, spec.hostname, resolving)
 
     async def _fill(self, like: SandboxSpec) -> None:
         while not self._ending.is_set():
@@ -158,8 +176,8 @@ class Ready:
     async def _make(self, like: SandboxSpec) -> None:
         """Make one; and first remove those that nobody can get any more."""
         while self._lost:
-            await self._remove(*self._lost.pop())
-        kind = self._kind_of(like)
+            await self._drop(*self._lost.pop())
+        kind = _kind(like, self._roots.of_image(like.image))
         if self._kind != kind:
             await self._remove_all()
             self._kind = kind
@@ -169,16 +187,10 @@ class Ready:
 
     async def _remove_all(self) -> None:
         while self._there:
-            await self._remove(*self._there.pop())
+            await self._drop(*self._there.pop())
 
-    async def _remove(self, name: str, box: Box) -> None:
-        """Take one apart that nobody got."""
-        try:
-            await self._making.remove(name, keep_disk=False)
-        except RuntimeFault as fault:
-            log.warning("%s stays until the next start: %s", name, fault)
-        else:
-            await self._making.give_back(box.slot)
+    async def _drop(self, name: str, box: Box) -> None:
+        await self._making.drop(name, box.slot)
 
     async def _pause(self, seconds: float) -> None:
         """Wait so long, but no longer when this is to end."""

@@ -32,7 +32,7 @@ _MOVE_MOUNT_F_EMPTY_PATH, _MOVE_MOUNT_T_EMPTY_PATH = 0x04, 0x40
 _MOUNT_ATTR_IDMAP = 0x00100000
 _FSCONFIG_SET_FLAG, _FSCONFIG_SET_STRING, _FSCONFIG_CMD_CREATE = 0, 1, 6
 
-RESOLVE_NO_MAGICLINKS, RESOLVE_IN_ROOT = 0x02, 0x10
+RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, RESOLVE_IN_ROOT = 0x02, 0x04, 0x10
 _RENAME_EXCHANGE = 2
 _SYNC_FILE_RANGE_WRITE = 2
 
@@ -81,6 +81,17 @@ def mount(source: str, target: str, kind: str | None, flags: int, data: str | No
 def umount(target: str, flags: int = MNT_DETACH) -> None:
     """umount2(2)."""
     _checked(_libc.umount2(os.fsencode(target), flags), f"umount {target}")
+
+
+def pivot_root(new: str, old: str) -> None:
+    """pivot_root(2): every process of this mount namespace whose root is the root gets the mount at `new` for it."""
+    _checked(_libc.pivot_root(os.fsencode(new), os.fsencode(old)), "pivot_root")
+
+
+def set_hostname(name: str) -> None:
+    """Name the host, as this process's UTS namespace calls it."""
+    encoded = name.encode()
+    _checked(_libc.sethostname(encoded, len(encoded)), "sethostname")
 
 
 def open_tree(path: str, *, recursive: bool = False) -> int:

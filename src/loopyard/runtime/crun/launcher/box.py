@@ -1,15 +1,14 @@
 """Makes a sandbox out of a slot, an image and a place on the disk, and takes it apart again."""
 
-import json
 import os
 import shutil
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from loopyard.runtime.crun import cgroups
-from loopyard.runtime.crun.launcher.disks import delete_disk, make_disk
+from loopyard.runtime.crun.launcher.disks import beside, delete_disk, make_disk
+from loopyard.runtime.crun.launcher.layers import layered
 from loopyard.runtime.crun.launcher.place import tidy
 from loopyard.runtime.crun.launcher.programs import run, start
 from loopyard.runtime.crun.launcher.slots import Slot
@@ -19,13 +18,8 @@ from loopyard.runtime.crun.syscalls import (
     MOUNT_ATTR_NOEXEC,
     MOUNT_ATTR_NOSUID,
     MOUNT_ATTR_RDONLY,
-    RESOLVE_IN_ROOT,
     attach,
-    files_owned_by,
-    idmap,
     new_mount,
-    open_tree,
-    openat2,
     setns,
     umount,
 )
@@ -64,34 +58,21 @@ def create(
         slot: The namespaces.
         answer: Told the process id of the sandbox's init, and the clock tick at which it started.
     """
-    lower, upper = f"{bundle}/lower", f"{bundle}/upper"
-    for folder in (root, lower, upper):
-        os.makedirs(folder, exist_ok=True)
+    os.makedirs(root, exist_ok=True)
     make_disk(disk, disk_bytes, snapshot)
-    _attach_idmapped(image, lower, slot, MOUNT_ATTR_RDONLY)
-    _attach_idmapped(disk, upper, slot)
-    options: list[tuple[str, str | None]] = [
-        ("source", "overlay"),
-        ("lowerdir", lower),
-        ("upperdir", f"{upper}/upper"),
-        ("workdir", f"{upper}/work"),
-    ]
-    with files_owned_by(slot.uid_base, slot.uid_base):
-        # The mounter's ids are what the overlay writes as: in the upper layer they become the box's root.
-        _attach_new("overlay", root, options)
-        _put(root, json.loads(Path(f"{bundle}/place.json").read_text()), slot.uid_base)
+    with layered(bundle, image, disk, slot.user_namespace, slot.uid_base) as mounted:
+        attach(mounted, root)
     try:
         with _network(slot, network):
-            _attach_new("sysfs", f"{root}/sys", [], _SYSFS)
+            _attach_sysfs(f"{root}/sys")
             link = f"{bundle}/network"  # what the configuration names
             if os.path.lexists(link):
                 os.unlink(link)
             os.symlink(f"/proc/{os.getpid()}/ns/net", link)
             _start(crun, id, bundle)
     finally:
-        # The sandbox's own mount namespace holds them from here on, and lets them go with its last process.
-        for folder in (root, lower, upper):
-            umount(folder)
+        # The sandbox's own mount namespace holds it from here on, and lets it go with its last process.
+        umount(root)
         os.rmdir(root)
     pid = int(Path(f"{bundle}/pid").read_text())
     state = {"pid": pid, "start_ticks": start_ticks(pid)}
@@ -128,51 +109,10 @@ def _start(crun: list[str], id: str, bundle: str) -> None:
         raise OSError(f"crun ended with {status}: {Path(log).read_text(errors='replace').strip()[-2000:]}")
 
 
-def _attach_new(kind: str, target: str, options: Sequence[tuple[str, str | None]], attributes: int = 0) -> None:
-    mounted = new_mount(kind, options, attributes)
+def _attach_sysfs(target: str) -> None:
+    mounted = new_mount("sysfs", [], _SYSFS)
     attach(mounted, target)
     os.close(mounted)
-
-
-def _attach_idmapped(source: str, target: str, slot: Slot, attributes: int = 0) -> None:
-    tree = open_tree(source)
-    idmap(tree, slot.user_namespace, attributes)
-    attach(tree, target)
-    os.close(tree)
-
-
-def _put(root: str, place: Mapping[str, Any], uid_base: int) -> None:
-    """Write the files and folders that the sandbox is to find. Links in the image lead to nowhere but the image."""
-    top = os.open(root, os.O_RDONLY | os.O_DIRECTORY)
-    for path, owner in place["folders"].items():
-        parent, name = _parent(top, path)
-        if not _exists(parent, name):
-            os.mkdir(name, 0o755, dir_fd=parent)
-            os.chown(name, uid_base + owner, uid_base + owner, dir_fd=parent, follow_symlinks=False)
-        os.close(parent)
-    for path, (content, mode) in place["files"].items():
-        parent, name = _parent(top, path)
-        if _exists(parent, name):
-            os.unlink(name, dir_fd=parent)  # it may be a link, to anywhere
-        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=parent)
-        os.write(file, content.encode())
-        os.fchmod(file, mode)
-        os.close(file)
-        os.close(parent)
-    os.close(top)
-
-
-def _parent(top: int, path: str) -> tuple[int, str]:
-    folder, name = os.path.split(path)
-    return openat2(top, folder or ".", os.O_RDONLY | os.O_DIRECTORY, 0, RESOLVE_IN_ROOT), name
-
-
-def _exists(parent: int, name: str) -> bool:
-    try:
-        os.lstat(name, dir_fd=parent)
-    except FileNotFoundError:
-        return False
-    return True
 
 
 def destroy(
@@ -194,7 +134,7 @@ def destroy(
     if keep_disk:
         Path(f"{bundle}/state.json").unlink(missing_ok=True)
     else:
-        delete_disk(disk)
-        delete_disk(ground)
+        for one in (disk, beside(disk), ground):
+            delete_disk(one)
         shutil.rmtree(bundle, ignore_errors=True)
     answer(done=True)

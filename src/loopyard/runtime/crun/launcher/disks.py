@@ -1,13 +1,20 @@
 """The disks of sandboxes: what they changed of their image. On btrfs a subvolume each, elsewhere a plain folder."""
 
+import contextlib
 import os
 import shutil
 from collections.abc import Callable
 
 from loopyard.runtime.crun import btrfs
 from loopyard.runtime.crun.launcher.programs import run
+from loopyard.runtime.crun.syscalls import swap
 
 _MOST_NAMES = 500
+
+
+def beside(disk: str) -> str:
+    """Where a disk is that is being made and is to have this one's name, or one that had it."""
+    return f"{disk}.new"
 
 
 def make_disk(disk: str, disk_bytes: int | None, snapshot: str | None) -> None:
@@ -32,20 +39,28 @@ def copy_disk(source: str, target: str, *, read_only: bool = False) -> None:
     if btrfs.is_subvolume(source):
         btrfs.snapshot(source, parent, name, read_only=read_only)
         return
-    shutil.rmtree(f"{target}.new", ignore_errors=True)
-    run(["cp", "--archive", "--reflink=auto", source, f"{target}.new"])
-    os.rename(f"{target}.new", target)
+    shutil.rmtree(beside(target), ignore_errors=True)
+    run(["cp", "--archive", "--reflink=auto", source, beside(target)])
+    os.rename(beside(target), target)
 
 
 def delete_disk(disk: str) -> None:
     """Delete a disk, if it is there."""
     parent, name = os.path.split(disk)
-    if not os.path.exists(disk):
-        return
-    if btrfs.is_subvolume(disk):
-        btrfs.delete_subvolume(parent, name)
-    else:
-        shutil.rmtree(disk, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        if btrfs.is_subvolume(disk):
+            btrfs.delete_subvolume(parent, name)
+        else:
+            shutil.rmtree(disk, ignore_errors=True)
+
+
+def change_disk(disk: str) -> None:
+    """Give the disk beside one its name, and the other way round, at once."""
+    parent = os.open(os.path.dirname(disk), os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        swap(parent, os.path.basename(disk), os.path.basename(beside(disk)))
+    finally:
+        os.close(parent)
 
 
 def snapshot(answer: Callable[..., None], *, crun: list[str], pause: str | None, disk: str, target: str) -> None:

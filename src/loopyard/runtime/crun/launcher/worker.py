@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from loopyard.runtime.crun.launcher import attached, box, disks, sealing, slots, supervisor
+from loopyard.runtime.crun.launcher import attached, box, disks, refitting, sealing, slots, supervisor
 from loopyard.runtime.crun.launcher.acts import Acts
 from loopyard.runtime.crun.launcher.helper import Helper
 
@@ -30,6 +30,7 @@ _ACTS: dict[str, Callable[..., int | None]] = {
     "attach": attached.attach,
     "connect": attached.connect,
     "listen": attached.listen,
+    "refit": refitting.refit,
     "snapshot": disks.snapshot,
     "delete": disks.delete,
     "put_aside": disks.put_aside,

@@ -1,0 +1,96 @@
+"""The root file system of a sandbox: its own disk over an image, and in it what it is to find there."""
+
+import json
+import os
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from loopyard.runtime.crun.syscalls import (
+    MOUNT_ATTR_RDONLY,
+    RESOLVE_IN_ROOT,
+    attach,
+    files_owned_by,
+    idmap,
+    new_mount,
+    open_tree,
+    openat2,
+    umount,
+)
+
+
+@contextmanager
+def layered(bundle: str, image: str, disk: str, user_namespace: int, uid_base: int) -> Generator[int]:
+    """A mount of it that is attached nowhere yet; whoever attaches it must do so before the block ends.
+
+    Args:
+        bundle: The sandbox's folder, where `place.json` says what is put into it.
+        image: The folder below everything; only read.
+        disk: Where the sandbox's changes go.
+        user_namespace: A descriptor of the sandbox's.
+        uid_base: The host's uid of the sandbox's root.
+    """
+    lower, upper = f"{bundle}/lower", f"{bundle}/upper"
+    below: list[str] = []
+    try:
+        for source, target, attributes in ((image, lower, MOUNT_ATTR_RDONLY), (disk, upper, 0)):
+            os.makedirs(target, exist_ok=True)
+            tree = open_tree(source)
+            idmap(tree, user_namespace, attributes)
+            attach(tree, target)
+            below.append(target)
+            os.close(tree)
+        options = [
+            ("source", "overlay"),
+            ("lowerdir", lower),
+            ("upperdir", f"{upper}/upper"),
+            ("workdir", f"{upper}/work"),
+        ]
+        with files_owned_by(uid_base, uid_base):
+            # The mounter's ids are what the overlay writes as: in the upper layer they become the box's root.
+            mounted = new_mount("overlay", options)
+            try:
+                _put(mounted, json.loads(Path(f"{bundle}/place.json").read_text()), uid_base)
+            except BaseException:
+                os.close(mounted)
+                raise
+        yield mounted
+        os.close(mounted)
+    finally:
+        for folder in reversed(below):  # the overlay has mounts of its own of them
+            umount(folder)
+
+
+def _put(root: int, place: Mapping[str, Any], uid_base: int) -> None:
+    """Write the files and folders that the sandbox is to find. Links in the image lead to nowhere but the image."""
+    top = openat2(root, ".", os.O_RDONLY | os.O_DIRECTORY)
+    for path, owner in place["folders"].items():
+        parent, name = _parent(top, path)
+        if not _exists(parent, name):
+            os.mkdir(name, 0o755, dir_fd=parent)
+            os.chown(name, uid_base + owner, uid_base + owner, dir_fd=parent, follow_symlinks=False)
+        os.close(parent)
+    for path, (content, mode) in place["files"].items():
+        parent, name = _parent(top, path)
+        if _exists(parent, name):
+            os.unlink(name, dir_fd=parent)  # it may be a link, to anywhere
+        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=parent)
+        os.write(file, content.encode())
+        os.fchmod(file, mode)
+        os.close(file)
+        os.close(parent)
+    os.close(top)
+
+
+def _parent(top: int, path: str) -> tuple[int, str]:
+    folder, name = os.path.split(path)
+    return openat2(top, folder or ".", os.O_RDONLY | os.O_DIRECTORY, 0, RESOLVE_IN_ROOT), name
+
+
+def _exists(parent: int, name: str) -> bool:
+    try:
+        os.lstat(name, dir_fd=parent)
+    except FileNotFoundError:
+        return False
+    return True

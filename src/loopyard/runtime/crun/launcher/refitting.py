@@ -1,0 +1,118 @@
+"""Gives a sandbox in which nothing has run so far another root file system, other limits and another name.
+
+It is done in the sandbox's own namespaces by this process, which comes back from there. No file of the sandbox is read
+by this process's Python meanwhile, and nothing is imported.
+"""
+
+import os
+from collections.abc import Callable, Generator, Mapping
+from contextlib import contextmanager
+
+from loopyard.runtime.crun import cgroups
+from loopyard.runtime.crun.launcher.disks import beside, change_disk, delete_disk, make_disk
+from loopyard.runtime.crun.launcher.layers import layered
+from loopyard.runtime.crun.syscalls import (
+    CLONE_NEWNS,
+    CLONE_NEWUTS,
+    MNT_DETACH,
+    RESOLVE_IN_ROOT,
+    RESOLVE_NO_SYMLINKS,
+    attach_at,
+    clone_mount,
+    openat2,
+    pivot_root,
+    set_hostname,
+    setns,
+    umount,
+)
+from loopyard.runtime.proc import start_ticks
+
+_KEPT = ("proc", "dev", "sys")
+"""What is mounted in the root file system of every sandbox, with all that is mounted below."""
+
+_STEP = "etc"
+"""A folder in which the new root is for a moment. Every sandbox has it."""
+
+_NAMESPACES = {"mnt": CLONE_NEWNS, "uts": CLONE_NEWUTS}
+
+
+def refit(
+    answer: Callable[..., None],
+    *,
+    pid: int,
+    ticks: int,
+    bundle: str,
+    image: str,
+    disk: str,
+    disk_bytes: int | None,
+    snapshot: str | None,
+    uid_base: int,
+    cgroup: str,
+    resources: Mapping[str, Mapping[str, int]],
+    hostname: str,
+) -> None:
+    """Have it as if it had been made so. When this fails, the sandbox is good for nothing but to be destroyed.
+
+    Args:
+        pid: The sandbox's first process, which started at the clock tick `ticks`, and is the only one.
+        bundle: Its folder, with the new `place.json`.
+        image: The folder below everything; only read.
+        disk: Where its changes go: an empty one, whose name the new one gets.
+        disk_bytes: The most these may be; None for no limit.
+        snapshot: The changes to begin with; None for none.
+        uid_base: The host's uid of the sandbox's root.
+        cgroup: Its cgroup.
+        resources: Its limits, as OCI's configuration has them.
+        hostname: Its name.
+        answer: Told when it is done.
+    """
+    made = beside(disk)
+    make_disk(made, disk_bytes, snapshot)
+    first = os.pidfd_open(pid)
+    if start_ticks(pid) != ticks:
+        raise ProcessLookupError("the sandbox is gone")
+    user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
+    with layered(bundle, image, made, user, uid_base) as root, _in_namespaces(first):
+        _change_root(root)
+        set_hostname(hostname)
+    for descriptor in (user, first):
+        os.close(descriptor)
+    cgroups.limit(cgroup, resources)
+    change_disk(disk)
+    answer(done=True)
+    delete_disk(made)
+
+
+@contextmanager
+def _in_namespaces(first: int) -> Generator[None]:
+    """Be in the sandbox's mount and UTS namespaces meanwhile; `first` is a descriptor of its first process."""
+    own = [(os.open(f"/proc/self/ns/{name}", os.O_RDONLY), kind) for name, kind in _NAMESPACES.items()]
+    setns(first, CLONE_NEWNS | CLONE_NEWUTS)
+    try:
+        yield
+    finally:
+        for descriptor, kind in own:
+            setns(descriptor, kind)
+            os.close(descriptor)
+
+
+def _change_root(new: int) -> None:
+    """Make a mount the root of this mount namespace, with what every sandbox has mounted."""
+    old = os.open("/", os.O_PATH | os.O_DIRECTORY)
+    step = os.open(_STEP, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=old)
+    attach_at(new, step)
+    for name in _KEPT:
+        source = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=old)
+        target = openat2(new, name, os.O_PATH | os.O_DIRECTORY, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)
+        tree = clone_mount(source, recursive=True)  # one that was there before the namespace cannot be moved
+        attach_at(tree, target)
+        for descriptor in (tree, target, source):
+            os.close(descriptor)
+    os.fchdir(new)
+    pivot_root(".", ".")
+    # The old root now lies over the new one.
+    os.fchdir(old)
+    umount(".", MNT_DETACH)
+    os.chdir("/")
+    for descriptor in (step, old):
+        os.close(descriptor)
