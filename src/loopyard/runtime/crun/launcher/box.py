@@ -60,7 +60,7 @@ def create(
     """
     os.makedirs(root, exist_ok=True)
     make_disk(disk, disk_bytes, snapshot)
-    with layered(bundle, image, disk, slot.user_namespace, slot.uid_base) as mounted:
+    with layered(bundle, f"{bundle}/place.json", image, disk, slot.user_namespace, slot.uid_base) as mounted:
         attach(mounted, root)
     try:
         with _network(slot, network):

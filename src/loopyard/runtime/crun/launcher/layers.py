@@ -21,17 +21,18 @@ from loopyard.runtime.crun.syscalls import (
 
 
 @contextmanager
-def layered(bundle: str, image: str, disk: str, user_namespace: int, uid_base: int) -> Generator[int]:
+def layered(folder: str, place: str, image: str, disk: str, user_namespace: int, uid_base: int) -> Generator[int]:
     """A mount of it that is attached nowhere yet; whoever attaches it must do so before the block ends.
 
     Args:
-        bundle: The sandbox's folder, where `place.json` says what is put into it.
+        folder: Where its layers are mounted meanwhile; for nobody else.
+        place: The file that says what is put into it.
         image: The folder below everything; only read.
         disk: Where the sandbox's changes go.
         user_namespace: A descriptor of the sandbox's.
         uid_base: The host's uid of the sandbox's root.
     """
-    lower, upper = f"{bundle}/lower", f"{bundle}/upper"
+    lower, upper = f"{folder}/lower", f"{folder}/upper"
     below: list[str] = []
     try:
         for source, target, attributes in ((image, lower, MOUNT_ATTR_RDONLY), (disk, upper, 0)):
@@ -51,15 +52,15 @@ def layered(bundle: str, image: str, disk: str, user_namespace: int, uid_base: i
             # The mounter's ids are what the overlay writes as: in the upper layer they become the box's root.
             mounted = new_mount("overlay", options)
             try:
-                _put(mounted, json.loads(Path(f"{bundle}/place.json").read_text()), uid_base)
+                _put(mounted, json.loads(Path(place).read_text()), uid_base)
             except BaseException:
                 os.close(mounted)
                 raise
         yield mounted
         os.close(mounted)
     finally:
-        for folder in reversed(below):  # the overlay has mounts of its own of them
-            umount(folder)
+        for layer in reversed(below):  # the overlay has mounts of its own of them
+            umount(layer)
 
 
 def _put(root: int, place: Mapping[str, Any], uid_base: int) -> None:

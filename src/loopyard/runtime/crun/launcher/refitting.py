@@ -72,14 +72,15 @@ def refit(
     if start_ticks(pid) != ticks:
         raise ProcessLookupError("the sandbox is gone")
     user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
-    with layered(bundle, image, made, user, uid_base) as root, _in_namespaces(first):
-        _change_root(root)
-        set_hostname(hostname)
-    for descriptor in (user, first):
+    with layered(f"{bundle}/refit", f"{bundle}/place.json", image, made, user, uid_base) as root:
+        with _in_namespaces(first):
+            left = _change_root(root)
+            set_hostname(hostname)
+        cgroups.limit(cgroup, resources)
+        change_disk(disk)
+        answer(done=True)
+    for descriptor in (*left, user, first):
         os.close(descriptor)
-    cgroups.limit(cgroup, resources)
-    change_disk(disk)
-    answer(done=True)
     delete_disk(made)
 
 
@@ -96,8 +97,11 @@ def _in_namespaces(first: int) -> Generator[None]:
             os.close(descriptor)
 
 
-def _change_root(new: int) -> None:
-    """Make a mount the root of this mount namespace, with what every sandbox has mounted."""
+def _change_root(new: int) -> tuple[int, ...]:
+    """Make a mount the root of this mount namespace, with what every sandbox has mounted.
+
+    Returns descriptors of the old root's: whoever closes the last of it waits until the kernel has let go of all.
+    """
     old = os.open("/", os.O_PATH | os.O_DIRECTORY)
     step = os.open(_STEP, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=old)
     attach_at(new, step)
@@ -114,5 +118,4 @@ def _change_root(new: int) -> None:
     os.fchdir(old)
     umount(".", MNT_DETACH)
     os.chdir("/")
-    for descriptor in (step, old):
-        os.close(descriptor)
+    return step, old
