@@ -119,7 +119,7 @@ def clone_mount(place: int, *, recursive: bool = False) -> int:
 
 
 def attach_at(mount_fd: int, place: int) -> None:
-    """Attach a detached mount over what a descriptor stands for."""
+    """Attach a detached mount over what a descriptor stands for; or move one there that is attached elsewhere."""
     flags = _MOVE_MOUNT_F_EMPTY_PATH | _MOVE_MOUNT_T_EMPTY_PATH
     _checked(_syscall(_MOVE_MOUNT, mount_fd, b"", place, b"", flags), "move_mount")
 

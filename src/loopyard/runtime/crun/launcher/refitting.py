@@ -27,8 +27,9 @@ from loopyard.runtime.crun.syscalls import (
 )
 from loopyard.runtime.proc import start_ticks
 
-_KEPT = ("proc", "dev", "sys")
-"""What is mounted in the root file system of every sandbox, with all that is mounted below."""
+_MOVED, _COPIED = ("proc", "dev"), ("sys",)
+"""What is mounted in the root file system of every sandbox, with all that is mounted below. What was there before the
+sandbox's mount namespace cannot be moved in it."""
 
 _STEP = "etc"
 """A folder in which the new root is for a moment. Every sandbox has it."""
@@ -105,10 +106,10 @@ def _change_root(new: int) -> tuple[int, ...]:
     old = os.open("/", os.O_PATH | os.O_DIRECTORY)
     step = os.open(_STEP, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=old)
     attach_at(new, step)
-    for name in _KEPT:
+    for name in (*_MOVED, *_COPIED):
         source = os.open(name, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=old)
         target = openat2(new, name, os.O_PATH | os.O_DIRECTORY, 0, RESOLVE_IN_ROOT | RESOLVE_NO_SYMLINKS)
-        tree = clone_mount(source, recursive=True)  # one that was there before the namespace cannot be moved
+        tree = clone_mount(source, recursive=True) if name in _COPIED else os.dup(source)
         attach_at(tree, target)
         for descriptor in (tree, target, source):
             os.close(descriptor)
