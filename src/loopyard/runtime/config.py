@@ -30,8 +30,8 @@ class CrunConfig(BaseModel):
         default=100,
         ge=0,
         le=512,
-        description="How many sandboxes of the base image and the usual size are kept ready, so that devboxes like "
-        "that start at once; each takes some 0.6 MiB of memory. They are made while the server has nothing to make.",
+        description="How many sandboxes are kept ready, so that devboxes start at once; each takes some 0.6 MiB of "
+        "memory. They are made while the server has nothing to make.",
     )
     ca_bundle: Path | None = Field(
         default=Path("/etc/ssl/certs/ca-certificates.crt"),
