@@ -27,8 +27,8 @@ _READY, _NONE_READY = ({"LOOPYARD_RUNTIME__READY_SANDBOXES": count} for count in
 _WARM = (
     "The image is there, one box was made before the clock starts, and the machine was at rest before each measure. "
     "Create, burst, run, snapshot and from-blueprint use a server as it comes, which has made 100 sandboxes ready by "
-    "then; 'none ready' and all else that makes boxes is a server that makes none in advance, only its usual 32 network "
-    "namespaces. HTTP is aiohttp for every subject; the official client stands on httpx."
+    "then; 'none ready' and all else that makes boxes is a server that makes none in advance, only its usual 32 "
+    "network namespaces. HTTP is aiohttp for every subject; the official client stands on httpx."
 )
 
 
