@@ -14,6 +14,7 @@ import pytest
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun.leftovers import BoxesKeeper
 from loopyard.runtime.crun.provider import CrunRuntime
+from loopyard.runtime.crun.sharing import references
 from loopyard.runtime.errors import ImageNotFound, SandboxStartFailed, SnapshotNotFound
 from loopyard.runtime.protocol import Limits, NetworkPolicy, SandboxSpec, User
 from tests.runtime.box import Box, until_ready
@@ -221,6 +222,7 @@ async def test_an_image_that_no_ready_one_can_get_is_made_into_one_of_its_own(tm
         await runtime.create(_like("a", image="odd"))
         assert _name(tmp_path / "data", "a") == "a"
     assert runtime.ready_count == KEPT - 1
+    assert references(images).roots >= {images / base.name}, "nobody frees what they stand on"
     await runtime.create(_like("b", hostname="other"))
     assert await Box(runtime, "b").sure("hostname") == "other"
     for sandbox_id in ("a", "b"):

@@ -17,7 +17,7 @@ from loopyard.runtime.crun.roots import Roots
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.whereabouts import Traces, Whereabouts, is_ready_name
 from loopyard.runtime.errors import SandboxStartFailed, SandboxStuck
-from loopyard.runtime.layout import Layout
+from loopyard.runtime.layout import Layout, write_whole
 from loopyard.runtime.protocol import SandboxSpec
 
 log = logging.getLogger("loopyard.runtime")
@@ -46,6 +46,11 @@ async def take_apart(launcher: LauncherClient, crun: Sequence[str], traces: Trac
             return
         log.warning("sandbox %s could not be removed whole: %s", traces.name, fault)
     raise SandboxStuck(f"The host could not remove sandbox {traces.name}; its log says why.")
+
+
+def _stand_on(traces: Traces, root: Path) -> None:
+    """Write down what image a sandbox that is nobody's stands on, so that it is not freed."""
+    write_whole(traces.bundle / "meta.json", {"image": str(root)})
 
 
 class Making:
@@ -90,7 +95,9 @@ class Making:
         box = self._box(spec, root, slot)
         try:
             traces.bundle.mkdir(parents=True, exist_ok=True)
-            if not is_ready_name(spec.id):
+            if is_ready_name(spec.id):
+                _stand_on(traces, root)
+            else:
                 self._memory.write(spec.id, box)
             shared = None if beside is None else beside.slot
             accounts = self._roots.accounts(root)
@@ -127,6 +134,7 @@ class Making:
         box = self._box(spec, self.root_of(spec), ready.slot)
         box.pid, box.start_ticks = ready.pid, ready.start_ticks
         try:
+            _stand_on(traces, box.image)
             accounts = self._roots.accounts(box.image)
             write_bundle(spec, accounts, box.cwd, self._instance, box.slot, self._init, traces)
             await self._launcher.ask(

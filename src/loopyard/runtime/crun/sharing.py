@@ -15,6 +15,10 @@ _FORGOTTEN_SECONDS = 7 * 24 * 3600
 """After how long a data folder that is not there any more counts as deleted: its disk may only not be mounted."""
 
 
+_USERS = ("sandboxes/*/meta.json", "ready/*/meta.json", "snapshots/*.json")
+"""Files that name a folder which something stands on."""
+
+
 @dataclass(slots=True)
 class References:
     """`roots` are folders that sandboxes and snapshots stand on, `ids` the images that servers have made, `tags` what
@@ -48,7 +52,7 @@ def references(images: Path) -> References:
             found.ids.add(made.stem)
             if tag := _field(made, "tag"):
                 found.tags.add(tag)
-        for user in (*data.glob("sandboxes/*/meta.json"), *data.glob("snapshots/*.json")):
+        for user in (file for kind in _USERS for file in data.glob(kind)):
             if root := _field(user, "image"):
                 found.roots.add(Path(root))
     return found
