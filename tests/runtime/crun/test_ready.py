@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from loopyard.runtime.config import CrunConfig
+from loopyard.runtime.crun import disk
 from loopyard.runtime.crun.leftovers import BoxesKeeper
 from loopyard.runtime.crun.provider import CrunRuntime
 from loopyard.runtime.crun.sharing import references
@@ -229,6 +230,27 @@ async def test_an_image_that_no_ready_one_can_get_is_made_into_one_of_its_own(tm
         await runtime.destroy(sandbox_id)
     await runtime.close()
     assert not any((tmp_path / "data/ready").iterdir())
+
+
+async def test_where_there_is_no_btrfs_they_are_refitted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(disk, "_can_have_disk", lambda: False)
+    runtime = _runtime(tmp_path)
+    await runtime.open()
+    assert not runtime.features.disk_limits
+    runtime.keep_ready(LIKE)
+    await until_ready(runtime, KEPT)
+    await runtime.create(_like("a"))
+    await Box(runtime, "a").sure("mkdir kept; echo content > kept/file; sudo rm /etc/debian_version")
+    await runtime.snapshot("a", "snap")
+    await runtime.create(_like("b", snapshot="snap", limits=Limits(memory_bytes=300 << 20)))
+    assert _name(tmp_path, "b") != "b"
+    assert await Box(runtime, "b").sure("cat kept/file; ls /etc/debian_version 2>/dev/null || true") == "content"
+    await runtime.delete_snapshot("snap")
+    for sandbox_id in ("a", "b"):
+        await runtime.destroy(sandbox_id)
+    await until_ready(runtime, KEPT)
+    assert await _disks(runtime) == {*_pids(tmp_path)}
+    await runtime.close()
 
 
 async def test_one_lives_as_any_sandbox_does(runtime: CrunRuntime, tmp_path: Path) -> None:
