@@ -78,7 +78,7 @@ time.sleep(100)
         assert (await box.end(command_id)).exit_status == 137
     # Those that have ended are there until init has reaped them; one that was not ended would sleep on.
     async with asyncio.timeout(10):
-        while await box.sure("pgrep -c python3 || true") != "0":
+        while await box.sure("pgrep -c python3 || true") != "0":  # noqa: ASYNC110  (nobody tells)
             await asyncio.sleep(0.05)
 
 

@@ -2,6 +2,7 @@
 
 Only what is in these folders is looked at, so it takes as long as there are changes, not as long as there are files.
 Both disks are snapshots of each other, so a file that was not touched has the same inode and the same time of change.
+Where there is no btrfs, one is a copy of the other, and what is in files has to be compared.
 """
 
 import os
@@ -16,6 +17,7 @@ LISTED = 100
 """How many paths are named."""
 
 _LOOKED_AT = 20_000
+_COMPARED_BYTES, _PIECE_BYTES = 1 << 30, 1 << 20
 _LONGEST = 300
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
@@ -76,8 +78,9 @@ def changes(disk: str, kept: str, image: str, paths: Sequence[str], keep: str | 
     Nothing may run in the sandbox meanwhile. What cannot be read is left out, and the answer is not complete.
     """
     found = Changes()
-    walk = _Walk(found, None if keep is None else os.path.normpath(keep))
     with _top(kept, image) as before, _top(disk, image) as after:
+        copied = _inode(before) != _inode(after)
+        walk = _Walk(found, None if keep is None else os.path.normpath(keep), copied=copied)
         for path in paths:
             try:
                 _reach(before, after, path.strip("/").split("/"), "", walk.compare)
@@ -114,10 +117,12 @@ def _reach(
 
 
 class _Walk:
-    def __init__(self, found: Changes, keep: str | None) -> None:
+    def __init__(self, found: Changes, keep: str | None, *, copied: bool) -> None:
         self._found = found
         self._keep = keep
+        self._copied = copied
         self._left = _LOOKED_AT
+        self._bytes_left = _COMPARED_BYTES
 
     def compare(self, before: _Folder, after: _Folder, name: str, path: str) -> None:
         if path == self._keep:
@@ -134,10 +139,26 @@ class _Walk:
                 self._found.note("changed", path)
             with before.below(name) as inner_before, after.below(name) as inner_after:
                 self._folder(inner_before, inner_after, path)
-        elif (was_upper or now_upper) and (
-            was_upper != now_upper or (was.st_ino, was.st_ctime_ns) != (now.st_ino, now.st_ctime_ns)
-        ):
+        elif was_upper != now_upper or (now_upper and self._differs(before.upper, after.upper, name, was, now)):
             self._found.note("changed", path)
+
+    def _differs(
+        self, before: int | None, after: int | None, name: str, was: os.stat_result, now: os.stat_result
+    ) -> bool:
+        """Whether something in the folders `before` and `after` is not the same any more."""
+        if not self._copied:
+            return (was.st_ino, was.st_ctime_ns) != (now.st_ino, now.st_ctime_ns)
+        if _shown(was) != _shown(now):
+            return True
+        if stat.S_ISLNK(now.st_mode):
+            return os.readlink(name, dir_fd=before) != os.readlink(name, dir_fd=after)
+        if not stat.S_ISREG(now.st_mode):
+            return False
+        self._bytes_left -= now.st_size
+        if self._bytes_left < 0:
+            self._found.complete = False
+            return False
+        return not _hold_the_same(before, after, name)
 
     def _folder(self, before: _Folder, after: _Folder, path: str) -> None:
         sources = [before.upper, after.upper]
@@ -158,6 +179,30 @@ class _Walk:
                 self._found.complete = False
         self._left -= len(names)
         return names
+
+
+def _inode(top: _Folder) -> int:
+    return -1 if top.upper is None else os.fstat(top.upper).st_ino
+
+
+def _shown(found: os.stat_result) -> tuple[int, ...]:
+    """What a copy has in common with what it is a copy of."""
+    return found.st_mode, found.st_uid, found.st_gid, found.st_rdev, found.st_size, found.st_mtime_ns
+
+
+def _hold_the_same(before: int | None, after: int | None, name: str) -> bool:
+    """Whether the files of this name in two folders do."""
+    files = [os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder) for folder in (before, after)]
+    try:
+        while True:
+            one, other = (os.read(file, _PIECE_BYTES) for file in files)
+            if one != other:
+                return False
+            if not one:
+                return True
+    finally:
+        for file in files:
+            os.close(file)
 
 
 def _stat(folder: int | None, name: str) -> os.stat_result | None:
