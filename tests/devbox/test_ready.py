@@ -60,7 +60,7 @@ def keeping(tmp_path: Path) -> Generator[Keeping]:
     assert keeping.host.ready() == set(), "they end with the server"
 
 
-def _create(api: Runloop, size: Literal["SMALL", "MEDIUM"] = "SMALL") -> None:
+def _create(api: Runloop, size: Literal["SMALL", "MEDIUM"]) -> None:
     """The answer may never come, since the server dies meanwhile."""
     try:
         api.devboxes.create(environment_variables={"WORD": "kept"}, launch_parameters={"resource_size_request": size})
@@ -94,43 +94,45 @@ def test_a_killed_server_leaves_no_ready_ones_and_keeps_devboxes(keeping: Keepin
         assert done.stdout == "kept\n"
 
 
-def test_killed_while_one_is_handed_over(keeping: Keeping) -> None:
+def _create_and_be_killed(keeping: Keeping, failpoint: str, size: Literal["SMALL", "MEDIUM"]) -> set[str]:
+    """Have the server killed there while it makes a devbox, and start it again. Returns what was ready before."""
     keeping.until_ready()
     keeping.server.kill()
-    keeping.start("sandbox.taken")
-    keeping.until_ready()
+    keeping.start(failpoint)
+    before = keeping.until_ready()
     with keeping.server.client(max_retries=0) as api:
-        _create(api)
+        _create(api, size)
     keeping.server.wait_dead(60)
     keeping.start()
+    return before
+
+
+def _only_devbox(keeping: Keeping, api: Runloop) -> str:
+    """The one that there is: it runs, has what it was asked for with, and nothing else is there."""
+    (devbox,) = api.devboxes.list()
+    api.devboxes.await_running(devbox.id, polling_config=POLL)
+    keeping.host.wait_for_only(keeping.server.pid, (devbox.id,))
+    assert execute(api, devbox.id, "echo $WORD").stdout == "kept\n"
+    return devbox.id
+
+
+def test_killed_while_one_is_handed_over(keeping: Keeping) -> None:
+    _create_and_be_killed(keeping, "sandbox.taken", "SMALL")
     with keeping.server.client() as api:
-        (devbox,) = api.devboxes.list()
-        api.devboxes.await_running(devbox.id, polling_config=POLL)
-        keeping.host.wait_for_only(keeping.server.pid, (devbox.id,))
-        assert execute(api, devbox.id, "echo $WORD").stdout == "kept\n"
-        api.devboxes.suspend(devbox.id)
-        wait_for(api, devbox.id, "suspended")
-        keeping.host.wait_for_only(keeping.server.pid, (), (devbox.id,))
-        api.devboxes.resume(devbox.id)
-        api.devboxes.await_running(devbox.id, polling_config=POLL)
-        assert execute(api, devbox.id, "echo $WORD").stdout == "kept\n"
+        devbox_id = _only_devbox(keeping, api)
+        api.devboxes.suspend(devbox_id)
+        wait_for(api, devbox_id, "suspended")
+        keeping.host.wait_for_only(keeping.server.pid, (), (devbox_id,))
+        api.devboxes.resume(devbox_id)
+        api.devboxes.await_running(devbox_id, polling_config=POLL)
+        assert execute(api, devbox_id, "echo $WORD").stdout == "kept\n"
 
 
 def test_killed_when_one_is_refitted_and_nobodys(keeping: Keeping) -> None:
-    before = keeping.until_ready()
-    keeping.server.kill()
-    keeping.start("sandbox.refitted")
-    before |= keeping.until_ready()
-    with keeping.server.client(max_retries=0) as api:
-        _create(api, "MEDIUM")
-    keeping.server.wait_dead(60)
-    keeping.start()
+    before = _create_and_be_killed(keeping, "sandbox.refitted", "MEDIUM")
     with keeping.server.client() as api:
-        (devbox,) = api.devboxes.list()
-        api.devboxes.await_running(devbox.id, polling_config=POLL)
-        keeping.host.wait_for_only(keeping.server.pid, (devbox.id,))
+        _only_devbox(keeping, api)
         assert not keeping.host.ready() & before
-        assert execute(api, devbox.id, "echo $WORD").stdout == "kept\n"
 
 
 def test_devboxes_of_every_kind_get_one(keeping: Keeping) -> None:

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Generator, Mapping
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -33,15 +33,7 @@ def layered(folder: str, place: str, image: str, disk: str, user_namespace: int,
         uid_base: The host's uid of the sandbox's root.
     """
     lower, upper = f"{folder}/lower", f"{folder}/upper"
-    below: list[str] = []
-    try:
-        for source, target, attributes in ((image, lower, MOUNT_ATTR_RDONLY), (disk, upper, 0)):
-            os.makedirs(target, exist_ok=True)
-            tree = open_tree(source)
-            idmap(tree, user_namespace, attributes)
-            attach(tree, target)
-            below.append(target)
-            os.close(tree)
+    with mounted([(image, lower, MOUNT_ATTR_RDONLY), (disk, upper, 0)], user_namespace):
         options = [
             ("source", "overlay"),
             ("lowerdir", lower),
@@ -50,17 +42,33 @@ def layered(folder: str, place: str, image: str, disk: str, user_namespace: int,
         ]
         with files_owned_by(uid_base, uid_base):
             # The mounter's ids are what the overlay writes as: in the upper layer they become the box's root.
-            mounted = new_mount("overlay", options)
+            whole = new_mount("overlay", options)
             try:
-                _put(mounted, json.loads(Path(place).read_text()), uid_base)
+                _put(whole, json.loads(Path(place).read_text()), uid_base)
             except BaseException:
-                os.close(mounted)
+                os.close(whole)
                 raise
-        yield mounted
-        os.close(mounted)
+        yield whole
+        os.close(whole)
+
+
+@contextmanager
+def mounted(folders: Sequence[tuple[str, str, int]], user_namespace: int) -> Generator[None]:
+    """Have each folder mounted at another meanwhile, with MOUNT_ATTR_… and its owners as the user namespace maps them.
+    An overlay that is made of them has mounts of its own."""
+    done: list[str] = []
+    try:
+        for source, target, attributes in folders:
+            os.makedirs(target, exist_ok=True)
+            tree = open_tree(source)
+            idmap(tree, user_namespace, attributes)
+            attach(tree, target)
+            done.append(target)
+            os.close(tree)
+        yield
     finally:
-        for layer in reversed(below):  # the overlay has mounts of its own of them
-            umount(layer)
+        for target in reversed(done):
+            umount(target)
 
 
 def _put(root: int, place: Mapping[str, Any], uid_base: int) -> None:

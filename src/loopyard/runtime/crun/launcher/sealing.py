@@ -17,6 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from loopyard.runtime.crun.launcher.changes import changes
+from loopyard.runtime.crun.launcher.layers import mounted
 from loopyard.runtime.crun.syscalls import (
     CLONE_NEWNS,
     MOUNT_ATTR_NODEV,
@@ -163,30 +164,23 @@ def _view(pid: int, bundle: str, image: str, ground: str, uid_base: int) -> Gene
     """The root folder of the sandbox as it was, read-only."""
     user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
     lower, upper, whole = (f"{bundle}/{name}" for name in ("seal-lower", "seal-upper", "seal"))
-    mounted: list[str] = []
     try:
-        for source, target in ((image, lower), (ground, upper)):
-            os.makedirs(target, exist_ok=True)
-            tree = open_tree(source)
-            idmap(tree, user, MOUNT_ATTR_RDONLY)
-            attach(tree, target)
-            mounted.append(target)
-            os.close(tree)
-        os.makedirs(whole, exist_ok=True)
-        with files_owned_by(uid_base, uid_base):
-            overlay = new_mount(
-                "overlay", [("source", "ground"), ("lowerdir", f"{upper}/upper:{lower}")], MOUNT_ATTR_RDONLY
-            )
-        attach(overlay, whole)
-        mounted.append(whole)
-        os.close(overlay)
-        root = os.open(whole, os.O_PATH | os.O_DIRECTORY)
-        yield root
-        os.close(root)
+        with mounted([(image, lower, MOUNT_ATTR_RDONLY), (ground, upper, MOUNT_ATTR_RDONLY)], user):
+            os.makedirs(whole, exist_ok=True)
+            with files_owned_by(uid_base, uid_base):
+                overlay = new_mount(
+                    "overlay", [("source", "ground"), ("lowerdir", f"{upper}/upper:{lower}")], MOUNT_ATTR_RDONLY
+                )
+            attach(overlay, whole)
+            os.close(overlay)
+            try:
+                root = os.open(whole, os.O_PATH | os.O_DIRECTORY)
+                yield root
+                os.close(root)
+            finally:
+                umount(whole)
     finally:
         os.close(user)
-        for target in reversed(mounted):
-            umount(target)
 
 
 def _copy(view: int, path: str) -> _Found:
