@@ -10,6 +10,7 @@ import psutil
 import pytest
 from runloop_api_client import APIConnectionError
 
+from tests.devbox.waiting import wait_until
 from tests.network_policy.box import Box, end_all, new_policy
 from tests.network_policy.world import OTHER, RESOLVER, SHARED, World, environment
 from tests.serving import ServerProcess
@@ -89,7 +90,7 @@ def test_what_decides_on_the_way_out_is_started_anew_when_it_is_killed(own_serve
     assert box.fetches("https://allowed.test/") is not None
     (apart,) = _way_out(own_server)
     apart.kill()
-    apart.wait()
+    wait_until(lambda: not apart.is_running(), lambda: f"{apart} is still there")
     deadline = time.monotonic() + 30
     while not _way_out(own_server) or box.fetches("https://allowed.test/") is None:
         assert time.monotonic() < deadline
