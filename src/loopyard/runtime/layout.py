@@ -116,10 +116,12 @@ def _write_all(file: int, data: bytes) -> None:
 
 
 def read_json(path: Path) -> Any | None:
-    """The content of a JSON file; None where there is none."""
+    """The content of a JSON file; None where there is none, or an empty one, as a power cut leaves those that were just
+    written."""
     try:
         with path.open("rb", buffering=0) as file:
-            return json.loads(file.read())
+            content = file.read()
+            return json.loads(content) if content else None
     except (FileNotFoundError, NotADirectoryError):
         return None
 

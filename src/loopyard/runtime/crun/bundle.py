@@ -1,10 +1,13 @@
 """What crun and the launcher are told of a sandbox: `config.json` and `place.json` in its folder."""
 
+import os
 from pathlib import Path, PurePosixPath
+from typing import Any
 
 from loopyard.runtime.crun import host, network, oci
 from loopyard.runtime.crun.accounts import Accounts
 from loopyard.runtime.crun.instance import Instance
+from loopyard.runtime.crun.syscalls import swap
 from loopyard.runtime.crun.whereabouts import Traces
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.protocol import SandboxSpec
@@ -39,7 +42,7 @@ def write(
             **(additions.files if additions else {}),
         },
     }
-    write_whole(traces.bundle / "place.json", place)
+    put(traces.bundle / "place.json", place)
     configuration = oci.configuration(
         traces.bundle,
         traces.root,
@@ -50,7 +53,23 @@ def write(
         spec.limits,
         limit_swap=host.can_limit_swap(),
     )
-    write_whole(traces.bundle / "config.json", configuration)
+    put(traces.bundle / "config.json", configuration)
+
+
+def put(path: Path, content: Any) -> None:
+    """Write JSON that nobody needs after a power cut, whole or not at all. One that is there makes way at once: to
+    rename a file over another is to wait for the disk with ext4 (`auto_da_alloc`)."""
+    new = path.with_suffix(".next")
+    write_whole(new, content)
+    if not path.exists():
+        new.rename(path)
+        return
+    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        swap(folder, path.name, new.name)
+    finally:
+        os.close(folder)
+    new.unlink()
 
 
 def _ancestors(path: str | None) -> list[str]:

@@ -6,9 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from loopyard.kit.failpoint import failpoint
-from loopyard.runtime.crun import host, image_config, oci
+from loopyard.runtime.crun import bundle, host, image_config, oci
 from loopyard.runtime.crun.boxes import Box, Memory
-from loopyard.runtime.crun.bundle import write as write_bundle
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.instance import Instance
@@ -17,7 +16,7 @@ from loopyard.runtime.crun.roots import Roots
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.whereabouts import Traces, Whereabouts, is_ready_name
 from loopyard.runtime.errors import SandboxStartFailed, SandboxStuck
-from loopyard.runtime.layout import Layout, write_whole
+from loopyard.runtime.layout import Layout
 from loopyard.runtime.protocol import SandboxSpec
 
 log = logging.getLogger("loopyard.runtime")
@@ -50,7 +49,7 @@ async def take_apart(launcher: LauncherClient, crun: Sequence[str], traces: Trac
 
 def _stand_on(traces: Traces, root: Path) -> None:
     """Write down what image a sandbox that is nobody's stands on, so that it is not freed."""
-    write_whole(traces.bundle / "meta.json", {"image": str(root)})
+    bundle.put(traces.bundle / "meta.json", {"image": str(root)})
 
 
 class Making:
@@ -101,7 +100,7 @@ class Making:
                 self._memory.write(spec.id, box)
             shared = None if beside is None else beside.slot
             accounts = self._roots.accounts(root)
-            write_bundle(spec, accounts, box.cwd, self._instance, slot, self._init, traces, shared)
+            bundle.write(spec, accounts, box.cwd, self._instance, slot, self._init, traces, shared)
             await self._way_out.apply(slot, spec.network_policy)
             started = await self._launcher.ask(
                 "create",
@@ -136,7 +135,7 @@ class Making:
         try:
             _stand_on(traces, box.image)
             accounts = self._roots.accounts(box.image)
-            write_bundle(spec, accounts, box.cwd, self._instance, box.slot, self._init, traces)
+            bundle.write(spec, accounts, box.cwd, self._instance, box.slot, self._init, traces)
             await self._launcher.ask(
                 "refit",
                 pid=box.pid,
