@@ -1,5 +1,6 @@
 """What crun and the launcher are told of a sandbox: `config.json` and `place.json` in its folder."""
 
+import json
 import os
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -7,7 +8,6 @@ from typing import Any
 from loopyard.runtime.crun import host, network, oci
 from loopyard.runtime.crun.accounts import Accounts
 from loopyard.runtime.crun.instance import Instance
-from loopyard.runtime.crun.syscalls import swap
 from loopyard.runtime.crun.whereabouts import Traces
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.protocol import SandboxSpec
@@ -26,14 +26,26 @@ def write(
     traces: Traces,
     network_slot: int | None = None,
 ) -> None:
-    """Write them where `traces` has its bundle. `accounts` and `cwd`, which is made if it is missing, are the image's;
-    `init` is the sandbox's first process on the host. `network_slot` is the slot whose network it is in, if that is
-    another's."""
+    """Write them where `traces` has its bundle. See below for the rest."""
+    write_whole(traces.bundle / "place.json", place(spec, accounts, cwd, instance, slot, network_slot))
+    write_whole(traces.bundle / "config.json", configuration(spec, instance, slot, init, traces))
+
+
+def place(
+    spec: SandboxSpec,
+    accounts: Accounts,
+    cwd: str | None,
+    instance: Instance,
+    slot: int,
+    network_slot: int | None = None,
+) -> dict[str, Any]:
+    """What is put into its root file system. `accounts` and `cwd`, which is made if it is missing, are the image's.
+    `network_slot` is the slot whose network it is in, if that is another's."""
     additions = accounts.add(spec.user)[1] if accounts.find(spec.user) is None else None
     asked = network.nameservers() or [instance.addresses(slot if network_slot is None else network_slot)[0]]
     names = " ".join(("localhost", spec.hostname, *(service.name for service in spec.services)))
     resolvers = "".join(f"nameserver {address}\n" for address in asked)
-    place = {
+    return {
         "folders": {**dict.fromkeys((*_NEEDED, *_ancestors(cwd)), 0), **(additions.folders if additions else {})},
         "files": {
             "etc/resolv.conf": (f"{network.search_domains()}\n{resolvers}".lstrip(), 0o644),
@@ -42,8 +54,11 @@ def write(
             **(additions.files if additions else {}),
         },
     }
-    put(traces.bundle / "place.json", place)
-    configuration = oci.configuration(
+
+
+def configuration(spec: SandboxSpec, instance: Instance, slot: int, init: Path, traces: Traces) -> dict[str, Any]:
+    """What crun is told. `init` is the sandbox's first process on the host."""
+    return oci.configuration(
         traces.bundle,
         traces.root,
         init,
@@ -53,23 +68,16 @@ def write(
         spec.limits,
         limit_swap=host.can_limit_swap(),
     )
-    put(traces.bundle / "config.json", configuration)
 
 
-def put(path: Path, content: Any) -> None:
-    """Write JSON that nobody needs after a power cut, whole or not at all. One that is there makes way at once: to
-    rename a file over another is to wait for the disk with ext4 (`auto_da_alloc`)."""
-    new = path.with_suffix(".next")
-    write_whole(new, content)
-    if not path.exists():
-        new.rename(path)
-        return
-    folder = os.open(path.parent, os.O_RDONLY | os.O_DIRECTORY)
+def write_over(path: Path, content: Any) -> None:
+    """Write JSON over what is in a small file that nobody reads meanwhile. A new file would take a millisecond on ext4
+    where many were deleted lately."""
+    file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        swap(folder, path.name, new.name)
+        os.pwrite(file, json.dumps(content).encode().ljust(os.fstat(file).st_size), 0)
     finally:
-        os.close(folder)
-    new.unlink()
+        os.close(file)
 
 
 def _ancestors(path: str | None) -> list[str]:

@@ -1,5 +1,6 @@
 """Makes sandboxes, hands over those that were made ready, and takes them apart."""
 
+import asyncio
 import logging
 import shutil
 from collections.abc import Sequence
@@ -16,7 +17,7 @@ from loopyard.runtime.crun.roots import Roots
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.whereabouts import Traces, Whereabouts, is_ready_name
 from loopyard.runtime.errors import SandboxStartFailed, SandboxStuck
-from loopyard.runtime.layout import Layout
+from loopyard.runtime.layout import Layout, write_whole
 from loopyard.runtime.protocol import SandboxSpec
 
 log = logging.getLogger("loopyard.runtime")
@@ -49,7 +50,7 @@ async def take_apart(launcher: LauncherClient, crun: Sequence[str], traces: Trac
 
 def _stand_on(traces: Traces, root: Path) -> None:
     """Write down what image a sandbox that is nobody's stands on, so that it is not freed."""
-    bundle.put(traces.bundle / "meta.json", {"image": str(root)})
+    bundle.write_over(traces.bundle / "meta.json", {"image": str(root)})
 
 
 class Making:
@@ -135,27 +136,36 @@ class Making:
         try:
             _stand_on(traces, box.image)
             accounts = self._roots.accounts(box.image)
-            bundle.write(spec, accounts, box.cwd, self._instance, box.slot, self._init, traces)
-            await self._launcher.ask(
-                "refit",
-                pid=box.pid,
-                ticks=box.start_ticks,
-                bundle=str(traces.bundle),
-                image=str(box.image),
-                disk=str(traces.disk),
-                disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
-                snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
-                uid_base=box.uid_base,
-                cgroup=traces.cgroup,
-                resources=oci.resources(spec.limits, limit_swap=host.can_limit_swap()),
-                hostname=spec.hostname,
-            )
+            place = bundle.place(spec, accounts, box.cwd, self._instance, box.slot)
+            bundle.write_over(traces.bundle / "place.json", place)
+            await asyncio.gather(self._ask_to_refit(traces, box, spec), self._configure(traces, box, spec))
         except (LauncherFault, OSError) as fault:
             log.warning("%s could not be refitted: %s", name, fault)
             await self.drop(name, box.slot)
             return None
         failpoint("sandbox.refitted")
         return box
+
+    async def _ask_to_refit(self, traces: Traces, box: Box, spec: SandboxSpec) -> None:
+        await self._launcher.ask(
+            "refit",
+            pid=box.pid,
+            ticks=box.start_ticks,
+            bundle=str(traces.bundle),
+            image=str(box.image),
+            disk=str(traces.disk),
+            disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
+            snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
+            uid_base=box.uid_base,
+            cgroup=traces.cgroup,
+            resources=oci.resources(spec.limits, limit_swap=host.can_limit_swap()),
+            hostname=spec.hostname,
+        )
+
+    async def _configure(self, traces: Traces, box: Box, spec: SandboxSpec) -> None:
+        """Write down what it is from now on, for who looks at it later."""
+        configuration = bundle.configuration(spec, self._instance, box.slot, self._init, traces)
+        write_whole(traces.bundle / "config.json", configuration)
 
     async def drop(self, name: str, slot: int) -> None:
         """Take a sandbox apart that was made ready under this name, and that nobody got."""
