@@ -141,7 +141,7 @@ class Making:
             await asyncio.gather(self._ask_to_refit(traces, box, spec), self._configure(traces, box, spec))
         except (LauncherFault, OSError) as fault:
             log.warning("%s could not be refitted: %s", name, fault)
-            await self.drop(name, box.slot)
+            await self.drop(name, box)
             return None
         failpoint("sandbox.refitted")
         return box
@@ -167,14 +167,14 @@ class Making:
         configuration = bundle.configuration(spec, self._instance, box.slot, self._init, traces)
         write_whole(traces.bundle / "config.json", configuration)
 
-    async def drop(self, name: str, slot: int) -> None:
+    async def drop(self, name: str, box: Box) -> None:
         """Take a sandbox apart that was made ready under this name, and that nobody got."""
         try:
             await self.remove(name, keep_disk=False)
         except SandboxStuck as fault:
             log.warning("%s stays until the next start: %s", name, fault)
         else:
-            await self.give_back(slot)
+            await self.give_back(box.slot)
 
     async def hand_over(self, ready: Box, name: str, spec: SandboxSpec) -> Box:
         """Make the sandbox that was made ready under this name the one that is asked for, which is like it.

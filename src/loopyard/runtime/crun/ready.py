@@ -118,6 +118,8 @@ class Ready:
         Raises:
             ImageNotFound, SnapshotNotFound: What it is to be made of is not on this host.
         """
+        if not self._there:
+            return None
         as_made = self._is_as_made(spec, self._making.root_of(spec))
         while self._there:
             name, box = self._there.popleft()
@@ -144,7 +146,7 @@ class Ready:
         """Remove one, because its slot is needed; false if there is none."""
         if not self._there:
             return False
-        await self._drop(*self._there.pop())
+        await self._making.drop(*self._there.pop())
         return True
 
     async def close(self) -> None:
@@ -176,7 +178,7 @@ class Ready:
     async def _make(self, like: SandboxSpec) -> None:
         """Make one; and first remove those that nobody can get any more."""
         while self._lost:
-            await self._drop(*self._lost.pop())
+            await self._making.drop(*self._lost.pop())
         kind = _kind(like, self._roots.of_image(like.image))
         if self._kind != kind:
             await self._remove_all()
@@ -187,10 +189,7 @@ class Ready:
 
     async def _remove_all(self) -> None:
         while self._there:
-            await self._drop(*self._there.pop())
-
-    async def _drop(self, name: str, box: Box) -> None:
-        await self._making.drop(name, box.slot)
+            await self._making.drop(*self._there.pop())
 
     async def _pause(self, seconds: float) -> None:
         """Wait so long, but no longer when this is to end."""
