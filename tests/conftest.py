@@ -14,6 +14,15 @@ from tests import commands
 from tests.forking import Forking
 from tests.postgres import PostgresCluster, postgres_cluster
 from tests.serving import ServerProcess, serving
+from tests.suite.durations import RunDurations, WorkerDurations
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    is_worker = hasattr(config, "workerinput")
+    if is_worker or not config.getoption("numprocesses", None):
+        config.pluginmanager.register(WorkerDurations())
+    if not is_worker:
+        config.pluginmanager.register(RunDurations())
 
 
 @pytest.fixture(scope="session")

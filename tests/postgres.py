@@ -14,6 +14,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.suite.spent import spent
+
 _INSTALLED_UNDER = Path("/usr/lib/postgresql")
 _ROLE = "loopyard"
 _START_SECONDS = 60
@@ -41,7 +43,8 @@ class PostgresCluster:
     def new_database(self) -> str:
         """Make an empty database and return its URL."""
         name = f"test_{secrets.token_hex(8)}"
-        self.run_sql("postgres", f'CREATE DATABASE "{name}"')
+        with spent("databases"):
+            self.run_sql("postgres", f'CREATE DATABASE "{name}"')
         return self.url(name)
 
     def run_sql(self, database: str, sql: str) -> str:
@@ -86,7 +89,8 @@ def postgres_cluster(settings: Sequence[str] = _FAST) -> Generator[PostgresClust
     try:
         os.chown(folder, account.pw_uid, account.pw_gid)
         cluster = PostgresCluster(binaries, _free_port(), secrets.token_urlsafe(16))
-        _make(folder, cluster, account)
+        with spent("databases"):
+            _make(folder, cluster, account)
         with _running(folder, cluster, account, settings):
             yield cluster
     finally:
@@ -112,7 +116,8 @@ def _running(
     with log.open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, stdin=subprocess.DEVNULL, cwd=folder)
     try:
-        _wait_ready(process, cluster, log)
+        with spent("databases"):
+            _wait_ready(process, cluster, log)
         yield
     finally:
         process.send_signal(signal.SIGINT)

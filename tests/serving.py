@@ -10,6 +10,7 @@ from pathlib import Path
 from runloop_api_client import AsyncRunloop, Runloop
 
 from tests import commands
+from tests.suite.spent import spent
 
 START_SECONDS = 300
 """A first start may build the base image."""
@@ -54,6 +55,10 @@ class ServerProcess:
         Raises:
             RuntimeError: It ended instead; the message holds the end of its log.
         """
+        with spent("server starts"):
+            return self._start(env)
+
+    def _start(self, env: Mapping[str, str] | None) -> "ServerProcess":
         arguments = ["serve", "--port", str(self.port), "--data-dir", str(self.data_dir), *self.options]
         if self.database_url is not None:
             arguments += ["--database-url", self.database_url]
@@ -99,8 +104,9 @@ class ServerProcess:
 
     def _end(self, number: signal.Signals) -> int:
         assert self._process is not None
-        self._process.send_signal(number)
-        return self.wait_dead()
+        with spent("server ends"):
+            self._process.send_signal(number)
+            return self.wait_dead()
 
     def _close(self) -> None:
         assert self._process is not None

@@ -14,6 +14,7 @@ from loopyard.runtime.protocol import Runtime, SandboxSpec
 from loopyard.runtime.readiness import KeepsReady
 from tests.runtime.box import Box, MakeBox, until_ready
 from tests.runtime.providers import PROVIDERS, Provider
+from tests.suite.spent import spent
 
 _numbers = itertools.count(1)
 
@@ -54,7 +55,8 @@ async def make_box(provider: Provider, runtime: Runtime) -> AsyncGenerator[MakeB
         made.append(spec.id)
         if isinstance(provider.config, CrunConfig) and provider.config.ready_sandboxes:
             await until_ready(runtime)
-        await runtime.create(spec)
+        with spent("sandboxes"):
+            await runtime.create(spec)
         return Box(runtime, spec.id)
 
     yield make

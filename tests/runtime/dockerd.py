@@ -15,6 +15,7 @@ from pathlib import Path
 from socket import AF_UNIX, socket
 
 from benchmarks.peers.private import inside, private_daemon
+from tests.suite.spent import spent
 
 _START_SECONDS = 60
 _numbers = itertools.count()
@@ -63,8 +64,9 @@ def docker_engine() -> Generator[Path]:
     daemon = ("dockerd", *kept, "--host", f"unix://{path}", "--exec-opt", "native.cgroupdriver=cgroupfs")
     try:
         with private_daemon(daemon, log) as holder:
-            _wait(path, log)
-            _open_way_out(holder, way_out)
+            with spent("Docker"):
+                _wait(path, log)
+                _open_way_out(holder, way_out)
             yield path
     finally:
         subprocess.run(("nft", "delete", "table", "ip", way_out.table), check=False, capture_output=True)
