@@ -37,7 +37,18 @@ def test_without_the_key_nothing_is_told(
 
 
 @with_id
-@pytest.mark.parametrize("unknown", [new_id("dbx"), new_id("scr"), "unknown", "x" * 1000, "%00", "%ff", "ü"])
+@pytest.mark.parametrize(
+    "unknown",
+    [
+        pytest.param(new_id("dbx"), id="devbox"),
+        pytest.param(new_id("scr"), id="run"),
+        "unknown",
+        "x" * 1000,
+        "%00",
+        "%ff",
+        "ü",
+    ],
+)
 def test_unknown_ids_are_not_found(operation: Operation, unknown: str, known: Resources, http: httpx.Client) -> None:
     for name in operation.places:
         others = {place: (known.of(operation.path, place) or ["unknown"])[0] for place in operation.places}
