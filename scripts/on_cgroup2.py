@@ -1,7 +1,7 @@
 """Run a selection of the tests on a host that has cgroup v2 only: a virtual machine of this host's release, with its
 kernel.
 
-    .venv/bin/python scripts/on_cgroup2.py [--service] tests/runtime -k "crun and not docker"
+    .venv/bin/python scripts/on_cgroup2.py [--service] tests/integration/runtime -k "crun and not docker"
 
 It needs root, mmdebstrap and qemu-system-x86_64 (Debian: qemu-system-x86), a checkout that `./run setup` has set up,
 and /dev/kvm. Where that is there but takes no kernel as it is (PVM hosts), the guest never answers: EMULATE=1 does

@@ -3,7 +3,7 @@
 import json
 import os
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Generator, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -29,7 +29,7 @@ class TestRecord:
     outcome: str = ""
     phases: dict[str, float] = field(default_factory=dict[str, float])
     fixtures: dict[str, float] = field(default_factory=dict[str, float])
-    kinds: Counter[str] = field(default_factory=Counter[str])
+    kinds: dict[str, float] = field(default_factory=dict[str, float])
 
     @property
     def seconds(self) -> float:
@@ -40,7 +40,7 @@ class WorkerDurations:
     """Measures in the process that runs the tests; what it measures travels with pytest's own reports."""
 
     def __init__(self) -> None:
-        self._fixtures: Counter[str] = Counter()
+        self._fixtures: dict[str, float] = defaultdict(float)
         self._nested = [0.0]
         spent.count_calls()
 
@@ -81,7 +81,8 @@ class RunDurations:
         test.outcome = report.outcome if test.outcome in ("", "passed") else test.outcome
         test.phases[report.when] = round(report.duration, 4)
         test.fixtures.update(getattr(report, "fixtures", {}))
-        test.kinds.update(getattr(report, "kinds", {}))
+        for kind, seconds in getattr(report, "kinds", {}).items():
+            test.kinds[kind] = test.kinds.get(kind, 0.0) + seconds
 
     @pytest.hookimpl
     def pytest_sessionfinish(self) -> None:
@@ -100,7 +101,7 @@ class RunDurations:
                     "outcome": test.outcome,
                     "phases": test.phases,
                     "fixtures": test.fixtures,
-                    "kinds": dict(test.kinds),
+                    "kinds": test.kinds,
                 }
                 for name, test in self._tests.items()
             },
@@ -120,7 +121,7 @@ def file_of(test: str) -> str:
 
 def totals(pairs: Iterable[tuple[str, float]]) -> list[tuple[str, float]]:
     """Sums by name, the largest first."""
-    counted: Counter[str] = Counter()
+    counted: dict[str, float] = defaultdict(float)
     for name, seconds in pairs:
         counted[name] += seconds
-    return counted.most_common()
+    return sorted(counted.items(), key=lambda pair: -pair[1])

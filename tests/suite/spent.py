@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import time
-from collections import Counter
+from collections import defaultdict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -13,7 +13,7 @@ import anyio
 from runloop_api_client.resources.blueprints import AsyncBlueprintsResource, BlueprintsResource
 from runloop_api_client.resources.devboxes.devboxes import AsyncDevboxesResource, DevboxesResource
 
-_totals: Counter[str] = Counter()
+_totals: dict[str, float] = defaultdict(float)
 _inner: ContextVar[list[float] | None] = ContextVar("inner", default=None)
 
 

@@ -1,0 +1,27 @@
+"""Builds and a server that is killed."""
+
+from pathlib import Path
+
+from tests.integration.blueprint.building import complete, ended, fresh, said, until_said
+from tests.serving import serving
+
+
+def test_a_build_that_was_cut_off_by_sigkill_is_done_anew_and_leaves_nothing_running(
+    tmp_path: Path, busybox: str
+) -> None:
+    with serving(tmp_path / "data") as server:
+        with server.client() as client:
+            # The second build finds the marker of the first only if the cut-off step's changes were kept.
+            dockerfile = f"FROM {busybox}\n{fresh()}RUN echo begun; sleep 8; echo done > /done\n"
+            blueprint = client.blueprints.create(name="cut off", dockerfile=dockerfile)
+            until_said(client, blueprint.id, "begun")
+            server.kill()
+        server.start()
+        with server.client() as client:
+            assert ended(client, blueprint.id).status == "build_complete", said(client, blueprint.id)
+            assert "it begins anew" in said(client, blueprint.id)
+            again = complete(client, base_blueprint_id=blueprint.id, system_setup_commands=["cat /done"])
+            assert "done" in said(client, again.id)
+        runs = list(Path("/run/loopyard").glob(f"*/builds/{blueprint.id}"))
+        assert runs == []
+        assert list((tmp_path / "data" / "builds").glob(f"{blueprint.id}/")) == []
