@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import AsyncGenerator, Generator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -14,15 +14,8 @@ from tests import commands
 from tests.forking import Forking
 from tests.postgres import PostgresCluster, postgres_cluster
 from tests.serving import ServerProcess, serving
-from tests.suite.durations import RunDurations, WorkerDurations
 
-
-def pytest_configure(config: pytest.Config) -> None:
-    is_worker = hasattr(config, "workerinput")
-    if is_worker or not config.getoption("numprocesses", None):
-        config.pluginmanager.register(WorkerDurations())
-    if not is_worker:
-        config.pluginmanager.register(RunDurations())
+pytest_plugins = ("tests.suite.plugin",)
 
 
 @pytest.fixture(scope="session")
@@ -46,6 +39,29 @@ def forking() -> Generator[None]:
     with closing(Forking()) as commands.forking:
         yield
     commands.forking = None
+
+
+@contextmanager
+def no_leak() -> Generator[None]:
+    """Fail if the environment or the working directory is another one at the end: later tests would have it too."""
+    before, folder = dict(os.environ), Path.cwd()
+    yield
+    names = before.keys() | os.environ.keys()
+    changed = {name for name in names if before.get(name) != os.environ.get(name)} - {"PYTEST_CURRENT_TEST"}
+    assert not changed, f"left changed for later tests: {sorted(changed)}"
+    assert Path.cwd() == folder
+
+
+@pytest.fixture(scope="module", autouse=True)
+def no_leak_from_file(images: Path) -> Generator[None]:
+    with no_leak():
+        yield
+
+
+@pytest.fixture(autouse=True)
+def no_leak_from_test(no_leak_from_file: None) -> Generator[None]:
+    with no_leak():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -49,8 +49,8 @@ class ServerProcess:
         """The official asynchronous client, pointed here."""
         return AsyncRunloop(bearer_token=self.api_key, base_url=self.base_url, **options)  # type: ignore[arg-type]
 
-    def start(self, env: Mapping[str, str] | None = None) -> "ServerProcess":
-        """Start it and wait until it answers.
+    def start(self, env: Mapping[str, str | None] | None = None) -> "ServerProcess":
+        """Start it and wait until it answers. Variables of `env` go before this process's own; None takes one away.
 
         Raises:
             RuntimeError: It ended instead; the message holds the end of its log.
@@ -58,11 +58,12 @@ class ServerProcess:
         with spent("server starts"):
             return self._start(env)
 
-    def _start(self, env: Mapping[str, str] | None) -> "ServerProcess":
+    def _start(self, env: Mapping[str, str | None] | None) -> "ServerProcess":
         arguments = ["serve", "--port", str(self.port), "--data-dir", str(self.data_dir), *self.options]
         if self.database_url is not None:
             arguments += ["--database-url", self.database_url]
-        variables = {**os.environ, **(env or {})}
+        given = {**os.environ, **(env or {})}
+        variables = {name: value for name, value in given.items() if value is not None}
         with (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab") as log:
             self._process = commands.start(arguments, log, env=variables, before=self.before)
         watchdog = threading.Timer(START_SECONDS, self._process.kill)
@@ -125,7 +126,7 @@ def serving(
     *,
     database_url: str | None = None,
     options: Sequence[str] = (),
-    env: Mapping[str, str] | None = None,
+    env: Mapping[str, str | None] | None = None,
 ) -> Generator[ServerProcess]:
     """A started server; at the end its devboxes are shut down, it is stopped, and nothing of it is left running."""
     server = ServerProcess(data_dir, database_url=database_url)

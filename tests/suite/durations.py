@@ -2,6 +2,7 @@
 
 import json
 import os
+import threading
 import time
 from collections import defaultdict
 from collections.abc import Generator, Iterable
@@ -9,35 +10,52 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from tests.suite import spent
 
 FOLDER = Path(__file__).parents[2] / ".loopyard" / "durations"
 LATEST = FOLDER / "latest.json"
+_SECOND = FOLDER / "second-try.json"
+SECOND_TRY = "LOOPYARD_TEST_SECOND_TRY"
+"""The variable that is set while failed tests are tried again: such a run is not a record of durations."""
 _KEPT = 20
 
 
 @dataclass
 class TestRecord:
     """One test: the seconds of its set-up, call and teardown, of the fixtures it was the first to ask for, and of each
-    kind of work."""
+    kind of work; and what it printed if it failed."""
 
     __test__ = False
 
-    worker: str = ""
+    worker: str = "main"
     outcome: str = ""
+    output: str = ""
     phases: dict[str, float] = field(default_factory=dict[str, float])
     fixtures: dict[str, float] = field(default_factory=dict[str, float])
     kinds: dict[str, float] = field(default_factory=dict[str, float])
 
-    @property
-    def seconds(self) -> float:
-        return sum(self.phases.values())
+    def add(self, report: Any, *, keep_output: bool) -> None:
+        """Add what pytest reports of one phase."""
+        self.worker = getattr(report, "worker_id", "main")
+        if self.outcome in ("", "passed"):
+            self.outcome = report.outcome
+        self.phases[report.when] = round(report.duration, 4)
+        self.fixtures.update(getattr(report, "fixtures", {}))
+        for kind, seconds in getattr(report, "kinds", {}).items():
+            self.kinds[kind] = self.kinds.get(kind, 0.0) + seconds
+        if report.failed or (keep_output and report.when == "teardown"):
+            sections = [f"[{title}]\n{text}" for title, text in report.sections]
+            self.output += "\n".join([report.longreprtext, *sections])
+
+    def to_json(self) -> dict[str, Any]:
+        return {**vars(self), "seconds": round(sum(self.phases.values()), 3)}
 
 
 class WorkerDurations:
-    """Measures in the process that runs the tests; what it measures travels with pytest's own reports."""
+    """Measures in the process that runs the tests; the figures travel with pytest's own reports."""
 
     def __init__(self) -> None:
         self._fixtures: dict[str, float] = defaultdict(float)
@@ -63,55 +81,88 @@ class WorkerDurations:
 
 
 class RunDurations:
-    """Collects what the workers measured and writes it down when the run ends."""
+    """Collects the figures of all workers, and writes them down when the run ends."""
 
     def __init__(self) -> None:
         self._begun = time.perf_counter()
+        self._busy = _busy_seconds()
         self._collected = 0.0
-        self._tests: dict[str, TestRecord] = {}
+        self._tests: dict[str, TestRecord] = defaultdict(TestRecord)
+        self._memory = _MemoryPeak()
 
-    @pytest.hookimpl
     def pytest_collection_finish(self) -> None:
-        self._collected = self._collected or time.perf_counter() - self._begun
+        self._note_collected()
 
-    @pytest.hookimpl
     def pytest_runtest_logreport(self, report: Any) -> None:
-        test = self._tests.setdefault(report.nodeid, TestRecord())
-        test.worker = getattr(report, "worker_id", "main")
-        test.outcome = report.outcome if test.outcome in ("", "passed") else test.outcome
-        test.phases[report.when] = round(report.duration, 4)
-        test.fixtures.update(getattr(report, "fixtures", {}))
-        for kind, seconds in getattr(report, "kinds", {}).items():
-            test.kinds[kind] = test.kinds.get(kind, 0.0) + seconds
+        self._note_collected()
+        self._tests[report.nodeid].add(report, keep_output=SECOND_TRY in os.environ)
 
-    @pytest.hookimpl
     def pytest_sessionfinish(self) -> None:
+        self._memory.stop()
         if not self._tests:
             return
-        wall = time.perf_counter() - self._begun
-        processors = sum(os.times()[:4])
-        record = {
-            "wall_seconds": round(wall, 1),
-            "processor_seconds": round(processors, 1),
+        run = {
+            "wall_seconds": round(time.perf_counter() - self._begun, 1),
+            "processor_seconds": round(_busy_seconds() - self._busy, 1),
             "collection_seconds": round(self._collected, 1),
-            "tests": {
-                name: {
-                    "seconds": round(test.seconds, 3),
-                    "worker": test.worker,
-                    "outcome": test.outcome,
-                    "phases": test.phases,
-                    "fixtures": test.fixtures,
-                    "kinds": test.kinds,
-                }
-                for name, test in self._tests.items()
-            },
+            "memory_peak_bytes": self._memory.risen,
+            "workers": len({test.worker for test in self._tests.values()}),
+            "tests": {name: test.to_json() for name, test in self._tests.items()},
         }
         FOLDER.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(record, indent=1)
+        text = json.dumps(run, indent=1)
+        if SECOND_TRY in os.environ:
+            _SECOND.write_text(text)
+            return
         (FOLDER / time.strftime("%Y%m%dT%H%M%SZ.json", time.gmtime())).write_text(text)
         LATEST.write_text(text)
         for old in sorted(FOLDER.glob("2*.json"))[:-_KEPT]:
             old.unlink()
+
+    def _note_collected(self) -> None:
+        self._collected = self._collected or time.perf_counter() - self._begun
+
+
+class _MemoryPeak:
+    """How much memory of the machine is used at most beyond the beginning, looked at once a second."""
+
+    def __init__(self) -> None:
+        self.risen = 0
+        self._ended = threading.Event()
+        threading.Thread(target=self._look, daemon=True).start()
+
+    def _look(self) -> None:
+        before = psutil.virtual_memory().used
+        while not self._ended.wait(1):
+            self.risen = max(self.risen, psutil.virtual_memory().used - before)
+
+    def stop(self) -> None:
+        self._ended.set()
+
+
+def _busy_seconds() -> float:
+    """The seconds that the machine's processors have worked, all together."""
+    times = psutil.cpu_times()
+    return times.user + times.system + times.nice + times.irq + times.softirq
+
+
+def outcomes() -> dict[str, str]:
+    """The outcome of each test of the last run."""
+    return {name: test["outcome"] for name, test in _tests_of(LATEST).items()}
+
+
+def failures() -> dict[str, str]:
+    """The tests of the last run that failed, each with its output."""
+    return {name: test["output"] for name, test in _tests_of(LATEST).items() if test["outcome"] == "failed"}
+
+
+def second_try() -> dict[str, Any]:
+    """The tests that were tried again: each with `outcome` and `output`."""
+    return _tests_of(_SECOND)
+
+
+def _tests_of(path: Path) -> dict[str, Any]:
+    return json.loads(path.read_text())["tests"] if path.exists() else {}
 
 
 def file_of(test: str) -> str:

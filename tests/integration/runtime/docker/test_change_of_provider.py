@@ -19,7 +19,7 @@ ON_CRUN = {
 RULES = {"allowed_hostnames": ["example.com"]}
 
 
-def test_devboxes_of_another_provider_are_not_taken_up(on_docker: Mapping[str, str], tmp_path: Path) -> None:
+def test_devboxes_of_another_provider_are_not_taken_up(on_docker: Mapping[str, str | None], tmp_path: Path) -> None:
     server = ServerProcess(tmp_path / "data").start(ON_CRUN)
     host = Host(server.data_dir, SPARE)
     with server.client() as api:

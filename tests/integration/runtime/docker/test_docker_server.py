@@ -17,7 +17,9 @@ IMAGES = Path(os.environ.get("LOOPYARD_RUNTIME__IMAGES", Path.home() / ".cache/l
 
 
 @pytest.fixture(scope="module")
-def docker_server(on_docker: Mapping[str, str], tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]:
+def docker_server(
+    on_docker: Mapping[str, str | None], tmp_path_factory: pytest.TempPathFactory
+) -> Generator[ServerProcess]:
     with serving(tmp_path_factory.mktemp("docker") / "data", env=on_docker) as server:
         yield server
 
