@@ -44,7 +44,7 @@ def attach(
     options = ["--process", f"/proc/{os.getpid()}/fd/{process}", "--pid-file", f"{folder}/pid"]
     if console is not None:
         options += ["--tty", "--console-socket", console]
-    child = start([*crun, "--log", f"{folder}/crun.log", "exec", *options, id], *given)
+    child = start([*crun, "--log", f"file:{folder}/crun.log", "exec", *options, id], *given)
     for descriptor in streams:
         os.close(descriptor)
     answer(started=True)

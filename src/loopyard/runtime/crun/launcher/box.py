@@ -102,7 +102,7 @@ def _start(crun: list[str], id: str, bundle: str) -> None:
     # host's. crun's complaints go to a log of its own.
     nothing = os.open(os.devnull, os.O_RDWR)
     log = f"{bundle}/crun.log"
-    argv = [*crun, "--log", log, "run", "--detach", "--bundle", bundle, "--pid-file", f"{bundle}/pid", id]
+    argv = [*crun, "--log", f"file:{log}", "run", "--detach", "--bundle", bundle, "--pid-file", f"{bundle}/pid", id]
     status = os.waitstatus_to_exitcode(os.waitpid(start(argv, nothing, nothing, nothing), 0)[1])
     os.close(nothing)
     if status != 0:

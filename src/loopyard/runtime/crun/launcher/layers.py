@@ -34,13 +34,8 @@ def layered(folder: str, place: str, image: str, disk: str, user_namespace: int,
     """
     lower, upper = f"{folder}/lower", f"{folder}/upper"
     with mounted([(image, lower, MOUNT_ATTR_RDONLY), (disk, upper, 0)], user_namespace):
-        options = [
-            ("source", "overlay"),
-            ("lowerdir", lower),
-            ("upperdir", f"{upper}/upper"),
-            ("workdir", f"{upper}/work"),
-        ]
-        with files_owned_by(uid_base, uid_base):
+        with short_paths(lower, upper) as (low, up), files_owned_by(uid_base, uid_base):
+            options = [("source", "overlay"), ("lowerdir", low), ("upperdir", f"{up}/upper"), ("workdir", f"{up}/work")]
             # The mounter's ids are what the overlay writes as: in the upper layer they become the box's root.
             whole = new_mount("overlay", options)
             try:
@@ -50,6 +45,18 @@ def layered(folder: str, place: str, image: str, disk: str, user_namespace: int,
                 raise
         yield whole
         os.close(whole)
+
+
+@contextmanager
+def short_paths(*folders: str) -> Generator[list[str]]:
+    """Paths of these folders for the options of a mount, good in this process until the block ends: an option has at
+    most 255 bytes, and overlay takes colons in a lower folder's path for separators."""
+    descriptors = [os.open(folder, os.O_PATH | os.O_DIRECTORY) for folder in folders]
+    try:
+        yield [f"/proc/self/fd/{descriptor}" for descriptor in descriptors]
+    finally:
+        for descriptor in descriptors:
+            os.close(descriptor)
 
 
 @contextmanager

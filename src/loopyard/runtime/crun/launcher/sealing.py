@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from loopyard.runtime.crun.launcher.changes import changes
-from loopyard.runtime.crun.launcher.layers import mounted
+from loopyard.runtime.crun.launcher.layers import mounted, short_paths
 from loopyard.runtime.crun.syscalls import (
     CLONE_NEWNS,
     MOUNT_ATTR_NODEV,
@@ -167,10 +167,9 @@ def _view(pid: int, bundle: str, image: str, ground: str, uid_base: int) -> Gene
     try:
         with mounted([(image, lower, MOUNT_ATTR_RDONLY), (ground, upper, MOUNT_ATTR_RDONLY)], user):
             os.makedirs(whole, exist_ok=True)
-            with files_owned_by(uid_base, uid_base):
-                overlay = new_mount(
-                    "overlay", [("source", "ground"), ("lowerdir", f"{upper}/upper:{lower}")], MOUNT_ATTR_RDONLY
-                )
+            with short_paths(f"{upper}/upper", lower) as layers, files_owned_by(uid_base, uid_base):
+                options = [("source", "ground"), ("lowerdir", ":".join(layers))]
+                overlay = new_mount("overlay", options, MOUNT_ATTR_RDONLY)
             attach(overlay, whole)
             os.close(overlay)
             try:

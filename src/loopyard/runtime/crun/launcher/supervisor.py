@@ -186,7 +186,7 @@ def execute(
     if by_crun:
         os.unlink(f"{live}/pid")
         os.set_inheritable(process, False)  # crun opens it by its name
-        argv = [*crun, "--log", f"{live}/crun.log", "exec", "--process", f"/proc/{me}/fd/{process}"]
+        argv = [*crun, "--log", f"file:{live}/crun.log", "exec", "--process", f"/proc/{me}/fd/{process}"]
         child = start([*argv, "--pid-file", f"{live}/pid", id], given, *ends)
     else:
         child = command.pid() if report is None else report.pid
