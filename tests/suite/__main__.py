@@ -45,7 +45,7 @@ def main(arguments: Sequence[str]) -> int:
     second_try = "--no-second-try" not in given
     given = [_path_of(argument) for argument in given if argument != "--no-second-try"]
     if not any(_is_path(argument) for argument in given):
-        given += [_path_of(layer) for layer in LAYERS]
+        given += [path for path in map(_path_of, LAYERS) if Path(path).exists()]
     alone = any(argument.partition("=")[0] in _ALONE for argument in given)
     durations.LATEST.unlink(missing_ok=True)
     status = _pytest([*_worker_options(given, alone), *given])
