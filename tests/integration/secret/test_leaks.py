@@ -12,9 +12,9 @@ import httpx
 import pytest
 
 from tests.commands import loopyard
-from tests.integration.blueprint.building import ended, fresh, said, until_said
 from tests.integration.devbox.waiting import run, wait_for
 from tests.serving import ServerProcess, serving
+from tests.slow.blueprint.building import ended, fresh, said, until_said
 
 CANARY = "canary-0f9d3c-of-a-secret"
 NEXT = "canary-77aa10-of-its-update"

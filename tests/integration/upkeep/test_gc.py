@@ -17,10 +17,10 @@ from runloop_api_client import Runloop
 
 from loopyard.kit.ids import new_id
 from tests.commands import loopyard
-from tests.integration.blueprint.building import build, complete, fresh, output, said
-from tests.integration.blueprint.images import busybox_archive, import_image
 from tests.integration.devbox.waiting import run
 from tests.serving import ServerProcess
+from tests.slow.blueprint.building import build, complete, fresh, output, said
+from tests.slow.blueprint.images import busybox_archive, import_image
 
 BUSYBOX = "busybox:upkeep"
 

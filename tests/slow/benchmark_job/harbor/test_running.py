@@ -17,7 +17,7 @@ from loopyard.cli import app
 from tests.integration.benchmark_job.harbor import python
 from tests.serving import ServerProcess, serving
 
-TASKS = Path(__file__).parents[2] / "bench" / "importing" / "harbor_tasks"
+TASKS = Path(__file__).parents[3] / "integration" / "bench" / "importing" / "harbor_tasks"
 SLOW = """#!/bin/bash
 sleep 600
 """

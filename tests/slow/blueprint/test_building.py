@@ -4,8 +4,8 @@ import httpx
 import pytest
 from runloop_api_client import APIStatusError, BadRequestError, ConflictError, NotFoundError, Runloop
 
-from tests.integration.blueprint.building import build, complete, ended, fresh, output, said, until_said
 from tests.serving import ServerProcess
+from tests.slow.blueprint.building import build, complete, ended, fresh, output, said, until_said
 
 
 def test_a_dockerfile_becomes_an_image_whose_user_folder_and_environment_devboxes_have(builds: Runloop) -> None:

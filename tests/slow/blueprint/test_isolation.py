@@ -5,7 +5,7 @@ import threading
 
 from runloop_api_client import Runloop
 
-from tests.integration.blueprint.building import build, complete, fresh, output, said
+from tests.slow.blueprint.building import build, complete, fresh, output, said
 
 
 def test_a_steps_root_is_nobody_on_the_host_and_has_no_more_rights_than_a_devboxs(builds: Runloop) -> None:

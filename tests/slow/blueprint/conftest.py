@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from runloop_api_client import Runloop
 
-from tests.integration.blueprint.images import busybox_archive, import_image
 from tests.serving import ServerProcess, serving
+from tests.slow.blueprint.images import busybox_archive, import_image
 
 
 @pytest.fixture(scope="session")

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from runloop_api_client import Runloop
 
-from tests.integration.blueprint.building import build, complete, ended, fresh, output, said, until_said
 from tests.integration.devbox.git_host import git_host
 from tests.serving import ServerProcess, serving
+from tests.slow.blueprint.building import build, complete, ended, fresh, output, said, until_said
 
 TOKEN = "token-of-a-repository-in-an-image"
 VALUE = "value-that-is-in-no-layer"

@@ -10,10 +10,10 @@ import pytest
 from runloop_api_client import Runloop
 
 from loopyard.runtime.base_image import apt
-from tests.integration.blueprint.building import build, complete, ended, fresh, output, said, until_said
-from tests.integration.blueprint.images import busybox_archive, import_image, musl_archive
 from tests.integration.devbox.waiting import run, wait_for
 from tests.serving import ServerProcess
+from tests.slow.blueprint.building import build, complete, ended, fresh, output, said, until_said
+from tests.slow.blueprint.images import busybox_archive, import_image, musl_archive
 
 LOOPYARD = Path(sys.executable).with_name("loopyard")
 SAYS = """FROM {image}

@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from tests.integration.blueprint.building import complete, ended, fresh, said, until_said
 from tests.serving import serving
+from tests.slow.blueprint.building import complete, ended, fresh, said, until_said
 
 
 def test_a_build_that_was_cut_off_by_sigkill_is_done_anew_and_leaves_nothing_running(

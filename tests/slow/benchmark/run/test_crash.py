@@ -6,9 +6,9 @@ import httpx
 import pytest
 from runloop_api_client import Runloop, RunloopError
 from runloop_api_client.lib.polling import PollingConfig
+from tests.slow.scenario.run.test_crash import crashing
 
 from tests.integration.scenario.definitions import bash, scenario
-from tests.integration.scenario.run.test_crash import crashing
 from tests.serving import ServerProcess
 
 __all__ = ["crashing"]

@@ -2,7 +2,7 @@
 
 from runloop_api_client import Runloop
 
-from tests.integration.blueprint.building import ended, fresh, output
+from tests.slow.blueprint.building import ended, fresh, output
 
 
 def test_builds_of_one_image_at_a_time_do_not_disturb_each_other(builds: Runloop) -> None:

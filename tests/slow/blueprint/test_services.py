@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from runloop_api_client import BadRequestError, Runloop
 
-from tests.integration.blueprint.building import build, complete, said
-from tests.integration.blueprint.images import busybox_archive, import_image
 from tests.integration.devbox.waiting import execute, run, wait_for
 from tests.serving import ServerProcess, serving
+from tests.slow.blueprint.building import build, complete, said
+from tests.slow.blueprint.images import busybox_archive, import_image
 
 WEB = "web:test"
 """An image that answers HTTP with what its variables say."""
