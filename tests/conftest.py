@@ -8,8 +8,6 @@ from pathlib import Path
 import pytest
 from runloop_api_client import AsyncRunloop, Runloop
 
-from loopyard.kit.db import Database
-from loopyard.store import migrate
 from tests import commands
 from tests.forking import Forking
 from tests.postgres import PostgresCluster, postgres_cluster
@@ -69,20 +67,6 @@ def postgres() -> Generator[PostgresCluster]:
     """A PostgreSQL of the tests' own."""
     with postgres_cluster() as cluster:
         yield cluster
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-async def database(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncGenerator[Database]:
-    """An empty, up-to-date store, once on each engine."""
-    if request.param == "sqlite":
-        url = f"sqlite+aiosqlite:///{tmp_path / 'test.db'}"
-    else:
-        cluster: PostgresCluster = request.getfixturevalue("postgres")
-        url = cluster.new_database().replace("postgresql://", "postgresql+asyncpg://")
-    database = Database(url)
-    await migrate.upgrade(database)
-    yield database
-    await database.close()
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The folders of Harbor's jobs go when the jobs are over, and not before."""
+"""The folder of a Harbor job stays while a process is in it."""
 
 import sys
 from pathlib import Path
@@ -11,14 +11,6 @@ def _folder(place: Path) -> Path:
     (place / "jobs" / place.name / "task__1").mkdir(parents=True)
     (place / "jobs" / place.name / "task__1" / "result.json").write_text("{}")
     return place
-
-
-def test_a_sweep_removes_the_folders_of_jobs_that_are_over(tmp_path: Path) -> None:
-    going_on, over = _folder(tmp_path / "bmj_1"), _folder(tmp_path / "bmj_2")
-    for _ in range(2):
-        folders.sweep(tmp_path, {"bmj_1"})
-        assert (going_on.is_dir(), over.exists()) == (True, False)
-    folders.sweep(tmp_path / "nowhere", ())
 
 
 def test_a_folder_that_a_process_is_in_stays_until_it_has_ended(tmp_path: Path) -> None:

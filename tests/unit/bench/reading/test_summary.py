@@ -5,7 +5,7 @@ import pytest
 from loopyard.bench.reading.attempt import Ending
 from loopyard.bench.reading.gather import Contender
 from loopyard.bench.reading.summary import summarize
-from tests.integration.bench.reading.made import attempt, contender, scorer
+from tests.unit.bench.reading.made import attempt, contender, scorer
 
 
 def test_failures_of_the_infrastructure_count_in_no_score_and_are_told_apart() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from loopyard.bench.reading.comparison import compare
 from loopyard.bench.reading.sections import of_comparison
-from tests.integration.bench.reading.made import contender
+from tests.unit.bench.reading.made import contender
 
 
 def test_regressions_come_first_the_worst_at_the_top() -> None:

@@ -12,7 +12,7 @@ from arro3.io import read_parquet
 from typer.testing import CliRunner
 
 from loopyard.cli import app
-from tests.integration.bench.reading.made import result, write_results
+from tests.unit.bench.reading.made import result, write_results
 
 
 @pytest.fixture

@@ -1,0 +1,107 @@
+"""The order and the ends of executions, on both engines."""
+
+from typing import Any
+
+import pytest
+
+from loopyard.account.models import Account
+from loopyard.devbox.execution import repository
+from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING
+from loopyard.devbox.states import Status
+from loopyard.kit.db import Database
+from loopyard.runtime.protocol import CommandResult
+from tests.unit.devbox.making import stored_devbox
+
+pytestmark = pytest.mark.anyio
+
+ENDED = CommandResult(exit_status=3, timed_out=True)
+
+
+def _values(id: str, *, position: int | None = None, status: str = RUNNING, start: int = 0) -> dict[str, Any]:
+    return {
+        "devbox_id": "dbx_1",
+        "id": id,
+        "purpose": "exec",
+        "command": "true",
+        "spec": {},
+        "shell_name": None if position is None else "main",
+        "shell_position": position,
+        "status": status,
+        "timed_out": False,
+        "lost": False,
+        "start_time_ms": start,
+    }
+
+
+async def test_an_id_is_taken_once_in_a_devbox(database: Database) -> None:
+    async with database.write() as session:
+        assert await repository.insert(session, _values("a"))
+        assert not await repository.insert(session, {**_values("a"), "command": "false"})
+        assert await repository.insert(session, {**_values("a"), "devbox_id": "dbx_2"})
+    async with database.read() as session:
+        execution = await repository.get(session, "dbx_1", "a")
+    assert execution is not None
+    assert execution.command == "true"
+
+
+async def test_it_is_written_down_at_once_only_for_a_devbox_of_the_account_that_runs(database: Database) -> None:
+    async with database.write() as session:
+        session.add(Account(id="acc_1", name="one", create_time_ms=0))
+        await session.flush()
+        session.add_all([stored_devbox("dbx_1", Status.RUNNING), stored_devbox("dbx_2", Status.SUSPENDED)])
+    values = {**_values("a"), "spec": {"argv": ["/bin/bash", "-c", "echo 'ü'"]}}
+    assert not await repository.insert_if_running(database, "acc_2", values)
+    assert not await repository.insert_if_running(database, "acc_1", {**values, "devbox_id": "dbx_2"})
+    assert not await repository.insert_if_running(database, "acc_1", {**values, "devbox_id": "dbx_3"})
+    assert await repository.insert_if_running(database, "acc_1", values)
+    assert not await repository.insert_if_running(database, "acc_1", values)
+    async with database.read() as session:
+        (found,) = await repository.unfinished(session)
+    assert (found.devbox_id, found.id, found.spec, found.shell_name) == ("dbx_1", "a", values["spec"], None)
+
+
+async def test_a_shell_counts_its_own_commands(database: Database) -> None:
+    async with database.write() as session:
+        assert await repository.last_in_shell(session, "dbx_1", "main") == 0
+        await repository.insert(session, _values("a", position=1))
+        await repository.insert(session, _values("b", position=2, status=QUEUED))
+        await repository.insert(session, {**_values("c", position=9), "shell_name": "other"})
+        assert await repository.last_in_shell(session, "dbx_1", "main") == 2
+        assert await repository.last_in_shell(session, "dbx_2", "main") == 0
+
+
+async def test_what_is_queued_begins_once_or_is_killed(database: Database) -> None:
+    async with database.write() as session:
+        await repository.insert(session, _values("a", position=1, status=QUEUED))
+        await repository.insert(session, _values("b", position=2, status=QUEUED))
+        assert await repository.begin(session, "dbx_1", "a")
+        assert not await repository.begin(session, "dbx_1", "a")
+    assert not await repository.finish(database, "dbx_1", "a", ENDED, only=QUEUED)
+    assert await repository.finish(database, "dbx_1", "b", ENDED, only=QUEUED)
+    async with database.write() as session:
+        assert not await repository.begin(session, "dbx_1", "b")
+
+
+async def test_an_end_is_recorded_once(database: Database) -> None:
+    assert await repository.insert_at_once(database, _values("a"))
+    assert not await repository.insert_at_once(database, _values("a"))
+    assert await repository.finish(database, "dbx_1", "a", ENDED)
+    assert not await repository.finish(database, "dbx_1", "a", CommandResult(exit_status=0))
+    async with database.read() as session:
+        execution = await repository.get(session, "dbx_1", "a")
+    assert execution is not None
+    assert (execution.status, execution.exit_status, execution.timed_out) == (COMPLETED, 3, True)
+    assert execution.end_time_ms is not None
+
+
+async def test_the_unfinished_of_a_shell_come_in_their_order(database: Database) -> None:
+    async with database.write() as session:
+        for name, position, start in (("z", 1, 7), ("m", 3, 5), ("a", 2, 9)):
+            await repository.insert(session, _values(name, position=position, status=QUEUED, start=start))
+        await repository.insert(session, _values("done"))
+        await repository.insert(session, _values("plain"))
+    await repository.finish(database, "dbx_1", "done", ENDED)
+    async with database.read() as session:
+        found = await repository.unfinished(session)
+    assert [execution.id for execution in found if execution.shell_name] == ["z", "a", "m"]
+    assert {execution.id for execution in found} == {"z", "a", "m", "plain"}
