@@ -65,6 +65,7 @@ async def _end(attached: Attached) -> int:
         return await attached.wait()
 
 
+@pytest.mark.semantic
 async def test_the_streams_of_an_attached_command_are_pipes(box: Box) -> None:
     async with _attached(box, "sh", "-c", "read line; echo got $line; echo err >&2; exit 3") as attached:
         assert attached.stderr is not None
@@ -75,6 +76,7 @@ async def test_the_streams_of_an_attached_command_are_pipes(box: Box) -> None:
         assert await _end(attached) == 3
 
 
+@pytest.mark.semantic
 async def test_the_end_of_input_arrives(box: Box) -> None:
     async with _attached(box, "sha256sum") as attached:
         await _write(attached.stdin, b"")
@@ -84,6 +86,7 @@ async def test_the_end_of_input_arrives(box: Box) -> None:
         assert await _end(attached) == 0
 
 
+@pytest.mark.semantic
 async def test_much_goes_through_attached_streams(box: Box) -> None:
     sent = bytes(range(256)) * 16384
     async with _attached(box, "cat") as attached:
@@ -97,12 +100,14 @@ async def test_much_goes_through_attached_streams(box: Box) -> None:
         assert await _end(attached) == 0
 
 
+@pytest.mark.semantic
 async def test_an_attached_command_has_its_own_user_folder_and_environment(box: Box) -> None:
     argv = ("sh", "-c", "id -u; pwd; echo $A")
     async with _attached(box, *argv, user=ROOT, cwd="/tmp", environment={"A": "b"}) as attached:
         assert await _read(attached.stdout) == b"0\n/tmp\nb\n"
 
 
+@pytest.mark.semantic
 async def test_a_missing_program_ends_an_attached_command(box: Box) -> None:
     async with _attached(box, "no-such-program") as attached:
         assert attached.stderr is not None
@@ -111,6 +116,7 @@ async def test_a_missing_program_ends_an_attached_command(box: Box) -> None:
         assert await _end(attached) == 127
 
 
+@pytest.mark.semantic
 async def test_an_attached_command_takes_signals(box: Box) -> None:
     async with _attached(box, "sh", "-c", "echo ready; sleep 1000") as attached:
         assert await _read(attached.stdout, b"ready") == b"ready\n"

@@ -16,6 +16,7 @@ pytestmark = pytest.mark.anyio
 _BLOCK = bytes(range(256)) * 4096
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("path", "inside"),
     [
@@ -36,34 +37,40 @@ async def test_a_file_is_written_where_its_path_says(box: Box, path: str, inside
     assert (await box.run("stat", "-c", "%U:%G %a", "--", inside)).text == "user:user 644"
 
 
+@pytest.mark.semantic
 async def test_new_folders_belong_to_the_user(box: Box) -> None:
     await box.write("one/two/three", b"")
     assert await box.sure("stat -c '%U:%G %a' one one/two") == "user:user 755\nuser:user 755"
 
 
+@pytest.mark.semantic
 async def test_a_mode_can_be_given(box: Box) -> None:
     await box.write("tool", b"#!/bin/sh\necho works\n", mode=0o755)
     assert (await box.run("./tool")).text == "works"
 
 
+@pytest.mark.semantic
 async def test_a_file_that_is_written_again_keeps_its_mode(box: Box) -> None:
     await box.sure("echo old > kept; chmod 750 kept")
     await box.write("kept", b"new")
     assert await box.sure("stat -c %a kept; cat kept") == "750\nnew"
 
 
+@pytest.mark.semantic
 async def test_a_file_that_becomes_shorter_has_no_old_end(box: Box) -> None:
     await box.write("file", b"a long line")
     await box.write("file", b"short")
     assert await box.read("file") == b"short"
 
 
+@pytest.mark.semantic
 async def test_an_empty_file_is_a_file(box: Box) -> None:
     await box.runtime.write_file(box.id, "empty", chunks())
     assert await box.read("empty") == b""
     assert await box.sure("stat -c %s empty") == "0"
 
 
+@pytest.mark.semantic
 async def test_a_file_is_replaced_through_a_link(box: Box) -> None:
     await box.sure("echo old > target; ln -s target link")
     await box.write("link", b"new")
@@ -71,12 +78,14 @@ async def test_a_file_is_replaced_through_a_link(box: Box) -> None:
     assert await box.read("link") == b"new"
 
 
+@pytest.mark.semantic
 async def test_hard_links_stay_one_file(box: Box) -> None:
     await box.sure("echo old > one; ln one two")
     await box.write("one", b"new")
     assert await box.sure("cat two; stat -c %h one") == "new2"
 
 
+@pytest.mark.semantic
 async def test_a_missing_file_is_told(box: Box) -> None:
     for path in ("none", "/none/such", "~/none", "dangling"):
         await box.sure("ln -sfn /nowhere/at/all dangling")
@@ -84,6 +93,7 @@ async def test_a_missing_file_is_told(box: Box) -> None:
             await box.read(path)
 
 
+@pytest.mark.semantic
 async def test_what_the_user_may_not_touch_is_told(box: Box) -> None:
     with pytest.raises(FileAccessDenied):
         await box.read("/etc/shadow")
@@ -96,6 +106,7 @@ async def test_what_the_user_may_not_touch_is_told(box: Box) -> None:
     assert "root:" in await box.sure("cat /etc/passwd")
 
 
+@pytest.mark.semantic
 async def test_root_may_touch_all_files_inside(box: Box) -> None:
     await box.write("/etc/new", b"of root", user=ROOT)
     assert await box.sure("stat -c %U /etc/new; cat /etc/new") == "root\nof root"
@@ -104,6 +115,7 @@ async def test_root_may_touch_all_files_inside(box: Box) -> None:
     assert await box.sure("sudo ls /root") == "relative"
 
 
+@pytest.mark.semantic
 async def test_what_is_no_ordinary_file_is_told(box: Box) -> None:
     await box.sure("mkdir folder; mkfifo pipe; echo > file; ln -s folder to-folder")
     for path in ("folder", "/", "~", "pipe", "/dev/zero", "/dev/tty", "file/below", "to-folder", "folder/"):
@@ -123,6 +135,7 @@ async def test_a_socket_is_no_file(box: Box) -> None:
         await box.read("/tmp/socket")
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize("path", ["a\0b", "x" * 300, "/" + "d/" * 3000])
 async def test_a_path_that_cannot_be_is_told(box: Box, path: str) -> None:
     with pytest.raises((FileUnsuitable, FileNotFound)):
@@ -131,18 +144,21 @@ async def test_a_path_that_cannot_be_is_told(box: Box, path: str) -> None:
         await box.write(path, b"x")
 
 
+@pytest.mark.semantic
 async def test_links_in_a_circle_are_told(box: Box) -> None:
     await box.sure("ln -s b a; ln -s a b")
     with pytest.raises((FileAccessDenied, FileUnsuitable, FileNotFound)):
         await box.read("a")
 
 
+@pytest.mark.semantic
 async def test_a_link_leads_nowhere_but_inside(box: Box) -> None:
     await box.sure("ln -s /etc/hostname name; ln -s ../../../../../../etc/hostname up")
     assert await box.read("name") == b"devbox\n"
     assert await box.read("up") == b"devbox\n"
 
 
+@pytest.mark.semantic
 async def test_a_read_that_is_left_early_frees_what_it_held(box: Box) -> None:
     await box.sure("head -c 50M /dev/zero > big")
     for _ in range(5):
@@ -152,6 +168,7 @@ async def test_a_read_that_is_left_early_frees_what_it_held(box: Box) -> None:
     assert await box.sure("echo works") == "works"
 
 
+@pytest.mark.semantic
 async def test_a_write_that_is_cut_off_leaves_the_old_file(box: Box) -> None:
     async def cut_off() -> AsyncIterator[bytes]:
         yield b"new"
@@ -165,6 +182,7 @@ async def test_a_write_that_is_cut_off_leaves_the_old_file(box: Box) -> None:
     assert await box.sure("ls -A | grep -v '^\\.[bp]' ") == "file"
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize("old_blocks", [1, 60])
 async def test_a_large_file_takes_the_place_of_an_old_one(box: Box, old_blocks: int) -> None:
     await box.sure("mkdir here")

@@ -11,6 +11,7 @@ from tests.integration.runtime.box import ROOT, Box, MakeBox
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.semantic
 async def test_the_user_is_who_the_sandbox_says(make_box: MakeBox) -> None:
     box = await make_box(user=User("alice", 1234))
     assert await box.sure("id -un; id -u; pwd; echo x > mine; stat -c %U mine; sudo id -u") == (
@@ -20,6 +21,7 @@ async def test_the_user_is_who_the_sandbox_says(make_box: MakeBox) -> None:
     assert await box.sure("stat -c %U file") == "alice"
 
 
+@pytest.mark.semantic
 async def test_a_sandbox_can_belong_to_root(make_box: MakeBox) -> None:
     box = await make_box(user=ROOT)
     assert await box.sure("id -u; pwd") == "0\n/root"
@@ -27,6 +29,7 @@ async def test_a_sandbox_can_belong_to_root(make_box: MakeBox) -> None:
     assert await box.sure("ls") == "file"
 
 
+@pytest.mark.semantic
 async def test_sudo_works_without_a_password(box: Box) -> None:
     assert await box.sure(
         "sudo -n id -u; sudo -n sh -c 'echo x > /etc/new; chown 1:2 /etc/new; stat -c %u:%g /etc/new'"
@@ -70,6 +73,7 @@ async def test_root_inside_cannot(box: Box, attempt: str) -> None:
     assert (await box.shell(attempt, user=ROOT)).status != 0
 
 
+@pytest.mark.semantic
 async def test_a_sandbox_sees_only_its_own_processes(make_box: MakeBox) -> None:
     one, two = await make_box(), await make_box()
     await one.start("sleep", "424242")
@@ -82,6 +86,7 @@ async def test_a_command_is_given_no_descriptors_but_its_own(box: Box) -> None:
     ) == ("none")
 
 
+@pytest.mark.semantic
 async def test_sandboxes_do_not_see_each_others_files(make_box: MakeBox) -> None:
     one, two = await make_box(), await make_box()
     await one.sure("echo secret > /tmp/shared; sudo rm /usr/bin/less")

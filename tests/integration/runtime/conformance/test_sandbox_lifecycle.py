@@ -17,11 +17,13 @@ from tests.integration.runtime.box import Box, MakeBox
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.semantic
 async def test_a_sandbox_that_was_made_runs_and_is_listed(box: Box) -> None:
     assert (await box.runtime.status(box.id)).state is SandboxState.RUNNING
     assert (await box.runtime.sandboxes())[box.id].state is SandboxState.RUNNING
 
 
+@pytest.mark.semantic
 async def test_making_a_sandbox_that_runs_does_nothing(box: Box) -> None:
     await box.sure("echo here > mark")
     kept = await box.start("sleep", "100")
@@ -30,17 +32,20 @@ async def test_making_a_sandbox_that_runs_does_nothing(box: Box) -> None:
     assert (await box.runtime.commands(box.id))[kept] is None
 
 
+@pytest.mark.semantic
 async def test_the_same_sandbox_made_twice_at_once_is_one(runtime: Runtime, make_box: MakeBox) -> None:
     one, _ = await asyncio.gather(make_box(id="twice"), make_box(id="twice"))
     assert await one.sure("echo works") == "works"
 
 
+@pytest.mark.semantic
 async def test_many_sandboxes_made_at_once_all_work(make_box: MakeBox) -> None:
     boxes = await asyncio.gather(*(make_box() for _ in range(12)))
     said = await asyncio.gather(*(box.sure("echo $HOSTNAME; echo own > mark; cat mark") for box in boxes))
     assert said == ["devbox\nown"] * 12
 
 
+@pytest.mark.semantic
 async def test_the_sandbox_has_the_name_and_environment_it_was_given(make_box: MakeBox) -> None:
     box = await make_box(hostname="workbench", environment={"COLOUR": "pale blue", "EMPTY": ""})
     assert await box.sure('hostname; getent hosts workbench > /dev/null; echo "$COLOUR[$EMPTY]"') == (
@@ -48,18 +53,21 @@ async def test_the_sandbox_has_the_name_and_environment_it_was_given(make_box: M
     )
 
 
+@pytest.mark.semantic
 async def test_an_image_that_is_not_there_is_told(runtime: Runtime) -> None:
     with pytest.raises(ImageNotFound):
         await runtime.create(SandboxSpec(id="no-image", image="no-such-image"))
     assert "no-image" not in await runtime.sandboxes()
 
 
+@pytest.mark.semantic
 async def test_a_snapshot_that_is_not_there_is_told(runtime: Runtime) -> None:
     with pytest.raises(SnapshotNotFound):
         await runtime.create(SandboxSpec(id="no-snapshot", snapshot="no-such-snapshot"))
     assert "no-snapshot" not in await runtime.sandboxes()
 
 
+@pytest.mark.semantic
 async def test_a_destroyed_sandbox_is_gone_and_its_output_is_not(make_box: MakeBox) -> None:
     box = await make_box()
     ended = await box.start("echo", "still here")
@@ -82,11 +90,13 @@ async def test_a_destroyed_sandbox_is_gone_and_its_output_is_not(make_box: MakeB
     await box.runtime.forget(box.id)
 
 
+@pytest.mark.semantic
 async def test_destroying_what_never_was_does_nothing(runtime: Runtime) -> None:
     await runtime.destroy("never-was")
     await runtime.forget("never-was")
 
 
+@pytest.mark.semantic
 async def test_a_sandbox_made_anew_under_an_old_id_knows_nothing_of_the_old(make_box: MakeBox) -> None:
     old = await make_box(id="phoenix")
     await old.sure("echo old > mark")
@@ -95,6 +105,7 @@ async def test_a_sandbox_made_anew_under_an_old_id_knows_nothing_of_the_old(make
     assert await new.sure("test ! -e mark && echo fresh") == "fresh"
 
 
+@pytest.mark.semantic
 async def test_waiting_ends_with_the_sandbox(make_box: MakeBox) -> None:
     box = await make_box()
     waiting = asyncio.create_task(box.runtime.wait(box.id))
@@ -105,6 +116,7 @@ async def test_waiting_ends_with_the_sandbox(make_box: MakeBox) -> None:
         assert (await waiting).state is SandboxState.EXITED
 
 
+@pytest.mark.semantic
 async def test_waiting_for_a_sandbox_that_is_destroyed_tells_so(make_box: MakeBox) -> None:
     box = await make_box()
     waiting = asyncio.create_task(box.runtime.wait(box.id))
@@ -115,6 +127,7 @@ async def test_waiting_for_a_sandbox_that_is_destroyed_tells_so(make_box: MakeBo
             await waiting
 
 
+@pytest.mark.semantic
 async def test_suspending_ends_processes_and_keeps_the_disk_and_output(make_box: MakeBox) -> None:
     box = await make_box(environment={"A": "1"})
     running = await box.start("sh", "-c", "echo begun; sleep 1000")
@@ -132,6 +145,7 @@ async def test_suspending_ends_processes_and_keeps_the_disk_and_output(make_box:
     assert await box.output(running) == b"begun\n"
 
 
+@pytest.mark.semantic
 async def test_a_suspended_sandbox_runs_nothing(make_box: MakeBox) -> None:
     box = await make_box()
     await box.runtime.suspend(box.id)
@@ -149,6 +163,7 @@ async def test_a_suspended_sandbox_runs_nothing(make_box: MakeBox) -> None:
         assert (await box.runtime.wait(box.id)).state is SandboxState.EXITED
 
 
+@pytest.mark.semantic
 async def test_a_suspended_sandbox_can_be_destroyed(make_box: MakeBox) -> None:
     box = await make_box()
     await box.runtime.suspend(box.id)
@@ -156,6 +171,7 @@ async def test_a_suspended_sandbox_can_be_destroyed(make_box: MakeBox) -> None:
     assert box.id not in await box.runtime.sandboxes()
 
 
+@pytest.mark.semantic
 async def test_what_is_asked_of_an_unknown_sandbox_is_told(runtime: Runtime) -> None:
     box = Box(runtime, "unknown")
     with pytest.raises(SandboxNotFound):

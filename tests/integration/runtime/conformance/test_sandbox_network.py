@@ -104,6 +104,7 @@ async def test_many_connections_at_once(box: Box) -> None:
     assert answers == [f"N{number}<end>".encode() for number in range(12)]
 
 
+@pytest.mark.semantic
 async def test_a_port_where_nothing_listens_is_told(box: Box) -> None:
     with pytest.raises(PortClosed):
         await box.runtime.connect(box.id, 8081)

@@ -105,6 +105,7 @@ async def test_the_next_server_takes_up_sandboxes_and_commands(provider: Provide
         assert set(await runtime.sandboxes()) == {"two"}
 
 
+@pytest.mark.semantic
 async def test_a_new_runtime_beside_the_data_of_another_knows_nothing_of_it(
     provider: Provider, runtime: Runtime
 ) -> None:

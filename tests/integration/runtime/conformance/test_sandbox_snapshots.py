@@ -26,6 +26,7 @@ async def _tree(box: Box) -> str:
     return (await box.sure(_TREE.format(options=options))).split()[0]
 
 
+@pytest.mark.semantic
 async def test_a_box_made_from_a_snapshot_has_its_disk(
     runtime: Runtime, make_box: MakeBox, new_snapshot: list[str]
 ) -> None:
@@ -46,6 +47,7 @@ async def test_a_box_made_from_a_snapshot_has_its_disk(
     assert await other.sure("cat file") == "before"
 
 
+@pytest.mark.semantic
 async def test_a_snapshot_outlives_its_box_and_its_boxes_outlive_it(
     runtime: Runtime, make_box: MakeBox, new_snapshot: list[str]
 ) -> None:
@@ -66,6 +68,7 @@ async def test_a_snapshot_outlives_its_box_and_its_boxes_outlive_it(
     await runtime.delete_snapshot("snap-2")
 
 
+@pytest.mark.semantic
 async def test_a_snapshot_id_that_was_used_is_taken_once(
     runtime: Runtime, make_box: MakeBox, new_snapshot: list[str]
 ) -> None:
@@ -78,6 +81,7 @@ async def test_a_snapshot_id_that_was_used_is_taken_once(
     assert await (await make_box(snapshot="snap-3")).sure("cat file") == "first"
 
 
+@pytest.mark.semantic
 async def test_a_suspended_box_can_be_kept(runtime: Runtime, make_box: MakeBox, new_snapshot: list[str]) -> None:
     box = await make_box()
     await box.sure("echo asleep > file")
@@ -89,6 +93,7 @@ async def test_a_suspended_box_can_be_kept(runtime: Runtime, make_box: MakeBox, 
     assert await box.sure("cat file") == "asleep"
 
 
+@pytest.mark.semantic
 async def test_a_box_goes_on_while_it_is_kept(runtime: Runtime, make_box: MakeBox, new_snapshot: list[str]) -> None:
     box = await make_box()
     command_id = await box.start(
@@ -102,6 +107,7 @@ async def test_a_box_goes_on_while_it_is_kept(runtime: Runtime, make_box: MakeBo
     assert int(await box.sure("cat count || echo 1")) > 0
 
 
+@pytest.mark.semantic
 async def test_snapshots_of_several_boxes_at_once(runtime: Runtime, make_box: MakeBox, new_snapshot: list[str]) -> None:
     boxes = await asyncio.gather(*(make_box() for _ in range(4)))
     new_snapshot.extend(f"snap-at-once-{number}" for number in range(4))
@@ -112,6 +118,7 @@ async def test_snapshots_of_several_boxes_at_once(runtime: Runtime, make_box: Ma
     assert [await copy.sure("cat number") for copy in copies] == ["0", "1", "2", "3"]
 
 
+@pytest.mark.semantic
 async def test_users_of_a_snapshot_are_those_of_its_disk(
     runtime: Runtime, make_box: MakeBox, new_snapshot: list[str]
 ) -> None:

@@ -19,6 +19,7 @@ while :; do sleep 0.1; done
 """
 
 
+@pytest.mark.semantic
 async def test_a_signal_reaches_the_whole_group(box: Box) -> None:
     command_id = await box.start("bash", "-c", _TWO_PROCESSES)
     await box.until_said(command_id, b"ready")
@@ -29,6 +30,7 @@ async def test_a_signal_reaches_the_whole_group(box: Box) -> None:
             await asyncio.sleep(0.05)
 
 
+@pytest.mark.semantic
 async def test_a_signal_can_be_for_the_process_alone(box: Box) -> None:
     command_id = await box.start("bash", "-c", _TWO_PROCESSES)
     await box.until_said(command_id, b"ready")
@@ -45,18 +47,21 @@ async def test_an_interrupt_ends_a_command(box: Box) -> None:
     assert (await box.end(command_id)).exit_status == 130
 
 
+@pytest.mark.semantic
 async def test_a_command_can_be_killed_as_soon_as_it_was_started(box: Box) -> None:
     command_id = await box.start("sleep", "1000")
     await box.runtime.signal_command(box.id, command_id, signal.SIGKILL)
     assert await box.end(command_id) == CommandResult(exit_status=137)
 
 
+@pytest.mark.semantic
 async def test_a_command_of_roots_can_be_killed(box: Box) -> None:
     command_id = await box.start("sleep", "1000", user=ROOT)
     await box.runtime.signal_command(box.id, command_id, signal.SIGKILL)
     assert (await box.end(command_id)).exit_status == 137
 
 
+@pytest.mark.semantic
 async def test_a_signal_to_what_has_ended_does_nothing(box: Box) -> None:
     command_id = await box.start("true")
     await box.end(command_id)
@@ -64,6 +69,7 @@ async def test_a_signal_to_what_has_ended_does_nothing(box: Box) -> None:
     assert await box.end(command_id) == CommandResult(exit_status=0)
 
 
+@pytest.mark.semantic
 async def test_time_that_runs_out_kills_the_whole_group(box: Box) -> None:
     begun = time.monotonic()
     ran = await box.shell("trap '' TERM INT; sleep 1234 & echo begun; sleep 1234", timeout_seconds=1.0)
@@ -73,10 +79,12 @@ async def test_time_that_runs_out_kills_the_whole_group(box: Box) -> None:
     assert await box.sure("pgrep -fxc 'sleep 1234' || true") == "0"
 
 
+@pytest.mark.semantic
 async def test_a_command_within_its_time_is_left_alone(box: Box) -> None:
     assert (await box.shell("sleep 0.2; exit 5", timeout_seconds=20.0)).result == CommandResult(exit_status=5)
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize("left", ["sleep 60 &", "setsid sleep 60 &", "nohup sleep 60 & disown"])
 async def test_a_process_left_behind_does_not_hold_up_the_command(box: Box, left: str) -> None:
     begun = time.monotonic()
