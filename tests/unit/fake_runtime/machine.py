@@ -66,7 +66,7 @@ def find(process: Process, name: str) -> str:
             continue
         if isinstance(file, File) and file.mode & 0o111:
             return process.path(place)
-    fail(errno.ENOENT, name)
+    return fail(errno.ENOENT, name)
 
 
 async def execute(process: Process, argv: list[str]) -> int:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from tests.unit.fake_runtime.disk import Device, Disk, Fifo, File, Folder, Who, allows, fail
+from tests.unit.fake_runtime.disk import Device, Disk, Fifo, File, Who, allows, fail
 from tests.unit.fake_runtime.streams import Held, Noise, Nothing, OpenFile, Stream, Waiters, Zeros
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ class Process:
 
     def begin(self, body: Body) -> None:
         self._task = asyncio.get_running_loop().create_task(self._run(body))
+        self._task.add_done_callback(lambda _: self._end(137))  # where it was killed before its first step
 
     async def wait(self) -> int:
         """Wait for its end; its exit status, 128 + N for a death by signal N."""
@@ -82,17 +83,16 @@ class Process:
         except asyncio.CancelledError:
             pass
         finally:
-            if self._killed_by is not None:
-                status = 128 + self._killed_by
             self._end(status)
 
     def _end(self, status: int) -> None:
+        if self._status.done():
+            return
         for held in self.streams.values():
             held.close()
         self.streams.clear()
         self.machine.processes.pop(self.pid, None)
-        if not self._status.done():
-            self._status.set_result(status)
+        self._status.set_result(status if self._killed_by is None else 128 + self._killed_by)
 
     def signal(self, number: int) -> None:
         """Do what a signal does to it."""
@@ -177,10 +177,8 @@ class Process:
                 return await node.pipe.meet(reading=how == "r")
             case Device():
                 return _DEVICES[node.kind]()
-            case Folder() if how == "r":
-                fail(errno.EISDIR, path)
             case _:
-                fail(errno.EISDIR, path)
+                return fail(errno.EISDIR, path)
 
     def _own(self, place: str) -> Stream:
         names = {"/dev/stdin": 0, "/dev/stdout": 1, "/dev/stderr": 2}

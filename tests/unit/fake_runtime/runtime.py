@@ -244,7 +244,7 @@ class FakeRuntime:
 
     async def listen(self, sandbox_id: str, port: int) -> socket.socket:
         self._running(sandbox_id)
-        raise NotSupported("Sandboxes in memory have no network.")
+        raise NotSupported(f"Sandboxes in memory have no network: port {port} cannot be listened on.")
 
     async def read_file(self, sandbox_id: str, path: str, *, user: User | None = None) -> AsyncIterator[bytes]:
         self.host.refuse("read_file")

@@ -135,7 +135,7 @@ class Kept:
         self.changed = Waiters()
         self._most = most
 
-    async def read(self, size: int) -> bytes:
+    async def read(self, size: int) -> bytes:  # noqa: ARG002
         return b""
 
     async def write(self, data: bytes) -> None:
@@ -174,7 +174,7 @@ class OpenFile:
 class Nothing:
     """Empty to read, and forgets what is written."""
 
-    async def read(self, size: int) -> bytes:
+    async def read(self, size: int) -> bytes:  # noqa: ARG002
         return b""
 
     async def write(self, data: bytes) -> None:

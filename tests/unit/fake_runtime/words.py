@@ -188,8 +188,9 @@ async def _cut(scope: Scope, value: str, sign: str, argument: Word) -> str:
 
 
 _OPERATORS: dict[type, Callable[[int, int], int]] = {
-    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: operator.floordiv,
-    ast.Mod: operator.mod, ast.Pow: operator.pow, ast.LShift: operator.lshift, ast.RShift: operator.rshift,
+    ast.Add: operator.add, ast.Sub: operator.sub, ast.Mult: operator.mul, ast.Div: lambda a, b: a // b,
+    ast.Mod: operator.mod,
+    ast.Pow: lambda a, b: int(a**b), ast.LShift: lambda a, b: a << b, ast.RShift: lambda a, b: a >> b,
     ast.Eq: operator.eq, ast.NotEq: operator.ne, ast.Lt: operator.lt, ast.LtE: operator.le, ast.Gt: operator.gt,
     ast.GtE: operator.ge,
 }  # fmt: skip

@@ -2,6 +2,7 @@
 
 import posixpath
 import re
+from collections.abc import Mapping
 from fnmatch import fnmatch
 
 from tests.unit.fake_runtime.disk import Device, Fifo, File, Folder, Link, Node
@@ -85,8 +86,13 @@ async def _stat(process: Process) -> int:
             "Y": int(node.changed), "i": id(node),
         }  # fmt: skip
         form = given.get("c") or given.get("format") or "%n"
-        await process.say(re.sub(r"%([A-Za-z])", lambda found: str(values[found[1]]), form))
+        await process.say(_filled(form, values))
     return status
+
+
+def _filled(form: str, values: Mapping[str, object]) -> str:
+    """A format with its values put in."""
+    return re.sub(r"%([A-Za-z])", lambda found: str(values[found[1]]), form)
 
 
 async def _readlink(process: Process) -> int:
@@ -105,7 +111,7 @@ async def _readlink(process: Process) -> int:
 async def _find(process: Process) -> int:
     """`find PLACE... [-name N] [-type T] [-maxdepth D]`."""
     words = process.argv[1:]
-    starts = [word for word in words[: next((i for i, w in enumerate(words) if w.startswith("-")), len(words))]]
+    starts = words[: next((index for index, word in enumerate(words) if word.startswith("-")), len(words))]
     tests = words[len(starts) :]
     wanted = dict(zip(tests[::2], tests[1::2], strict=False))
     kinds = {"f": File, "d": Folder, "l": Link}

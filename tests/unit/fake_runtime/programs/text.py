@@ -242,13 +242,15 @@ async def _cut(process: Process) -> int:
 async def _sort(process: Process) -> int:
     given, paths = options(process.argv[1:])
     lines = [line for path in paths or ["-"] for line in b"".join(await process.chunks(path)).decode().splitlines()]
-    lines.sort(
-        key=(lambda line: (float(re.match(r"\s*(-?[\d.]*)", line)[1] or 0), line)) if "n" in given else None,
-        reverse="r" in given,
-    )  # type: ignore[index]
+    lines.sort(key=_number if "n" in given else None, reverse="r" in given)
     for line in dict.fromkeys(lines) if "u" in given else lines:
         await process.say(line)
     return 0
+
+
+def _number(line: str) -> tuple[float, str]:
+    found = re.match(r"\s*(-?\d[\d.]*)", line)
+    return (float(found[1]) if found else 0.0, line)
 
 
 async def _uniq(process: Process) -> int:
