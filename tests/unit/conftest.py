@@ -1,6 +1,8 @@
 """Fixtures of the unit layer: a store in memory, and a guard against all that a unit test has no business with."""
 
+import asyncio
 import itertools
+import platform
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Generator
@@ -8,11 +10,15 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from runloop_api_client import Runloop
+from runloop_api_client.lib.polling import PollingConfig
 
 from loopyard.kit.db import Database
 from loopyard.store import migrate
 from tests.unit.guard import guard
+from tests.unit.in_process.server import InProcessServer, reached_by_name
 
+POLL = PollingConfig(interval_seconds=0.01, max_attempts=6000)
 _HERE = Path(__file__).parent
 _MEMORY = Path("/dev/shm")
 _numbers = itertools.count(1)
@@ -48,12 +54,16 @@ def memory() -> Generator[Path]:
 
 
 @pytest.fixture(scope="session")
-async def empty_store(memory: Path) -> Path:
+def empty_store(memory: Path) -> Path:
     """An up-to-date store with nothing in it, to be copied: the migrations take longer than most tests."""
     file = memory / "empty.db"
-    database = Database(f"sqlite+aiosqlite:///{file}")
-    await migrate.upgrade(database)
-    await database.close()
+
+    async def make() -> None:
+        database = Database(f"sqlite+aiosqlite:///{file}")
+        await migrate.upgrade(database)
+        await database.close()
+
+    asyncio.run(make())
     return file
 
 
@@ -66,3 +76,34 @@ async def database(memory: Path, empty_store: Path) -> AsyncGenerator[Database]:
     yield database
     await database.close()
     file.unlink()
+
+
+@pytest.fixture(scope="session")
+def server(memory: Path, empty_store: Path) -> Generator[InProcessServer]:
+    """Takes the place of the shared server: the whole application in this process, over the fake runtime."""
+    platform.platform()  # the official client asks it, which starts a program the first time
+    server = InProcessServer(memory / "server", empty_store, jobs={"retry_seconds": 0.1, "retries": 2}).start()
+    with reached_by_name({"loopyard.test": server}):
+        yield server
+    server.close()
+
+
+@pytest.fixture
+def api(server: InProcessServer) -> Generator[Runloop]:
+    """The official client, which tries nothing again."""
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def module_client(server: InProcessServer) -> Generator[Runloop]:
+    with server.client() as client:
+        yield client
+
+
+@pytest.fixture(scope="module")
+def devbox_id(module_client: Runloop) -> Generator[str]:
+    """A running devbox of the default kind."""
+    devbox = module_client.devboxes.create_and_await_running(name="shared", polling_config=POLL)
+    yield devbox.id
+    module_client.devboxes.shutdown(devbox.id)

@@ -10,6 +10,7 @@ from tests.integration.scenario.definitions import scenario
 from tests.serving import ServerProcess
 
 
+@pytest.mark.semantic
 def test_a_secret_is_found_by_name_and_by_id_and_never_tells_its_value(client: Runloop, server: ServerProcess) -> None:
     made = client.secrets.create(name="FOUND", value="canary-found")
     assert made.id.startswith("sec_")
@@ -29,6 +30,7 @@ def _by_id(client: Runloop, secret_id: str) -> SecretView:
     return client.get(f"/v1/secrets/id/{secret_id}", cast_to=SecretView)
 
 
+@pytest.mark.semantic
 def test_it_is_updated_and_deleted_by_name_and_by_id(client: Runloop) -> None:
     made = client.secrets.create(name="CHANGING", value="one")
     by_name = client.secrets.update("CHANGING", value="two")
@@ -49,6 +51,7 @@ def test_it_is_updated_and_deleted_by_name_and_by_id(client: Runloop) -> None:
             call()
 
 
+@pytest.mark.semantic
 def test_names_are_unique_and_those_of_variables(client: Runloop) -> None:
     client.secrets.create(name="ONLY_ONE", value="x")
     for name in ("ONLY_ONE", "", "with-hyphen", "1ST", "a/b", "x" * 256):
@@ -58,6 +61,7 @@ def test_names_are_unique_and_those_of_variables(client: Runloop) -> None:
         assert "canary" not in str(raised.value.body)
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize("value", ["", "canary\x00", "canary" * 20_000])
 def test_a_value_that_no_variable_can_have_is_refused_without_telling_it(client: Runloop, value: str) -> None:
     with pytest.raises(BadRequestError) as raised:
@@ -66,6 +70,7 @@ def test_a_value_that_no_variable_can_have_is_refused_without_telling_it(client:
     assert "canary" not in str(raised.value.body)
 
 
+@pytest.mark.semantic
 def test_lists_are_limited_and_counted(client: Runloop) -> None:
     newest = [client.secrets.create(name=f"LISTED_{n}", value="x").id for n in range(3)][::-1]
     page = client.secrets.list(limit=2)
@@ -77,12 +82,14 @@ def test_lists_are_limited_and_counted(client: Runloop) -> None:
         client.secrets.list(limit=5001)
 
 
+@pytest.mark.semantic
 def test_a_repeated_create_makes_one(client: Runloop) -> None:
     headers = {"x-request-id": "secret-made-once"}
     ids = {client.secrets.create(name="REPEATED", value="x", extra_headers=headers).id for _ in range(3)}
     assert len(ids) == 1
 
 
+@pytest.mark.semantic
 def test_devboxes_have_the_value_as_a_variable_and_an_update_reaches_the_next_one(client: Runloop) -> None:
     value = "first ' \" $HOME\nline"
     client.secrets.create(name="INJECTED", value=value)
@@ -102,6 +109,7 @@ def test_devboxes_have_the_value_as_a_variable_and_an_update_reaches_the_next_on
         client.devboxes.shutdown(devbox.id)
 
 
+@pytest.mark.semantic
 def test_a_devbox_that_is_resumed_has_the_newest_value_and_lives_on_without_a_deleted_one(client: Runloop) -> None:
     client.secrets.create(name="ROTATED", value="before")
     client.secrets.create(name="DROPPED", value="gone soon")
@@ -116,6 +124,7 @@ def test_a_devbox_that_is_resumed_has_the_newest_value_and_lives_on_without_a_de
     client.devboxes.shutdown(devbox.id)
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize("secrets", [{"TOKEN": "NO_SUCH"}, {"A=B": "NAMED"}, {"": "NAMED"}])
 def test_what_cannot_be_injected_is_refused(client: Runloop, secrets: dict[str, str]) -> None:
     if not any(secret.name == "NAMED" for secret in client.secrets.list(limit=5000).secrets):
@@ -125,6 +134,7 @@ def test_what_cannot_be_injected_is_refused(client: Runloop, secrets: dict[str, 
     assert raised.value.body["field"] == "secrets"  # type: ignore[index, call-overload]
 
 
+@pytest.mark.semantic
 def test_a_scenario_run_has_the_secrets_of_its_profile(client: Runloop) -> None:
     client.secrets.create(name="SERVICE_KEY", value="for the run")
     made = client.scenarios.create(**scenario(required_secret_names=["KEY"]))

@@ -6,10 +6,10 @@ import httpx
 import pytest
 from runloop_api_client import Runloop, RunloopError
 from runloop_api_client.lib.polling import PollingConfig
-from tests.slow.scenario.run.test_crash import crashing
 
 from tests.integration.scenario.definitions import bash, scenario
 from tests.serving import ServerProcess
+from tests.slow.scenario.run.test_crash import crashing
 
 __all__ = ["crashing"]
 
