@@ -1,0 +1,1 @@
+"""Gateways: calls of devboxes to an upstream with a credential that no devbox sees."""
