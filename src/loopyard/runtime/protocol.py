@@ -64,7 +64,8 @@ class NetworkPolicy:
 
     `allow_all` opens the rest of the world, and `hostnames` and `networks` then mean nothing. `hostnames` are lower
     case; `*.` at the start stands for one or more labels. `mirrors` adds the hosts that the operator names as mirrors,
-    `gateway` the ports of this host that the operator opens to sandboxes. Sandboxes of one `group` reach each other.
+    `gateway` the ports of this host that the operator opens to sandboxes, and the host's gateway where the provider
+    has one (see `HasHostGateway`). Sandboxes of one `group` reach each other.
     """
 
     allow_all: bool = False

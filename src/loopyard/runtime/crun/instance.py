@@ -77,6 +77,11 @@ class Instance:
         """The host's and the sandbox's end of a slot's network, a /31."""
         return str(self.subnet[2 * slot]), str(self.subnet[2 * slot + 1])
 
+    def slot_at(self, address: str) -> int | None:
+        """The slot whose sandbox has this address; None if it is none of this block's."""
+        offset = int(ipaddress.IPv4Address(address)) - int(self.subnet.network_address)
+        return offset // 2 if 0 <= offset < 2 * SLOTS and offset % 2 else None
+
     def uid_base(self, slot: int) -> int:
         return (_FIRST_RANGE + self.block * SLOTS + slot) * UIDS
 

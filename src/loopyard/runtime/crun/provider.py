@@ -3,6 +3,7 @@
 import asyncio
 import logging
 import os
+import socket
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,7 +15,9 @@ from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.builder import CrunImageBuilder
 from loopyard.runtime.crun.building.command import Ground, Place
 from loopyard.runtime.crun.building.keeping import ImagesKeeper
+from loopyard.runtime.crun.egress.listeners import listen_for_gateway
 from loopyard.runtime.crun.egress.nft import RulesRefused
+from loopyard.runtime.crun.egress.table import GATEWAY
 from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.inside import Inside
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
@@ -37,6 +40,7 @@ from loopyard.runtime.errors import (
     SandboxStartFailed,
     SnapshotFailed,
 )
+from loopyard.runtime.host_gateway import GatewayAddress
 from loopyard.runtime.layout import Layout, subfolders, write_whole
 from loopyard.runtime.memory import memory_folder
 from loopyard.runtime.processes import is_alive, wait_end
@@ -99,7 +103,9 @@ class CrunRuntime(Inside):
                 self._boxes[sandbox_id] = box
         used = held | {box.slot for box in self._boxes.values()}
         network.allow_forwarding()
-        self._way_out = WayOut(self._instance, self._config.mirrors, self._config.open_host_ports)
+        self._gateway = listen_for_gateway()
+        gateway_port: int = self._gateway.getsockname()[1]
+        self._way_out = WayOut(self._instance, self._config.mirrors, self._config.open_host_ports, gateway_port)
         policies = {box.slot: box.network_policy for box in self._boxes.values()}
         try:
             await self._way_out.open(policies)
@@ -145,6 +151,23 @@ class CrunRuntime(Inside):
         host_address, _ = self._instance.addresses(box.slot)
         return Place(box.pid, box.uid_base, self._where.of(sandbox_id).cgroup, host_address)
 
+    @property
+    def gateway_address(self) -> GatewayAddress:
+        """See `HasHostGateway`."""
+        return GATEWAY
+
+    def gateway_socket(self) -> socket.socket:
+        """See `HasHostGateway`."""
+        return self._gateway.dup()
+
+    def sandbox_at(self, address: str) -> str | None:
+        """See `HasHostGateway`."""
+        if (slot := self._instance.slot_at(address)) is None:
+            return None
+        # A service has a slot of its own, but the network of its sandbox.
+        found = (name for name, box in tuple(self._boxes.items()) if box.slot == slot and not is_service(name))
+        return next(found, None)
+
     def keep_ready(self, like: SandboxSpec) -> None:
         """See `KeepsReady`."""
         self._ready.keep(like)
@@ -163,6 +186,8 @@ class CrunRuntime(Inside):
             await self._launcher.close()
         if hasattr(self, "_way_out"):
             await self._way_out.close()
+        if hasattr(self, "_gateway"):
+            self._gateway.close()
         if hasattr(self, "_hold"):
             os.close(self._hold)
             del self._hold

@@ -34,7 +34,7 @@ async def _serve(descriptor: int) -> None:
     logging.getLogger().setLevel(told["log_level"])
     gate = None
     try:
-        gate = Gate(Instance(told["block"], told["network"]), told["mirrors"], told["host_ports"])
+        gate = Gate(Instance(told["block"], told["network"]), told["mirrors"], told["host_ports"], told["gateway"])
         policies = {int(slot): POLICY.validate_python(policy) for slot, policy in told["policies"].items()}
         await gate.open({slot: policy for slot, policy in policies.items() if policy is not None})
     except (RuntimeFault, OSError) as error:

@@ -17,16 +17,17 @@ from loopyard.runtime.protocol import NetworkPolicy
 class Gate:
     """Open it before anything runs, and close it last. Closing leaves the rules in force: then there are no names."""
 
-    def __init__(self, instance: Instance, mirrors: Sequence[str], host_ports: Sequence[int]) -> None:
+    def __init__(self, instance: Instance, mirrors: Sequence[str], host_ports: Sequence[int], gateway: int) -> None:
         """`mirrors` are the names that a policy's `mirrors` opens, `host_ports` the TCP ports of this host that
-        sandboxes may reach, at their gateway's address.
+        sandboxes may reach, at their gateway's address. `gateway` is the port that the agent gateway listens on.
 
         Raises:
             RuntimeUnavailable: This host cannot do it.
         """
         self._listeners = listeners.listen()
         closed = Closed(IPv4Network(instance.network))
-        ports = table.Ports(self._listeners.names_port, self._listeners.streams_port, tuple(sorted(set(host_ports))))
+        ours = self._listeners
+        ports = table.Ports(ours.names_port, ours.streams_port, tuple(sorted(set(host_ports))), gateway)
         self._firewall = Firewall(instance, closed, ports, mirrors)
         self._names = NameServer(Questions(self._firewall, closed, Resolvers()))
         self._streams = Streams(self._firewall, closed)

@@ -55,6 +55,13 @@ def listen() -> Listeners:
     raise RuntimeUnavailable("This host has no free ports to answer sandboxes at.")
 
 
+def listen_for_gateway() -> socket.socket:
+    """A listening socket on a free port, for what sandboxes say to the gateway."""
+    one = _bound(socket.SOCK_STREAM, 0)
+    one.listen(_BACKLOG)
+    return one
+
+
 def _bound(kind: socket.SocketKind, port: int) -> socket.socket:
     one = socket.socket(socket.AF_INET, kind | socket.SOCK_CLOEXEC)
     one.setblocking(False)

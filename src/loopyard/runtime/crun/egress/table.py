@@ -8,6 +8,7 @@ from ipaddress import IPv4Network
 
 from loopyard.runtime.crun.egress.closed import Closed
 from loopyard.runtime.crun.instance import Instance
+from loopyard.runtime.host_gateway import GatewayAddress
 from loopyard.runtime.protocol import AllowedNetwork, NetworkPolicy, PortRange
 
 FLOWS = 8192
@@ -20,6 +21,10 @@ STREAMS_PER_SECOND = 200
 """How many connections one sandbox may open by name in a second, with as many more in a burst."""
 
 
+GATEWAY = GatewayAddress("192.0.2.1", 80)
+"""Where sandboxes find the gateway. The address is reserved for documentation (RFC 5737), so nobody has it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Ports:
     """Where this server answers for names (UDP and TCP), takes connections by name, and what of this host is open."""
@@ -27,6 +32,8 @@ class Ports:
     names: int
     streams: int
     host: Sequence[int] = ()
+    gateway: int | None = None
+    """Where this server takes what sandboxes send to `GATEWAY`; None for nowhere."""
 
 
 def whole(instance: Instance, closed: Closed, resolvers: Sequence[str], ports: Ports) -> str:
@@ -38,6 +45,11 @@ def whole(instance: Instance, closed: Closed, resolvers: Sequence[str], ports: P
     question = "meta l4proto { tcp, udp } th dport 53"
     asks_here = "" if resolvers else f"fib daddr . iif type local {question} redirect to :{ports.names}"
     served = f"th dport {{ {ports.names}, {ports.streams} }} socket transparent 1"
+    to_gateway, at_gateway, from_gateway = _gateway(ports.gateway)
+    off_limits = f"iifname != {links} {at_gateway} counter drop" if at_gateway else ""
+    # Every packet is judged, not the first alone: a policy that closes the gateway ends what is open there.
+    visitors = f"{at_gateway} ip saddr vmap @guests\n        {at_gateway} accept" if at_gateway else ""
+    answers = f"oifname {links} {from_gateway} ip daddr vmap @guests" if from_gateway else ""
     host_ports = ", ".join(map(str, ports.host))
     to_host = f"tcp dport {{ {host_ports} }} fib daddr . iif type local"
     guests = f"{to_host} ip saddr vmap @guests\n        {to_host} accept" if ports.host else ""
@@ -77,18 +89,25 @@ table inet {instance.table} {{
     chain led_here {{
         type nat hook prerouting priority dstnat; policy accept;
         iifname != {links} accept
+        {to_gateway}
         ip saddr vmap @names
         {asks_here}
     }}
     chain input {{
         type filter hook input priority -10; policy accept;
         iifname != {links} {served} counter drop
+        {off_limits}
         iifname != {links} accept
+        {visitors}
         ct status dnat meta l4proto {{ tcp, udp }} {served} goto served
         ct state established,related accept
         icmp type echo-request fib daddr . iif type local accept
         {guests}
         goto refuse
+    }}
+    chain output {{
+        type filter hook output priority -10; policy accept;
+        {answers}
     }}
     chain served {{
         ct state established accept
@@ -183,6 +202,15 @@ def _ports(ranges: Sequence[PortRange], protocol: str) -> str:
         else:
             merged.append((first, last))
     return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in merged)
+
+
+def _gateway(port: int | None) -> tuple[str, str, str]:
+    """A rule that leads connections to the gateway, and the conditions that hold for packets to it and from it; empty
+    where there is none."""
+    if port is None:
+        return "", "", ""
+    lead = f"ip daddr {GATEWAY.host} tcp dport {GATEWAY.port} redirect to :{port}"
+    return lead, f"tcp dport {port} socket transparent 1", f"tcp sport {port} ct status dnat"
 
 
 def _limit(per_second: int) -> str:

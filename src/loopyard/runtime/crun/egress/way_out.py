@@ -34,14 +34,15 @@ _PAUSE_SECONDS = 1.0
 class WayOut:
     """Open it before anything runs, and close it last. Closing leaves the rules in force: then there are no names."""
 
-    def __init__(self, instance: Instance, mirrors: Sequence[str], host_ports: Sequence[int]) -> None:
+    def __init__(self, instance: Instance, mirrors: Sequence[str], host_ports: Sequence[int], gateway: int) -> None:
         """`mirrors` are the names that a policy's `mirrors` opens, `host_ports` the TCP ports of this host that
-        sandboxes may reach, at their gateway's address."""
+        sandboxes may reach, at their gateway's address. `gateway` is the port that the agent gateway listens on."""
         self._told = {
             "block": instance.block,
             "network": instance.network,
             "mirrors": list(mirrors),
             "host_ports": list(host_ports),
+            "gateway": gateway,
             "log_level": logging.getLogger().getEffectiveLevel(),
         }
         self._policies: dict[int, NetworkPolicy] = {}
