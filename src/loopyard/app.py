@@ -59,6 +59,10 @@ from loopyard.devbox.tunnel.gate import Gate
 from loopyard.devbox.tunnel.passing import Passing
 from loopyard.devbox.tunnel.proxy import TunnelProxy
 from loopyard.devbox.tunnel.service import TunnelService
+from loopyard.gateway import service as gateways
+from loopyard.gateway.assembly import UpstreamCalls
+from loopyard.gateway.endpoints import router as gateway_router
+from loopyard.gateway.token_endpoints import router as gateway_token_router
 from loopyard.health import router as health_router
 from loopyard.kit import error_handlers, openapi
 from loopyard.kit.changes import Changes
@@ -109,6 +113,8 @@ from loopyard.snapshot.taking import Taking
 from loopyard.upkeep.control import Control
 from loopyard.upkeep.requests import RequestsKeeper
 from loopyard.upkeep.sweep import Sweep
+from loopyard.upstream_proxy.addresses import Addresses
+from loopyard.upstream_proxy.grants import Grants
 from loopyard.version import VERSION
 
 _ROUTERS = (
@@ -131,6 +137,8 @@ _ROUTERS = (
     benchmark_router,
     job_router,
     policy_router,
+    gateway_router,
+    gateway_token_router,
     agent_router,
     secret_router,
     object_router,
@@ -153,6 +161,8 @@ def create_app(
         tasks = parts.get(Tasks)
         async with database.write() as session:
             await agents.publish(session, kinds.values())
+            await gateways.publish(session)
+        await parts.get(Grants).reconcile()
         await parts.get(ExecutionEngine).reconcile()
         await parts.get(Layers).reconcile()
         await parts.get(Lifecycle).reconcile()
@@ -236,11 +246,27 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(BlueprintService, BlueprintService(building, tokens, code_host))
     layers = Layers(database, runtime, Installer(runtime, store, settings.agents, tasks), settings.agents, tasks)
     parts.add(Layers, layers)
+    calls = UpstreamCalls(database, runtime, secrets, settings, tasks)
+    parts.add(Addresses, calls.addresses)
+    grants = parts.add(Grants, calls.grants)
     lifecycle = Lifecycle(
-        database, runtime, executions, changes, tasks, policies, code_host, events, store, secrets, tokens, layers
+        database,
+        runtime,
+        executions,
+        changes,
+        tasks,
+        policies,
+        code_host,
+        events,
+        store,
+        secrets,
+        tokens,
+        layers,
+        grants,
     )
     parts.add(Lifecycle, lifecycle)
-    devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings, tokens, policies))
+    lifecycle.endings.add_listener(grants.end_with)
+    devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings, tokens, policies, grants))
     taking = parts.add(Taking, Taking(database, runtime, changes, tasks))
     parts.add(SnapshotService, SnapshotService(taking))
     parts.add(LogService, LogService(database, runtime, devboxes))

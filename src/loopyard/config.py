@@ -19,6 +19,7 @@ from loopyard.runtime.config import CrunConfig, RuntimeConfig
 from loopyard.scorer.config import ScorerConfig
 from loopyard.secret.keys import parse as parse_keys
 from loopyard.upkeep.config import UpkeepConfig
+from loopyard.upstream_proxy.config import GatewaySettings
 
 _KINDS = {(1, "crun"), (1, "docker")}
 _PREFIX, _NESTED = "LOOPYARD_", "__"
@@ -67,6 +68,10 @@ class Settings(BaseSettings):
         description="Where code mounts come from: `{code_host}/{repo_owner}/{repo_name}.git`.",
     )
     agents: AgentConfig = Field(default_factory=AgentConfig, description="Agents in devboxes.")
+    gateway: GatewaySettings = Field(
+        default_factory=GatewaySettings,
+        description="Calls of devboxes to upstreams with credentials that they never see.",
+    )
     upkeep: UpkeepConfig = Field(default_factory=UpkeepConfig, description="Freeing what nothing refers to.")
     builds: BuildConfig = Field(default_factory=BuildConfig, description="Builds of blueprints.")
     jobs: JobConfig = Field(default_factory=JobConfig, description="Benchmark jobs.")

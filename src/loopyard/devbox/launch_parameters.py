@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
+from loopyard.devbox.upstreams import GatewaySpecs, McpSpecs
 from loopyard.kit.wire import MAX_INT, Params, Text
 from loopyard.runtime.protocol import Limits, User
 
@@ -72,9 +73,11 @@ class LaunchParameters(Params):
     custom_cpu_cores: Annotated[int | float, Field(gt=0, le=16)] | None = None
     custom_disk_size: Annotated[int, Field(ge=2, le=64)] | None = None
     custom_gb_memory: Annotated[int, Field(ge=1, le=64)] | None = None
+    gateways: GatewaySpecs | None = None
     keep_alive_time_seconds: Annotated[int, Field(ge=1, le=MAX_KEEP_ALIVE_SECONDS)] | None = None
     launch_commands: list[Text] | None = None
     lifecycle: LifecycleConfiguration | None = None
+    mcp: McpSpecs | None = None
     network_policy_id: Text | None = None
     provisioning_tier: Literal["standard", "flex"] | None = None
     required_services: list[Text] | None = None

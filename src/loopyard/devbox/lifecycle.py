@@ -33,6 +33,7 @@ from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime, SandboxState, SandboxStatus
 from loopyard.secret.held import HeldTokens
 from loopyard.secret.service import SecretService
+from loopyard.upstream_proxy.grants import Grants
 
 log = logging.getLogger("loopyard.devbox")
 
@@ -58,6 +59,7 @@ class Lifecycle:
         secrets: SecretService,
         tokens: HeldTokens,
         layers: Layers,
+        grants: Grants,
     ) -> None:
         self._database = database
         self._runtime = runtime
@@ -68,7 +70,9 @@ class Lifecycle:
         self._progress = Progress(database, changes, self.endings)
         launcher = Launcher(runtime, executions, code_host, events, ObjectMounts(runtime, executions, store))
         self._agents = agents = AgentMounts(database, runtime, layers, tokens, events)
-        self._starting = Starting(database, runtime, executions, policies, launcher, secrets, tokens, events, agents)
+        self._starting = Starting(
+            database, runtime, executions, policies, launcher, secrets, tokens, events, agents, grants
+        )
         self._watching = Watching(runtime, executions, launcher, self._progress, tasks)
         self._numbers = itertools.count()
         self._at_work: set[str] = set()

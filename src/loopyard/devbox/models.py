@@ -40,6 +40,11 @@ class Devbox(Base):
     """Whether there are rows of `DevboxAgent` with it."""
     secrets: Mapped[StringMapColumn]
     """Environment variables to names of secrets, whose values are looked up each time it comes up."""
+    gateway_specs: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    mcp_specs: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    """What it was made with to call upstream, as the wire shows it: by variable, a configuration and a secret."""
+    has_grants: Mapped[bool] = mapped_column(default=False)
+    """Whether there are rows of `UpstreamGrant` with it."""
     entrypoint: Mapped[str | None]
     snapshot_id: Mapped[str | None] = mapped_column(ID)
     """The snapshot that it is made from."""

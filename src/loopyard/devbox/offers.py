@@ -18,7 +18,7 @@ from loopyard.network_policy import repository as policies
 from loopyard.snapshot import repository as snapshots
 from loopyard.snapshot.states import COMPLETE, ERROR, IN_PROGRESS
 
-_NOT_YET = ("gateways", "mcp")
+_NOT_YET = ("mcp",)
 _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 

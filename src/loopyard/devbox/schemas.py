@@ -7,20 +7,11 @@ from pydantic import Field
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.mounts import CodeMountParameters, Mount
 from loopyard.devbox.states import FailureReason, ShutdownReason, StatusName
+from loopyard.devbox.upstreams import GatewaySpecs, McpSpecs
 from loopyard.kit.wire import Params, ShortText, StringMap, Text, View
 
 Capability = Literal["unknown", "docker_in_docker"]
 InitiatorType = Literal["unknown", "api", "scenario", "scoring_validation", "reflex"]
-
-
-class GatewaySpecParams(Params):
-    gateway: Text
-    secret: Text
-
-
-class McpSpecParams(Params):
-    mcp_config: Text
-    secret: Text
 
 
 class TunnelParams(Params):
@@ -36,9 +27,9 @@ class DevboxCreateParams(Params):
     entrypoint: Text | None = None
     environment_variables: StringMap | None = None
     file_mounts: StringMap | None = None
-    gateways: dict[Text, GatewaySpecParams] | None = None
+    gateways: GatewaySpecs | None = None
     launch_parameters: LaunchParameters | None = None
-    mcp: dict[Text, McpSpecParams] | None = None
+    mcp: McpSpecs | None = None
     metadata: StringMap | None = None
     mounts: list[Mount] | None = None
     name: ShortText | None = None

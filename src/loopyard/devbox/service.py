@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox import repository
 from loopyard.devbox.agent_mounts import add_agents, find_agents
+from loopyard.devbox.calls import find_calls
 from loopyard.devbox.code_mounts import token_place
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.launch_parameters import LaunchParameters
@@ -25,6 +26,7 @@ from loopyard.kit.ids import new_id
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.secret.held import HeldTokens
 from loopyard.snapshot import repository as snapshots
+from loopyard.upstream_proxy.grants import Grants
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +38,11 @@ class Initiator:
 
 
 class DevboxService:
-    def __init__(self, lifecycle: Lifecycle, endings: Endings, tokens: HeldTokens, policies: Enforcement) -> None:
+    def __init__(
+        self, lifecycle: Lifecycle, endings: Endings, tokens: HeldTokens, policies: Enforcement, grants: Grants
+    ) -> None:
         self._lifecycle = lifecycle
+        self._grants = grants
         self._tokens = tokens
         self._endings = endings
         self._policies = policies
@@ -69,6 +74,9 @@ class DevboxService:
         objects = await find_objects(session, account_id, params.mounts)
         agents = await find_agents(session, account_id, params.mounts)
         secrets = await check_secrets(session, account_id, params.secrets)
+        calls = await find_calls(session, account_id, params, launch)
+        if calls.wanted:
+            self._grants.check_offered("gateways" if calls.gateway_specs else "mcp")
         repositories = repositories_of(params.code_mounts, params.mounts)
         initiator = initiator or Initiator()
         now = now_ms()
@@ -80,12 +88,15 @@ class DevboxService:
             status=Status.PROVISIONING,
             metadata_=params.metadata or {},
             environment_variables=params.environment_variables or {},
-            launch_parameters=launch.model_dump(mode="json", exclude_none=True),
+            launch_parameters=launch.model_dump(mode="json", exclude_none=True, exclude={"gateways", "mcp"}),
             file_mounts=files_of(params.file_mounts, params.mounts),
             code_mounts=_dump(repositories),
             object_mounts=[asdict(mount) for mount in objects] or None,
             has_agents=bool(agents),
             secrets=secrets,
+            gateway_specs=calls.gateway_specs,
+            mcp_specs=calls.mcp_specs,
+            has_grants=False,
             entrypoint=params.entrypoint or None,
             snapshot_id=origin.snapshot_id,
             blueprint_id=origin.blueprint_id,
@@ -108,6 +119,8 @@ class DevboxService:
         await session.flush()
         tokens = {token_place(at): one.token for at, one in enumerate(repositories) if one.token}
         await self._tokens.hold(session, devbox.id, tokens)
+        if calls.wanted:
+            await self._grants.give(session, devbox, calls.wanted)
         if agents:
             await add_agents(session, self._tokens, devbox, agents)
         after_commit(session, lambda: self._lifecycle.begin(devbox.id, devbox))
@@ -133,6 +146,16 @@ class DevboxService:
             WrongState: It has ended, or is suspended.
         """
         devbox = await self.get(session, account_id, devbox_id)
+        _check_running(devbox_id, devbox.status)
+        return devbox
+
+    async def lock_running(self, session: AsyncSession, account_id: str, devbox_id: str) -> Devbox:
+        """The same, kept from others' changes until the transaction ends.
+
+        Raises:
+            NotFound, Busy, WrongState: As `get_running`.
+        """
+        devbox = await self._lock(session, account_id, devbox_id)
         _check_running(devbox_id, devbox.status)
         return devbox
 

@@ -28,6 +28,7 @@ from loopyard.runtime.protocol import CommandSpec, Runtime, SandboxSpec, Service
 from loopyard.runtime.sealing import SealsSandboxes
 from loopyard.secret.held import HeldTokens
 from loopyard.secret.service import SecretService
+from loopyard.upstream_proxy.grants import Grants
 
 log = logging.getLogger("loopyard.devbox")
 
@@ -55,6 +56,7 @@ class Starting:
         tokens: HeldTokens,
         events: Events,
         agents: AgentMounts,
+        grants: Grants,
     ) -> None:
         self._database = database
         self._runtime = runtime
@@ -65,6 +67,7 @@ class Starting:
         self._tokens = tokens
         self._events = events
         self._agents = agents
+        self._grants = grants
         self._slots = asyncio.Semaphore(CREATES_AT_ONCE)
 
     async def make(self, devbox: Devbox) -> None:
@@ -76,6 +79,7 @@ class Starting:
         failpoint("devbox.resuming" if devbox.status == Status.RESUMING else "devbox.provisioning")
         launch = LaunchParameters.model_validate(devbox.launch_parameters)
         secrets = await self._values(devbox)
+        tokens = await self._grants.variables(devbox)
         try:
             async with self._slots:
                 policy = await self._policies.current(launch.network_policy_id)
@@ -85,7 +89,7 @@ class Starting:
                     snapshot=self._agents.layer_of(devbox.id) or devbox.snapshot_id,
                     limits=launch.limits,
                     user=launch.user,
-                    environment={**devbox.environment_variables, **secrets},
+                    environment={**devbox.environment_variables, **secrets, **tokens},
                     network_policy=policy,
                     services=tuple(ServiceSpec(**service) for service in devbox.services or ()),
                 )

@@ -5,6 +5,7 @@ from typing import Annotated
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.devbox.calls import find_calls
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.offers import check_offered, find_origin
 from loopyard.devbox.schemas import DevboxCreateParams
@@ -40,3 +41,5 @@ async def check(session: AsyncSession, account_id: str, environment: ScenarioEnv
         launch = environment.launch_parameters or LaunchParameters()
         check_offered(environment.devbox(), launch)
         await find_origin(session, account_id, environment.devbox(), launch)
+        with renamed("launch_parameters."):
+            await find_calls(session, account_id, environment.devbox(), launch)

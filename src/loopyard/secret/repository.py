@@ -39,6 +39,12 @@ async def sealed(session: AsyncSession, account_id: str, names: Collection[str])
     return (await session.scalars(statement.options(undefer(Secret.sealed)))).all()
 
 
+async def sealed_by_id(session: AsyncSession, account_id: str, secret_ids: Collection[str]) -> Sequence[Secret]:
+    """The account's secrets of these ids, with their sealed values."""
+    statement = select(Secret).where(Secret.account_id == account_id, Secret.id.in_(secret_ids))
+    return (await session.scalars(statement.options(undefer(Secret.sealed)))).all()
+
+
 async def page(session: AsyncSession, account_id: str, query: PageQuery) -> Page[Secret]:
     condition = Secret.account_id == account_id
     total = None

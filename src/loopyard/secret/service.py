@@ -1,6 +1,6 @@
 """Decides about secrets, and gives their values to what starts sandboxes."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -89,6 +89,15 @@ class SecretService:
             values = await self._opened(account_id, set(wanted.values()))
         missing = sorted(set(wanted.values()) - values.keys())
         return {variable: values[name] for variable, name in wanted.items() if name in values}, missing
+
+    async def values_by_id(self, session: AsyncSession, account_id: str, secret_ids: Collection[str]) -> dict[str, str]:
+        """The values that the account's secrets of these ids have now. Those that are not there are left out.
+
+        Raises:
+            Unavailable: A value cannot be opened.
+        """
+        secrets = await repository.sealed_by_id(session, account_id, secret_ids)
+        return {one.id: self._vault.open(one.id, Sealed(one.sealed, one.key_id)) for one in secrets}
 
     async def _opened(self, account_id: str, names: set[str]) -> dict[str, str]:
         async with self._database.read() as session:

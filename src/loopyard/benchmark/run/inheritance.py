@@ -33,6 +33,9 @@ class Inheritance:
         kept: dict[str, Any] = {}
         if launch is not None:
             kept["launch_parameters"] = launch.model_dump(mode="json", exclude_none=True)
+        for name in ("gateways", "mcp"):
+            if (specs := getattr(profile, name)) is not None:
+                kept[name] = {variable: spec.model_dump(mode="json") for variable, spec in specs.items()}
         if mounts:
             kept["mounts"] = [mount.model_dump(mode="json", exclude=_TOKENS) for mount in mounts]
         run.run_profile = kept or None

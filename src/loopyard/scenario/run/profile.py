@@ -6,6 +6,7 @@ from pydantic import ValidationError
 
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.schemas import DevboxCreateParams
+from loopyard.devbox.upstreams import merged
 from loopyard.kit.error_handlers import explain
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.naming import renamed
@@ -27,7 +28,9 @@ def inherit(outer: RunProfile, inner: RunProfile) -> RunProfile:
     kept_secrets = {name: value for name, value in (outer.secrets or {}).items() if name not in variables}
     return RunProfile(
         env_vars={**kept_variables, **variables} or None,
+        gateways=merged(outer.gateways, inner.gateways),
         launch_parameters=_launch(outer.launch_parameters, inner.launch_parameters, "benchmark run"),
+        mcp=merged(outer.mcp, inner.mcp),
         mounts=[*(outer.mounts or []), *(inner.mounts or [])] or None,
         purpose=outer.purpose if inner.purpose is None else inner.purpose,
         secrets={**kept_secrets, **secrets} or None,
@@ -48,7 +51,9 @@ def devbox_params(name: str, environment: ScenarioEnvironment, profile: RunProfi
         update={
             "name": name,
             "environment_variables": profile.env_vars,
+            "gateways": profile.gateways,
             "launch_parameters": _launch(environment.launch_parameters, profile.launch_parameters, "scenario"),
+            "mcp": profile.mcp,
             "mounts": profile.mounts,
             "secrets": profile.secrets,
         }
@@ -58,10 +63,11 @@ def devbox_params(name: str, environment: ScenarioEnvironment, profile: RunProfi
 def _launch(ours: LaunchParameters | None, theirs: LaunchParameters | None, whose: str) -> LaunchParameters | None:
     if ours is None or theirs is None:
         return theirs or ours
-    merged = {**ours.model_dump(exclude_none=True), **theirs.model_dump(exclude_none=True)}
+    together = {**ours.model_dump(exclude_none=True), **theirs.model_dump(exclude_none=True)}
     commands = [*(ours.launch_commands or []), *(theirs.launch_commands or [])]
+    calls = {"gateways": merged(ours.gateways, theirs.gateways), "mcp": merged(ours.mcp, theirs.mcp)}
     try:
-        return LaunchParameters.model_validate({**merged, "launch_commands": commands or None})
+        return LaunchParameters.model_validate({**together, **calls, "launch_commands": commands or None})
     except ValidationError as error:
         field = f"{PROFILE}.launchParameters"
         message = explain(error.errors()).message

@@ -4,6 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.benchmark.models import Benchmark
 from loopyard.devbox.agent_mounts import find_agents
+from loopyard.devbox.calls import find_calls
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.mounts import files_of, repositories_of
 from loopyard.devbox.offers import check_offered, find_origin
@@ -50,5 +51,6 @@ async def check_possible(session: AsyncSession, account_id: str, profile: RunPro
         await find_objects(session, account_id, params.mounts)
         await find_agents(session, account_id, params.mounts)
         await check_secrets(session, account_id, params.secrets)
+        await find_calls(session, account_id, params, launch)
         files_of(None, params.mounts)
         repositories_of(None, params.mounts)

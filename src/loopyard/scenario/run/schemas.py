@@ -7,6 +7,7 @@ from pydantic.alias_generators import to_camel
 
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.mounts import Mount
+from loopyard.devbox.upstreams import GatewaySpecs, McpSpecs
 from loopyard.kit.wire import Params, ShortText, StringMap, Text, View
 from loopyard.scenario.run.states import StateName
 from loopyard.scorer.contract import ScoringContractResult
@@ -18,7 +19,9 @@ class RunProfile(Params):
     model_config = ConfigDict(extra="ignore", populate_by_name=True, alias_generator=to_camel)
 
     env_vars: StringMap | None = None
+    gateways: GatewaySpecs | None = None
     launch_parameters: LaunchParameters | None = None
+    mcp: McpSpecs | None = None
     mounts: list[Mount] | None = None
     purpose: Text | None = None
     secrets: StringMap | None = None

@@ -1,0 +1,97 @@
+"""Answers the proxy's process about calls of the gateway, in the server's process, where the database is."""
+
+from dataclasses import asdict
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.devbox.models import Devbox
+from loopyard.gateway.models import GatewayConfig
+from loopyard.gateway.observation import Call, Ledger
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import Database
+from loopyard.kit.errors import LoopyardError
+from loopyard.kit.ids import new_id
+from loopyard.scenario.run import repository as runs
+from loopyard.secret.service import SecretService
+from loopyard.upstream_proxy.admission import Admission, CallRefused
+from loopyard.upstream_proxy.channel import Message
+from loopyard.upstream_proxy.endpoint import Endpoint
+from loopyard.upstream_proxy.mechanism import CredentialUnfit, credential_headers, secret_ids
+
+RECORD = "loopyard.record"
+"""The entry of a run's metadata that has its model calls recorded."""
+
+
+class GatewayAdmission:
+    def __init__(
+        self, database: Database, admission: Admission, secrets: SecretService, ledger: Ledger, *, record: bool
+    ) -> None:
+        """`record` has all calls recorded."""
+        self._database = database
+        self._admission = admission
+        self._secrets = secrets
+        self._ledger = ledger
+        self._record = record
+
+    async def answer(self, asked: Message) -> Message:
+        """Where a request goes and what is put on it, or why it is refused."""
+        try:
+            async with self._database.read() as session:
+                call, answer = await self._admit(session, asked)
+        except CallRefused as refusal:
+            return refusal.told()
+        except LoopyardError as error:
+            return CallRefused(error.status, error.code, error.message).told()
+        refusal = await self._ledger.check(call)
+        if refusal is not None:
+            body = refusal.body.decode("latin-1")
+            return {"answered": {"status": refusal.status, "headers": list(refusal.headers), "body": body}}
+        return answer
+
+    async def _admit(self, session: AsyncSession, asked: Message) -> tuple[Call, Message]:
+        admitted = await self._admission.admit(session, "gateway", asked["token"], asked["source"])
+        devbox, grant = admitted.devbox, admitted.grants[0]
+        config = await session.get(GatewayConfig, grant.config_id)
+        if config is None:
+            raise CallRefused(403, "config_missing", "The gateway configuration of this token was deleted.")
+        wanted = [grant.secret_id, *secret_ids(config.custom_headers)]
+        values = await self._secrets.values_by_id(session, devbox.account_id, wanted)
+        if missing := [secret_id for secret_id in wanted if secret_id not in values]:
+            message = f"The secret {missing[0]} that this gateway needs was deleted; make a token with another."
+            raise CallRefused(403, "secret_missing", message)
+        endpoint = Endpoint.parse(config.endpoint)
+        try:
+            target = endpoint.target(asked["target"])
+            headers = credential_headers(config.auth_mechanism, config.custom_headers, values[grant.secret_id], values)
+        except ValueError as error:
+            raise CallRefused(400, "invalid_request", f"The request cannot be passed on: {error}.") from error
+        except CredentialUnfit as error:
+            raise CallRefused(403, "secret_unfit", str(error)) from error
+        call = await self._call(session, devbox, config, endpoint.host, asked["method"], target)
+        answer = {"endpoint": config.endpoint, "target": target, "set": headers, "call": asdict(call)}
+        return call, answer
+
+    async def _call(
+        self, session: AsyncSession, devbox: Devbox, config: GatewayConfig, host: str, method: str, target: str
+    ) -> Call:
+        run_id = devbox.initiator_id if devbox.initiator_type == "scenario" else None
+        run = None if run_id is None or self._record else await runs.get(session, run_id, devbox.account_id)
+        asked_for = None if run is None else run.metadata_.get(RECORD)
+        return Call(
+            id=new_id("gwx"),
+            account_id=devbox.account_id,
+            devbox_id=devbox.id,
+            scenario_run_id=run_id,
+            gateway_id=config.id,
+            gateway_name=config.name,
+            host=host,
+            method=method,
+            path=target,
+            started_ms=now_ms(),
+            record=self._record or asked_for == "true",
+        )
+
+    async def report(self, asked: Message) -> Message:
+        """Store what an observer has concluded."""
+        await self._ledger.record(Call(**asked["call"]), asked["report"])
+        return {}

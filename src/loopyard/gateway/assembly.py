@@ -1,0 +1,56 @@
+"""The server's side of the gateway and the MCP hub, put together."""
+
+import socket
+
+from loopyard.config import Settings
+from loopyard.gateway.admission import GatewayAdmission
+from loopyard.gateway.observation import Ledger, NoLedger
+from loopyard.kit.db import Database
+from loopyard.kit.tasks import Tasks
+from loopyard.runtime.host_gateway import HasHostGateway
+from loopyard.runtime.protocol import Runtime
+from loopyard.secret.service import SecretService
+from loopyard.upstream_proxy.addresses import Addresses
+from loopyard.upstream_proxy.admission import Admission
+from loopyard.upstream_proxy.channel import Message
+from loopyard.upstream_proxy.grants import Grants
+from loopyard.upstream_proxy.process import ProxyProcess
+
+_MODULE = "loopyard.gateway.process"
+
+
+class UpstreamCalls:
+    """Its parts, and the answers to what the proxy's process asks."""
+
+    def __init__(
+        self,
+        database: Database,
+        runtime: Runtime,
+        secrets: SecretService,
+        settings: Settings,
+        tasks: Tasks,
+        ledger: Ledger | None = None,
+    ) -> None:
+        """`ledger` keeps account of model calls; None keeps none."""
+        self.addresses = Addresses(settings.gateway.allowed_networks)
+        told: Message = {
+            "settings": settings.gateway.model_dump(mode="json"),
+            "folder": str(settings.data_dir / "gateway"),
+        }
+
+        def listener() -> socket.socket:
+            assert isinstance(runtime, HasHostGateway)  # noqa: S101  (grants are refused on others)
+            return runtime.gateway_socket()
+
+        self.process = ProxyProcess(_MODULE, listener, told, tasks)
+        self.process.answerer = self._answer
+        self.grants = Grants(database, runtime, self.process)
+        admission = Admission(runtime)
+        self._gateway = GatewayAdmission(
+            database, admission, secrets, ledger or NoLedger(), record=settings.gateway.record
+        )
+
+    async def _answer(self, message: Message) -> Message:
+        if "gateway" in message:
+            return await self._gateway.answer(message["gateway"])
+        return await self._gateway.report(message["report"])

@@ -1,0 +1,1 @@
+"""The process beside the server that carries what devboxes send upstream."""

@@ -1,0 +1,75 @@
+"""Carries what devboxes send upstream, beside the server: `python -m loopyard.gateway.process CHANNEL LISTENER`.
+
+Both are descriptors of sockets: the channel to the server, and the one that devboxes connect to. It ends when the
+channel does.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import signal
+import socket
+import sys
+from pathlib import Path
+
+import uvloop
+
+from loopyard.gateway.observation import NoObservation
+from loopyard.gateway.proxy import GatewayProxy
+from loopyard.upstream_proxy.addresses import Addresses
+from loopyard.upstream_proxy.channel import LINE_BYTES, Channel, Message
+from loopyard.upstream_proxy.config import GatewaySettings
+from loopyard.upstream_proxy.serving import Active, Serving
+from loopyard.upstream_proxy.wire.pool import Pool
+
+_NICENESS = 5
+"""Devboxes can give this as much to do as a processor can: the server goes first."""
+
+
+class Carrier:
+    """The process's parts, put together when the server says with which settings."""
+
+    def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener: socket.socket) -> None:
+        self.channel = Channel(reader, writer, self.answer)
+        self._listener = listener
+        self._active = Active()
+        self._serving: asyncio.Server | None = None
+
+    async def answer(self, message: Message) -> Message:
+        """What the server says: its first message, or that a devbox has ended."""
+        if "drop" in message:
+            self._active.drop(message["drop"])
+            return {}
+        logging.getLogger().setLevel(message["log_level"])
+        settings = GatewaySettings.model_validate(message["settings"])
+        pool = Pool(
+            Addresses(settings.allowed_networks),
+            ca_bundle=settings.ca_bundle,
+            connect_seconds=settings.connect_seconds,
+            answer_seconds=settings.answer_seconds,
+        )
+        folder = Path(message["folder"])
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        gateway = GatewayProxy(self.channel, pool, self._active, NoObservation())
+        self._serving = await Serving(self._listener, {"gateway": gateway.handle}).start()
+        return {}
+
+
+async def _serve(channel: int, listener: int) -> None:
+    reader, writer = await asyncio.open_connection(sock=socket.socket(fileno=channel), limit=LINE_BYTES)
+    await Carrier(reader, writer, socket.socket(fileno=listener)).channel.run()
+    os._exit(0)  # the server is gone, and with it whoever could decide about calls
+
+
+def main() -> None:
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    with contextlib.suppress(OSError):
+        os.nice(_NICENESS)
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(_serve(int(sys.argv[1]), int(sys.argv[2])))
+
+
+if __name__ == "__main__":
+    main()

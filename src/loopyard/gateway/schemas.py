@@ -1,0 +1,77 @@
+"""The wire's words for gateway configurations."""
+
+from typing import Annotated
+
+from pydantic import AfterValidator, StringConstraints
+
+from loopyard.kit.wire import Params, Text, View
+from loopyard.upstream_proxy.endpoint import Endpoint
+from loopyard.upstream_proxy.mechanism import (
+    AuthMechanismParams,
+    AuthMechanismView,
+    CustomHeaders,
+    CustomHeaderView,
+)
+
+
+def _not_blank(text: str) -> str:
+    if not text.strip():
+        raise ValueError("must not be blank")
+    return text
+
+
+def _endpoint(url: str) -> str:
+    Endpoint.parse(url)
+    return url
+
+
+Name = Annotated[Text, StringConstraints(max_length=1024), AfterValidator(_not_blank)]
+Description = Annotated[Text, StringConstraints(max_length=16384)]
+EndpointUrl = Annotated[Text, AfterValidator(_endpoint)]
+
+
+class GatewayConfigUpdateParams(Params):
+    """What is not given stays; custom headers that are given replace all of what were."""
+
+    auth_mechanism: AuthMechanismParams | None = None
+    custom_headers: CustomHeaders | None = None
+    description: Description | None = None
+    endpoint: EndpointUrl | None = None
+    name: Name | None = None
+
+
+class GatewayConfigCreateParams(GatewayConfigUpdateParams):
+    auth_mechanism: AuthMechanismParams  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
+    endpoint: EndpointUrl  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
+    name: Name  # pyright: ignore[reportGeneralTypeIssues, reportIncompatibleVariableOverride]
+
+
+class GatewayConfigView(View):
+    id: str
+    auth_mechanism: AuthMechanismView
+    create_time_ms: int
+    endpoint: str
+    name: str
+    account_id: str | None = None
+    custom_headers: list[CustomHeaderView] | None = None
+    description: str | None = None
+
+
+class GatewayConfigListView(View):
+    gateway_configs: list[GatewayConfigView]
+    has_more: bool
+    total_count: int | None = None
+
+
+class GatewayTokenParams(Params):
+    gateway: Text
+    secret: Text
+
+
+class GatewayTokenView(View):
+    token: str
+    auth_mechanism: AuthMechanismView
+    devbox_id: str
+    endpoint: str
+    gateway_config_id: str
+    url: str

@@ -1,0 +1,1 @@
+"""The MCP hub: tools of upstream MCP servers, with credentials that no devbox sees."""

@@ -1,0 +1,74 @@
+"""Decides whether a call of a devbox may be made, and with which secrets: what the gateway and the MCP hub share."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.devbox import repository as devboxes
+from loopyard.devbox.models import Devbox
+from loopyard.devbox.states import FINAL
+from loopyard.network_policy import repository as policies
+from loopyard.runtime.host_gateway import HasHostGateway
+from loopyard.runtime.protocol import Runtime
+from loopyard.upstream_proxy import repository, tokens
+from loopyard.upstream_proxy.models import UpstreamGrant
+from loopyard.upstream_proxy.tokens import Kind
+
+_FLAGS = {"gateway": "allow_agent_gateway", "mcp": "allow_mcp_gateway"}
+
+UNKNOWN_TOKEN = (
+    "This token is of no devbox that may call from here: it is wrong, or another devbox's, or its devbox has ended. "  # noqa: S105
+    "Use the token in this devbox's own variables, or make one by create_gateway_token or create_mcp_token."
+)
+
+
+class CallRefused(Exception):
+    """The call is not made; the message says what to do."""
+
+    def __init__(self, status: int, code: str, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.code = code
+        self.message = message
+
+    def told(self) -> dict[str, object]:
+        """As the proxy's process is told it."""
+        return {"refused": {"status": self.status, "code": self.code, "message": self.message}}
+
+
+@dataclass(frozen=True, slots=True)
+class Admitted:
+    """A devbox, and what its token stands for."""
+
+    devbox: Devbox
+    grants: Sequence[UpstreamGrant] = field(default_factory=list[UpstreamGrant])
+
+
+class Admission:
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+
+    async def admit(self, session: AsyncSession, kind: Kind, token: str, source: str) -> Admitted:
+        """Whose call it is. A token counts only on connections that come from its own devbox.
+
+        Raises:
+            CallRefused.
+        """
+        sandbox_id = self._runtime.sandbox_at(source) if isinstance(self._runtime, HasHostGateway) else None
+        row, grants = await repository.of_token(session, tokens.digest(token), kind)
+        if row is None or sandbox_id is None or row.devbox_id != sandbox_id or not grants:
+            raise CallRefused(401, "unauthorized", UNKNOWN_TOKEN)
+        devbox = await devboxes.get(session, row.devbox_id)
+        if devbox is None or devbox.status in FINAL:
+            raise CallRefused(401, "unauthorized", UNKNOWN_TOKEN)
+        await self._check_policy(session, devbox, kind)
+        return Admitted(devbox, grants)
+
+    async def _check_policy(self, session: AsyncSession, devbox: Devbox, kind: Kind) -> None:
+        if (policy_id := devbox.launch_parameters.get("network_policy_id")) is None:
+            return
+        policy = await policies.get(session, policy_id)
+        if policy is None or not (policy.allow_all or getattr(policy, _FLAGS[kind])):
+            message = f"The network policy of this devbox does not allow this; set {_FLAGS[kind]} in it."
+            raise CallRefused(403, "forbidden", message)

@@ -1,0 +1,50 @@
+"""Checks of what a configuration of an upstream names: its endpoint, and secrets."""
+
+import asyncio
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.kit.errors import BadRequest
+from loopyard.secret import repository as secrets
+from loopyard.upstream_proxy.addresses import Addresses, AddressRefused
+from loopyard.upstream_proxy.endpoint import Endpoint
+
+_LOOK_UP_SECONDS = 3.0
+
+
+async def find_secret(session: AsyncSession, account_id: str, id_or_name: str, field: str) -> str:
+    """The id of a secret that a request names. `field` is what the request calls it.
+
+    Raises:
+        BadRequest: The account has none of this id or name.
+    """
+    secret = await secrets.get(session, account_id, id_or_name) or await secrets.by_name(
+        session, account_id, id_or_name
+    )
+    if secret is None:
+        raise BadRequest(f"{field}: there is no secret {id_or_name}.", field=field)
+    return secret.id
+
+
+async def check_endpoint(addresses: Addresses, url: str | None) -> None:
+    """See that credentials may be sent to an endpoint, as far as can be told now; each connection is checked again.
+    A name that has no address now may get one.
+
+    Raises:
+        BadRequest: They may not.
+    """
+    if url is None:
+        return
+    endpoint = Endpoint.parse(url)
+    try:
+        async with asyncio.timeout(_LOOK_UP_SECONDS):
+            await addresses.find(endpoint.host, endpoint.port, secure=endpoint.secure)
+    except AddressRefused as error:
+        raise BadRequest(f"endpoint: {error}", field="endpoint") from error
+    except (OSError, TimeoutError, UnicodeError):
+        if not endpoint.secure and not addresses.any_named:
+            message = (
+                "endpoint: http:// would send the credential in clear text; use https://, or have the operator name "
+                "the upstream's network in LOOPYARD_GATEWAY__ALLOWED_NETWORKS."
+            )
+            raise BadRequest(message, field="endpoint") from None

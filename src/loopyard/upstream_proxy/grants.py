@@ -1,0 +1,128 @@
+"""Decides what devboxes may call upstream, and gives them tokens for it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.devbox.models import Devbox
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import Database, after_commit
+from loopyard.kit.errors import BadRequest
+from loopyard.kit.ids import new_id
+from loopyard.runtime.host_gateway import HasHostGateway
+from loopyard.runtime.protocol import Runtime
+from loopyard.upstream_proxy import repository
+from loopyard.upstream_proxy.models import UpstreamGrant, UpstreamToken
+from loopyard.upstream_proxy.process import ProxyProcess
+from loopyard.upstream_proxy.tokens import Kind, digest, new_token
+
+MCP_URL, MCP_TOKEN = "RL_MCP_URL", "RL_MCP_TOKEN"
+MCP_PATH = "/mcp"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A configuration and a secret that a devbox is to call with. `variable` names the devbox's variables."""
+
+    kind: Kind
+    variable: str | None
+    config_id: str
+    secret_id: str
+
+
+class Grants:
+    def __init__(self, database: Database, runtime: Runtime, process: ProxyProcess) -> None:
+        self._database = database
+        self._runtime = runtime
+        self._process = process
+
+    def check_offered(self, field: str) -> None:
+        """See that devboxes of this server can reach the gateway at all.
+
+        Raises:
+            BadRequest: They cannot; the error names `field`.
+        """
+        if not isinstance(self._runtime, HasHostGateway):
+            message = (
+                f"{field}: the {self._runtime.name} provider of this server cannot tell which devbox a connection "
+                "comes from, so it has no gateway. The crun provider has one."
+            )
+            raise BadRequest(message, field=field)
+
+    def url(self, kind: Kind) -> str:
+        """Where devboxes call."""
+        assert isinstance(self._runtime, HasHostGateway)  # noqa: S101
+        base = self._runtime.gateway_address.url
+        return base + MCP_PATH if kind == "mcp" else base
+
+    async def give(self, session: AsyncSession, devbox: Devbox, wanted: Sequence[Wanted]) -> None:
+        """Write down what a devbox may call as long as it lives."""
+        for one in wanted:
+            session.add(_grant(devbox, one))
+        devbox.has_grants = devbox.has_grants or bool(wanted)
+        await session.flush()
+        if wanted:
+            after_commit(session, self._process.need)
+
+    async def mint(self, session: AsyncSession, devbox: Devbox, wanted: Wanted) -> str:
+        """A token for one more thing that a running devbox, which the caller has locked, may call."""
+        grant = _grant(devbox, wanted)
+        session.add(grant)
+        devbox.has_grants = True
+        token = _add_token(session, devbox.id, wanted.kind, grant.id)
+        await session.flush()
+        after_commit(session, self._process.need)
+        return token
+
+    async def variables(self, devbox: Devbox) -> dict[str, str]:
+        """The variables of a devbox that comes up, with new tokens. Those that it was given before stay valid."""
+        if not devbox.has_grants:
+            return {}
+        variables = dict[str, str]()
+        async with self._database.write() as session:
+            grants = await repository.grants_of(session, devbox.id)
+            for grant in grants:
+                variable = grant.variable or ""
+                kind: Kind = "mcp" if grant.kind == "mcp" else "gateway"
+                variables[variable] = _add_token(session, devbox.id, kind, grant.id)
+                if kind == "gateway":
+                    variables[f"{variable}_URL"] = self.url(kind)
+            if any(grant.kind == "mcp" for grant in grants):
+                variables[MCP_URL] = self.url("mcp")
+                variables.setdefault(MCP_TOKEN, _add_token(session, devbox.id, "mcp", None))
+        return variables
+
+    async def end_with(self, session: AsyncSession, devbox: Devbox) -> None:
+        """Let nothing be called for a devbox that ends."""
+        if devbox.has_grants and await repository.forget(session, devbox.id):
+            after_commit(session, lambda: self._process.drop_soon(devbox.id))
+
+    async def reconcile(self) -> None:
+        """At start: have the proxy run if any devbox may call anything."""
+        async with self._database.read() as session:
+            wanted = await repository.has_any(session)
+        if wanted:
+            self._process.need()
+
+
+def _grant(devbox: Devbox, wanted: Wanted) -> UpstreamGrant:
+    return UpstreamGrant(
+        id=new_id("upg"),
+        account_id=devbox.account_id,
+        devbox_id=devbox.id,
+        kind=wanted.kind,
+        variable=wanted.variable,
+        config_id=wanted.config_id,
+        secret_id=wanted.secret_id,
+        create_time_ms=now_ms(),
+    )
+
+
+def _add_token(session: AsyncSession, devbox_id: str, kind: Kind, grant_id: str | None) -> str:
+    token = new_token(kind)
+    row = UpstreamToken(
+        digest=digest(token), devbox_id=devbox_id, kind=kind, grant_id=grant_id, create_time_ms=now_ms()
+    )
+    session.add(row)
+    return token
