@@ -210,7 +210,7 @@ def _gateway(port: int | None) -> tuple[str, str, str]:
     if port is None:
         return "", "", ""
     lead = f"ip daddr {GATEWAY.host} tcp dport {GATEWAY.port} redirect to :{port}"
-    return lead, f"tcp dport {port} socket transparent 1", f"tcp sport {port} ct status dnat"
+    return lead, f"tcp dport {port} socket transparent 1", f"tcp sport {port} tcp flags & rst == 0 ct status dnat"
 
 
 def _limit(per_second: int) -> str:
