@@ -1,0 +1,1 @@
+"""What models' answers that pass through the gateway have used: counted, priced, limited and, if asked, recorded."""

@@ -1,0 +1,1 @@
+"""Counts tokens in the answers of model APIs while their bytes pass by."""

@@ -1,0 +1,48 @@
+"""The model APIs that are understood, told by the method and path of a request."""
+
+import re
+from enum import StrEnum
+from urllib.parse import unquote
+
+
+class Api(StrEnum):
+    """An API by which models are called."""
+
+    CHAT = "openai-chat"
+    RESPONSES = "openai-responses"
+    MESSAGES = "anthropic-messages"
+    GEMINI = "gemini"
+
+
+_ROUTES = (
+    (re.compile(r".*/chat/completions"), Api.CHAT),
+    (re.compile(r".*/responses(/compact)?"), Api.RESPONSES),
+    (re.compile(r".*/v1/messages"), Api.MESSAGES),
+    (re.compile(r".*/models/(?P<model>[^/]+):(generateContent|streamGenerateContent)"), Api.GEMINI),
+)
+_MOST_PATH = 8192
+
+
+def api_of(method: str, target: str) -> Api | None:
+    """The API that a request calls a model by; None if it calls none. `target` is a path, with or without a query."""
+    if method != "POST":
+        return None
+    path = _path(target)
+    return next((api for pattern, api in _ROUTES if pattern.fullmatch(path)), None)
+
+
+def model_of(target: str) -> str | None:
+    """The model that the path of a request names; only those of Gemini name one."""
+    found = _ROUTES[-1][0].fullmatch(_path(target))
+    return None if found is None else unquote(found["model"])
+
+
+def is_array(target: str) -> bool:
+    """Whether the request asks Gemini for a stream that is a JSON array, rather than server-sent events."""
+    path, _, query = target.partition("?")
+    return path.endswith(":streamGenerateContent") and "alt=sse" not in query.split("&")
+
+
+def _path(target: str) -> str:
+    path = target[:_MOST_PATH].partition("?")[0]
+    return path.rstrip("/")
