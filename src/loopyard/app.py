@@ -72,6 +72,8 @@ from loopyard.kit.itself import Itself
 from loopyard.kit.parts import Parts
 from loopyard.kit.paths import refuse_impossible
 from loopyard.kit.tasks import Tasks
+from loopyard.model_usage.endpoints import router as model_usage_router
+from loopyard.model_usage.ledger import Ledger
 from loopyard.network_policy.endpoints import router as policy_router
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.object.config import ObjectConfig
@@ -139,6 +141,7 @@ _ROUTERS = (
     policy_router,
     gateway_router,
     gateway_token_router,
+    model_usage_router,
     agent_router,
     secret_router,
     object_router,
@@ -162,6 +165,7 @@ def create_app(
         async with database.write() as session:
             await agents.publish(session, kinds.values())
             await gateways.publish(session)
+        await parts.get(Ledger).reconcile()
         await parts.get(Grants).reconcile()
         await parts.get(ExecutionEngine).reconcile()
         await parts.get(Layers).reconcile()
@@ -179,6 +183,7 @@ def create_app(
         tasks.start("activity", parts.get(Activity).run())
         tasks.start("ssh", parts.get(SshGateway).run())
         tasks.start("events", parts.get(Events).run())
+        tasks.start("model usage", parts.get(Ledger).run())
         tasks.start("sampling", parts.get(Sampling).run())
         tasks.start("reaper", parts.get(Reaper).run())
         tasks.start("folder", parts.get(Folder).run())
@@ -189,6 +194,7 @@ def create_app(
         yield
         parts.get(PtySessions).close()
         await parts.get(Lifecycle).settle()
+        await parts.get(Ledger).write()
         await parts.get(Events).flush()
         await tasks.close()
 
@@ -231,6 +237,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     code_host = CodeHost(settings.code_host)
     events = parts.add(Events, Events(database))
     parts.add(Sampling, Sampling(database, runtime, events))
+    parts.add(Ledger, Ledger(database, events))
     store = parts.add(ObjectStore, _object_store(settings))
     parts.add(ObjectConfig, settings.objects)
     sweeping = parts.add(Sweeping, Sweeping(database, store, settings.objects.upload_seconds))

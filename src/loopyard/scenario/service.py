@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import NotFound, WrongState
+from loopyard.model_usage.wishes import wishes_of
 from loopyard.scenario import environment, repository
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.models import Scenario
@@ -43,6 +44,7 @@ async def create(session: AsyncSession, account_id: str, params: ScenarioCreateP
         create_time_ms=now_ms(),
     )
     is_as_left(scenario.metadata_)
+    wishes_of(scenario.metadata_)
     _name(scenario, params.name)
     await _score_by(session, scenario, params.scoring_contract.scoring_function_parameters)
     session.add(scenario)
@@ -83,6 +85,7 @@ async def update(session: AsyncSession, account_id: str, scenario_id: str, param
         await _score_by(session, scenario, params.scoring_contract.scoring_function_parameters)
     if params.metadata is not None:
         is_as_left(params.metadata)
+        wishes_of(params.metadata)
         scenario.metadata_ = params.metadata
     if params.reference_output is not None:
         scenario.reference_output = params.reference_output or None

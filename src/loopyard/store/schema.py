@@ -16,6 +16,7 @@ _MODEL_MODULES = (
     "loopyard.devbox.execution.models",
     "loopyard.devbox.ssh.models",
     "loopyard.pty.models",
+    "loopyard.model_usage.models",
     "loopyard.network_policy.models",
     "loopyard.gateway.models",
     "loopyard.mcp_hub.models",

@@ -64,6 +64,11 @@ class Inheritance:
             raise WrongState(f"Benchmark run {run_id} is {run.state}; nothing can be run in it any more.", field=_FIELD)
         return inherit(await self._kept(session, run), profile)
 
+    async def metadata(self, session: AsyncSession, run_id: str) -> dict[str, str]:
+        """The metadata of a benchmark run of whatever account; empty if there is none."""
+        run = await repository.find(session, run_id)
+        return {} if run is None else run.metadata_
+
     async def _kept(self, session: AsyncSession, run: BenchmarkRun) -> RunProfile:
         kept = dict(run.run_profile or {})
         if mounts := kept.get("mounts"):

@@ -18,6 +18,7 @@ from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
 from loopyard.kit.errors import Busy, NotFound, WrongState
 from loopyard.kit.failpoint import failpoint
+from loopyard.model_usage.wishes import wishes_of
 from loopyard.scenario.run.requirements import check_possible, check_required
 from loopyard.scenario.run.schemas import RunProfile
 from loopyard.scenario.run.service import RunService
@@ -73,6 +74,7 @@ class BenchmarkRunService:
             NotFound: Something that the profile names does not exist.
         """
         await check_possible(session, account_id, new.profile)
+        wishes_of(new.metadata)
         run = BenchmarkRun(
             id=run_id,
             account_id=account_id,

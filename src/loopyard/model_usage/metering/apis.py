@@ -31,6 +31,17 @@ def api_of(method: str, target: str) -> Api | None:
     return next((api for pattern, api in _ROUTES if pattern.fullmatch(path)), None)
 
 
+def socket_api_of(method: str, target: str) -> Api | None:
+    """The API whose models a WebSocket at this place would call: responses and conversations of OpenAI, Gemini's live
+    conversations."""
+    if method != "GET":
+        return None
+    path = _path(target)
+    if path.endswith(("/responses", "/realtime")):
+        return Api.RESPONSES
+    return Api.GEMINI if path.endswith("BidiGenerateContent") else None
+
+
 def model_of(target: str) -> str | None:
     """The model that the path of a request names; only those of Gemini name one."""
     found = _ROUTES[-1][0].fullmatch(_path(target))

@@ -18,6 +18,8 @@ from loopyard.kit.db import after_commit
 from loopyard.kit.errors import Busy, NotFound, WrongState
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.ids import new_id
+from loopyard.model_usage import repository as model_usage
+from loopyard.model_usage.wishes import wishes_of
 from loopyard.scenario import repository as scenarios
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.models import Scenario
@@ -63,9 +65,12 @@ class RunService:
         if scenario.status == "archived":
             raise WrongState(f"Scenario {scenario.id} is archived; no run of it can be started.", field="scenario_id")
         profile = params.run_profile or RunProfile()
+        inherited: dict[str, str] = {}
         if params.benchmark_run_id is not None:
             profile = await self._inheritance.join(session, account_id, params.benchmark_run_id, profile)
+            inherited = await self._inheritance.metadata(session, params.benchmark_run_id)
         check_required(scenario, profile)
+        wishes = wishes_of(params.metadata or {}, inherited, scenario.metadata_)
         environment = ScenarioEnvironment.model_validate(scenario.environment or {})
         create = devbox_params(params.run_name or scenario.name, environment, profile)
         launch = create.launch_parameters or LaunchParameters()
@@ -100,6 +105,7 @@ class RunService:
                 initiator=Initiator("scenario", run.id),
                 working_directory=working_directory,
             )
+        await model_usage.keep_wishes(session, run.devbox_id, wishes)
         await repository.insert(session, run)
         after_commit(session, lambda: failpoint("run.started"))
         return run

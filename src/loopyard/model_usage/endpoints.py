@@ -1,0 +1,68 @@
+"""What calls of models have used: of a devbox, of a scenario run, and of each scenario run of a benchmark run."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends
+
+from loopyard.auth.caller import CallerDep
+from loopyard.benchmark.run.service import BenchmarkRunService
+from loopyard.devbox.service import DevboxService
+from loopyard.kit.db import DatabaseDep
+from loopyard.kit.paging import PageParams, cursor_of
+from loopyard.kit.parts import part
+from loopyard.kit.wire import ShortText
+from loopyard.model_usage import service
+from loopyard.model_usage.ledger import Ledger
+from loopyard.model_usage.schemas import ModelUsageView, RunModelUsageListView
+from loopyard.scenario.run.service import RunService
+
+router = APIRouter(prefix="/v1", tags=["model usage"])
+
+LedgerDep = Annotated[Ledger, Depends(part(Ledger))]
+
+
+@router.get("/devboxes/{id}/model_usage", operation_id="devboxes.model_usage")
+async def of_devbox(
+    id: ShortText,
+    caller: CallerDep,
+    database: DatabaseDep,
+    ledger: LedgerDep,
+    devboxes: Annotated[DevboxService, Depends(part(DevboxService))],
+) -> ModelUsageView:
+    """What the devbox's calls of models through gateways have used until now."""
+    await ledger.flush()
+    async with database.read() as session:
+        devbox = await devboxes.get(session, caller.account_id, id)
+        return await service.of_devbox(session, devbox.id)
+
+
+@router.get("/scenarios/runs/{id}/model_usage", operation_id="scenarios.runs.model_usage")
+async def of_run(
+    id: ShortText,
+    caller: CallerDep,
+    database: DatabaseDep,
+    ledger: LedgerDep,
+    runs: Annotated[RunService, Depends(part(RunService))],
+) -> ModelUsageView:
+    """What the run's calls of models through gateways have used until now."""
+    await ledger.flush()
+    async with database.read() as session:
+        run = await runs.get(session, caller.account_id, id)
+        return await service.of_devbox(session, run.devbox_id)
+
+
+@router.get("/benchmark_runs/{id}/model_usage", operation_id="benchmark_runs.model_usage")
+async def of_benchmark_run(
+    id: ShortText,
+    caller: CallerDep,
+    database: DatabaseDep,
+    ledger: LedgerDep,
+    page_query: PageParams,
+    benchmark_runs: Annotated[BenchmarkRunService, Depends(part(BenchmarkRunService))],
+) -> RunModelUsageListView:
+    """What each scenario run of the benchmark run has used until now, newest run first."""
+    query = cursor_of(page_query, "scr")
+    await ledger.flush()
+    async with database.read() as session:
+        run = await benchmark_runs.get(session, caller.account_id, id)
+        return await service.of_benchmark_run(session, caller.account_id, run.id, query)
