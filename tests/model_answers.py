@@ -5,7 +5,7 @@ import json
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import brotli  # pyright: ignore[reportMissingTypeStubs]
 
@@ -48,7 +48,7 @@ CHAT_TOKENS = Tokens(input=1200, output=340, cache_read=1024, reasoning=256)
 
 
 def _chat() -> bytes:
-    message = {"role": "assistant", "content": TEXT, "refusal": None, "annotations": []}
+    message: dict[str, Any] = {"role": "assistant", "content": TEXT, "refusal": None, "annotations": []}
     return json.dumps(
         {
             "id": "chatcmpl-1",
@@ -95,8 +95,14 @@ RESPONSES_TOKENS = Tokens(input=5000, output=700, cache_read=4096, reasoning=512
 
 def _response(status: str, usage: Any) -> dict[str, Any]:
     done = status == "completed"
-    content = [{"type": "output_text", "text": TEXT, "annotations": []}]
-    message = {"type": "message", "id": "msg_1", "status": status, "role": "assistant", "content": content}
+    content: list[Any] = [{"type": "output_text", "text": TEXT, "annotations": []}]
+    message: dict[str, Any] = {
+        "type": "message",
+        "id": "msg_1",
+        "status": status,
+        "role": "assistant",
+        "content": content,
+    }
     return {
         "id": "resp_1",
         "object": "response",
@@ -252,8 +258,7 @@ def _in_two(compress: Callable[[bytes], bytes]) -> Callable[[bytes], bytes]:
 
 
 def _brotli(data: bytes) -> bytes:
-    compressed: bytes = brotli.compress(data)  # pyright: ignore[reportUnknownVariableType, reportUnknownMemberType]
-    return compressed
+    return cast("Any", brotli).compress(data)
 
 
 ENCODINGS: dict[str, tuple[str, Callable[[bytes], bytes]]] = {

@@ -15,10 +15,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+from loopyard.bench.model_usage import ModelUsage
 from loopyard.bench.plan import Trial
 from loopyard.bench.results import AgentResult, FunctionResult, PutBack, Result, State
 
-_READ = ("state", "agent_result", "functions", "put_back")
+_READ = ("state", "agent_result", "functions", "put_back", "model_usage")
 
 
 class JournalFault(Exception):
@@ -80,13 +81,14 @@ def _result(kept: dict[str, Any]) -> Result | None:
     """The result, if it is a score."""
     if kept["state"] != State.SCORED:
         return None
-    agent, put_back = kept["agent_result"], kept.get("put_back")
+    agent, put_back, usage = kept["agent_result"], kept.get("put_back"), kept.get("model_usage")
     functions = [FunctionResult(**function) for function in kept["functions"]]
     rest = {name: value for name, value in kept.items() if name not in _READ}
     return Result(
         state=State.SCORED,
         agent_result=None if agent is None else AgentResult(**agent),
         functions=functions,
+        model_usage=None if usage is None else ModelUsage(**usage),
         put_back=None if put_back is None else PutBack(**put_back),
         **rest,
     )

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from loopyard.bench.model_usage import ModelUsage
+
 SCORE_TOLERANCE = 1e-6
 
 
@@ -58,6 +60,8 @@ class Result:
     devbox_id: str | None = None
     agent_result: AgentResult | None = None
     functions: list[FunctionResult] = field(default_factory=list[FunctionResult])
+    model_usage: ModelUsage | None = None
+    """None where no call of a model went through a gateway."""
     put_back: PutBack | None = None
     """Of the reference output only: what it changed that scorers do not see."""
 

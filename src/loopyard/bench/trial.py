@@ -12,6 +12,7 @@ from runloop_api_client.types import DevboxAsyncExecutionDetailView, ScenarioRun
 
 from loopyard.bench.agents import FOLDER, Oracle, Turn
 from loopyard.bench.journal import Entry
+from loopyard.bench.model_usage import of_run
 from loopyard.bench.plan import Trial
 from loopyard.bench.put_back import put_back
 from loopyard.bench.results import AgentResult, FunctionResult, Result, State
@@ -102,6 +103,7 @@ async def carry_out(
             FunctionResult(one.scoring_function_name, one.score, one.state, one.output)
             for one in (contract.scoring_function_results if contract else [])
         ],
+        model_usage=await of_run(client, known.run.id) if known.run and state != State.CANCELED else None,
         put_back=await put_back(client, scored.id) if scored and isinstance(trial.agent, Oracle) else None,
     )
     failpoint("bench.scored")

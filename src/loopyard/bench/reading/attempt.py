@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from loopyard.bench.model_usage import ModelUsage
+
 
 class Unreadable(Exception):
     """Results cannot be read; the message says which and why."""
@@ -34,7 +36,7 @@ class ScorerScore:
 @dataclass(frozen=True, slots=True)
 class Attempt:
     """One attempt. `source` is the run or file that tells of it. `seconds` is from the start of the box to the score,
-    `cost_usd` is None where nothing tells it."""
+    `cost_usd` is None where nothing tells it, `model_usage` where no call went through a gateway."""
 
     source: str
     agent: str
@@ -43,6 +45,7 @@ class Attempt:
     score: float | None = None
     seconds: float | None = None
     cost_usd: float | None = None
+    model_usage: ModelUsage | None = None
     reason: str | None = None
     run_id: str | None = None
     scorers: list[ScorerScore] = field(default_factory=list[ScorerScore])

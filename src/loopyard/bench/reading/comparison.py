@@ -3,17 +3,18 @@
 import math
 from dataclasses import dataclass
 
-from loopyard.bench.reading.attempt import by_scenario
+from loopyard.bench.reading.attempt import Attempt, by_scenario
 from loopyard.bench.reading.gather import Contender
 from loopyard.bench.reading.statistics.interval import Estimate
 from loopyard.bench.reading.statistics.paired import paired_difference
 from loopyard.bench.reading.summary import TOLERANCE, Summary, counted, summarize
+from loopyard.bench.reading.usage import mean_cost, mean_tokens
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One scenario's mean score with A and with B, and over how many attempts. `difference` is B's less A's; None where
-    one of them has no score."""
+    one of them has no score. Tokens and US dollars are means over the attempts that tell them."""
 
     scenario: str
     a: float | None
@@ -21,6 +22,10 @@ class Change:
     b: float | None
     b_attempts: int
     difference: float | None
+    a_tokens: float | None
+    b_tokens: float | None
+    a_cost_usd: float | None
+    b_cost_usd: float | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +48,7 @@ def compare(a: Contender, b: Contender, *, pass_score: float = 1.0) -> Compariso
     scenarios = list(dict.fromkeys([*groups_a, *groups_b]))
     scores_a = [counted(groups_a.get(scenario, [])) for scenario in scenarios]
     scores_b = [counted(groups_b.get(scenario, [])) for scenario in scenarios]
-    changes = [_change(*one) for one in zip(scenarios, scores_a, scores_b, strict=True)]
+    changes = [_change(one, groups_a.get(one, []), groups_b.get(one, [])) for one in scenarios]
     changes.sort(key=lambda change: math.inf if change.difference is None else change.difference)
     differences = [change.difference for change in changes if change.difference is not None]
     worse = sum(difference < -TOLERANCE for difference in differences)
@@ -60,8 +65,20 @@ def compare(a: Contender, b: Contender, *, pass_score: float = 1.0) -> Compariso
     )
 
 
-def _change(scenario: str, a: list[float], b: list[float]) -> Change:
+def _change(scenario: str, attempts_a: list[Attempt], attempts_b: list[Attempt]) -> Change:
+    a, b = counted(attempts_a), counted(attempts_b)
     mean_a = math.fsum(a) / len(a) if a else None
     mean_b = math.fsum(b) / len(b) if b else None
     difference = mean_b - mean_a if mean_a is not None and mean_b is not None else None
-    return Change(scenario, mean_a, len(a), mean_b, len(b), difference)
+    return Change(
+        scenario,
+        mean_a,
+        len(a),
+        mean_b,
+        len(b),
+        difference,
+        a_tokens=mean_tokens(attempts_a),
+        b_tokens=mean_tokens(attempts_b),
+        a_cost_usd=mean_cost(attempts_a),
+        b_cost_usd=mean_cost(attempts_b),
+    )

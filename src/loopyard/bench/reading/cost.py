@@ -1,9 +1,11 @@
-"""What an attempt cost, where its metadata or what its agent printed tells it."""
+"""What an attempt cost, where its metadata, the gateway or what its agent printed tells it."""
 
 import json
 import math
 from collections.abc import Mapping
 from typing import cast
+
+from loopyard.bench.model_usage import ModelUsage
 
 KEYS = ("cost_usd", "total_cost_usd", "instance_cost")
 """US dollars, as Loopyard and Harbor, Claude Code, and mini-swe-agent name them."""
@@ -12,6 +14,17 @@ KEYS = ("cost_usd", "total_cost_usd", "instance_cost")
 def of_metadata(metadata: Mapping[str, str]) -> float | None:
     """The cost in US dollars in a run's metadata, under one of `KEYS`; None if it is not there or no number."""
     return next((cost for key in KEYS if (cost := _number(metadata.get(key))) is not None), None)
+
+
+def of_attempt(metadata: Mapping[str, str], usage: ModelUsage | None, output: str | None) -> float | None:
+    """The cost in US dollars of an attempt: as its metadata say, else as the gateway counted, else as its agent
+    printed. What the gateway knows a part of only goes last."""
+    said = of_metadata(metadata)
+    if said is None and usage is not None and usage.is_priced:
+        said = usage.cost_usd
+    if said is None and output is not None:
+        said = of_output(output)
+    return usage.cost_usd if said is None and usage is not None else said
 
 
 def of_output(text: str) -> float | None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from loopyard.bench.model_usage import ModelUsage
 from loopyard.bench.reading import cost
 from loopyard.bench.reading.attempt import Attempt, Ending, ScorerScore, Unreadable
 
@@ -33,6 +34,7 @@ class _Result(BaseModel):
     agent_result: _AgentResult | None = None
     functions: list[_Function] = []
     cost_usd: float | None = None
+    model_usage: ModelUsage | None = None
 
 
 class _Document(BaseModel):
@@ -61,8 +63,9 @@ def read(path: Path) -> list[Attempt]:
 
 def _attempt(source: str, result: _Result) -> Attempt:
     spent = result.cost_usd
-    if spent is None and result.agent_result is not None:
-        spent = cost.of_output(result.agent_result.output)
+    if spent is None:
+        output = None if result.agent_result is None else result.agent_result.output
+        spent = cost.of_attempt({}, result.model_usage, output)
     return Attempt(
         source=source,
         agent=result.agent,
@@ -71,6 +74,7 @@ def _attempt(source: str, result: _Result) -> Attempt:
         score=result.score if result.state == Ending.SCORED else None,
         seconds=result.seconds,
         cost_usd=spent,
+        model_usage=result.model_usage,
         reason=result.reason,
         run_id=result.run_id,
         scorers=[ScorerScore(one.name, one.score, one.state == "error") for one in result.functions],

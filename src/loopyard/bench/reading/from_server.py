@@ -8,6 +8,7 @@ from typing import Any
 from runloop_api_client import APIError, AsyncRunloop, NotFoundError
 from runloop_api_client.types import BenchmarkJobView, ScenarioRunView
 
+from loopyard.bench.model_usage import ModelUsage, of_benchmark_run
 from loopyard.bench.reading import cost
 from loopyard.bench.reading.attempt import Attempt, Ending, ScorerScore, Unreadable
 from loopyard.bench.wire_errors import describe
@@ -77,9 +78,10 @@ class ServerReader:
 
     async def _benchmark_run(self, run_id: str, *, source: str, agent: str | None = None) -> list[Attempt]:
         runs = [run async for run in self._client.benchmark_runs.list_scenario_runs(run_id, limit=_PAGE)]
-        return [await self._attempt(source, agent, run) for run in reversed(runs)]
+        usages = await of_benchmark_run(self._client, run_id) if runs else {}
+        return [await self._attempt(source, agent, run, usages.get(run.id)) for run in reversed(runs)]
 
-    async def _attempt(self, source: str, agent: str | None, run: ScenarioRunView) -> Attempt:
+    async def _attempt(self, source: str, agent: str | None, run: ScenarioRunView, usage: ModelUsage | None) -> Attempt:
         contract = run.scoring_contract_result
         ending = _ENDINGS[run.state]
         reason = None
@@ -98,7 +100,8 @@ class ServerReader:
             ending=ending,
             score=contract.score if contract is not None and ending in (Ending.SCORED, Ending.TIMEOUT) else None,
             seconds=run.duration_ms / 1000 if run.duration_ms is not None else None,
-            cost_usd=cost.of_metadata(run.metadata),
+            cost_usd=cost.of_attempt(run.metadata, usage, None),
+            model_usage=usage,
             reason=reason,
             run_id=run.id,
             scorers=[

@@ -13,7 +13,7 @@ from rich.console import Console
 from loopyard.bench.reading import rows, sections, show
 from loopyard.bench.reading.attempt import Attempt, Unreadable
 from loopyard.bench.reading.comparison import Comparison
-from loopyard.bench.reading.sections import Section
+from loopyard.bench.reading.section import Section
 from loopyard.bench.reading.summary import Summary
 
 _PLAIN_WIDTH = 160

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from loopyard.bench.model_usage import ModelUsage
 from loopyard.bench.reading.attempt import Attempt, Unreadable
 from loopyard.bench.reading.comparison import Change
 
@@ -22,6 +23,14 @@ ATTEMPT_COLUMNS: dict[str, type] = {
     "score": float,
     "seconds": float,
     "cost_usd": float,
+    "model_calls": int,
+    "input_tokens": int,
+    "output_tokens": int,
+    "cache_read_tokens": int,
+    "cache_write_tokens": int,
+    "reasoning_tokens": int,
+    "uncounted_calls": int,
+    "unpriced_calls": int,
     "run_id": str,
     "reason": str,
     "scorers": str,
@@ -33,6 +42,10 @@ CHANGE_COLUMNS: dict[str, type] = {
     "b": float,
     "b_attempts": int,
     "difference": float,
+    "a_tokens": float,
+    "b_tokens": float,
+    "a_cost_usd": float,
+    "b_cost_usd": float,
 }
 
 
@@ -54,12 +67,27 @@ def of_attempts(attempts: Sequence[Attempt]) -> list[Row]:
                 "score": one.counted,
                 "seconds": one.seconds,
                 "cost_usd": one.cost_usd,
+                **_usage(one.model_usage),
                 "run_id": one.run_id,
                 "reason": one.reason,
                 "scorers": json.dumps({scorer.name: scorer.score for scorer in one.scorers}),
             }
         )
     return rows
+
+
+def _usage(usage: ModelUsage | None) -> Row:
+    """Tokens and calls; None where nothing is known."""
+    return {
+        "model_calls": usage.calls if usage else None,
+        "input_tokens": usage.input_tokens if usage else None,
+        "output_tokens": usage.output_tokens if usage else None,
+        "cache_read_tokens": usage.cache_read_tokens if usage else None,
+        "cache_write_tokens": usage.cache_write_tokens if usage else None,
+        "reasoning_tokens": usage.reasoning_tokens if usage else None,
+        "uncounted_calls": usage.uncounted if usage else None,
+        "unpriced_calls": usage.unpriced if usage else None,
+    }
 
 
 def of_changes(changes: Sequence[Change]) -> list[Row]:

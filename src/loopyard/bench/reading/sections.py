@@ -1,25 +1,15 @@
 """What a report says to people, as titled tables of text that any format can show."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from loopyard.bench.reading.attempt import Ending
 from loopyard.bench.reading.comparison import Change, Comparison
-from loopyard.bench.reading.statistics.interval import Estimate
+from loopyard.bench.reading.section import Section, dollars, estimate, interval, known, number, seconds, signed, tokens
 from loopyard.bench.reading.summary import TOLERANCE, ScorerSummary, Summary
+from loopyard.bench.reading.usage_sections import of_changes, of_usage
 
 SHOWN_REASON = 200
 """Characters of a failure's reason; JSON has all."""
-
-
-@dataclass(frozen=True, slots=True)
-class Section:
-    """A table with a title. Columns whose name begins with `>` have numbers. Notes stand below."""
-
-    title: str
-    columns: list[str]
-    rows: list[list[str]]
-    notes: list[str] = field(default_factory=list[str])
 
 
 def of_report(summaries: Sequence[Summary]) -> list[Section]:
@@ -30,7 +20,7 @@ def of_report(summaries: Sequence[Summary]) -> list[Section]:
             "Pass rates",
             ["agent", "source", "> k", "> pass@k", "95 % interval", "> pass^k", "95 % interval", "> scenarios"],
             [
-                [one.agent, one.source, str(rate.k), *_estimate(rate.at), *_estimate(rate.hat), str(rate.at.clusters)]
+                [one.agent, one.source, str(rate.k), *estimate(rate.at), *estimate(rate.hat), str(rate.at.clusters)]
                 for one in summaries
                 for rate in one.passing
             ],
@@ -39,11 +29,12 @@ def of_report(summaries: Sequence[Summary]) -> list[Section]:
             "Scorers",
             ["agent", "source", "scorer", "> mean", "95 % interval", "> scores", "> errors"],
             [
-                [one.agent, one.source, each.name, *_estimate(each.score), str(each.score.n), str(each.errors)]
+                [one.agent, one.source, each.name, *estimate(each.score), str(each.score.n), str(each.errors)]
                 for one in summaries
                 for each in one.scorers
             ],
         ),
+        of_usage(summaries),
         _scenarios(summaries),
         _failures(summaries),
     ]
@@ -53,7 +44,7 @@ def of_report(summaries: Sequence[Summary]) -> list[Section]:
 def of_comparison(found: Comparison) -> list[Section]:
     """The difference, then the regressions, then the rest."""
     counts = [found.regressions, found.improvements, found.unchanged, found.not_compared]
-    difference = [_signed(found.difference.mean), _interval(found.difference)] if found.difference else ["-", "-"]
+    difference = [signed(found.difference.mean), interval(found.difference)] if found.difference else ["-", "-"]
     worse = [one for one in found.changes if one.difference is not None and one.difference < -TOLERANCE]
     better = [one for one in found.changes if one.difference is not None and one.difference > TOLERANCE]
     apart = [one for one in found.changes if one.difference is None]
@@ -69,6 +60,8 @@ def of_comparison(found: Comparison) -> list[Section]:
         Section("Improvements", columns, [_change(one) for one in reversed(better)]),
         Section("Not compared: no score of one of them", columns, [_change(one) for one in apart]),
         _scores([found.a, found.b]),
+        of_usage([found.a, found.b]),
+        of_changes(found.changes),
         _failures([found.a, found.b]),
     ]
     return [section for section in sections if section.rows]
@@ -95,12 +88,12 @@ def _scores(summaries: Sequence[Summary]) -> Section:
         [
             one.agent,
             one.source,
-            *(_estimate(one.score) if one.score else ("-", "-")),
+            *(estimate(one.score) if one.score else ("-", "-")),
             str(one.score.clusters if one.score else 0),
             str(one.score.n if one.score else 0),
             ", ".join(f"{count} {name}" for name, count in one.endings.items() if count and name != Ending.SCORED),
-            _seconds(one.seconds_total),
-            _seconds(one.seconds_median),
+            seconds(one.seconds_total),
+            seconds(one.seconds_median),
             _cost(one),
         ]
         for one in summaries
@@ -116,13 +109,24 @@ def _scores(summaries: Sequence[Summary]) -> Section:
 
 
 def _scenarios(summaries: Sequence[Summary]) -> Section:
-    rows = [
-        [one.agent, one.source, each.scenario, _number(each.mean), f"{each.passed}/{each.counted}", _lost(each.scorers)]
+    scenarios = [
+        (one, each)
         for one in summaries
         for each in sorted(one.scenarios, key=lambda each: 2.0 if each.mean is None else each.mean)
     ]
-    columns = ["agent", "source", "scenario", "> mean", "> passed", "scorers below 1"]
-    return Section("Scenarios, the lowest scores first", columns, rows)
+    used = any(each.tokens is not None or each.cost_usd is not None for _, each in scenarios)
+    rows = [
+        [
+            *(one.agent, one.source, each.scenario, number(each.mean), f"{each.passed}/{each.counted}"),
+            *((tokens(each.tokens), dollars(each.cost_usd)) if used else ()),
+            _lost(each.scorers),
+        ]
+        for one, each in scenarios
+    ]
+    columns = ["agent", "source", "scenario", "> mean", "> passed"]
+    columns += ["> tokens", "> cost"] if used else []
+    notes = ["Tokens and cost are of one attempt, on average."] if used else []
+    return Section("Scenarios, the lowest scores first", [*columns, "scorers below 1"], rows, notes)
 
 
 def _lost(scorers: Sequence[ScorerSummary]) -> str:
@@ -144,41 +148,14 @@ def _failures(summaries: Sequence[Summary]) -> Section:
 
 
 def _change(one: Change) -> list[str]:
-    difference = "-" if one.difference is None else _signed(one.difference)
-    return [one.scenario, _number(one.a), str(one.a_attempts), _number(one.b), str(one.b_attempts), difference]
-
-
-def _estimate(found: Estimate) -> tuple[str, str]:
-    return f"{found.mean:.3f}", _interval(found)
-
-
-def _interval(found: Estimate) -> str:
-    return "-" if found.low is None or found.high is None else f"{found.low:.3f} to {found.high:.3f}"
-
-
-def _signed(value: float) -> str:
-    return f"{value:+.3f}"
-
-
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.3f}"
-
-
-def _seconds(value: float | None) -> str:
-    if value is None:
-        return "-"
-    if value < 100:
-        return f"{value:.1f} s"
-    minutes, seconds = divmod(round(value), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours}:{minutes:02}:{seconds:02}"
+    difference = "-" if one.difference is None else signed(one.difference)
+    return [one.scenario, number(one.a), str(one.a_attempts), number(one.b), str(one.b_attempts), difference]
 
 
 def _cost(one: Summary) -> str:
     if one.cost_usd is None:
         return "-"
-    known = "" if one.cost_known == one.attempts else f" ({one.cost_known} of {one.attempts})"
-    return f"${one.cost_usd:.2f}{known}"
+    return f"{dollars(one.cost_usd)}{known(one.cost_known, one.attempts)}"
 
 
 def _short(reason: str | None) -> str:

@@ -6,7 +6,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from loopyard.bench.reading.sections import Section
+from loopyard.bench.reading.section import Section
 
 
 def tables(console: Console, sections: Sequence[Section]) -> None:

@@ -9,6 +9,7 @@ from loopyard.bench.reading.attempt import Attempt, Ending, by_scenario
 from loopyard.bench.reading.gather import Contender
 from loopyard.bench.reading.statistics.interval import Estimate, clustered_mean
 from loopyard.bench.reading.statistics.passing import pass_at_k, pass_hat_k, useful_ks
+from loopyard.bench.reading.usage import UsageSummary, mean_cost, mean_tokens, summarize_usage
 
 TOLERANCE = 1e-6
 
@@ -33,12 +34,15 @@ class ScorerSummary:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioSummary:
-    """One scenario's attempts: `counted` of them say something about the agent, `passed` of these passed."""
+    """One scenario's attempts: `counted` of them say something about the agent, `passed` of these passed. `tokens` and
+    `cost_usd` are means over the attempts that tell them."""
 
     scenario: str
     mean: float | None
     counted: int
     passed: int
+    tokens: float | None
+    cost_usd: float | None
     scorers: list[ScorerSummary]
 
 
@@ -66,6 +70,7 @@ class Summary:
     cost_usd: float | None
     cost_known: int
     attempts: int
+    usage: UsageSummary | None
     scorers: list[ScorerSummary]
     scenarios: list[ScenarioSummary]
     failures: list[Failure]
@@ -95,6 +100,7 @@ def summarize(contender: Contender, *, pass_score: float = 1.0) -> Summary:
         cost_usd=math.fsum(costs) if costs else None,
         cost_known=len(costs),
         attempts=len(attempts),
+        usage=summarize_usage(attempts),
         scorers=_scorers(groups.values()),
         scenarios=[_scenario(scenario, own, pass_score) for scenario, own in groups.items()],
         failures=[
@@ -132,6 +138,8 @@ def _scenario(scenario: str, attempts: list[Attempt], pass_score: float) -> Scen
         mean=math.fsum(scores) / len(scores) if scores else None,
         counted=len(scores),
         passed=sum(passes(score, pass_score) for score in scores),
+        tokens=mean_tokens(attempts),
+        cost_usd=mean_cost(attempts),
         scorers=_scorers([attempts]),
     )
 

@@ -42,7 +42,8 @@ def test_markdown_has_a_table_for_each_section_and_breaks_at_no_name(file: Path)
     text = call("report", str(file), "--format", "markdown")
     blocks = text.split("### ")[1:]
     assert [block.splitlines()[0] for block in blocks] == [
-        "Scores", "Pass rates", "Scorers", "Scenarios, the lowest scores first", "Failures of the infrastructure",
+        "Scores", "Pass rates", "Scorers", "Tokens and cost", "Scenarios, the lowest scores first",
+        "Failures of the infrastructure",
     ]  # fmt: skip
     for block in blocks:
         lines = [line for line in block.splitlines() if line.startswith("|")]

@@ -213,7 +213,7 @@ def test_bombs_are_given_up(encoding: str) -> None:
 
 
 def test_zstd_may_not_ask_for_a_large_window() -> None:
-    options = {zstd.CompressionParameter.window_log: 27, zstd.CompressionParameter.content_size_flag: 0}
+    options: dict[int, int] = {zstd.CompressionParameter.window_log: 27, zstd.CompressionParameter.content_size_flag: 0}
     compressor = zstd.ZstdCompressor(options=options)
     noise = random.Random(1).randbytes(2**20)  # noqa: S311
     body = compressor.compress(noise * 20) + compressor.flush()
