@@ -45,7 +45,7 @@ def socket_api_of(method: str, target: str) -> Api | None:
 def model_of(target: str) -> str | None:
     """The model that the path of a request names; only those of Gemini name one."""
     found = _ROUTES[-1][0].fullmatch(_path(target))
-    return None if found is None else unquote(found["model"])
+    return None if found is None else "".join(filter(str.isprintable, unquote(found["model"])))
 
 
 def is_array(target: str) -> bool:

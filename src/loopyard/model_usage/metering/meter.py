@@ -62,7 +62,7 @@ class Meter:
 
     def __init__(self, api: Api, status: int, content_encoding: str) -> None:
         self._api = api
-        self._failed = status >= 400
+        self._failed = not 200 <= status < 300
         self._usage: dict[str, Any] = {}
         self._model: str | None = None
         self._tier: str | None = None
