@@ -74,6 +74,7 @@ from loopyard.kit.paths import refuse_impossible
 from loopyard.kit.tasks import Tasks
 from loopyard.model_usage.endpoints import router as model_usage_router
 from loopyard.model_usage.ledger import Ledger
+from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.network_policy.endpoints import router as policy_router
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.object.config import ObjectConfig
@@ -237,7 +238,8 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     code_host = CodeHost(settings.code_host)
     events = parts.add(Events, Events(database))
     parts.add(Sampling, Sampling(database, runtime, events))
-    parts.add(Ledger, Ledger(database, events))
+    ledger = parts.add(Ledger, Ledger(database, events))
+    parts.add(Recordings, Recordings(settings.data_dir / "gateway"))
     store = parts.add(ObjectStore, _object_store(settings))
     parts.add(ObjectConfig, settings.objects)
     sweeping = parts.add(Sweeping, Sweeping(database, store, settings.objects.upload_seconds))
@@ -253,7 +255,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(BlueprintService, BlueprintService(building, tokens, code_host))
     layers = Layers(database, runtime, Installer(runtime, store, settings.agents, tasks), settings.agents, tasks)
     parts.add(Layers, layers)
-    calls = UpstreamCalls(database, runtime, secrets, settings, tasks)
+    calls = UpstreamCalls(database, runtime, secrets, settings, tasks, ledger)
     parts.add(Addresses, calls.addresses)
     grants = parts.add(Grants, calls.grants)
     lifecycle = Lifecycle(

@@ -11,22 +11,18 @@ from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
 from loopyard.kit.ids import new_id
-from loopyard.scenario.run import repository as runs
 from loopyard.secret.service import SecretService
 from loopyard.upstream_proxy.admission import Admission, CallRefused
 from loopyard.upstream_proxy.channel import Message
 from loopyard.upstream_proxy.endpoint import Endpoint
 from loopyard.upstream_proxy.mechanism import CredentialUnfit, credential_headers, secret_ids
 
-RECORD = "loopyard.record"
-"""The entry of a run's metadata that has its model calls recorded."""
-
 
 class GatewayAdmission:
     def __init__(
         self, database: Database, admission: Admission, secrets: SecretService, ledger: Ledger, *, record: bool
     ) -> None:
-        """`record` has all calls recorded."""
+        """`record` has the calls recorded of devboxes of which the ledger does not say whether theirs are."""
         self._database = database
         self._admission = admission
         self._secrets = secrets
@@ -67,16 +63,13 @@ class GatewayAdmission:
             raise CallRefused(400, "invalid_request", f"The request cannot be passed on: {error}.") from error
         except CredentialUnfit as error:
             raise CallRefused(403, "secret_unfit", str(error)) from error
-        call = await self._call(session, devbox, config, endpoint.host, asked["method"], target)
+        call = await self._call(devbox, config, endpoint.host, asked["method"], target)
         answer = {"endpoint": config.endpoint, "target": target, "set": headers, "call": asdict(call)}
         return call, answer
 
-    async def _call(
-        self, session: AsyncSession, devbox: Devbox, config: GatewayConfig, host: str, method: str, target: str
-    ) -> Call:
+    async def _call(self, devbox: Devbox, config: GatewayConfig, host: str, method: str, target: str) -> Call:
         run_id = devbox.initiator_id if devbox.initiator_type == "scenario" else None
-        run = None if run_id is None or self._record else await runs.get(session, run_id, devbox.account_id)
-        asked_for = None if run is None else run.metadata_.get(RECORD)
+        records = await self._ledger.records(devbox.id)
         return Call(
             id=new_id("gwx"),
             account_id=devbox.account_id,
@@ -88,7 +81,7 @@ class GatewayAdmission:
             method=method,
             path=target,
             started_ms=now_ms(),
-            record=self._record or asked_for == "true",
+            record=self._record if records is None else records,
         )
 
     async def report(self, asked: Message) -> Message:

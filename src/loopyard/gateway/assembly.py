@@ -44,11 +44,11 @@ class UpstreamCalls:
 
         self.process = ProxyProcess(_MODULE, listener, told, tasks)
         self.process.answerer = self._answer
+        ledger = ledger or NoLedger()
+        self.process.ended = ledger.proxy_ended
         self.grants = Grants(database, runtime, self.process)
         admission = Admission(runtime)
-        self._gateway = GatewayAdmission(
-            database, admission, secrets, ledger or NoLedger(), record=settings.gateway.record
-        )
+        self._gateway = GatewayAdmission(database, admission, secrets, ledger, record=settings.gateway.record)
 
     async def _answer(self, message: Message) -> Message:
         if "gateway" in message:

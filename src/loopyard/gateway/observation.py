@@ -79,8 +79,9 @@ class Observer(Protocol):
 class Observation(Protocol):
     """Makes observers, in the proxy's process."""
 
-    def observe(self, call: Call, report: Report) -> Observer | None:
-        """An observer of this call; None if nobody wants to see it."""
+    def observe(self, call: Call, report: Report, known: Sequence[str]) -> Observer | None:
+        """An observer of this call; None if nobody wants to see it. `known` are the credentials that go with it, which
+        are kept nowhere."""
         ...
 
 
@@ -103,6 +104,14 @@ class Ledger(Protocol):
         """Store a report of this call; committed when it returns."""
         ...
 
+    async def records(self, devbox_id: str) -> bool | None:
+        """Whether the devbox's calls are to be recorded; None leaves it to the server's setting."""
+        ...
+
+    async def proxy_ended(self) -> None:
+        """Take note that no report will come of the calls that go on."""
+        ...
+
 
 class NoLedger:
     """A ledger for servers that keep no account."""
@@ -113,9 +122,15 @@ class NoLedger:
     async def record(self, call: Call, report: Mapping[str, Any]) -> None:
         """Forget the report."""
 
+    async def records(self, devbox_id: str) -> bool | None:
+        """Leave it to the setting."""
+
+    async def proxy_ended(self) -> None:
+        """Take no note."""
+
 
 class NoObservation:
     """An observation that sees nothing."""
 
-    def observe(self, call: Call, report: Report) -> Observer | None:
+    def observe(self, call: Call, report: Report, known: Sequence[str]) -> Observer | None:
         """See nothing."""

@@ -56,7 +56,7 @@ class GatewayProxy:
         set_fields: list[Field] = [(name, value) for name, value in answer["set"]]
         endpoint = Endpoint.parse(answer["endpoint"])
         fields = request_fields(request.fields, token, {name.lower() for name, _ in set_fields})
-        watched = self._watch(call, fields)
+        watched = self._watch(call, fields, [token, *(value for _, value in set_fields)])
         head = RequestHead(
             request.method,
             answer["target"],
@@ -108,14 +108,14 @@ class GatewayProxy:
                 self._pool.give_back(origin, upstream)
                 return
 
-    def _watch(self, call: Call, fields: list[Field]) -> "Watched":
+    def _watch(self, call: Call, fields: list[Field], known: list[str]) -> "Watched":
         async def report(data: Mapping[str, Any]) -> None:
             answer = await self._channel.ask({"report": {"call": _dumped(call), "report": dict(data)}})
             if "fault" in answer:
                 raise RuntimeError(f"the report of call {call.id} could not be stored: {answer['fault']}")
 
         try:
-            observer = self._observation.observe(call, report)
+            observer = self._observation.observe(call, report, known)
         except Exception:
             log.exception("call %s is not observed", call.id)
             observer = None

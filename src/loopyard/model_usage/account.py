@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 
+from loopyard.gateway.observation import Call
 from loopyard.model_usage.sums import Sums
 from loopyard.model_usage.wishes import MAX_COST, MAX_TOKENS, Wishes
 
@@ -26,8 +27,8 @@ class Account:
     refused: bool
     """Whether a call was refused because of the budget."""
     models: set[str] = field(default_factory=set[str])
-    going_on: set[str] = field(default_factory=set[str])
-    """The ids of calls."""
+    going_on: dict[str, Call] = field(default_factory=dict[str, Call])
+    """Calls by their ids."""
 
     def name_of(self, model: str) -> str:
         """The name that a model is counted by."""

@@ -72,7 +72,7 @@ class Ledger:
         if account.is_crowded:
             told = f"While a budget holds, a run may make {MOST_AT_ONCE} calls at once; try again when one has ended."
             return refusal(api, told, again=True, array=array)
-        account.going_on.add(call.id)
+        account.going_on[call.id] = call
         self._writing.begin(call, api)
         self._wake.set()
         return None
@@ -84,7 +84,7 @@ class Ledger:
         if api is None or call.id not in account.going_on:
             log.warning("a report of call %s of devbox %s is of no call that goes on", call.id, call.devbox_id)
             return
-        account.going_on.discard(call.id)
+        del account.going_on[call.id]
         try:
             read = CallReport.model_validate(report)
         except ValidationError as error:
@@ -97,9 +97,11 @@ class Ledger:
         self._wake.set()
         await asyncio.shield(done)
 
-    async def cut_off(self, call: Call) -> None:
-        """Count a call of which no report will come as cut off."""
-        await self.record(call, CallReport(outcome=Outcome.CUT_OFF).model_dump(mode="json"))
+    async def proxy_ended(self) -> None:
+        """Count all calls that go on as cut off: no report of them will come."""
+        lost = [call for account in self._accounts.values() for call in account.going_on.values()]
+        report = CallReport(outcome=Outcome.CUT_OFF).model_dump(mode="json")
+        await asyncio.gather(*(self.record(call, report) for call in lost))
 
     async def records(self, devbox_id: str) -> bool | None:
         """Whether a devbox's calls are to be recorded; None leaves it to the server's setting."""

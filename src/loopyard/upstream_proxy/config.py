@@ -26,7 +26,12 @@ class GatewaySettings(BaseModel):
         le=86_400,
         description="How long an upstream may take until its answer begins, and between two pieces of it.",
     )
-    record: bool = Field(default=False, description="Whether all model calls of scenario runs are recorded.")
+    record: bool = Field(default=False, description="Whether calls of models are recorded. Runs may say otherwise.")
+    priced_as: dict[str, str] = Field(
+        default_factory=dict[str, str],
+        description="Whose prices upstreams have, beside those that are known: hosts to providers of genai-prices, "
+        "such as openai, anthropic or google.",
+    )
 
     @field_validator("allowed_networks")
     @classmethod

@@ -9,7 +9,7 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
 from loopyard.kit.tasks import Tasks
@@ -37,6 +37,8 @@ class ProxyProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self.answerer: Answerer = _nothing
         """Answers what the process asks."""
+        self.ended: Callable[[], Awaitable[None]] = _no_end
+        """Called when the process has ended."""
 
     def need(self) -> None:
         """Have the process run from now on."""
@@ -64,6 +66,7 @@ class ProxyProcess:
                 await self._run_one()
             finally:
                 await self._end()
+                await self.ended()
             log.warning("the gateway's process ended; starting it anew")
             await asyncio.sleep(_PAUSE_SECONDS)
 
@@ -101,6 +104,10 @@ class ProxyProcess:
             except (TimeoutError, subprocess.TimeoutExpired):
                 process.kill()
                 process.wait()
+
+
+async def _no_end() -> None:
+    return
 
 
 async def _nothing(_: Message) -> Message:

@@ -15,8 +15,8 @@ from pathlib import Path
 
 import uvloop
 
-from loopyard.gateway.observation import NoObservation
 from loopyard.gateway.proxy import GatewayProxy
+from loopyard.model_usage.observer import ModelObservation
 from loopyard.upstream_proxy.addresses import Addresses
 from loopyard.upstream_proxy.channel import LINE_BYTES, Channel, Message
 from loopyard.upstream_proxy.config import GatewaySettings
@@ -51,7 +51,8 @@ class Carrier:
         )
         folder = Path(message["folder"])
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        gateway = GatewayProxy(self.channel, pool, self._active, NoObservation())
+        observation = ModelObservation(folder, settings.priced_as)
+        gateway = GatewayProxy(self.channel, pool, self._active, observation)
         self._serving = await Serving(self._listener, {"gateway": gateway.handle}).start()
         return {}
 

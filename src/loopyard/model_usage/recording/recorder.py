@@ -15,6 +15,7 @@ from loopyard.kit.clock import now_ms
 from loopyard.model_usage.metering.apis import Api
 from loopyard.model_usage.metering.decoding import Decoding, Undecodable
 from loopyard.model_usage.recording.assembly import assemble
+from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.model_usage.recording.redaction import Redaction
 from loopyard.model_usage.sums import CallReport
 
@@ -30,13 +31,6 @@ _MOST_DECODED_BYTES = 32 * 1024**2
 _IN_MEMORY_BYTES = 256 * 1024
 _NOTE_BYTES = 1024
 """Room for the line that says that nothing more is written."""
-
-_NAME = "recordings"
-
-
-def file_of(folder: Path, devbox_id: str) -> Path:
-    """Where a devbox's calls are, if any were recorded. `folder` is the gateway's."""
-    return folder / _NAME / f"{devbox_id}.jsonl"
 
 
 class _Body:
@@ -156,17 +150,21 @@ class Recorder:
 
     def __init__(self, folder: Path) -> None:
         """Take the gateway's folder, which belongs to the server alone."""
-        self.folder = folder / _NAME
+        self._files = Recordings(folder)
         self._lock = threading.Lock()
+
+    @property
+    def folder(self) -> Path:
+        return self._files.folder
 
     def open(self, call: Call, api: Api, known: Sequence[str]) -> Recording:
         """Begin to record a call. `known` are credentials that must not be kept."""
-        self.folder.mkdir(mode=0o700, exist_ok=True)
+        self._files.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         return Recording(self, call, api, known)
 
     def append(self, devbox_id: str, line: bytes) -> None:
         """Add a line to a devbox's file; once it is full, a line that says so, and nothing more."""
-        path = file_of(self.folder.parent, devbox_id)
+        path = self._files.path(devbox_id)
         with self._lock, path.open("ab+") as file:
             path.chmod(0o600)
             size = file.tell()

@@ -13,6 +13,9 @@ from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageParams, cursor_of
 from loopyard.kit.parts import part
 from loopyard.kit.wire import ShortText
+from loopyard.model_usage import service as model_usage
+from loopyard.model_usage.ledger import Ledger
+from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.runtime.protocol import Runtime
 from loopyard.scenario.run import logs, repository
 from loopyard.scenario.run.rendering import render
@@ -25,6 +28,8 @@ router = APIRouter(prefix="/v1/scenarios", tags=["scenario runs"])
 
 ServiceDep = Annotated[RunService, Depends(part(RunService))]
 RuntimeDep = Annotated[Runtime, Depends(part(Runtime))]
+LedgerDep = Annotated[Ledger, Depends(part(Ledger))]
+RecordingsDep = Annotated[Recordings, Depends(part(Recordings))]
 
 
 async def _filters(
@@ -100,15 +105,32 @@ async def cancel(id: ShortText, caller: CallerDep, session: WriteSession, servic
     responses={200: {"content": {"application/zip": {"schema": {"type": "string", "format": "binary"}}}}},
 )
 async def download_logs(
-    id: ShortText, caller: CallerDep, database: DatabaseDep, service: ServiceDep, runtime: RuntimeDep
+    id: ShortText,
+    caller: CallerDep,
+    database: DatabaseDep,
+    service: ServiceDep,
+    runtime: RuntimeDep,
+    ledger: LedgerDep,
+    recordings: RecordingsDep,
 ) -> StreamingResponse:
-    """A zip file of every command that ran in the run's devbox, the scorers' included, with its output."""
+    """A zip file of every command that ran in the run's devbox, the scorers' included, with its output, and of its
+    calls of models, if they were recorded."""
+    await ledger.flush()
     async with database.read() as session:
         run = await service.get(session, caller.account_id, id)
         commands = await executions.of_devbox(session, run.devbox_id)
+        used = await model_usage.of_devbox(session, run.devbox_id)
     view = ScenarioRunView.model_validate(run).model_dump(mode="json", by_alias=True)
+    notes = logs.RunNotes(
+        view,
+        run.failure_reason,
+        run.fault,
+        run.put_back,
+        used.model_dump(mode="json"),
+        recordings.of_devbox(run.devbox_id),
+    )
     return StreamingResponse(
-        logs.archive(runtime, logs.RunNotes(view, run.failure_reason, run.fault, run.put_back), commands),
+        logs.archive(runtime, notes, commands),
         media_type="application/zip",
         headers={"Content-Disposition": f'attachment; filename="{run.id}.zip"'},
     )

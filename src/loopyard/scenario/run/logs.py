@@ -2,9 +2,11 @@
 
 import asyncio
 import json
+import os
 import zipfile
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from loopyard.devbox.execution.models import Execution
@@ -37,13 +39,17 @@ class _Outlet:
 
 @dataclass(frozen=True, slots=True)
 class RunNotes:
-    """A run as the wire has it, and what the wire has no word for: why it ended as it did, whose fault that was, and
-    what of the system was put back before scoring."""
+    """A run as the wire has it, and what the wire has no word for: why it ended as it did, whose fault that was, what
+    of the system was put back before scoring, and what its calls of models used."""
 
     view: dict[str, Any]
     failure_reason: str | None
     fault: str | None
     put_back: dict[str, Any] | None = None
+    model_usage: dict[str, Any] | None = None
+    """What the run's calls of models have used: a `ModelUsageView`."""
+    model_calls: Path | None = None
+    """The file of its recorded calls of models, if there is one."""
 
     def manifest(self, listed: list[dict[str, Any]]) -> dict[str, Any]:
         """The manifest of the run's logs, with the executions in it."""
@@ -55,6 +61,7 @@ class RunNotes:
             "failure_reason": self.failure_reason,
             "fault": self.fault,
             "put_back": self.put_back,
+            "model_usage": self.model_usage,
             "executions": listed,
         }
 
@@ -72,7 +79,8 @@ async def archive(runtime: Runtime, run: RunNotes, executions: Sequence[Executio
     """A zip file in pieces.
 
     For each execution it has a folder with `command`, `stdout`, `stderr` and `exit_status` (empty while it runs), in
-    `launch/`, `executions/` or `scoring/`; `run.json` is the run, and `manifest.json`, the last entry, lists the rest.
+    `launch/`, `executions/` or `scoring/`; `run.json` is the run, `model_calls.jsonl` has its calls of models if they
+    were recorded, and `manifest.json`, the last entry, lists the rest.
     """
     outlet = _Outlet()
     listed: list[dict[str, Any]] = []
@@ -98,8 +106,21 @@ async def archive(runtime: Runtime, run: RunNotes, executions: Sequence[Executio
                         entry["missing"] = str(fault)
                 entry[f"{stream}_bytes"] = size
             listed.append(entry)
+        if run.model_calls is not None:
+            async for data in _copied(file, run.model_calls, "model_calls.jsonl", outlet):
+                yield data
         file.writestr("manifest.json", _json(run.manifest(listed)))
     yield outlet.take()
+
+
+async def _copied(file: zipfile.ZipFile, path: Path, name: str, outlet: _Outlet) -> AsyncIterator[bytes]:
+    """Copy a file of the host, up to the end that it has now, into an entry; gives the zip's bytes as they come."""
+    with path.open("rb") as source, file.open(name, "w", force_zip64=True) as target:
+        room = os.fstat(source.fileno()).st_size
+        while data := await asyncio.to_thread(source.read, min(_CHUNK_BYTES, room)):
+            room -= len(data)
+            await asyncio.to_thread(target.write, data)
+            yield outlet.take()
 
 
 def _entry(folder: str, execution: Execution) -> dict[str, Any]:
