@@ -14,6 +14,7 @@ from loopyard.agent.endpoints import router as agent_router
 from loopyard.agent.layer.installer import Installer
 from loopyard.agent.layer.layers import Layers
 from loopyard.auth.caller import Authenticator
+from loopyard.axon import assembly as axons
 from loopyard.benchmark.endpoints import router as benchmark_router
 from loopyard.benchmark.run.canceling import Canceling
 from loopyard.benchmark.run.endpoints import router as benchmark_run_router
@@ -147,6 +148,7 @@ _ROUTERS = (
     secret_router,
     object_router,
     object_content_router,
+    *axons.ROUTERS,
 )
 
 
@@ -192,6 +194,7 @@ def create_app(
         tasks.start("harbor jobs", parts.get(HarborCarrying).run())
         tasks.start("sweep", parts.get(Sweep).run())
         tasks.start("control", parts.get(Control).run())
+        axons.start(parts)
         yield
         parts.get(PtySessions).close()
         await parts.get(Lifecycle).settle()
@@ -320,6 +323,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
         BuildsKeeper(database, builder, logs, inputs),
         *(runtime.keepers if isinstance(runtime, HasKeepers) else ()),
     ]
+    keepers += axons.add(parts, settings.data_dir)
     sweep = parts.add(Sweep, Sweep(keepers, settings.upkeep))
     parts.add(Control, Control(settings.data_dir, sweep))
     return parts

@@ -40,6 +40,8 @@ _GRACE_SECONDS = 5
 """How long requests are given to end, when the server does."""
 _PATIENCE_SECONDS = 2
 """How long after that they are given to notice that they have to."""
+_LAST_MESSAGE_SECONDS = 1.0
+"""How long streams are given to tell their readers that the server ends."""
 _DRIVER_SECONDS = 0.1
 """How long the database's driver is given to end its threads after a failure: they still speak to the loop."""
 
@@ -75,6 +77,7 @@ class _Server(uvicorn.Server):
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._ending.end_waiting()
+        await self._ending.end_streams(_LAST_MESSAGE_SECONDS)
         for connection in self.server_state.connections:
             if isinstance(connection, HttpToolsProtocol) and MARK in _scope(connection):
                 connection.transport.close()

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import Generator
+from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 
@@ -55,6 +55,15 @@ class Ending:
 
     def __init__(self) -> None:
         self._requests: set[_Request] = set()
+        self._stream_ends: list[Callable[[float], Awaitable[None]]] = []
+
+    def add_stream_end(self, end: Callable[[float], Awaitable[None]]) -> None:
+        """Have `end` called before the connections of streams are closed, with the seconds that it may take."""
+        self._stream_ends.append(end)
+
+    async def end_streams(self, timeout: float) -> None:
+        """Let streams send their last message; at most `timeout` seconds."""
+        await asyncio.gather(*(end(timeout) for end in self._stream_ends))
 
     def end_waiting(self) -> None:
         """End all requests that only wait."""

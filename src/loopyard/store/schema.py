@@ -33,6 +33,7 @@ _MODEL_MODULES = (
     "loopyard.benchmark.run.models",
     "loopyard.benchmark_job.models",
     "loopyard.benchmark_job.trial.models",
+    "loopyard.axon.models",
 )
 
 

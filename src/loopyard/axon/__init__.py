@@ -1,0 +1,1 @@
+"""Axons: durable event streams, each with a private SQL database."""

@@ -1,0 +1,1 @@
+"""The events of axons: published in contiguous sequences, listed, and streamed to subscribers."""

@@ -1,0 +1,195 @@
+"""Appends events by group commit: events that come while one transaction is being committed share the next."""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy.exc import DataError, IntegrityError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.axon import repository as axons
+from loopyard.axon.event import repository
+from loopyard.axon.event.event import Event, NewEvent
+from loopyard.axon.event.subscribers import Subscribers
+from loopyard.axon.service import not_found
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import Database, after_commit
+from loopyard.kit.failpoint import failpoint
+from loopyard.kit.tasks import Tasks
+
+_MOST_EVENTS = 500
+_MOST_BYTES = 8 * 1024**2
+"""Limits on one group commit."""
+
+_Key = tuple[str, str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """Where an event stands in its axon."""
+
+    sequence: int
+    timestamp_ms: int
+
+
+@dataclass(eq=False, slots=True)
+class _Pending:
+    """A publish call that waits for its commit."""
+
+    account_id: str
+    axon_id: str
+    event: NewEvent
+    request_key: str | None
+    done: asyncio.Future[Published] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
+
+    @property
+    def key(self) -> _Key | None:
+        """Identity of a repeated request; None if the caller gave none."""
+        if self.request_key is None or "\x00" in self.request_key:
+            return None
+        return (self.account_id, f"axons.publish/{self.axon_id}", self.request_key)
+
+
+Listener = Callable[[Sequence[Event]], None]
+"""Called with new events of one axon after their commit."""
+
+
+class Publisher:
+    """The one way by which events enter axons."""
+
+    def __init__(self, database: Database, subscribers: Subscribers, tasks: Tasks) -> None:
+        self._database = database
+        self._subscribers = subscribers
+        self._tasks = tasks
+        self._pending: deque[_Pending] = deque()
+        self._listeners: list[Listener] = []
+
+    def add_listener(self, listener: Listener) -> None:
+        self._listeners.append(listener)
+
+    async def publish(self, account_id: str, axon_id: str, event: NewEvent, request_key: str | None) -> Published:
+        """Append one event; returns once it is durable. A repeated request appends nothing, and returns what the first
+        did.
+
+        Raises:
+            NotFound: The account has no such axon.
+        """
+        pending = _Pending(account_id, axon_id, event, request_key)
+        self._pending.append(pending)
+        self._tasks.start("axon publisher", self._commit_all())
+        return await pending.done
+
+    async def append(self, session: AsyncSession, axon_id: str, events: Sequence[NewEvent]) -> list[Event]:
+        """Append events in a transaction of the caller's own; subscribers have them after its commit. Returns nothing
+        if the axon was deleted."""
+        head = (await axons.heads(session, [axon_id], lock=True)).get(axon_id)
+        if head is None or not events:
+            return []
+        stored = await repository.append(session, axon_id, head.last_sequence, events, now_ms())
+        after_commit(session, lambda: self._tell(axon_id, stored))
+        return stored
+
+    async def _commit_all(self) -> None:
+        try:
+            while self._pending:
+                await self._commit_some(self._take())
+        finally:
+            while self._pending:  # cancelled at the end of the server
+                self._pending.popleft().done.cancel()
+
+    def _take(self) -> list[_Pending]:
+        group: list[_Pending] = []
+        size = 0
+        while self._pending and len(group) < _MOST_EVENTS and (not group or size < _MOST_BYTES):
+            group.append(self._pending.popleft())
+            size += group[-1].event.size
+        return group
+
+    async def _commit_some(self, group: Sequence[_Pending]) -> None:
+        try:
+            async with self._database.write() as session:
+                answers = await self._append_group(session, group)
+        except (DataError, IntegrityError) as error:
+            if len(group) == 1:
+                _fail(group[0], error)
+                return
+            for pending in group:  # so that one that cannot be stored harms no other
+                await self._commit_some([pending])
+            return
+        except BaseException as error:
+            for pending in group:
+                _fail(pending, error)
+            if isinstance(error, Exception):
+                return
+            raise
+        failpoint("axon.published")
+        for pending, answer in zip(group, answers, strict=True):
+            if not pending.done.done():
+                if answer is None:
+                    pending.done.set_exception(not_found(pending.axon_id))
+                else:
+                    pending.done.set_result(answer)
+
+    async def _append_group(self, session: AsyncSession, group: Sequence[_Pending]) -> list[Published | None]:
+        heads = await axons.heads(session, {pending.axon_id for pending in group}, lock=True)
+        keys = [pending.key for pending in group]
+        given = [key for key in keys if key is not None]
+        known = await repository.claimed(session, given) if given else {}
+        answers: dict[_Key, Published] = {key: _parse(text) for key, text in known.items()}
+        timestamp = now_ms()
+        fresh: dict[str, list[NewEvent]] = {}
+        published: list[Published | None] = []
+        claims: list[dict[str, object]] = []
+        for pending, key in zip(group, keys, strict=True):
+            head = heads.get(pending.axon_id)
+            if head is None or head.account_id != pending.account_id:
+                published.append(None)
+                continue
+            if key is not None and key in answers:
+                published.append(answers[key])
+                continue
+            events = fresh.setdefault(pending.axon_id, [])
+            events.append(pending.event)
+            answer = Published(head.last_sequence + len(events), timestamp)
+            published.append(answer)
+            if key is not None:
+                answers[key] = answer
+                claims.append(_claim(key, answer))
+        for axon_id, events in fresh.items():
+            stored = await repository.append(session, axon_id, heads[axon_id].last_sequence, events, timestamp)
+            after_commit(session, lambda axon_id=axon_id, stored=stored: self._tell(axon_id, stored))
+        if claims:
+            await repository.claim(session, claims)
+        failpoint("axon.publishing")
+        return published
+
+    def _tell(self, axon_id: str, events: Sequence[Event]) -> None:
+        self._subscribers.published(axon_id, events)
+        for listener in self._listeners:
+            listener(events)
+
+
+def _fail(pending: _Pending, error: BaseException) -> None:
+    if pending.done.done():
+        return
+    if isinstance(error, Exception):
+        pending.done.set_exception(error)
+    else:
+        pending.done.cancel()
+
+
+def _claim(key: _Key, answer: Published) -> dict[str, object]:
+    text = f"{answer.sequence}.{answer.timestamp_ms}"
+    return {
+        "account_id": key[0],
+        "operation": key[1],
+        "key": key[2],
+        "resource_id": text,
+        "create_time_ms": answer.timestamp_ms,
+    }
+
+
+def _parse(text: str) -> Published:
+    sequence, _, timestamp = text.partition(".")
+    return Published(int(sequence), int(timestamp))

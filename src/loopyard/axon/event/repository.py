@@ -1,0 +1,133 @@
+"""SQL for events."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import accumulate
+from typing import Any
+
+from sqlalchemy import RowMapping, insert, select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.axon.event.event import Event, NewEvent
+from loopyard.axon.event.origins import Origin
+from loopyard.axon.models import Axon, AxonEvent
+from loopyard.kit.idempotency import IdempotencyKey
+
+_EVENT = (
+    AxonEvent.axon_id,
+    AxonEvent.sequence,
+    AxonEvent.timestamp_ms,
+    AxonEvent.origin,
+    AxonEvent.event_type,
+    AxonEvent.source,
+    AxonEvent.payload,
+)
+_TABLE: Any = AxonEvent.__table__
+_KEYS: Any = IdempotencyKey.__table__
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Bounds of a read. Both sequences are part of it; at most `count` events and, after the first, `most_bytes` of
+    their payloads are read, from the end that `newest_first` says."""
+
+    first: int
+    last: int
+    count: int
+    most_bytes: int
+    newest_first: bool = False
+
+
+async def append(
+    session: AsyncSession, axon_id: str, last_sequence: int, events: Sequence[NewEvent], timestamp_ms: int
+) -> list[Event]:
+    """Store events behind `last_sequence`, which is the axon's; its row must be locked by this transaction."""
+    stored = [
+        Event(axon_id, sequence, timestamp_ms, new.origin, new.event_type, new.source, new.payload)
+        for sequence, new in enumerate(events, last_sequence + 1)
+    ]
+    rows = [
+        {
+            "axon_id": axon_id,
+            "sequence": event.sequence,
+            "timestamp_ms": timestamp_ms,
+            "origin": int(event.origin),
+            "size": new.size,
+            "event_type": event.event_type,
+            "source": event.source,
+            "payload": event.payload,
+        }
+        for event, new in zip(stored, events, strict=True)
+    ]
+    await session.execute(insert(_TABLE), rows)
+    values = {"last_sequence": last_sequence + len(events)}
+    await session.execute(update(Axon.__table__).where(Axon.id == axon_id).values(**values))  # type: ignore[arg-type]
+    return stored
+
+
+async def read(session: AsyncSession, axon_id: str, span: Span) -> list[Event]:
+    """The events of a span, in the order that it says."""
+    found = await _within(session, axon_id, span)
+    if not found:
+        return []
+    low, high = min(found[0], found[-1]), max(found[0], found[-1])
+    order = AxonEvent.sequence.desc() if span.newest_first else AxonEvent.sequence
+    statement = (
+        select(*_EVENT)
+        .where(AxonEvent.axon_id == axon_id, AxonEvent.sequence >= low, AxonEvent.sequence <= high)
+        .order_by(order)
+    )
+    return [_event(row) for row in (await session.execute(statement)).mappings()]
+
+
+async def read_columns(
+    session: AsyncSession, axon_id: str, span: Span, columns: Sequence[str]
+) -> Sequence[Sequence[Any]]:
+    """Some columns of the events of a span, as tuples; the span's limit of bytes counts if the payload is among
+    them."""
+    if "payload" in columns:
+        found = await _within(session, axon_id, span)
+        if not found:
+            return []
+        first, last = min(found[0], found[-1]), max(found[0], found[-1])
+    else:
+        first, last = span.first, span.last
+    statement = (
+        select(*(getattr(AxonEvent, name) for name in columns))
+        .where(AxonEvent.axon_id == axon_id, AxonEvent.sequence >= first, AxonEvent.sequence <= last)
+        .order_by(AxonEvent.sequence.desc() if span.newest_first else AxonEvent.sequence)
+        .limit(span.count)
+    )
+    return [tuple(row) for row in await session.execute(statement)]
+
+
+async def _within(session: AsyncSession, axon_id: str, span: Span) -> list[int]:
+    """The sequences of a span that its limits leave."""
+    statement = (
+        select(AxonEvent.sequence, AxonEvent.size)
+        .where(AxonEvent.axon_id == axon_id, AxonEvent.sequence >= span.first, AxonEvent.sequence <= span.last)
+        .order_by(AxonEvent.sequence.desc() if span.newest_first else AxonEvent.sequence)
+        .limit(span.count)
+    )
+    rows = (await session.execute(statement)).all()
+    sums = accumulate(row[1] for row in rows)
+    return [row[0] for row, total in zip(rows, sums, strict=True) if total <= span.most_bytes] or [
+        row[0] for row in rows[:1]
+    ]
+
+
+async def claimed(session: AsyncSession, keys: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
+    """What was stored under those of the keys (account, operation, request key) that are known."""
+    columns = (IdempotencyKey.account_id, IdempotencyKey.operation, IdempotencyKey.key)
+    statement = select(*columns, IdempotencyKey.resource_id).where(tuple_(*columns).in_(keys))
+    return {(row[0], row[1], row[2]): row[3] for row in await session.execute(statement)}
+
+
+async def claim(session: AsyncSession, keys: Sequence[dict[str, Any]]) -> None:
+    """Store request keys that are not known yet."""
+    await session.execute(insert(_KEYS), keys)
+
+
+def _event(row: RowMapping) -> Event:
+    values: dict[str, Any] = {**row, "origin": Origin(row["origin"])}
+    return Event(**values)

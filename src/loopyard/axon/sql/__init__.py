@@ -1,0 +1,1 @@
+"""The private SQL database of each axon, run in worker processes that reach nothing else."""

@@ -1,0 +1,76 @@
+"""Runs statements on axons' databases, and gives them the axons' events."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.axon import service as axons
+from loopyard.axon.event import repository as events
+from loopyard.axon.event.repository import Span
+from loopyard.axon.sql.worker.events_table import COLUMNS
+from loopyard.axon.sql.workers import SqlWorkers
+from loopyard.kit.db import Database
+
+_PAGE_EVENTS = 4096
+_PAGE_BYTES = 1024**2
+"""Limits on the events that a worker is given at once."""
+
+
+class SqlService:
+    def __init__(self, database: Database, workers: SqlWorkers) -> None:
+        self._database = database
+        self._workers = workers
+
+    async def query(self, account_id: str, axon_id: str, statement: dict[str, Any], request_key: str | None) -> bytes:
+        """Run one statement; returns the wire's SqlQueryResultView as JSON. A repeated request that changed something
+        is not run again.
+
+        Raises:
+            NotFound: The account has no such axon.
+            BadRequest: The statement failed, is not allowed, or took more than its limits.
+            Busy: Too many statements are running.
+        """
+        return await self._call(account_id, axon_id, [statement], request_key, batch=False)
+
+    async def batch(
+        self, account_id: str, axon_id: str, statements: Sequence[dict[str, Any]], request_key: str | None
+    ) -> bytes:
+        """Run statements in one transaction; returns the wire's SqlBatchResultView as JSON.
+
+        Raises:
+            NotFound, BadRequest, Busy: As `query`; but a statement that failed is told in the answer.
+        """
+        return await self._call(account_id, axon_id, statements, request_key, batch=True)
+
+    async def _call(
+        self, account_id: str, axon_id: str, statements: Sequence[dict[str, Any]], key: str | None, *, batch: bool
+    ) -> bytes:
+        call = orjson.dumps({"statements": statements, "key": key, "batch": batch})
+
+        async def answer(wanted: dict[str, object]) -> object:
+            async with self._database.read() as session:
+                return await _answer(session, account_id, axon_id, wanted)
+
+        async with self._database.read() as session:
+            await axons.get(session, account_id, axon_id)
+        async with self._workers.turn(axon_id):
+            async with self._database.read() as session:
+                await axons.get(session, account_id, axon_id)  # it may have been deleted while others had their turn
+            return await self._workers.call(axon_id, call, answer)
+
+
+async def _answer(session: AsyncSession, account_id: str, axon_id: str, wanted: dict[str, object]) -> object:
+    """What a worker asks about the events: the last sequence, or some of them. Nothing that it asks is trusted."""
+    if wanted.get("last"):
+        return (await axons.get(session, account_id, axon_id)).last_sequence
+    columns = [name for name in COLUMNS if name in cast("list[str]", wanted["columns"])]
+    span = Span(
+        int(cast("int", wanted["first"])),
+        int(cast("int", wanted["until"])),
+        max(1, min(int(cast("int", wanted["count"])), _PAGE_EVENTS)),
+        _PAGE_BYTES,
+        newest_first=bool(wanted["newest_first"]),
+    )
+    return await events.read_columns(session, axon_id, span, columns)
