@@ -124,6 +124,7 @@ from loopyard.version import VERSION
 _ROUTERS = (
     health_router,
     run_router,  # what is asked for most stands first: a path is looked for in this order
+    axons.EVENTS,
     execution_router,
     account_router,
     file_router,

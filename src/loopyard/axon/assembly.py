@@ -16,7 +16,8 @@ from loopyard.kit.parts import Parts
 from loopyard.kit.tasks import Tasks
 from loopyard.runtime.upkeep import Keeper
 
-ROUTERS = (event_router, sql_router, axon_router)
+EVENTS = event_router
+ROUTERS = (sql_router, axon_router)
 
 
 def add(parts: Parts, data_dir: Path) -> list[Keeper]:

@@ -3,13 +3,19 @@
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, delete, func, or_, select
+from sqlalchemy import ColumnElement, bindparam, delete, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.axon.models import Axon, AxonEvent, AxonMetadata
 from loopyard.kit import names
 from loopyard.kit.metadata import MetadataFilter, entries
 from loopyard.kit.paging import Page, PageQuery, fetch_page
+
+_AXON = Axon.metadata.tables["axon"]
+_HEADS = select(_AXON.c.id, _AXON.c.account_id, _AXON.c.last_sequence).where(
+    _AXON.c.id.in_(bindparam("wanted", expanding=True)), _AXON.c.deleted_at_ms.is_(None)
+)
+_LOCKED_HEADS = _HEADS.order_by(_AXON.c.id).with_for_update()
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +51,8 @@ async def active(session: AsyncSession, axon_id: str, account_id: str, *, lock: 
 async def heads(session: AsyncSession, axon_ids: Collection[str], *, lock: bool = False) -> dict[str, AxonHead]:
     """How far those of the axons are that are not deleted; with `lock`, nobody else appends to them until the
     transaction ends. Locks are taken in the order of ids, so that two transactions never wait for each other."""
-    statement = select(Axon.id, Axon.account_id, Axon.last_sequence).where(
-        Axon.id.in_(sorted(axon_ids)), Axon.deleted_at_ms.is_(None)
-    )
-    if lock:
-        statement = statement.order_by(Axon.id).with_for_update()
-    return {row[0]: AxonHead(row[1], row[2]) for row in await session.execute(statement)}
+    rows = await session.execute(_LOCKED_HEADS if lock else _HEADS, {"wanted": sorted(axon_ids)})
+    return {row[0]: AxonHead(row[1], row[2]) for row in rows}
 
 
 async def replace_metadata(session: AsyncSession, axon: Axon, metadata: dict[str, str]) -> None:

@@ -2,7 +2,8 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query
+import orjson
+from fastapi import APIRouter, Depends, Query, Response
 
 from loopyard.auth.caller import CallerDep
 from loopyard.axon import service
@@ -39,19 +40,19 @@ _SSE: dict[int | str, dict[str, Any]] = {
 }
 
 
-@router.post("/publish", operation_id="axons.publish")
+@router.post("/publish", operation_id="axons.publish", response_model=PublishResultView)
 async def publish(
     id: str,
     params: AxonPublishParams,
     caller: CallerDep,
     publisher: Annotated[Publisher, Depends(part(Publisher))],
     request_key: RequestKey = None,
-) -> PublishResultView:
+) -> Response:
     """Append an event; the answer comes when it is durable."""
     size = payload_bytes(params.payload)
     event = NewEvent(params.event_type, Origin[params.origin], params.source, params.payload, size)
     published = await publisher.publish(caller.account_id, id, event, request_key)
-    return PublishResultView.model_construct(sequence=published.sequence, timestamp_ms=published.timestamp_ms)
+    return Response(orjson.dumps(published), media_type="application/json")
 
 
 @router.get("/events", operation_id="events.list")

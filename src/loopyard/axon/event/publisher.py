@@ -22,6 +22,9 @@ _MOST_EVENTS = 500
 _MOST_BYTES = 8 * 1024**2
 """Limits on one group commit."""
 
+_GATHER_SECONDS = 0.001
+"""How long a group waits for more, where the one before had several."""
+
 _Key = tuple[str, str, str]
 
 
@@ -92,8 +95,12 @@ class Publisher:
 
     async def _commit_all(self) -> None:
         try:
+            group: list[_Pending] = []
             while self._pending:
-                await self._commit_some(self._take())
+                if len(group) > 1:  # several publish at once: those just answered are about to be back
+                    await asyncio.sleep(_GATHER_SECONDS)
+                group = self._take()
+                await self._commit_some(group)
         finally:
             while self._pending:  # cancelled at the end of the server
                 self._pending.popleft().done.cancel()

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import Any
 
-from sqlalchemy import RowMapping, insert, select, tuple_, update
+from sqlalchemy import RowMapping, bindparam, insert, select, tuple_, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.axon.event.event import Event, NewEvent
@@ -22,8 +22,14 @@ _EVENT = (
     AxonEvent.source,
     AxonEvent.payload,
 )
-_TABLE: Any = AxonEvent.__table__
-_KEYS: Any = IdempotencyKey.__table__
+# Made once: for the many small transactions of publishers, making a statement costs more than running it.
+_AXON, _KEYS = Axon.metadata.tables["axon"], IdempotencyKey.metadata.tables["idempotency_key"]
+_INSERT = insert(AxonEvent.metadata.tables["axon_event"])
+_ADVANCE = update(_AXON).where(_AXON.c.id == bindparam("of")).values(last_sequence=bindparam("last"))
+_CLAIM = insert(_KEYS)
+_CLAIMED = select(_KEYS.c.account_id, _KEYS.c.operation, _KEYS.c.key, _KEYS.c.resource_id).where(
+    tuple_(_KEYS.c.account_id, _KEYS.c.operation, _KEYS.c.key).in_(bindparam("wanted", expanding=True))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,9 +65,8 @@ async def append(
         }
         for event, new in zip(stored, events, strict=True)
     ]
-    await session.execute(insert(_TABLE), rows)
-    values = {"last_sequence": last_sequence + len(events)}
-    await session.execute(update(Axon.__table__).where(Axon.id == axon_id).values(**values))  # type: ignore[arg-type]
+    await session.execute(_INSERT, rows)
+    await session.execute(_ADVANCE, {"of": axon_id, "last": last_sequence + len(events)})
     return stored
 
 
@@ -118,14 +123,13 @@ async def _within(session: AsyncSession, axon_id: str, span: Span) -> list[int]:
 
 async def claimed(session: AsyncSession, keys: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
     """What was stored under those of the keys (account, operation, request key) that are known."""
-    columns = (IdempotencyKey.account_id, IdempotencyKey.operation, IdempotencyKey.key)
-    statement = select(*columns, IdempotencyKey.resource_id).where(tuple_(*columns).in_(keys))
-    return {(row[0], row[1], row[2]): row[3] for row in await session.execute(statement)}
+    rows = await session.execute(_CLAIMED, {"wanted": keys})
+    return {(row[0], row[1], row[2]): row[3] for row in rows}
 
 
 async def claim(session: AsyncSession, keys: Sequence[dict[str, Any]]) -> None:
     """Store request keys that are not known yet."""
-    await session.execute(insert(_KEYS), keys)
+    await session.execute(_CLAIM, keys)
 
 
 def _event(row: RowMapping) -> Event:
