@@ -22,7 +22,7 @@ from loopyard.axon.sql.worker.serving import Worker
 _NAME = "axon.db"
 _NOBODY = 65534
 _CLONE_NEWNET, _CLONE_NEWIPC = 0x40000000, 0x08000000
-_PR_SET_NO_NEW_PRIVS, _PR_SET_DUMPABLE = 38, 4
+_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _NICE = 5
 _MESSAGE_BYTES = 65_536
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -92,6 +92,7 @@ def _confine(folder: str) -> str:
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
         _limit(resource.RLIMIT_NPROC, 0)
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # after the change of users, which forgets it
     _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
     _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
     _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + limits.ADDRESS_SPACE_BYTES)
