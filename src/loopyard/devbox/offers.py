@@ -48,10 +48,6 @@ def check_offered(params: DevboxCreateParams, launch: LaunchParameters) -> None:
     sources = [name for name in ("snapshot_id", "blueprint_id", "blueprint_name") if getattr(params, name) is not None]
     if len(sources) > 1:
         raise BadRequest(f"{sources[1]}: give only one of {' and '.join(sources)}.", field=sources[1])
-    triggers = launch.lifecycle.resume_triggers if launch.lifecycle else None
-    if triggers is not None and triggers.axon_event:
-        field = "launch_parameters.lifecycle.resume_triggers.axon_event"
-        raise BadRequest(f"{field}: this server does not offer it yet; leave it out.", field=field)
     if launch.architecture is not None and _MACHINES[launch.architecture] != platform.machine():
         field = "launch_parameters.architecture"
         raise BadRequest(f"{field}: this host is {platform.machine()}.", field=field)

@@ -147,6 +147,7 @@ def resources(server: ServerProcess) -> Generator[Resources]:
             _upload(client, each)
         blueprint = client.blueprints.create(name="property-tests")
         agents = [client.agents.create(name="property tests").id for _ in range(2)]
+        axons = [client.axons.create(name="property tests").id for _ in range(2)]
         yield Resources(
             {
                 "/v1/devboxes": [running.id, ended.id],
@@ -165,6 +166,7 @@ def resources(server: ServerProcess) -> Generator[Resources]:
                 "/v1/objects": [each.id for each in objects],
                 "/v1/blueprints": [blueprint.id],
                 "/v1/agents": agents,
+                "/v1/axons": axons,
             }
         )
         client.devboxes.shutdown(running.id)
