@@ -13,7 +13,9 @@ from loopyard.agent.catalog.loader import catalog
 from loopyard.agent.endpoints import router as agent_router
 from loopyard.agent.layer.installer import Installer
 from loopyard.agent.layer.layers import Layers
-from loopyard.auth.caller import Authenticator
+from loopyard.auth.authenticator import Authenticator
+from loopyard.auth.live import LiveConnections
+from loopyard.auth.watch import KeyWatch
 from loopyard.axon import assembly as axons
 from loopyard.benchmark.endpoints import router as benchmark_router
 from loopyard.benchmark.run.canceling import Canceling
@@ -65,6 +67,8 @@ from loopyard.gateway.assembly import UpstreamCalls
 from loopyard.gateway.endpoints import router as gateway_router
 from loopyard.gateway.token_endpoints import router as gateway_token_router
 from loopyard.health import router as health_router
+from loopyard.key.endpoints import router as key_router
+from loopyard.key.service import KeyService
 from loopyard.kit import error_handlers, openapi
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database
@@ -127,6 +131,7 @@ _ROUTERS = (
     axons.EVENTS,
     execution_router,
     account_router,
+    key_router,
     file_router,
     ssh_router,
     pty_router,
@@ -196,11 +201,13 @@ def create_app(
         tasks.start("sweep", parts.get(Sweep).run())
         tasks.start("control", parts.get(Control).run())
         axons.start(parts)
+        tasks.start("keys", parts.get(KeyWatch).run())
         yield
         parts.get(PtySessions).close()
         await parts.get(Lifecycle).settle()
         await parts.get(Ledger).write()
         await parts.get(Events).flush()
+        await parts.get(KeyWatch).note_uses()
         await tasks.close()
 
     app = FastAPI(
@@ -231,10 +238,13 @@ def create_app(
 
 def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_listener: socket.socket | None) -> Parts:
     parts = Parts()
-    parts.add(Ending, Ending())
+    ending = parts.add(Ending, Ending())
     parts.add(Database, database)
     parts.add(Runtime, runtime)
-    parts.add(Authenticator, Authenticator(database))
+    live = parts.add(LiveConnections, LiveConnections(ending))
+    authenticator = parts.add(Authenticator, Authenticator(database, live))
+    parts.add(KeyWatch, KeyWatch(database, authenticator))
+    keys_of_callers = parts.add(KeyService, KeyService(authenticator))
     changes = parts.add(Changes, Changes())
     tasks = parts.add(Tasks, Tasks())
     executions = parts.add(ExecutionEngine, ExecutionEngine(database, runtime, changes, tasks))
@@ -312,7 +322,9 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     harbor_folder = settings.data_dir / "harbor"
     harbor = parts.add(
         HarborCarrying,
-        HarborCarrying(database, benchmark_runs, devboxes, secrets, itself, tasks, settings.jobs, harbor_folder),
+        HarborCarrying(
+            database, benchmark_runs, devboxes, secrets, itself, keys_of_callers, tasks, settings.jobs, harbor_folder
+        ),
     )
     harbor_jobs = HarborJobs(benchmark_runs, settings.jobs, harbor.wake)
     parts.add(JobService, JobService(benchmark_runs, job_agents, harbor_jobs, settings.jobs, scheduler.wake))

@@ -148,7 +148,7 @@ async def _serve(
             server_header=False,
         )
         server = _Server(config, app.state.parts.get(Ending))
-        app.state.parts.get(Itself).listens(*listener.getsockname()[:2], key.value)
+        app.state.parts.get(Itself).listens(*listener.getsockname()[:2])
         _announce(listener, key, settings)
         await server.serve([listener])
     finally:

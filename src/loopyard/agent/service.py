@@ -9,6 +9,8 @@ from loopyard.agent.catalog.description import AgentDescription
 from loopyard.agent.models import Agent
 from loopyard.agent.schemas import AgentCreateParams
 from loopyard.agent.source import AgentSource
+from loopyard.auth.acting import require
+from loopyard.key.scopes import Level, Resource
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import NotFound
@@ -20,13 +22,16 @@ async def create(session: AsyncSession, account_id: str, params: AgentCreatePara
     """Write a new agent down.
 
     Raises:
+        Forbidden: The caller's key may not read objects.
         NotFound: The object that it comes from does not exist.
     """
     if params.source is not None and params.source.object is not None:
         object_id = params.source.object.object_id
+        field = "source.object.object_id"
+        require(Resource.OBJECTS, Level.READ, "an object that an agent comes from", field=field)
         row = await objects.get(session, object_id)
         if row is None or not (row.is_public or row.account_id == account_id):
-            raise NotFound(f"There is no object {object_id}.", field="source.object.object_id")
+            raise NotFound(f"There is no object {object_id}.", field=field)
     agent = _agent(agent_id, account_id, params.name, params.version, params.source)
     session.add(agent)
     await session.flush()

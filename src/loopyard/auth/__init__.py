@@ -1,1 +1,1 @@
-"""Who calls."""
+"""Callers: who calls, what their key may do, and what ends with it."""

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.acting import require
 from loopyard.benchmark import repository
 from loopyard.benchmark.models import Benchmark
 from loopyard.benchmark.schemas import (
@@ -12,6 +13,7 @@ from loopyard.benchmark.schemas import (
     BenchmarkUpdateParams,
     BenchmarkUpdateScenariosParams,
 )
+from loopyard.key.scopes import Level, Resource
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import BadRequest, NotFound, WrongState
@@ -151,6 +153,8 @@ async def _add(
     admitted: Sequence[str] = (),
 ) -> None:
     """Add scenarios behind those that are `present`, each once. Those `admitted` may be archived."""
+    if added:
+        require(Resource.SCENARIOS, Level.READ, "a scenario that a benchmark has", field=field)
     known = set(present)
     fresh = [scenario_id for scenario_id in dict.fromkeys(added) if scenario_id not in known]
     if len(present) + len(fresh) > MAX_SCENARIOS:

@@ -9,8 +9,10 @@ from loopyard.agent import service
 from loopyard.agent.catalog.description import AgentDescription
 from loopyard.agent.models import Agent
 from loopyard.agent.source import AgentSource
+from loopyard.auth.acting import require
 from loopyard.benchmark_job.spec import AgentConfig
 from loopyard.devbox.mounts import AgentMount
+from loopyard.key.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest, NotFound
 from loopyard.scenario.run.schemas import RunProfile
 from loopyard.secret import repository as secrets
@@ -93,6 +95,8 @@ def _check_command(description: AgentDescription, config: AgentConfig, at: str) 
 
 async def _secret_names(session: AsyncSession, account_id: str, wanted: Mapping[str, str], at: str) -> dict[str, str]:
     """Variables to the names of the secrets in them, from variables to secrets' ids or names."""
+    if wanted:
+        require(Resource.ACCOUNT, Level.READ, "a secret that an agent gets", field=f"{at}.agent_environment.secrets")
     found: dict[str, str] = {}
     for variable, given in wanted.items():
         by_id = await secrets.get(session, account_id, given)

@@ -3,7 +3,7 @@ from typing import Any
 from sqlalchemy import JSON, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from loopyard.store.base import Base, ForeignId, PrimaryId
+from loopyard.store.base import ID, Base, ForeignId, PrimaryId
 
 _UNFINISHED = text("end_time_ms IS NULL")
 
@@ -32,6 +32,8 @@ class BenchmarkJob(Base):
     out_of_time: Mapped[bool]
     """Whether its time was over before its trials were."""
     failure_reason: Mapped[str | None]
+    made_by: Mapped[str | None] = mapped_column(ID)
+    """The key that it was made with, whose rights its scenario runs are started with."""
     create_time_ms: Mapped[int]
     deadline_ms: Mapped[int]
     end_time_ms: Mapped[int | None]

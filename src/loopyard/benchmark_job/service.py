@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.acting import acting_key
 from loopyard.benchmark.run.service import BenchmarkRunService, NewRun
 from loopyard.benchmark_job import planning, repository
 from loopyard.benchmark_job.agents import JobAgents
@@ -96,6 +97,7 @@ class JobService:
             run_ids=[run_id for _, run_id in runs],
             n_concurrent_trials=(orchestrator.n_concurrent_trials if orchestrator else None) or 1,
             out_of_time=False,
+            made_by=acting_key(),
             create_time_ms=now,
             deadline_ms=now + self._config.job_seconds * 1000,
         )

@@ -2,6 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.acting import require
 from loopyard.blueprint import repository
 from loopyard.blueprint.building import Building
 from loopyard.blueprint.dockerfile import recipe
@@ -13,6 +14,7 @@ from loopyard.blueprint.states import CREATED, DELETED, UNFINISHED, Status
 from loopyard.devbox.code_mounts import CodeHost, token_place
 from loopyard.devbox.mounts import files_of, repositories_of
 from loopyard.devbox.references import check_secrets
+from loopyard.key.scopes import Level, Resource
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
@@ -36,6 +38,7 @@ class BlueprintService:
         """Decide on a new blueprint; it is built once the transaction is committed.
 
         Raises:
+            Forbidden: The caller's key may not use something that is named.
             BadRequest: Something asked for is not valid or not offered here.
             NotFound: The base blueprint, a policy, an object or a secret does not exist.
             Busy, WrongState: The base blueprint is not complete yet, or never will be.
@@ -125,6 +128,7 @@ class BlueprintService:
 
     async def _check_object(self, session: AsyncSession, account_id: str, object_id: str) -> None:
         field = "build_context.object_id"
+        require(Resource.OBJECTS, Level.READ, "an object that is a build's context", field=field)
         found = await objects.get(session, object_id)
         if found is None or not (found.is_public or found.account_id == account_id):
             raise NotFound(f"There is no object {object_id}.", field=field)

@@ -11,12 +11,14 @@ from loopyard.agent.layer.layers import Layers
 from loopyard.agent.layer.wanted import Ground, WantedAgent
 from loopyard.agent.models import Agent, DevboxAgent
 from loopyard.agent.source import AgentSource
+from loopyard.auth.acting import require
 from loopyard.devbox.launch import LaunchFailed
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.mounts import AgentMount, Mount
 from loopyard.devbox.references import readable_object
+from loopyard.key.scopes import Level, Resource
 from loopyard.kit.db import Database
 from loopyard.kit.errors import BadRequest, LoopyardError
 from loopyard.runtime.images import NamesImages
@@ -46,6 +48,7 @@ async def find_agents(session: AsyncSession, account_id: str, mounts: Sequence[M
     """The agents to put in, in order.
 
     Raises:
+        Forbidden: The caller's key may not read agents.
         BadRequest: A mount names no agent, or lacks the path that its agent needs, or there are too many.
         NotFound: An agent, or the object it comes from, is not there.
         WrongState: The object it comes from is not complete.
@@ -53,6 +56,7 @@ async def find_agents(session: AsyncSession, account_id: str, mounts: Sequence[M
     found: list[MountedAgent] = []
     for index, mount in enumerate(mounts or ()):
         if isinstance(mount, AgentMount):
+            require(Resource.AGENTS, Level.READ, "an agent that is mounted", field=f"mounts.{index}.agent_id")
             found.append(await _find(session, account_id, mount, f"mounts.{index}"))
     if len(found) > MOST_AGENTS:
         raise BadRequest(f"mounts: a devbox may have at most {MOST_AGENTS} agents.", field="mounts")

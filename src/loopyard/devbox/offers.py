@@ -7,12 +7,14 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.acting import require
 from loopyard.blueprint import origin as blueprints
 from loopyard.blueprint.models import Blueprint
 from loopyard.blueprint.services import required
 from loopyard.devbox.image import ImageNotes
 from loopyard.devbox.launch_parameters import LaunchParameters, UserParameters
 from loopyard.devbox.schemas import DevboxCreateParams
+from loopyard.key.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest, Busy, NotFound, WrongState
 from loopyard.network_policy import repository as policies
 from loopyard.snapshot import repository as snapshots
@@ -60,12 +62,14 @@ async def find_origin(
 
     Raises:
         BadRequest: The blueprint's launch parameters and those given do not go together.
+        Forbidden: The caller's key may not read blueprints, or snapshots.
         NotFound: The blueprint, snapshot or network policy named does not exist.
         Busy: The snapshot is still being taken, or the blueprint being built.
         WrongState: Taking the snapshot failed, or the build.
     """
     origin = Origin(launch)
     if params.blueprint_id is not None or params.blueprint_name is not None:
+        require(Resource.BLUEPRINTS, Level.READ, "a blueprint that a devbox is made of", field="blueprint_id")
         blueprint = await blueprints.find(session, account_id, params.blueprint_id, params.blueprint_name)
         inherited = _with_user(_inherited(blueprint, launch), blueprint.image)
         services = required(blueprint, inherited.required_services or []) or None
@@ -79,6 +83,7 @@ async def find_origin(
         raise NotFound(message, field="launch_parameters.network_policy_id")
     if params.snapshot_id is None:
         return origin
+    require(Resource.SNAPSHOTS, Level.READ, "a snapshot that a devbox is made of", field="snapshot_id")
     snapshot = await snapshots.lock(session, params.snapshot_id)
     status = snapshot.status if snapshot is not None and snapshot.account_id == account_id else None
     if status == IN_PROGRESS:

@@ -5,7 +5,9 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.acting import require
 from loopyard.devbox.mounts import Mount, MountedObject, ObjectMount
+from loopyard.key.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest, NotFound, WrongState
 from loopyard.object import repository as objects
 from loopyard.object.models import StorageObject
@@ -19,13 +21,16 @@ async def find_objects(session: AsyncSession, account_id: str, mounts: Sequence[
     """The objects to put in, in order.
 
     Raises:
+        Forbidden: The caller's key may not read objects.
         NotFound: One is not there.
         WrongState: One is not complete.
     """
     found: list[MountedObject] = []
     for index, mount in enumerate(mounts or ()):
         if isinstance(mount, ObjectMount):
-            row = await readable_object(session, account_id, mount.object_id, f"mounts.{index}.object_id")
+            field = f"mounts.{index}.object_id"
+            require(Resource.OBJECTS, Level.READ, "an object that is mounted", field=field)
+            row = await readable_object(session, account_id, mount.object_id, field)
             found.append(MountedObject(row.id, mount.object_path, row.content_type))
     return found
 
@@ -50,8 +55,11 @@ async def check_secrets(session: AsyncSession, account_id: str, wanted: Mapping[
     """The secrets to inject, variable names to secrets' names.
 
     Raises:
+        Forbidden: The caller's key may not use the account's secrets.
         BadRequest: There is no such secret, or no variable can have such a name.
     """
+    if wanted:
+        require(Resource.ACCOUNT, Level.READ, "a secret that is put somewhere", field="secrets")
     for variable in wanted or {}:
         if not _VARIABLE.fullmatch(variable):
             raise BadRequest(f"secrets: {variable!r} cannot be the name of a variable.", field="secrets")

@@ -1,9 +1,11 @@
-"""The first account and its key: made at the first start, taken up at every later one."""
+"""The first account and the server's own key: made at the first start, taken up at every later one."""
 
 import hashlib
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.account.models import Account
 from loopyard.key import repository
@@ -14,6 +16,7 @@ from loopyard.kit.ids import new_id
 from loopyard.kit.private_files import write_private
 
 KEY_FILE = "api-key"
+_NAME = "server"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,16 +33,17 @@ def digest(key: str) -> str:
 
 
 async def ensure_key(database: Database, data_dir: Path, configured: str | None) -> BootstrapKey:
-    """Make sure that there is an account with a key, and that the key file holds it.
+    """Make sure that there is an account, and that the server's own key is a standard key of the first one and in the
+    key file. Keys that callers have made are left alone.
 
     Args:
         database: The store.
         data_dir: Where the file `api-key` (mode 0600) is kept.
-        configured: The key that the operator set; it replaces whatever key there was.
+        configured: The key that the operator set. It replaces the server's own key, which is revoked.
     """
     path = data_dir / KEY_FILE
     kept = path.read_text().strip() if path.exists() else None
-    value = configured or kept or f"ly_{secrets.token_urlsafe(32)}"
+    value = configured or kept or f"ak_{secrets.token_urlsafe(32)}"
     if value != kept:
         # First the file: a crash before the commit only makes the next start retry.
         write_private(path, f"{value}\n".encode())
@@ -48,9 +52,18 @@ async def ensure_key(database: Database, data_dir: Path, configured: str | None)
         if account is None:
             account = Account(id=new_id("acc"), name="default", create_time_ms=now_ms())
             session.add(account)
-        known = await repository.keys_of_account(session, account.id)
-        if known != {digest(value)}:
-            await repository.delete_keys(session, account.id)
-            key = ApiKey(id=new_id("key"), account_id=account.id, digest=digest(value), create_time_ms=now_ms())
-            session.add(key)
+        await _own(session, account.id, digest(value))
     return BootstrapKey(value, fresh=kept is None and configured is None)
+
+
+async def _own(session: AsyncSession, account_id: str, hashed: str) -> None:
+    """Make the key with this SHA-256 the server's only own key."""
+    for other in await repository.of_server(session):
+        if other.digest != hashed:
+            other.revoked_at_ms = now_ms()
+    key = await repository.by_digest(session, hashed)
+    if key is None:
+        key = ApiKey(id=new_id("key"), account_id=account_id, digest=hashed, name=_NAME, create_time_ms=now_ms())
+        session.add(key)
+    key.account_id, key.of_server = account_id, True
+    key.scopes = key.expires_at_ms = key.revoked_at_ms = None

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from loopyard.kit.errors import Unavailable
+from loopyard.kit.errors import LoopyardError, Unavailable
 
 
 class ServerEnding(Unavailable):
@@ -24,11 +24,19 @@ class _Request:
         self.waiting = 0
         self.started = False
         self.cut = False
+        self.mark: str | None = None
+        self.refusal: LoopyardError | None = None
 
     def end(self) -> None:
         """Stop it, so that it is answered with `ServerEnding`. One whose answer has begun goes on."""
         if not self.started and not self.cut:
             self.cut = True
+            self._task.cancel()
+
+    def revoke(self, error: LoopyardError) -> None:
+        """Stop it, so that it is answered with `error`; if its answer has begun, so that it is cut off."""
+        if not self.cut:
+            self.cut, self.refusal = True, error
             self._task.cancel()
 
 
@@ -48,6 +56,13 @@ def waiting() -> Generator[None]:
         yield
     finally:
         request.waiting -= 1
+
+
+def mark(name: str) -> None:
+    """Mark the request under way, for `Ending.end_marked`. Outside of requests it means nothing."""
+    request = _request.get()
+    if request is not None:
+        request.mark = name
 
 
 class Ending:
@@ -76,6 +91,13 @@ class Ending:
         for request in self._requests:
             request.end()
 
+    def end_marked(self, name: str, error: LoopyardError) -> None:
+        """End all requests with this mark, but the one that asks for it."""
+        asking = _request.get()
+        for request in list(self._requests):
+            if request.mark == name and request is not asking:
+                request.revoke(error)
+
     async def run(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Have `app` answer a request, unless the server ends first."""
         task = asyncio.current_task()
@@ -95,7 +117,7 @@ class Ending:
                 raise
             task.uncancel()
             if not request.started:
-                await _refuse(send)
+                await _refuse(send, request.refusal)
         finally:
             _request.reset(token)
             self._requests.discard(request)
@@ -115,13 +137,15 @@ class EndingMiddleware:
             await self._app(scope, receive, send)
 
 
-async def _refuse(send: Send) -> None:
-    body = json.dumps(ServerEnding("The server ends. Ask again once it has been started anew.").body()).encode()
+async def _refuse(send: Send, error: LoopyardError | None) -> None:
+    error = error or ServerEnding("The server ends. Ask again once it has been started anew.")
+    body = json.dumps(error.body()).encode()
     head = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),
-        (b"x-should-retry", b"true"),
         (b"connection", b"close"),
     ]
-    await send({"type": "http.response.start", "status": ServerEnding.status, "headers": head})
+    if error.retryable is not None:
+        head.append((b"x-should-retry", b"true" if error.retryable else b"false"))
+    await send({"type": "http.response.start", "status": error.status, "headers": head})
     await send({"type": "http.response.body", "body": body})

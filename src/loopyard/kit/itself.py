@@ -1,15 +1,13 @@
-"""How this server is called, for programs that it starts beside itself."""
+"""Where this server is reached by programs that it starts beside itself."""
 
 
 class Itself:
-    """The address and the key, once the server listens; empty before."""
+    """The address, once the server listens; empty before."""
 
     def __init__(self) -> None:
         self.url = ""
-        self.key = ""
 
-    def listens(self, host: str, port: int, key: str) -> None:
+    def listens(self, host: str, port: int) -> None:
         """It listens there. On all addresses is on the loopback address, too."""
         reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what it is told, not where it listens
         self.url = f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"
-        self.key = key

@@ -6,6 +6,9 @@ import logging
 from contextlib import suppress
 from pathlib import Path
 
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.auth.on_behalf import caller_of
 from loopyard.benchmark.run import repository as benchmark_runs
 from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.benchmark.run.states import State as RunState
@@ -18,6 +21,7 @@ from loopyard.benchmark_job.models import BenchmarkJob, BenchmarkJobOutcome
 from loopyard.benchmark_job.schemas import dump
 from loopyard.benchmark_job.states import JobState
 from loopyard.devbox.service import DevboxService
+from loopyard.key.service import KeyService
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
@@ -32,6 +36,8 @@ log = logging.getLogger("loopyard.benchmark_job.harbor")
 _LOOK_SECONDS = 1.0
 _PAUSE_SECONDS = 10.0
 _MAX_REASON = 4096
+_KEY_MS = 600_000
+"""How much longer than the job its process's key is good for."""
 OUT_OF_TIME = "The job took longer than this server lets jobs take."
 
 
@@ -45,6 +51,7 @@ class HarborCarrying:
         devboxes: DevboxService,
         secrets: SecretService,
         itself: Itself,
+        keys: KeyService,
         tasks: Tasks,
         config: JobConfig,
         folder: Path,
@@ -54,6 +61,7 @@ class HarborCarrying:
         self._devboxes = devboxes
         self._secrets = secrets
         self._itself = itself
+        self._keys = keys
         self._tasks = tasks
         self._config = config
         self._folder = folder
@@ -146,16 +154,26 @@ class HarborCarrying:
             locked = await jobs.lock(session, job.id)
             if locked is not None and locked.state == JobState.QUEUED:
                 locked.state = JobState.RUNNING
+            key = await self._key(session, job)
         variables = {
             **values,
             "RUNLOOP_BASE_URL": self._itself.url,
-            "RUNLOOP_API_KEY": self._itself.key,
+            "RUNLOOP_API_KEY": key,
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "HARBOR_TELEMETRY": "off",
         }
         await asyncio.to_thread(process.start, [*program, *arguments], variables)
         log.info("job %s: Harbor is started", job.id)
         failpoint("harbor.started")
+
+    async def _key(self, session: AsyncSession, job: BenchmarkJob) -> str:
+        """A key of the job's account for its process: of the rights of the key that the job was made with, and of the
+        time that the job has. It takes the place of the one that an earlier process had."""
+        await self._keys.drop(session, job.account_id, _key_name(job.id))
+        caller = await caller_of(session, job.made_by)
+        scopes = None if caller is None else caller.scopes
+        expires = max(job.deadline_ms, now_ms() + 1) + _KEY_MS
+        return await self._keys.lend(session, job.account_id, _key_name(job.id), expires, scopes, job.made_by)
 
     async def _follow(self, job_id: str, process: HarborProcess) -> str | None:
         """Wait until Harbor has ended, and end it when nobody wants it any more. Returns why it was ended."""
@@ -208,7 +226,12 @@ class HarborCarrying:
                 job.state = JobState.FAILED
             job.failure_reason = None if reason is None else reason[:_MAX_REASON].replace("\x00", "\ufffd")
             job.end_time_ms = now_ms()
+            await self._keys.drop(session, job.account_id, _key_name(job_id))
         log.info("job %s is over: %s", job_id, reason or "completed")
 
     def _results(self, job_id: str) -> Path:
         return self._folder / job_id / "jobs" / job_id
+
+
+def _key_name(job_id: str) -> str:
+    return f"harbor job {job_id}"

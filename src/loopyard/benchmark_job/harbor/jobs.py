@@ -5,6 +5,7 @@ from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.acting import acting_key, require
 from loopyard.benchmark.run.service import BenchmarkRunService, NewRun
 from loopyard.benchmark_job.config import JobConfig
 from loopyard.benchmark_job.harbor import command, inline
@@ -12,6 +13,7 @@ from loopyard.benchmark_job.models import BenchmarkJob
 from loopyard.benchmark_job.schemas import HarborJobSourceView, dump
 from loopyard.benchmark_job.spec import HarborJobSpec
 from loopyard.benchmark_job.states import JobState
+from loopyard.key.scopes import Level, Resource
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
@@ -47,6 +49,8 @@ class HarborJobs:
             inline.configuration(job, job_id, Path(), self._config.harbor.tasks)
         except inline.InvalidYaml as error:
             raise BadRequest(f"{FIELD}: {error}.", field=FIELD) from error
+        if job.variables:
+            require(Resource.ACCOUNT, Level.READ, "a secret that a job gets", field=FIELD)
         known = await secrets.known_names(session, account_id, job.variables)
         missing = [variable for variable in job.variables if variable not in known]
         if missing:
@@ -74,6 +78,7 @@ class HarborJobs:
             spec=None,
             run_ids=run_ids,
             n_concurrent_trials=job.n_concurrent_trials or 1,
+            made_by=acting_key(),
             out_of_time=False,
             create_time_ms=now,
             deadline_ms=now + self._config.job_seconds * 1000,

@@ -2,6 +2,9 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.acting import acting_as
+from loopyard.auth.on_behalf import caller_of
+from loopyard.benchmark_job import repository as jobs
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.states import Step
 from loopyard.devbox.launch_parameters import DEFAULT_KEEP_ALIVE_SECONDS, MAX_KEEP_ALIVE_SECONDS, LaunchParameters
@@ -39,7 +42,9 @@ async def start(session: AsyncSession, runs: RunService, trial: Trial, agent_nam
         },
         run_profile=profile,
     )
-    run = await runs.start(session, trial.account_id, params, run_id=new_id("scr"))
+    job = await jobs.find(session, trial.job_id)
+    with acting_as(await caller_of(session, None if job is None else job.made_by)):
+        run = await runs.start(session, trial.account_id, params, run_id=new_id("scr"))
     trial.scenario_run_id, trial.devbox_id = run.id, run.devbox_id
     trial.step, trial.start_time_ms = Step.STARTING, now_ms()
 

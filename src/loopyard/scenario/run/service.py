@@ -5,6 +5,7 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.acting import require
 from loopyard.benchmark.run.inheritance import Inheritance
 from loopyard.devbox import repository as devboxes
 from loopyard.devbox.endings import Endings
@@ -12,6 +13,7 @@ from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.service import DevboxService, Initiator
 from loopyard.devbox.states import FINAL as DEVBOX_FINAL
+from loopyard.key.scopes import Level, Resource
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
@@ -55,6 +57,7 @@ class RunService:
         """Decide on a run and its devbox, which is made once the transaction is committed.
 
         Raises:
+            Forbidden: The caller's key may not use something that the run needs.
             NotFound: There is no such scenario or benchmark run.
             WrongState: The scenario is archived, or the benchmark run over.
             BadRequest: Something that the scenario requires is missing, or the profile is not valid.
@@ -67,6 +70,8 @@ class RunService:
         profile = params.run_profile or RunProfile()
         inherited: dict[str, str] = {}
         if params.benchmark_run_id is not None:
+            field = "benchmark_run_id"
+            require(Resource.BENCHMARKS, Level.WRITE, "a run that is a part of a benchmark run", field=field)
             profile = await self._inheritance.join(session, account_id, params.benchmark_run_id, profile)
             inherited = await self._inheritance.metadata(session, params.benchmark_run_id)
         check_required(scenario, profile)

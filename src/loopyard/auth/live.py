@@ -1,0 +1,45 @@
+"""What is open now and was begun with a key: it ends with the key."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+
+from loopyard.kit.ending import Ending
+from loopyard.kit.errors import Unauthorized
+
+End = Callable[[], object]
+
+
+class LiveConnections:
+    """The requests under way, and all that outlives a request (SSH connections, terminals, tunnels), by key."""
+
+    def __init__(self, ending: Ending) -> None:
+        self._ending = ending
+        self._ends: dict[str, dict[int, End]] = {}
+        self._number = 0
+
+    @contextmanager
+    def holding(self, key_id: str | None, end: End) -> Generator[None]:
+        """Have `end` called if the key ends inside. It must not wait. None depends on no key."""
+        if key_id is None:
+            yield
+            return
+        self._number += 1
+        number = self._number
+        self._ends.setdefault(key_id, {})[number] = end
+        try:
+            yield
+        finally:
+            ends = self._ends[key_id]
+            del ends[number]
+            if not ends:
+                del self._ends[key_id]
+
+    def keys(self) -> set[str]:
+        """The keys that something is held open with, besides requests."""
+        return set(self._ends)
+
+    def end(self, key_id: str) -> None:
+        """End all that is open with the key."""
+        for end in list(self._ends.get(key_id, {}).values()):
+            end()
+        self._ending.end_marked(key_id, Unauthorized("This API key is not good any more; use another."))
