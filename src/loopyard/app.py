@@ -230,6 +230,7 @@ def create_app(
         gate=parts.get(Gate),
         activity=parts.get(Activity),
         passing=parts.get(Passing),
+        live=parts.get(LiveConnections),
         config=settings.tunnel,
     )
     app.add_middleware(EndingMiddleware, ending=parts.get(Ending))
@@ -297,15 +298,17 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(DevboxFiles, DevboxFiles(database, runtime, devboxes, events))
     activity = parts.add(Activity, Activity(database))
     passing = parts.add(Passing, Passing())
-    parts.add(TunnelService, TunnelService(passing.drop))
-    parts.add(Gate, Gate(database, runtime, changes, lifecycle.wake, settings.tunnel))
-    gateway = SshGateway(ssh_listener, settings.ssh, settings.data_dir, database, runtime, activity)
+    parts.add(TunnelService, TunnelService(passing.drop, authenticator.is_good))
+    parts.add(Gate, Gate(database, runtime, changes, lifecycle.wake, settings.tunnel, authenticator))
+    gateway = SshGateway(
+        ssh_listener, settings.ssh, settings.data_dir, database, runtime, activity, authenticator, live
+    )
     parts.add(SshGateway, gateway)
     keys = parts.add(SshKeys, SshKeys(devboxes, gateway))
     lifecycle.endings.add_listener(keys.revoke)
     parts.add(PtyConfig, settings.pty)
     terminals = parts.add(PtySessions, PtySessions(runtime, settings.pty))
-    parts.add(PtyTunnels, PtyTunnels(database, devboxes, settings.pty, settings.tunnel.domain))
+    parts.add(PtyTunnels, PtyTunnels(database, devboxes, authenticator, settings.pty, settings.tunnel.domain))
     lifecycle.endings.add_listener(terminals.end_with)
     parts.add(Reaper, Reaper(database, lifecycle, changes))
     scorers = ScoringEngine(runtime, executions, Preparing(runtime, executions, settings.scorers))

@@ -24,7 +24,7 @@ class KeyWatch:
     def __init__(self, database: Database, authenticator: Authenticator) -> None:
         self._database = database
         self._authenticator = authenticator
-        self._seen_accounts: dict[str, int] = {}
+        self._seen_accounts: dict[str, int | None] = {}
 
     async def run(self) -> None:
         """Look once a second, for ever."""

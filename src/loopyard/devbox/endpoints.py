@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query
 
+from loopyard.auth.acting import acting
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox import repository
 from loopyard.devbox.models import Devbox
@@ -18,6 +19,7 @@ from loopyard.devbox.schemas import (
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.states import STARTING, StatusName
 from loopyard.devbox.usage import usage
+from loopyard.key.scopes import Level, Resource
 from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession, after_commit
@@ -48,9 +50,9 @@ async def create(
     devbox_id = new_id("dbx")
     owner = await claim(session, caller.account_id, "devboxes.create", request_key, devbox_id)
     if owner != devbox_id:
-        return DevboxView.model_validate(await service.get(session, caller.account_id, owner))
+        return _view(await service.get(session, caller.account_id, owner))
     params = params or DevboxCreateParams()
-    return DevboxView.model_validate(await service.create(session, caller.account_id, params, devbox_id=devbox_id))
+    return _view(await service.create(session, caller.account_id, params, devbox_id=devbox_id))
 
 
 @router.post("/create_and_await_running", operation_id="devboxes.create_and_await_running")
@@ -76,7 +78,7 @@ async def create_and_await_running(
         )
     except WaitTimeout:
         row = await read()
-    return DevboxView.model_validate(row)
+    return _view(row)
 
 
 @router.get("", operation_id="devboxes.list")
@@ -88,14 +90,14 @@ async def list_devboxes(
 ) -> DevboxListView:
     """The account's devboxes, newest first."""
     page = await repository.page(session, caller.account_id, status, cursor_of(page_query, "dbx"))
-    views = [DevboxView.model_validate(devbox) for devbox in page.items]
+    views = [_view(devbox) for devbox in page.items]
     return DevboxListView(devboxes=views, has_more=page.has_more, total_count=page.total_count)
 
 
 @router.get("/{id}", operation_id="devboxes.retrieve")
 async def retrieve(id: str, caller: CallerDep, session: ReadSession, service: DevboxServiceDep) -> DevboxView:
     """One devbox."""
-    return DevboxView.model_validate(await service.get(session, caller.account_id, id))
+    return _view(await service.get(session, caller.account_id, id))
 
 
 @router.post("/{id}", operation_id="devboxes.update")
@@ -108,7 +110,7 @@ async def update(
 ) -> DevboxView:
     """Change a devbox's name or metadata; what is not given stays."""
     devbox = await service.update(session, caller.account_id, id, params or DevboxUpdateParams())
-    return DevboxView.model_validate(devbox)
+    return _view(devbox)
 
 
 @router.post("/{id}/wait_for_status", operation_id="devboxes.wait_for_status")
@@ -129,7 +131,7 @@ async def wait_for_status(
     wanted = set(params.statuses)
     seconds = DEFAULT_WAIT_SECONDS if params.timeout_seconds is None else params.timeout_seconds
     devbox = await changes.wait_until(id, read, lambda row: row.status in wanted, min(seconds, LONGEST_WAIT_SECONDS))
-    return DevboxView.model_validate(devbox)
+    return _view(devbox)
 
 
 @router.post("/{id}/shutdown", operation_id="devboxes.shutdown")
@@ -141,7 +143,7 @@ async def shutdown(
     force: Annotated[bool, Query(description="End it even while a snapshot of it is being taken.")] = False,
 ) -> DevboxView:
     """End a devbox and everything that runs in it. One that has ended already stays as it is."""
-    return DevboxView.model_validate(await service.shut_down(session, caller.account_id, id, force=force))
+    return _view(await service.shut_down(session, caller.account_id, id, force=force))
 
 
 @router.post("/{id}/suspend", operation_id="devboxes.suspend")
@@ -150,7 +152,7 @@ async def suspend(
 ) -> DevboxView:
     """Begin to suspend a running devbox: its suspend commands run, its processes end, its disk is kept."""
     after_commit(session, lambda: changes.publish(id))
-    return DevboxView.model_validate(await service.suspend(session, caller.account_id, id))
+    return _view(await service.suspend(session, caller.account_id, id))
 
 
 @router.post("/{id}/resume", operation_id="devboxes.resume")
@@ -159,7 +161,7 @@ async def resume(
 ) -> DevboxView:
     """Begin to resume a suspended devbox on its disk: its launch commands run, and its entrypoint starts, again."""
     after_commit(session, lambda: changes.publish(id))
-    return DevboxView.model_validate(await service.resume(session, caller.account_id, id))
+    return _view(await service.resume(session, caller.account_id, id))
 
 
 @router.post("/{id}/keep_alive", operation_id="devboxes.keep_alive")
@@ -175,3 +177,11 @@ async def retrieve_resource_usage(
 ) -> ResourceUsageView:
     """What a devbox has used of the host, counted by its size and its times."""
     return usage(await service.get(session, caller.account_id, id), now_ms())
+
+
+def _view(devbox: Devbox) -> DevboxView:
+    """A devbox as the caller may see it: its tunnel is a way in, and so for those who may change devboxes only."""
+    view, caller = DevboxView.model_validate(devbox), acting()
+    if view.tunnel is not None and caller is not None and not caller.may(Resource.DEVBOXES, Level.WRITE):
+        view.tunnel = None
+    return view

@@ -60,6 +60,8 @@ class Devbox(Base):
     """Its tunnel as the wire has it, with the token, which the API shows again whenever it shows the devbox."""
     tunnel_key: Mapped[str | None] = mapped_column(String(64))
     """The tunnel's key once more, to find the devbox by."""
+    tunnel_made_by: Mapped[str | None] = mapped_column(ID)
+    """The key that the tunnel was made with, and ends with."""
     state_transitions: Mapped[list[Any]] = mapped_column(JSON)
     starts: Mapped[int] = mapped_column(default=0)
     """How often it was resumed. What runs at each start is known by it, and so is run once at each."""

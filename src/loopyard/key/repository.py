@@ -104,7 +104,7 @@ _CHANGED = (
 )
 
 
-async def changed(session: AsyncSession, since_ms: int) -> tuple[set[str], dict[str, int]]:
+async def changed(session: AsyncSession, since_ms: int) -> tuple[set[str], dict[str, int | None]]:
     """The keys that were revoked at or after a time, and the accounts that were changed, with when that was."""
     rows = (await session.execute(_CHANGED, {"since": since_ms})).all()
     return {row[1] for row in rows if row[0] == "key"}, {row[1]: row[2] for row in rows if row[0] == "account"}

@@ -93,9 +93,7 @@ def entries(scopes: Scopes) -> list[ScopeEntryView]:
     """Scopes as the wire has them: the rights there are."""
     stored = scopes.dump()
     return [
-        ScopeEntryView(
-            resource_type=cast("ResourceType", each.value), access_level=cast("AccessLevel", stored[each.value])
-        )
+        ScopeEntryView(resource_type=each.value, access_level=cast("AccessLevel", stored[each.value]))
         for each in Resource
         if each.value in stored
     ]

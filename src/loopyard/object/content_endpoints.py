@@ -6,11 +6,14 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.responses import FileResponse
 from starlette.requests import ClientDisconnect
 
+from loopyard.auth.authenticator import Authenticator
 from loopyard.kit.db import DatabaseDep
-from loopyard.kit.errors import BadRequest, NotFound
+from loopyard.kit.ending import mark
+from loopyard.kit.errors import BadRequest, Forbidden, NotFound
 from loopyard.kit.parts import part
 from loopyard.object.endpoints import ObjectServiceDep
 from loopyard.object.local import BLOCK_BYTES, CONTENT_PATH, LocalStore
+from loopyard.object.signing import Action
 from loopyard.object.store import MEDIA_TYPES, ContentMissing, ObjectStore
 
 router = APIRouter(prefix=CONTENT_PATH.rstrip("/"), include_in_schema=False)
@@ -31,14 +34,43 @@ async def _local(store: StoreDep) -> LocalStore:
 LocalDep = Annotated[LocalStore, Depends(_local)]
 Expires = Annotated[int, Query(ge=0, le=1 << 40)]
 Signature = Annotated[str, Query(max_length=64)]
+MadeBy = Annotated[str | None, Query(alias="key", max_length=64)]
+
+
+async def _admit(
+    store: LocalStore,
+    authenticator: Authenticator,
+    action: Action,
+    id: str,
+    expires: int,
+    made_by: str | None,
+    signature: str,
+) -> None:
+    """Raises Forbidden if the URL is not one that was given away, or is not good any more."""
+    store.signer.check(action, id, expires, made_by, signature)
+    if made_by is None:
+        return
+    if not await authenticator.is_good(made_by):
+        raise Forbidden("The API key that this URL was made with is not good any more.", field="key")
+    mark(made_by)
+
+
+AuthenticatorDep = Annotated[Authenticator, Depends(part(Authenticator))]
 
 
 @router.put("/{id}")
 async def upload(
-    id: str, request: Request, store: LocalDep, service: ObjectServiceDep, expires: Expires, signature: Signature
+    id: str,
+    request: Request,
+    store: LocalDep,
+    service: ObjectServiceDep,
+    authenticator: AuthenticatorDep,
+    expires: Expires,
+    signature: Signature,
+    made_by: MadeBy = None,
 ) -> Response:
     """Take in an object's content as it comes. What is cut off leaves nothing."""
-    store.signer.check("upload", id, expires, signature)
+    await _admit(store, authenticator, "upload", id, expires, made_by, signature)
     store.check_size(request.headers.get("content-length"))
     try:
         await service.receive(store, id, request.stream())
@@ -50,10 +82,17 @@ async def upload(
 @router.get("/{id}")
 @router.head("/{id}")
 async def download(
-    id: str, store: LocalDep, service: ObjectServiceDep, database: DatabaseDep, expires: Expires, signature: Signature
+    id: str,
+    store: LocalDep,
+    service: ObjectServiceDep,
+    database: DatabaseDep,
+    authenticator: AuthenticatorDep,
+    expires: Expires,
+    signature: Signature,
+    made_by: MadeBy = None,
 ) -> Response:
     """Give an object's content, or a range of it."""
-    store.signer.check("download", id, expires, signature)
+    await _admit(store, authenticator, "download", id, expires, made_by, signature)
     async with database.read() as session:
         row = await service.get_signed(session, id)
     try:

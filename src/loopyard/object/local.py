@@ -11,13 +11,14 @@ from urllib.parse import urlencode
 import anyio
 from anyio import to_thread
 
+from loopyard.auth.acting import acting_key
 from loopyard.kit.errors import TooLarge, Unavailable
 from loopyard.kit.failpoint import failpoint
 from loopyard.object.signing import Action, Signer
 from loopyard.object.store import ContentMissing, Download
 
 CONTENT_PATH = "/object-content/"
-"""Where this server takes and gives contents: `{CONTENT_PATH}{id}?action=…&expires=…&signature=…`."""
+"""Where this server takes and gives contents: `{CONTENT_PATH}{id}?action=…&expires=…&key=…&signature=…`."""
 
 BLOCK_BYTES = 1 << 20
 
@@ -53,7 +54,9 @@ class LocalStore:
 
     def _url(self, action: Action, object_id: str, base_url: str, seconds: int) -> str:
         expires = int(time.time()) + seconds
-        query = {"action": action, "expires": expires, "signature": self.signer.sign(action, object_id, expires)}
+        made_by = acting_key()
+        query = {"action": action, "expires": expires, **({} if made_by is None else {"key": made_by})}
+        query["signature"] = self.signer.sign(action, object_id, expires, made_by)
         return f"{base_url}{CONTENT_PATH}{object_id}?{urlencode(query)}"
 
     def check_size(self, announced: str | None) -> None:

@@ -24,6 +24,8 @@ class StorageObject(Base):
     content_type: Mapped[str] = mapped_column(String(16))
     state: Mapped[str] = mapped_column(String(16))
     size_bytes: Mapped[int | None]
+    uploaded_bytes: Mapped[int | None]
+    """The size of what was uploaded and is not complete yet, where this server itself keeps it."""
     metadata_: Mapped[StringMapColumn] = mapped_column("metadata")
     create_time_ms: Mapped[int]
     delete_after_time_ms: Mapped[int | None]

@@ -10,6 +10,7 @@ import contextlib
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from loopyard.auth.live import LiveConnections
 from loopyard.devbox.activity import Activity
 from loopyard.devbox.models import Devbox
 from loopyard.kit.errors import LoopyardError
@@ -19,6 +20,10 @@ from loopyard.pty.sessions import PtySessions
 from loopyard.pty.tunnels import PtyTunnels
 from loopyard.pty.viewer import Viewer
 
+_KEY_ENDED = (1008, "the API key is not good any more")
+_GOODBYE_SECONDS = 2.0
+"""How long one whose key has ended is given to take what is on its way."""
+
 PATH = "/pty/{session_name}/attach"
 
 
@@ -27,35 +32,46 @@ class Attach:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
+        self._live = parts.get(LiveConnections)
 
     async def serve(self, websocket: WebSocket) -> None:
         headers = websocket.headers
         try:
-            devbox = await self._parts.get(PtyTunnels).admit(
+            admitted = await self._parts.get(PtyTunnels).admit(
                 headers.get("host"), headers.get("x-runloop-tunnel-authorization")
             )
-            session = self._parts.get(PtySessions).get(devbox, websocket.path_params["session_name"])
+            session = self._parts.get(PtySessions).get(admitted.devbox, websocket.path_params["session_name"])
         except LoopyardError as error:
             await websocket.send_denial_response(JSONResponse(error.body(), error.status))
             return
-        with session.attach() as viewer, self._in_use(devbox):
+        cut = asyncio.Event()
+
+        def end() -> None:
+            viewer.end(_KEY_ENDED)
+            asyncio.get_running_loop().call_later(_GOODBYE_SECONDS, cut.set)
+
+        with session.attach() as viewer, self._in_use(admitted.devbox), self._live.holding(admitted.made_by, end):
             await websocket.accept()
             may_type = websocket.query_params.get("view") != "true"
-            await _serve(websocket, session, viewer, may_type=may_type)
+            await _serve(websocket, session, viewer, cut, may_type=may_type)
 
     def _in_use(self, devbox: Devbox) -> contextlib.AbstractContextManager[None]:
         return self._parts.get(Activity).using(devbox)
 
 
-async def _serve(websocket: WebSocket, session: PtySession, viewer: Viewer, *, may_type: bool) -> None:
+async def _serve(
+    websocket: WebSocket, session: PtySession, viewer: Viewer, cut: asyncio.Event, *, may_type: bool
+) -> None:
     showing = asyncio.ensure_future(_show(websocket, viewer))
     typing = asyncio.ensure_future(_type(websocket, session, may_type=may_type))
+    cutting = asyncio.ensure_future(cut.wait())
+    tasks = (showing, typing, cutting)
     try:
-        await asyncio.wait({showing, typing}, return_when=asyncio.FIRST_COMPLETED)
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
-        for task in (showing, typing):
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(showing, typing, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def _show(websocket: WebSocket, viewer: Viewer) -> None:

@@ -34,7 +34,7 @@ async def _admitted(
         str | None, Header(alias="X-Runloop-Tunnel-Authorization", include_in_schema=False)
     ] = None,
 ) -> Devbox:
-    return await tunnels.admit(request.headers.get("host"), authorization)
+    return (await tunnels.admit(request.headers.get("host"), authorization)).devbox
 
 
 DevboxDep = Annotated[Devbox, Depends(_admitted)]

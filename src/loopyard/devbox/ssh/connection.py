@@ -6,6 +6,7 @@ from typing import Any
 import asyncssh
 from asyncssh.constants import OPEN_RESOURCE_SHORTAGE
 
+from loopyard.auth.authenticator import Authenticator
 from loopyard.devbox.activity import Activity
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.ssh import forwarding, repository
@@ -22,10 +23,13 @@ MOST_SESSIONS = 32
 class BoxConnection(asyncssh.SSHServer):
     """Lets a key into the one devbox it was made for, as that devbox's user."""
 
-    def __init__(self, database: Database, runtime: Runtime, activity: Activity) -> None:
+    def __init__(self, database: Database, runtime: Runtime, activity: Activity, authenticator: Authenticator) -> None:
         self._database = database
         self._runtime = runtime
         self._activity = activity
+        self._authenticator = authenticator
+        self.made_by: str | None = None
+        """The API key that the SSH key which opened the devbox was made with."""
         self._connection: asyncssh.SSHServerConnection | None = None
         self._devbox: Devbox | None = None
         self._sessions: set[BoxSession] = set()
@@ -47,10 +51,12 @@ class BoxConnection(asyncssh.SSHServer):
 
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         async with self._database.read() as session:
-            devbox = await repository.devbox_of(session, key.get_fingerprint())
-        if devbox is None or devbox.status in FINAL or username != user_of(devbox):
+            found = await repository.find(session, key.get_fingerprint())
+        if found is None or found[1].status in FINAL or username != user_of(found[1]):
             return False
-        self._devbox = devbox
+        if not await self._authenticator.is_good(found[0].made_by):
+            return False
+        self.made_by, self._devbox = found[0].made_by, found[1]
         return True
 
     def session_requested(self) -> Any:

@@ -15,6 +15,8 @@ from typing import Any
 
 import asyncssh
 
+from loopyard.auth.authenticator import Authenticator
+from loopyard.auth.live import LiveConnections
 from loopyard.devbox.activity import Activity
 from loopyard.devbox.ssh import identity
 from loopyard.devbox.ssh.config import SshConfig
@@ -30,6 +32,7 @@ MOST_STRANGERS = 64
 LOGIN_SECONDS = 30
 _FIRST_BYTE_SECONDS = 5
 _ALIVE_SECONDS = 30
+_GOODBYE_SECONDS = 2
 _TLS = b"\x16"
 _CHUNK_BYTES = 1 << 16
 _PLAIN_PORT = 22
@@ -47,6 +50,8 @@ class SshGateway:
         database: Database,
         runtime: Runtime,
         activity: Activity,
+        authenticator: Authenticator,
+        live: LiveConnections,
     ) -> None:
         self._listener = listener
         self._config = config
@@ -54,6 +59,8 @@ class SshGateway:
         self._database = database
         self._runtime = runtime
         self._activity = activity
+        self._authenticator = authenticator
+        self._live = live
         self._strangers = 0
         self._open: dict[asyncssh.SSHServerConnection, BoxConnection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -118,7 +125,7 @@ class SshGateway:
     async def _serve(self, connection: socket.socket) -> None:
         """Serve one client until it leaves."""
         self._strangers += 1
-        server = BoxConnection(self._database, self._runtime, self._activity)
+        server = BoxConnection(self._database, self._runtime, self._activity, self._authenticator)
         try:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             if await _first_byte(connection) == _TLS:
@@ -134,7 +141,8 @@ class SshGateway:
             self._strangers -= 1
         self._open[opened] = server
         try:
-            await opened.wait_closed()
+            with self._live.holding(server.made_by, lambda: _end(opened)):
+                await opened.wait_closed()
         finally:
             del self._open[opened]
 
@@ -150,6 +158,12 @@ class SshGateway:
             end.setblocking(False)
         self._start(_pass(reader, writer, ours))
         return theirs
+
+
+def _end(connection: asyncssh.SSHServerConnection) -> None:
+    """Say goodbye, and hang up whether the client takes notice or not."""
+    connection.close()
+    asyncio.get_running_loop().call_later(_GOODBYE_SECONDS, connection.abort)
 
 
 async def _first_byte(connection: socket.socket) -> bytes:

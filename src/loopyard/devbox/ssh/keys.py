@@ -4,6 +4,7 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.acting import acting_key
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.service import DevboxService
@@ -36,7 +37,8 @@ class SshKeys:
     async def create(
         self, session: AsyncSession, account_id: str, devbox_id: str, api_host: str
     ) -> DevboxCreateSSHKeyResponse:
-        """A new key for a devbox, good until the devbox ends. Its private half is kept nowhere.
+        """A new key for a devbox, good until the devbox ends, or the API key that it is made with.
+        Its private half is kept nowhere.
 
         Raises:
             NotFound: The account has no such devbox.
@@ -48,7 +50,11 @@ class SshKeys:
             raise BadRequest("SSH is switched off on this server: LOOPYARD_SSH__ENABLED.")
         devbox = await self._devboxes.get_running(session, account_id, devbox_id)
         key = new_key(devbox_id)
-        session.add(SshKey(fingerprint=key.get_fingerprint(), devbox_id=devbox_id, create_time_ms=now_ms()))
+        session.add(
+            SshKey(
+                fingerprint=key.get_fingerprint(), devbox_id=devbox_id, made_by=acting_key(), create_time_ms=now_ms()
+            )
+        )
         await session.flush()
         return DevboxCreateSSHKeyResponse(
             id=devbox_id,

@@ -12,4 +12,6 @@ class SshKey(Base):
     fingerprint: Mapped[str] = mapped_column(String(64), primary_key=True)
     """As OpenSSH writes it: SHA256:…"""
     devbox_id: Mapped[ForeignId] = mapped_column(ID, index=True)
+    made_by: Mapped[str | None] = mapped_column(ID)
+    """The API key that it was made with, and ends with."""
     create_time_ms: Mapped[int]

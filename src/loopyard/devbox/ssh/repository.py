@@ -7,10 +7,11 @@ from loopyard.devbox.models import Devbox
 from loopyard.devbox.ssh.models import SshKey
 
 
-async def devbox_of(session: AsyncSession, fingerprint: str) -> Devbox | None:
-    """The devbox that the key with this fingerprint opens."""
-    statement = select(Devbox).join(SshKey, SshKey.devbox_id == Devbox.id).where(SshKey.fingerprint == fingerprint)
-    return await session.scalar(statement)
+async def find(session: AsyncSession, fingerprint: str) -> tuple[SshKey, Devbox] | None:
+    """The key with this fingerprint, and the devbox that it opens."""
+    statement = select(SshKey, Devbox).join(Devbox, Devbox.id == SshKey.devbox_id)
+    row = (await session.execute(statement.where(SshKey.fingerprint == fingerprint))).first()
+    return None if row is None else (row[0], row[1])
 
 
 async def delete_of(session: AsyncSession, devbox_id: str) -> None:

@@ -5,6 +5,7 @@ import secrets
 import socket
 from collections.abc import Awaitable, Callable
 
+from loopyard.auth.authenticator import Authenticator
 from loopyard.devbox import repository
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.models import Devbox
@@ -32,24 +33,33 @@ Wake = Callable[[Devbox], Awaitable[None]]
 
 class Gate:
     def __init__(
-        self, database: Database, runtime: Runtime, changes: Changes, wake: Wake, config: TunnelConfig
+        self,
+        database: Database,
+        runtime: Runtime,
+        changes: Changes,
+        wake: Wake,
+        config: TunnelConfig,
+        authenticator: Authenticator,
     ) -> None:
         self._database = database
         self._runtime = runtime
         self._changes = changes
         self._wake = wake
         self._config = config
+        self._authenticator = authenticator
 
     async def admit(self, address: Address, authorization: str | None) -> Devbox:
         """The devbox that a tunnel leads to.
 
         Raises:
-            NotFound: There is no such tunnel (any more).
+            NotFound: There is no such tunnel (any more), or the API key that it was made with has ended.
             Unauthorized: The tunnel wants its token, and this is not it.
         """
         async with self._database.read() as session:
             devbox = await repository.of_tunnel_key(session, address.tunnel_key)
         if devbox is None or devbox.status in FINAL:
+            raise NotFound("There is no such tunnel.")
+        if not await self._authenticator.is_good(devbox.tunnel_made_by):
             raise NotFound("There is no such tunnel.")
         token = TunnelView.model_validate(devbox.tunnel).auth_token
         if token is not None and not _is_bearer(authorization, token):

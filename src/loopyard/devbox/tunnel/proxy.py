@@ -9,6 +9,7 @@ import logging
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from loopyard.auth.live import LiveConnections
 from loopyard.devbox.activity import Activity
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.schemas import TunnelView
@@ -24,11 +25,20 @@ log = logging.getLogger("loopyard.tunnel")
 
 
 class TunnelProxy:
-    def __init__(self, app: ASGIApp, gate: Gate, activity: Activity, passing: Passing, config: TunnelConfig) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        gate: Gate,
+        activity: Activity,
+        passing: Passing,
+        live: LiveConnections,
+        config: TunnelConfig,
+    ) -> None:
         self._api = app
         self._gate = gate
         self._activity = activity
         self._passing = passing
+        self._live = live
         self._config = config
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -55,23 +65,24 @@ class TunnelProxy:
         try:
             authorization = headers.get(scope["headers"], AUTHORIZATION)
             devbox = await self._gate.admit(found, None if authorization is None else authorization.decode("latin-1"))
-            connection = await self._gate.connect(devbox, found.port)
-            if scope["type"] == "websocket":
-                await websocket.relay(
-                    connection,
-                    scope,
-                    receive,
-                    send,
-                    answer_seconds=self._config.answer_seconds,
-                    used=lambda: self._use(devbox),
-                )
-                return
-            exchange = Exchange(connection, self._config.answer_seconds)
-            if TunnelView.model_validate(devbox.tunnel).http_keep_alive:
-                with self._activity.using(devbox):
+            with self._live.holding(devbox.tunnel_made_by, lambda: self._passing.drop(found.tunnel_key)):
+                connection = await self._gate.connect(devbox, found.port)
+                if scope["type"] == "websocket":
+                    await websocket.relay(
+                        connection,
+                        scope,
+                        receive,
+                        send,
+                        answer_seconds=self._config.answer_seconds,
+                        used=lambda: self._use(devbox),
+                    )
+                    return
+                exchange = Exchange(connection, self._config.answer_seconds)
+                if TunnelView.model_validate(devbox.tunnel).http_keep_alive:
+                    with self._activity.using(devbox):
+                        await exchange.run(scope, receive, send)
+                else:
                     await exchange.run(scope, receive, send)
-            else:
-                await exchange.run(scope, receive, send)
         except LoopyardError as error:
             if exchange is not None and exchange.started:
                 # The caller sees that the answer is cut off, for the connection closes before its end.

@@ -1,11 +1,12 @@
 """Decides about the tunnels of devboxes."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.acting import acting_key
 from loopyard.devbox import repository
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.schemas import TunnelParams, TunnelView
@@ -25,6 +26,7 @@ def give(devbox: Devbox, params: TunnelParams) -> None:
     token = secrets.token_urlsafe(_TOKEN_BYTES) if wanted["auth_mode"] == "authenticated" else None
     view = TunnelView(create_time_ms=now_ms(), tunnel_key=key, auth_token=token, **wanted)
     devbox.tunnel, devbox.tunnel_key = view.model_dump(mode="json", exclude_none=True), key
+    devbox.tunnel_made_by = acting_key()
 
 
 def _wanted(params: TunnelParams) -> dict[str, Any]:
@@ -36,13 +38,16 @@ def _wanted(params: TunnelParams) -> dict[str, Any]:
 
 
 class TunnelService:
-    """`removed` is called with the key of a tunnel once its removal is committed."""
+    """`removed` is called with the key of a tunnel once its removal is committed. `is_good` tells whether the API key
+    that a tunnel was made with is good still."""
 
-    def __init__(self, removed: Callable[[str], None]) -> None:
+    def __init__(self, removed: Callable[[str], None], is_good: Callable[[str | None], Awaitable[bool]]) -> None:
         self._removed = removed
+        self._is_good = is_good
 
     async def enable(self, session: AsyncSession, account_id: str, devbox_id: str, params: TunnelParams) -> TunnelView:
         """The devbox's tunnel, made if it has none. A repeat of the same call answers with the same tunnel.
+        One whose API key has ended is replaced.
 
         Raises:
             NotFound: The account has no such devbox.
@@ -51,7 +56,7 @@ class TunnelService:
         devbox = await _lock(session, account_id, devbox_id)
         if devbox.status in FINAL:
             raise WrongState(f"Devbox {devbox_id} is {devbox.status}.")
-        if devbox.tunnel is None:
+        if devbox.tunnel is None or not await self._is_good(devbox.tunnel_made_by):
             give(devbox, params)
         tunnel = TunnelView.model_validate(devbox.tunnel)
         if any(getattr(tunnel, name) != value for name, value in _wanted(params).items()):
@@ -66,7 +71,7 @@ class TunnelService:
         """
         devbox = await _lock(session, account_id, devbox_id)
         if (key := devbox.tunnel_key) is not None:
-            devbox.tunnel = devbox.tunnel_key = None
+            devbox.tunnel = devbox.tunnel_key = devbox.tunnel_made_by = None
             after_commit(session, lambda: self._removed(key))
 
 
