@@ -13,6 +13,8 @@ from loopyard.agent.catalog.loader import catalog
 from loopyard.agent.endpoints import router as agent_router
 from loopyard.agent.layer.installer import Installer
 from loopyard.agent.layer.layers import Layers
+from loopyard.audit.log import AuditLog
+from loopyard.audit.middleware import AuditMiddleware
 from loopyard.auth.authenticator import Authenticator
 from loopyard.auth.live import LiveConnections
 from loopyard.auth.watch import KeyWatch
@@ -202,12 +204,14 @@ def create_app(
         tasks.start("control", parts.get(Control).run())
         axons.start(parts)
         tasks.start("keys", parts.get(KeyWatch).run())
+        tasks.start("audit", parts.get(AuditLog).run())
         yield
         parts.get(PtySessions).close()
         await parts.get(Lifecycle).settle()
         await parts.get(Ledger).write()
         await parts.get(Events).flush()
         await parts.get(KeyWatch).note_uses()
+        await parts.get(AuditLog).flush()
         await tasks.close()
 
     app = FastAPI(
@@ -225,6 +229,7 @@ def create_app(
         app.include_router(router)
     app.router.routes.append(WebSocketRoute(pty_attach.PATH, pty_attach.Attach(parts).serve))
     openapi.install(app)
+    app.add_middleware(AuditMiddleware, audit=parts.get(AuditLog))
     app.add_middleware(
         TunnelProxy,
         gate=parts.get(Gate),
@@ -245,6 +250,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     live = parts.add(LiveConnections, LiveConnections(ending))
     authenticator = parts.add(Authenticator, Authenticator(database, live))
     parts.add(KeyWatch, KeyWatch(database, authenticator))
+    audit = parts.add(AuditLog, AuditLog(settings.data_dir, settings.audit))
     keys_of_callers = parts.add(KeyService, KeyService(authenticator))
     changes = parts.add(Changes, Changes())
     tasks = parts.add(Tasks, Tasks())
@@ -301,7 +307,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(TunnelService, TunnelService(passing.drop, authenticator.is_good))
     parts.add(Gate, Gate(database, runtime, changes, lifecycle.wake, settings.tunnel, authenticator))
     gateway = SshGateway(
-        ssh_listener, settings.ssh, settings.data_dir, database, runtime, activity, authenticator, live
+        ssh_listener, settings.ssh, settings.data_dir, database, runtime, activity, authenticator, live, audit
     )
     parts.add(SshGateway, gateway)
     keys = parts.add(SshKeys, SshKeys(devboxes, gateway))

@@ -9,6 +9,7 @@ from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from loopyard.agent.config import AgentConfig
+from loopyard.audit.config import AuditConfig
 from loopyard.benchmark_job.config import JobConfig
 from loopyard.blueprint.config import BuildConfig
 from loopyard.devbox.ssh.config import SshConfig
@@ -72,6 +73,7 @@ class Settings(BaseSettings):
         default_factory=GatewaySettings,
         description="Calls of devboxes to upstreams with credentials that they never see.",
     )
+    audit: AuditConfig = Field(default_factory=AuditConfig, description="The audit log.")
     upkeep: UpkeepConfig = Field(default_factory=UpkeepConfig, description="Freeing what nothing refers to.")
     builds: BuildConfig = Field(default_factory=BuildConfig, description="Builds of blueprints.")
     jobs: JobConfig = Field(default_factory=JobConfig, description="Benchmark jobs.")

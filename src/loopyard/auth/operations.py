@@ -183,3 +183,8 @@ def changes(name: str) -> bool:
     """Whether the operation of this entry may change anything; one without an entry is taken to."""
     needs = OPERATIONS.get(name)
     return needs is None or needs == TOKEN or any(level is Level.WRITE for _, level in needs)
+
+
+def concerns_account(name: str) -> bool:
+    """Whether the operation of this entry changes the account itself: its keys, secrets and policies."""
+    return (Resource.ACCOUNT, Level.WRITE) in OPERATIONS.get(name, ())

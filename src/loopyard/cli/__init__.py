@@ -2,7 +2,7 @@
 
 import typer
 
-from loopyard.cli import bench, benchmark, evict, image, openapi, scenario, secret, serve, upkeep
+from loopyard.cli import audit, bench, benchmark, evict, image, key, openapi, scenario, secret, serve, upkeep
 
 app = typer.Typer(
     name="loopyard",
@@ -15,9 +15,11 @@ app.command("serve")(serve.serve)
 app.command("evict")(evict.evict)
 app.command("gc")(upkeep.gc)
 app.command("status")(upkeep.status)
+app.command("audit")(audit.audit)
 app.add_typer(bench.app)
 app.add_typer(benchmark.app)
 app.add_typer(image.app)
+app.add_typer(key.app)
 app.add_typer(scenario.app)
 app.add_typer(secret.app)
 app.command("openapi")(openapi.print_openapi)

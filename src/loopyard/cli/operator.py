@@ -45,3 +45,21 @@ def change(data_dir: Path | None, database_url: str | None, act: "Callable[[Asyn
     except (InvalidSettings, LoopyardError, DBAPIError, OSError) as error:
         typer.echo(f"Nothing was changed: {error}", err=True)
         raise typer.Exit(1) from error
+
+
+def note(data_dir: Path | None, operation: str, *, account: str | None = None, made: str | None = None) -> None:
+    """Write into the server's audit log what was done. That it cannot be written is told, and undoes nothing."""
+    import os
+
+    from loopyard.audit import files
+    from loopyard.audit.log import FOLDER
+    from loopyard.audit.record import of_command_line
+    from loopyard.config import load
+
+    settings = load(data_dir=data_dir)
+    if not settings.audit.enabled:
+        return
+    try:
+        files.append(settings.data_dir / FOLDER, [of_command_line(operation, os.getuid(), account=account, made=made)])
+    except OSError as error:
+        typer.echo(f"The audit log could not be written: {error}", err=True)

@@ -7,6 +7,7 @@ from fastapi.responses import FileResponse
 from starlette.requests import ClientDisconnect
 
 from loopyard.auth.authenticator import Authenticator
+from loopyard.auth.caller import KEY
 from loopyard.kit.db import DatabaseDep
 from loopyard.kit.ending import mark
 from loopyard.kit.errors import BadRequest, Forbidden, NotFound
@@ -38,6 +39,7 @@ MadeBy = Annotated[str | None, Query(alias="key", max_length=64)]
 
 
 async def _admit(
+    request: Request,
     store: LocalStore,
     authenticator: Authenticator,
     action: Action,
@@ -48,6 +50,7 @@ async def _admit(
 ) -> None:
     """Raises Forbidden if the URL is not one that was given away, or is not good any more."""
     store.signer.check(action, id, expires, made_by, signature)
+    request.scope[KEY] = made_by
     if made_by is None:
         return
     if not await authenticator.is_good(made_by):
@@ -70,7 +73,7 @@ async def upload(
     made_by: MadeBy = None,
 ) -> Response:
     """Take in an object's content as it comes. What is cut off leaves nothing."""
-    await _admit(store, authenticator, "upload", id, expires, made_by, signature)
+    await _admit(request, store, authenticator, "upload", id, expires, made_by, signature)
     store.check_size(request.headers.get("content-length"))
     try:
         await service.receive(store, id, request.stream())
@@ -83,6 +86,7 @@ async def upload(
 @router.head("/{id}")
 async def download(
     id: str,
+    request: Request,
     store: LocalDep,
     service: ObjectServiceDep,
     database: DatabaseDep,
@@ -92,7 +96,7 @@ async def download(
     made_by: MadeBy = None,
 ) -> Response:
     """Give an object's content, or a range of it."""
-    await _admit(store, authenticator, "download", id, expires, made_by, signature)
+    await _admit(request, store, authenticator, "download", id, expires, made_by, signature)
     async with database.read() as session:
         row = await service.get_signed(session, id)
     try:

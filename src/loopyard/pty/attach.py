@@ -10,14 +10,17 @@ import contextlib
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from loopyard.audit.log import AuditLog
+from loopyard.audit.record import Record
 from loopyard.auth.live import LiveConnections
 from loopyard.devbox.activity import Activity
 from loopyard.devbox.models import Devbox
+from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import LoopyardError
 from loopyard.kit.parts import Parts
 from loopyard.pty.session import PtySession
 from loopyard.pty.sessions import PtySessions
-from loopyard.pty.tunnels import PtyTunnels
+from loopyard.pty.tunnels import Admitted, PtyTunnels
 from loopyard.pty.viewer import Viewer
 
 _KEY_ENDED = (1008, "the API key is not good any more")
@@ -44,6 +47,7 @@ class Attach:
         except LoopyardError as error:
             await websocket.send_denial_response(JSONResponse(error.body(), error.status))
             return
+        self._note(websocket, admitted)
         cut = asyncio.Event()
 
         def end() -> None:
@@ -54,6 +58,12 @@ class Attach:
             await websocket.accept()
             may_type = websocket.query_params.get("view") != "true"
             await _serve(websocket, session, viewer, cut, may_type=may_type)
+
+    def _note(self, websocket: WebSocket, admitted: Admitted) -> None:
+        source = "unknown" if websocket.client is None else websocket.client.host
+        account, path = admitted.devbox.account_id, f"/v1/devboxes/{admitted.devbox.id}"
+        record = Record("terminal attached", now_ms(), source, account=account, key=admitted.made_by, path=path)
+        self._parts.get(AuditLog).note(record)
 
     def _in_use(self, devbox: Devbox) -> contextlib.AbstractContextManager[None]:
         return self._parts.get(Activity).using(devbox)

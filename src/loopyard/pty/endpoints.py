@@ -5,7 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
 
-from loopyard.auth.caller import CallerDep
+from loopyard.auth.caller import KEY, CallerDep
 from loopyard.devbox.models import Devbox
 from loopyard.kit.db import WriteSession
 from loopyard.kit.errors import BadRequest
@@ -34,7 +34,9 @@ async def _admitted(
         str | None, Header(alias="X-Runloop-Tunnel-Authorization", include_in_schema=False)
     ] = None,
 ) -> Devbox:
-    return (await tunnels.admit(request.headers.get("host"), authorization)).devbox
+    admitted = await tunnels.admit(request.headers.get("host"), authorization)
+    request.scope[KEY] = admitted.made_by
+    return admitted.devbox
 
 
 DevboxDep = Annotated[Devbox, Depends(_admitted)]

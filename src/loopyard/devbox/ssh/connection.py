@@ -39,6 +39,11 @@ class BoxConnection(asyncssh.SSHServer):
         """The devbox that the key opened; None before that."""
         return None if self._devbox is None else self._devbox.id
 
+    @property
+    def account_id(self) -> str | None:
+        """The account of that devbox; None before that."""
+        return None if self._devbox is None else self._devbox.account_id
+
     def connection_made(self, conn: asyncssh.SSHServerConnection) -> None:
         self._connection = conn
 

@@ -15,12 +15,15 @@ from typing import Any
 
 import asyncssh
 
+from loopyard.audit.log import AuditLog
+from loopyard.audit.record import Record
 from loopyard.auth.authenticator import Authenticator
 from loopyard.auth.live import LiveConnections
 from loopyard.devbox.activity import Activity
 from loopyard.devbox.ssh import identity
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.devbox.ssh.connection import BoxConnection
+from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.runtime.protocol import Runtime
 
@@ -52,6 +55,7 @@ class SshGateway:
         activity: Activity,
         authenticator: Authenticator,
         live: LiveConnections,
+        audit: AuditLog,
     ) -> None:
         self._listener = listener
         self._config = config
@@ -61,6 +65,7 @@ class SshGateway:
         self._activity = activity
         self._authenticator = authenticator
         self._live = live
+        self._audit = audit
         self._strangers = 0
         self._open: dict[asyncssh.SSHServerConnection, BoxConnection] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -140,11 +145,19 @@ class SshGateway:
         finally:
             self._strangers -= 1
         self._open[opened] = server
+        self._note(opened, server)
         try:
             with self._live.holding(server.made_by, lambda: _end(opened)):
                 await opened.wait_closed()
         finally:
             del self._open[opened]
+
+    def _note(self, connection: asyncssh.SSHServerConnection, server: BoxConnection) -> None:
+        peer: Any = connection.get_extra_info("peername")
+        source = str(peer[0]) if peer else "inside TLS"
+        path = f"/v1/devboxes/{server.devbox_id}"
+        record = Record("SSH login", now_ms(), source, account=server.account_id, key=server.made_by, path=path)
+        self._audit.note(record)
 
     async def _inside_tls(self, connection: socket.socket) -> socket.socket:
         """Take TLS off a connection; what is inside comes from the socket that is returned."""
