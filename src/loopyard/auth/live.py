@@ -29,17 +29,17 @@ class LiveConnections:
         try:
             yield
         finally:
-            ends = self._ends[key_id]
-            del ends[number]
+            ends = self._ends.get(key_id, {})
+            ends.pop(number, None)
             if not ends:
-                del self._ends[key_id]
+                self._ends.pop(key_id, None)
 
     def keys(self) -> set[str]:
         """The keys that something is held open with, besides requests."""
         return set(self._ends)
 
     def end(self, key_id: str) -> None:
-        """End all that is open with the key."""
-        for end in list(self._ends.get(key_id, {}).values()):
+        """End all that is open with the key, each once."""
+        for end in self._ends.pop(key_id, {}).values():
             end()
         self._ending.end_marked(key_id, Unauthorized("This API key is not good any more; use another."))

@@ -1,0 +1,118 @@
+"""A server in this process, without sandboxes, and accounts that call it."""
+
+import socket
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+
+from loopyard import app as assembly
+from loopyard.account.models import Account
+from loopyard.auth.operations import entry
+from loopyard.config import Settings
+from loopyard.key.bootstrap import ensure_key
+from loopyard.key.scopes import Level, Resource, Scopes
+from loopyard.key.service import make
+from loopyard.kit.db import Database
+from loopyard.kit.ids import new_id
+from loopyard.kit.parts import Parts
+from loopyard.kit.tasks import Tasks
+from loopyard.object.store import ObjectStore
+from loopyard.store import migrate
+
+BAD_BODY = b"[]"
+"""JSON that no operation takes, so that none does anything."""
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """`key` is the server's own, of the first account."""
+
+    app: FastAPI
+    database: Database
+    http: httpx.AsyncClient
+    key: str
+    account_id: str
+
+    @property
+    def parts(self) -> Parts:
+        return self.app.state.parts
+
+    async def account(self) -> tuple[str, str]:
+        """Another account: its id, and a standard key of it."""
+        account_id = new_id("acc")
+        async with self.database.write() as session:
+            session.add(Account(id=account_id, name="another", create_time_ms=1))
+            _, secret = await make(session, account_id, None, None, None)
+        return account_id, secret
+
+    async def restricted(self, levels: Mapping[Resource, Level], account_id: str | None = None) -> tuple[str, str]:
+        """A key with these rights: its id and its secret."""
+        async with self.database.write() as session:
+            row, secret = await make(session, account_id or self.account_id, None, None, Scopes(levels))
+            return row.id, secret
+
+    async def ask(self, key: str | None, method: str, path: str, **given: Any) -> httpx.Response:
+        """One request with a key."""
+        headers = {} if key is None else {"Authorization": f"Bearer {key}"}
+        return await self.http.request(method, path, headers={**headers, **given.pop("headers", {})}, **given)
+
+
+@asynccontextmanager
+async def world(folder: Path, **settings: Any) -> AsyncGenerator[World]:
+    """A server over an empty store in `folder`. Its background work does not run."""
+    given = Settings(data_dir=folder, **settings)
+    database = Database(given.store_url)
+    await migrate.upgrade(database)
+    own = await ensure_key(database, folder, None)
+    ssh = socket.socket()  # never listened on
+    app = assembly.create_app(given.runtime.build(folder), database, given, ssh)
+    await app.state.parts.get(ObjectStore).open()
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
+        me = await http.get("/v1/accounts/me", headers={"Authorization": f"Bearer {own.value}"})
+        yield World(app, database, http, own.value, me.json()["id"])
+    await app.state.parts.get(Tasks).close()
+    await database.close()
+    ssh.close()
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """A route that wants an API key."""
+
+    method: str
+    path: str
+
+    @property
+    def entry(self) -> str:
+        return entry(self.method, self.path)
+
+    def at(self, ids: Mapping[str, str] | None = None) -> str:
+        """The path, with ids of nothing where none are given."""
+        place = self.path
+        for name in [part[1:-1] for part in self.path.split("/") if part.startswith("{")]:
+            place = place.replace(f"{{{name}}}", (ids or {}).get(name, "unknown"))
+        return place
+
+
+def routes() -> list[Operation]:
+    """All that the API answers to."""
+    every = (route for router in assembly._ROUTERS for route in router.routes)  # pyright: ignore[reportPrivateUsage]
+    found = [
+        Operation(method, route.path_format)
+        for route in every
+        if isinstance(route, APIRoute)
+        for method in route.methods
+        if method != "HEAD"
+    ]
+    return sorted(found, key=lambda each: (each.path, each.method))
+
+
+OPERATIONS = [each for each in routes() if each.path.startswith("/v1/")]
+"""Those that want an API key."""
