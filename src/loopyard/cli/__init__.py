@@ -2,7 +2,7 @@
 
 import typer
 
-from loopyard.cli import audit, bench, benchmark, evict, image, key, openapi, scenario, secret, serve, upkeep
+from loopyard.cli import account, audit, bench, benchmark, evict, image, key, openapi, scenario, secret, serve, upkeep
 
 app = typer.Typer(
     name="loopyard",
@@ -16,6 +16,7 @@ app.command("evict")(evict.evict)
 app.command("gc")(upkeep.gc)
 app.command("status")(upkeep.status)
 app.command("audit")(audit.audit)
+app.add_typer(account.app)
 app.add_typer(bench.app)
 app.add_typer(benchmark.app)
 app.add_typer(image.app)

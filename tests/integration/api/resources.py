@@ -146,6 +146,7 @@ def resources(server: ServerProcess) -> Generator[Resources]:
         for each in objects[1:]:
             _upload(client, each)
         blueprint = client.blueprints.create(name="property-tests")
+        keys = [client.apikeys.create().id or "" for _ in range(2)]
         agents = [client.agents.create(name="property tests").id for _ in range(2)]
         axons = [client.axons.create(name="property tests").id for _ in range(2)]
         yield Resources(
@@ -167,6 +168,7 @@ def resources(server: ServerProcess) -> Generator[Resources]:
                 "/v1/blueprints": [blueprint.id],
                 "/v1/agents": agents,
                 "/v1/axons": axons,
+                "/v1/apikeys": keys,
             }
         )
         client.devboxes.shutdown(running.id)

@@ -108,7 +108,7 @@ def routes() -> list[Operation]:
         Operation(method, route.path_format)
         for route in every
         if isinstance(route, APIRoute)
-        for method in route.methods
+        for method in route.methods or ()
         if method != "HEAD"
     ]
     return sorted(found, key=lambda each: (each.path, each.method))

@@ -1,0 +1,44 @@
+"""Decides about accounts, for the operator."""
+
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.account import repository
+from loopyard.account.models import Account
+from loopyard.kit.clock import now_ms
+from loopyard.kit.errors import NotFound
+from loopyard.kit.ids import new_id
+
+
+async def create(session: AsyncSession, name: str) -> Account:
+    """A new account, without a key."""
+    account = Account(id=new_id("acc"), name=name, create_time_ms=now_ms())
+    session.add(account)
+    await session.flush()
+    return account
+
+
+async def get(session: AsyncSession, account_id: str) -> Account:
+    """An account, to be changed.
+
+    Raises:
+        NotFound: There is none of this id.
+    """
+    account = await repository.lock(session, account_id)
+    if account is None:
+        raise NotFound(f"There is no account {account_id}.")
+    return account
+
+
+async def set_enabled(session: AsyncSession, account_id: str, *, enabled: bool) -> None:
+    """Disable an account, or enable it again. Running servers notice within a second or so.
+
+    Raises:
+        NotFound: There is none of this id.
+    """
+    account = await get(session, account_id)
+    account.disabled_at_ms = None if enabled else account.disabled_at_ms or now_ms()
+    _mark_changed(account)
+
+
+def _mark_changed(account: Account) -> None:
+    account.changed_at_ms = max(now_ms(), (account.changed_at_ms or 0) + 1)
