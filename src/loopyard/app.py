@@ -8,6 +8,7 @@ from fastapi import Depends, FastAPI
 from starlette.routing import WebSocketRoute
 
 from loopyard.account.endpoints import router as account_router
+from loopyard.account.limits import AccountLimits
 from loopyard.agent import service as agents
 from loopyard.agent.catalog.loader import catalog
 from loopyard.agent.endpoints import router as agent_router
@@ -54,6 +55,7 @@ from loopyard.devbox.log.endpoints import router as log_router
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.log.sampling import Sampling
 from loopyard.devbox.log.service import LogService
+from loopyard.devbox.quota import DevboxQuota
 from loopyard.devbox.reaper import Reaper
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.ssh.endpoints import router as ssh_router
@@ -252,6 +254,8 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(KeyWatch, KeyWatch(database, authenticator))
     audit = parts.add(AuditLog, AuditLog(settings.data_dir, settings.audit))
     keys_of_callers = parts.add(KeyService, KeyService(authenticator))
+    limits = AccountLimits(settings.limits)
+    quota = DevboxQuota(limits)
     changes = parts.add(Changes, Changes())
     tasks = parts.add(Tasks, Tasks())
     executions = parts.add(ExecutionEngine, ExecutionEngine(database, runtime, changes, tasks))
@@ -264,7 +268,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     store = parts.add(ObjectStore, _object_store(settings))
     parts.add(ObjectConfig, settings.objects)
     sweeping = parts.add(Sweeping, Sweeping(database, store, settings.objects.upload_seconds))
-    parts.add(ObjectService, ObjectService(database, store, sweeping, settings.objects))
+    parts.add(ObjectService, ObjectService(database, store, sweeping, settings.objects, limits))
     vault = Vault(key_ring(settings.configured_secret_keys, settings.data_dir))
     secrets = parts.add(SecretService, SecretService(database, vault))
     tokens = HeldTokens(vault)
@@ -273,7 +277,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     builder = runtime.image_builder if isinstance(runtime, BuildsImages) else None
     building = Building(database, builder, policies, inputs, tokens, logs, code_host, settings.builds, changes, tasks)
     parts.add(Building, building)
-    parts.add(BlueprintService, BlueprintService(building, tokens, code_host))
+    parts.add(BlueprintService, BlueprintService(building, tokens, code_host, limits))
     layers = Layers(database, runtime, Installer(runtime, store, settings.agents, tasks), settings.agents, tasks)
     parts.add(Layers, layers)
     calls = UpstreamCalls(database, runtime, secrets, settings, tasks, ledger)
@@ -293,10 +297,11 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
         tokens,
         layers,
         grants,
+        quota,
     )
     parts.add(Lifecycle, lifecycle)
     lifecycle.endings.add_listener(grants.end_with)
-    devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings, tokens, policies, grants))
+    devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings, tokens, policies, grants, quota))
     taking = parts.add(Taking, Taking(database, runtime, changes, tasks))
     parts.add(SnapshotService, SnapshotService(taking))
     parts.add(LogService, LogService(database, runtime, devboxes))
@@ -336,7 +341,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
         ),
     )
     harbor_jobs = HarborJobs(benchmark_runs, settings.jobs, harbor.wake)
-    parts.add(JobService, JobService(benchmark_runs, job_agents, harbor_jobs, settings.jobs, scheduler.wake))
+    parts.add(JobService, JobService(benchmark_runs, job_agents, harbor_jobs, settings.jobs, limits, scheduler.wake))
     parts.add(Folder, Folder(database))
     keepers: list[Keeper] = [
         RequestsKeeper(database),

@@ -8,6 +8,7 @@ from typing import Any
 from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from loopyard.account.config import Limits
 from loopyard.agent.config import AgentConfig
 from loopyard.audit.config import AuditConfig
 from loopyard.benchmark_job.config import JobConfig
@@ -72,6 +73,9 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = Field(
         default_factory=GatewaySettings,
         description="Calls of devboxes to upstreams with credentials that they never see.",
+    )
+    limits: Limits = Field(
+        default_factory=Limits, description="What each account may have that has no limits of its own."
     )
     audit: AuditConfig = Field(default_factory=AuditConfig, description="The audit log.")
     upkeep: UpkeepConfig = Field(default_factory=UpkeepConfig, description="Freeing what nothing refers to.")

@@ -30,6 +30,12 @@ async def get(session: AsyncSession, job_id: str, account_id: str) -> BenchmarkJ
     return await session.scalar(statement)
 
 
+async def count_unfinished(session: AsyncSession, account_id: str) -> int:
+    """How many jobs of the account are not over."""
+    conditions = (BenchmarkJob.account_id == account_id, BenchmarkJob.end_time_ms.is_(None))
+    return await session.scalar(select(func.count()).select_from(BenchmarkJob).where(*conditions)) or 0
+
+
 async def find(session: AsyncSession, job_id: str) -> BenchmarkJob | None:
     """A job of whatever account."""
     return await session.get(BenchmarkJob, job_id)

@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.account.limits import AccountLimits, check
 from loopyard.auth.acting import acting_key
 from loopyard.benchmark.run.service import BenchmarkRunService, NewRun
 from loopyard.benchmark_job import planning, repository
@@ -42,12 +43,14 @@ class JobService:
         agents: JobAgents,
         harbor: HarborJobs,
         config: JobConfig,
+        limits: AccountLimits,
         wake: Callable[[], None],
     ) -> None:
         self._runs = runs
         self._agents = agents
         self._harbor = harbor
         self._config = config
+        self._limits = limits
         self._wake = wake
 
     async def create(
@@ -59,7 +62,13 @@ class JobService:
             NotFound: There is no such benchmark, scenario, agent or secret.
             WrongState: The benchmark or scenario is archived.
             BadRequest: Something that is required is missing or cannot be, or this server does not run such jobs.
+            Forbidden: The caller's key may not use something that is named.
+            LimitReached: The account has as many jobs under way as it may have.
         """
+        limits = await self._limits.hold(session, account_id)
+        if limits is not None and limits.jobs is not None:
+            has = await repository.count_unfinished(session, account_id)
+            check("jobs", limits.jobs, has, 1, account_id=account_id, advice="Wait until a job is over.")
         match params.spec:
             case None:
                 raise BadRequest("spec: say what is to be run.", field="spec")

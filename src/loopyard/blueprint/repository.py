@@ -24,6 +24,12 @@ async def lock(session: AsyncSession, blueprint_id: str) -> Blueprint | None:
     return await session.get(Blueprint, blueprint_id, with_for_update=True, populate_existing=True)
 
 
+async def count_unfinished(session: AsyncSession, account_id: str) -> int:
+    """How many builds of the account are under way."""
+    conditions = (Blueprint.account_id == account_id, Blueprint.status.in_(UNFINISHED), Blueprint.state != DELETED)
+    return await session.scalar(select(func.count()).select_from(Blueprint).where(*conditions)) or 0
+
+
 async def latest(session: AsyncSession, account_id: str, name: str) -> Blueprint | None:
     """The newest of this name that is complete."""
     statement = (

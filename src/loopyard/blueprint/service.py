@@ -2,6 +2,7 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.account.limits import AccountLimits, check
 from loopyard.auth.acting import require
 from loopyard.blueprint import repository
 from loopyard.blueprint.building import Building
@@ -27,10 +28,11 @@ from loopyard.secret.held import HeldTokens
 
 
 class BlueprintService:
-    def __init__(self, building: Building, tokens: HeldTokens, code_host: CodeHost) -> None:
+    def __init__(self, building: Building, tokens: HeldTokens, code_host: CodeHost, limits: AccountLimits) -> None:
         self._building = building
         self._tokens = tokens
         self._code_host = code_host
+        self._limits = limits
 
     async def create(
         self, session: AsyncSession, account_id: str, params: BlueprintBuildParameters, *, blueprint_id: str
@@ -42,10 +44,15 @@ class BlueprintService:
             BadRequest: Something asked for is not valid or not offered here.
             NotFound: The base blueprint, a policy, an object or a secret does not exist.
             Busy, WrongState: The base blueprint is not complete yet, or never will be.
+            LimitReached: The account has as many builds under way as it may have.
         """
         if self._building.builder is None:
             raise BadRequest("This server's runtime builds no images; use crun's (LOOPYARD_RUNTIME__TYPE=crun).")
         base = await self._check(session, account_id, params)
+        limits = await self._limits.hold(session, account_id)
+        if limits is not None and limits.builds is not None:
+            has = await repository.count_unfinished(session, account_id)
+            check("builds", limits.builds, has, 1, account_id=account_id, advice="Wait until a build has ended.")
         tokens = {token_place(at): one.token for at, one in enumerate(params.code_mounts or []) if one.token}
         logins = [(one.name, one.credentials) for one in params.services or [] if one.credentials]
         tokens |= {password_place(name): credentials.password for name, credentials in logins}

@@ -85,3 +85,47 @@ def _enable(account_id: str, enabled: bool, data_dir: DataDir, database_url: Dat
 
     change(data_dir, database_url, act)
     note(data_dir, f"account {'enable' if enabled else 'disable'}", account=account_id)
+
+
+_Limit = Annotated[str | None, typer.Option(help="A number; `none` for no limit, `server` for the server's own.")]
+
+
+@app.command("limit")
+def limit(
+    account_id: str,
+    running_devboxes: _Limit = None,
+    cpu_cores: _Limit = None,
+    memory_gib: _Limit = None,
+    disk_gib: _Limit = None,
+    builds: _Limit = None,
+    jobs: _Limit = None,
+    object_bytes: _Limit = None,
+    data_dir: DataDir = None,
+    database_url: DatabaseUrl = None,
+) -> None:
+    """Limit what an account may have at a time, in place of the server's own limits (LOOPYARD_LIMITS__…). Prints its
+    own limits. What it has already stays, also if it is more."""
+    from loopyard.account.service import limit as set_limits
+
+    options = {
+        "running_devboxes": running_devboxes,
+        "cpu_cores": cpu_cores,
+        "memory_gib": memory_gib,
+        "disk_gib": disk_gib,
+        "builds": builds,
+        "jobs": jobs,
+        "object_bytes": object_bytes,
+    }
+    given = {name: value for name, value in options.items() if value is not None}
+    lifted = [name for name, value in given.items() if value == "server"]
+    changes = {name: None if value == "none" else value for name, value in given.items() if value != "server"}
+    own: list[str] = []
+
+    async def act(session: "AsyncSession") -> None:
+        own.append(json.dumps((await set_limits(session, account_id, changes, lifted)).model_dump(exclude_unset=True)))
+
+    change(data_dir, database_url, act)
+    if given:
+        note(data_dir, f"account limit {json.dumps(given)}", account=account_id)
+    for line in own:
+        typer.echo(line)

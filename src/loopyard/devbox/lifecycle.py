@@ -13,11 +13,13 @@ from loopyard.devbox.code_mounts import CodeHost
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.launch import Launcher, LaunchFailed
+from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.object_mounts import ObjectMounts
 from loopyard.devbox.persist import persist
 from loopyard.devbox.progress import Progress
+from loopyard.devbox.quota import DevboxQuota
 from loopyard.devbox.rest import run_hooks
 from loopyard.devbox.sleep import resume
 from loopyard.devbox.starting import Starting
@@ -60,12 +62,14 @@ class Lifecycle:
         tokens: HeldTokens,
         layers: Layers,
         grants: Grants,
+        quota: DevboxQuota,
     ) -> None:
         self._database = database
         self._runtime = runtime
         self._executions = executions
         self._changes = changes
         self._tasks = tasks
+        self._quota = quota
         self.endings = Endings(self._ended)
         self._progress = Progress(database, changes, self.endings)
         launcher = Launcher(runtime, executions, code_host, events, ObjectMounts(runtime, executions, store))
@@ -87,10 +91,16 @@ class Lifecycle:
             self._tasks.start(f"{_work(devbox_id)}{next(self._numbers)}", self._work(devbox_id))
 
     async def wake(self, devbox: Devbox) -> None:
-        """Resume a devbox if it is suspended."""
+        """Resume a devbox if it is suspended.
+
+        Raises:
+            LimitReached: The account has as many running devboxes, or as large ones, as it may have.
+        """
         async with self._database.write() as session:
             row = await repository.lock(session, devbox.id)
             if row is not None and row.status == Status.SUSPENDED:
+                size = LaunchParameters.model_validate(row.launch_parameters).limits
+                await self._quota.admit(session, row.account_id, size, sleeping=True)
                 resume(session, row, self.begin)
         self._changes.publish(devbox.id)
 

@@ -96,6 +96,14 @@ async def page(session: AsyncSession, account_id: str, status: str | None, query
     return Page(rows, more, total)
 
 
+async def sizes(session: AsyncSession, account_id: str) -> Sequence[tuple[str, dict[str, Any]]]:
+    """The statuses and launch parameters of the account's devboxes that are not in a final state."""
+    live = [status for status in Status if status not in FINAL]
+    statement = select(Devbox.status, Devbox.launch_parameters)
+    rows = await session.execute(statement.where(Devbox.account_id == account_id, Devbox.status.in_(live)))
+    return [(status, launch) for status, launch in rows.all()]
+
+
 async def unfinished(session: AsyncSession) -> Sequence[Devbox]:
     """All that are not in a final state."""
     return (await session.scalars(select(Devbox).where(~Devbox.reclaimed, Devbox.status.not_in(FINAL)))).all()

@@ -14,6 +14,7 @@ from loopyard.devbox.lifecycle import Lifecycle
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.mounts import CodeMountParameters, files_of, repositories_of
 from loopyard.devbox.offers import check_offered, find_origin
+from loopyard.devbox.quota import DevboxQuota
 from loopyard.devbox.references import check_secrets, find_objects
 from loopyard.devbox.schemas import DevboxCreateParams, DevboxUpdateParams, InitiatorType
 from loopyard.devbox.sleep import resume, suspend
@@ -39,13 +40,20 @@ class Initiator:
 
 class DevboxService:
     def __init__(
-        self, lifecycle: Lifecycle, endings: Endings, tokens: HeldTokens, policies: Enforcement, grants: Grants
+        self,
+        lifecycle: Lifecycle,
+        endings: Endings,
+        tokens: HeldTokens,
+        policies: Enforcement,
+        grants: Grants,
+        quota: DevboxQuota,
     ) -> None:
         self._lifecycle = lifecycle
         self._grants = grants
         self._tokens = tokens
         self._endings = endings
         self._policies = policies
+        self._quota = quota
 
     async def create(
         self,
@@ -64,6 +72,8 @@ class DevboxService:
             BadRequest: Something asked for is not valid or not offered here, or there is no such secret.
             NotFound: The blueprint, snapshot, policy or object named does not exist.
             Busy, WrongState: The snapshot or object named is not complete yet, or never will be.
+            Forbidden: The caller's key may not use something that is named.
+            LimitReached: The account has as many devboxes, or as large ones, as it may have.
         """
         launch = params.launch_parameters or LaunchParameters()
         check_offered(params, launch)
@@ -78,6 +88,7 @@ class DevboxService:
         if calls.wanted:
             self._grants.check_offered("gateways" if calls.gateway_specs else "mcp")
         repositories = repositories_of(params.code_mounts, params.mounts)
+        await self._quota.admit(session, account_id, launch.limits)
         initiator = initiator or Initiator()
         now = now_ms()
         idle, keep_alive = launch.idle_policy, launch.keep_alive_seconds
@@ -223,6 +234,7 @@ class DevboxService:
         Raises:
             NotFound: It has none of this id.
             Busy: It is just being suspended.
+            LimitReached: The account has as many running devboxes, or as large ones, as it may have.
             WrongState: It has ended.
         """
         devbox = await self._lock(session, account_id, devbox_id)
@@ -230,6 +242,8 @@ class DevboxService:
             raise Busy(f"Devbox {devbox_id} is being suspended; wait until it is suspended.")
         if devbox.status == Status.RUNNING or devbox.status in COMING_UP:
             return devbox
+        launch = LaunchParameters.model_validate(devbox.launch_parameters)
+        await self._quota.admit(session, account_id, launch.limits, sleeping=True)
         resume(session, devbox, self._lifecycle.begin)
         return devbox
 

@@ -29,6 +29,8 @@ def _answer(error: LoopyardError) -> JSONResponse:
     headers: dict[str, str] = {}
     if error.retryable is not None:
         headers["x-should-retry"] = "true" if error.retryable else "false"
+    if error.retry_after_seconds is not None:
+        headers["Retry-After"] = str(error.retry_after_seconds)
     if error.status == 401:
         headers["WWW-Authenticate"] = "Bearer"
     return JSONResponse(error.body(), error.status, headers)

@@ -20,6 +20,8 @@ class LoopyardError(Exception):
     code = "internal_error"
     retryable: bool | None = None
     """Whether the official clients should try again by themselves; None leaves it to their own rules."""
+    retry_after_seconds: int | None = None
+    """When they should, if they do; None leaves that to their own rules, too."""
 
     def __init__(self, message: str, *, field: str | None = None) -> None:
         super().__init__(message)

@@ -15,6 +15,7 @@ _MEANINGS = {
     "404": "There is nothing of this id.",
     "408": "The time to wait has passed.",
     "409": "The resource is not in a state that allows this.",
+    "429": "The account has as much as it may have.",
     "413": "More was sent than the server takes.",
     "503": "The infrastructure failed; the request may be repeated.",
 }

@@ -97,3 +97,14 @@ async def known_ids(session: AsyncSession, object_ids: Collection[str]) -> dict[
 
 async def mark_freed(session: AsyncSession, object_id: str) -> None:
     await session.execute(update(StorageObject).where(StorageObject.id == object_id).values(reclaimed=True))
+
+
+async def total_bytes(session: AsyncSession, account_id: str, but: str | None) -> int:
+    """The bytes of the account's objects, uploaded ones that are not complete too, but one's."""
+    size = func.coalesce(StorageObject.size_bytes, StorageObject.uploaded_bytes, 0)
+    statement = select(func.coalesce(func.sum(size), 0)).where(
+        StorageObject.account_id == account_id, ~StorageObject.reclaimed, StorageObject.state.not_in((DELETED, ERROR))
+    )
+    if but is not None:
+        statement = statement.where(StorageObject.id != but)
+    return int(await session.scalar(statement) or 0)

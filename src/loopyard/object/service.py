@@ -7,6 +7,7 @@ from weakref import WeakValueDictionary
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.account.limits import AccountLimits, check
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database, after_commit
@@ -22,17 +23,25 @@ from loopyard.object.sweeping import Sweeping
 
 
 class ObjectService:
-    def __init__(self, database: Database, store: ObjectStore, sweeping: Sweeping, config: ObjectConfig) -> None:
+    def __init__(
+        self, database: Database, store: ObjectStore, sweeping: Sweeping, config: ObjectConfig, limits: AccountLimits
+    ) -> None:
         self._database = database
         self._store = store
         self._sweeping = sweeping
         self._config = config
+        self._limits = limits
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def create(
         self, session: AsyncSession, account_id: str, params: ObjectCreateParams, *, object_id: str
     ) -> StorageObject:
-        """Write a new object down, which waits for its content."""
+        """Write a new object down, which waits for its content.
+
+        Raises:
+            LimitReached: The account has as many bytes in objects as it may have.
+        """
+        await self._check_room(session, account_id, 1)
         now = now_ms()
         row = StorageObject(
             id=object_id,
@@ -102,6 +111,7 @@ class ObjectService:
             NotFound: The account has none of this id.
             WrongState: Nothing was uploaded, or it was deleted.
             TooLarge: What was uploaded is more than an object may have.
+            LimitReached: With it the account has more bytes in objects than it may have.
         """
         async with self._turn(object_id):
             async with self._database.read() as session:
@@ -120,7 +130,8 @@ class ObjectService:
                     raise WrongState(f"Object {object_id} is {row.state}; it cannot be completed.")
                 if size is None:
                     raise WrongState(f"Nothing was uploaded to object {object_id} yet.")
-                row.state, row.size_bytes = READ_ONLY, size
+                await self._check_room(session, account_id, size, but=object_id)
+                row.state, row.size_bytes, row.uploaded_bytes = READ_ONLY, size, None
                 return row
 
     async def delete(self, session: AsyncSession, account_id: str, object_id: str) -> StorageObject:
@@ -141,13 +152,16 @@ class ObjectService:
         Raises:
             NotFound, WrongState: The object does not wait for its content any more.
             TooLarge, Unavailable: As `LocalStore.receive`.
+            LimitReached: With it the account has more bytes in objects than it may have.
         """
         async with self._database.read() as session:
             self._check_waiting(await repository.get(session, object_id), object_id)
         path = await store.receive(object_id, chunks)
         try:
             async with self._turn(object_id), self._database.write() as session:
-                self._check_waiting(await repository.lock(session, object_id), object_id)
+                row = self._check_waiting(await repository.lock(session, object_id), object_id)
+                row.uploaded_bytes = size = path.stat().st_size
+                await self._check_room(session, row.account_id, size, but=object_id)
                 store.put(object_id, path)
         finally:
             store.discard(path)
@@ -163,6 +177,15 @@ class ObjectService:
             raise NotFound(f"There is no object {object_id} any more.", field="id")
         return row
 
+    async def _check_room(self, session: AsyncSession, account_id: str, size: int, *, but: str | None = None) -> None:
+        """See that an account may have so many bytes more, besides those of all its objects `but` one."""
+        limits = await self._limits.hold(session, account_id)
+        if limits is not None and limits.object_bytes is not None:
+            has = await repository.total_bytes(session, account_id, but)
+            # What is full does not empty itself: the clients are told not to try again.
+            advice = "Delete objects."
+            check("object_bytes", limits.object_bytes, has, size, account_id=account_id, advice=advice, retry=False)
+
     def _turn(self, object_id: str) -> asyncio.Lock:
         """One at a time changes an object's content."""
         return self._turns.setdefault(object_id, asyncio.Lock())
@@ -172,11 +195,12 @@ class ObjectService:
             raise NotFound(f"There is no object {object_id}.", field="id")
         return row
 
-    def _check_waiting(self, row: StorageObject | None, object_id: str) -> None:
+    def _check_waiting(self, row: StorageObject | None, object_id: str) -> StorageObject:
         if row is None:
             raise NotFound(f"There is no object {object_id}.", field="id")
         if row.state != UPLOADING or _expired(row):
             raise WrongState(f"Object {object_id} is {row.state}; it takes no upload any more.")
+        return row
 
 
 def _expired(row: StorageObject) -> bool:

@@ -8,6 +8,7 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.account.limits import RETRY_SECONDS, LimitReached
 from loopyard.benchmark.run import repository as benchmark_runs
 from loopyard.benchmark.run.states import State as BenchmarkRunState
 from loopyard.benchmark_job import repository as jobs
@@ -107,10 +108,20 @@ class Carrying:
                 config, _ = await self._configs(session, trial)
                 await start(session, self._runs, trial, config.name)
                 after_commit(session, lambda: failpoint("trial.started"))
+        except LimitReached:
+            await self._put_off(trial_id)
+            return False
         except LoopyardError as error:
             await self._refuse(trial_id, error)
             return False
         return True
+
+    async def _put_off(self, trial_id: str) -> None:
+        """Try again a little later: the account has as many devboxes as it may have."""
+        async with self._database.write() as session:
+            trial = await repository.lock(session, trial_id)
+            if trial.step == Step.WAITING:
+                trial.not_before_ms = now_ms() + RETRY_SECONDS * 1000
 
     async def _mark_running(self, session: AsyncSession, job_id: str) -> None:
         job = await jobs.find(session, job_id)
