@@ -12,9 +12,7 @@ from tests.serving import ServerProcess
 
 _COVERAGE = Path(__file__).parents[3].parent / "shared/api/coverage.py"
 
-_TO_COME = re.compile(
-    r"MISSING \w+ +/v1/(mcp-configs|devboxes/\{id\}/create_mcp_token)\b"
-)
+_TO_COME = re.compile(r"MISSING \w+ +/v1/(mcp-configs|devboxes/\{id\}/create_mcp_token)\b")
 """What no release has yet. An operation that is there must be there whole."""
 
 
