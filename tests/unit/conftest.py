@@ -15,6 +15,7 @@ from runloop_api_client.lib.polling import PollingConfig
 
 from loopyard.kit.db import Database
 from loopyard.store import migrate
+from tests.integration.benchmark_job.conftest import TINY
 from tests.unit.guard import guard
 from tests.unit.in_process.server import InProcessServer, reached_by_name
 
@@ -82,7 +83,10 @@ async def database(memory: Path, empty_store: Path) -> AsyncGenerator[Database]:
 def server(memory: Path, empty_store: Path) -> Generator[InProcessServer]:
     """Takes the place of the shared server: the whole application in this process, over the fake runtime."""
     platform.platform()  # the official client asks it, which starts a program the first time
-    server = InProcessServer(memory / "server", empty_store, jobs={"retry_seconds": 0.1, "retries": 2}).start()
+    (memory / "kinds").mkdir()
+    (memory / "kinds" / "tiny.toml").write_text(TINY)
+    settings = {"jobs": {"retry_seconds": 0.1, "retries": 2}, "agents": {"catalog": memory / "kinds"}}
+    server = InProcessServer(memory / "server", empty_store, **settings).start()
     with reached_by_name({"loopyard.test": server}):
         yield server
     server.close()

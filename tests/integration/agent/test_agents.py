@@ -17,6 +17,7 @@ def _make(client: Runloop, name: str, version: str | None = None, source: Any = 
     return client.agents.create(name=name, version=version, source=source)
 
 
+@pytest.mark.semantic
 def test_an_agent_is_found_as_it_was_made_and_gone_when_deleted(client: Runloop) -> None:
     source = {
         "type": "git",
@@ -35,6 +36,7 @@ def test_an_agent_is_found_as_it_was_made_and_gone_when_deleted(client: Runloop)
         assert raised.value.body["field"] == "id"  # type: ignore[index, call-overload]
 
 
+@pytest.mark.semantic
 def test_an_agent_needs_no_source_and_no_version(client: Runloop) -> None:
     bare = client.agents.create(name="bare")
     assert (bare.source, bare.version) == (None, None)
@@ -42,6 +44,7 @@ def test_an_agent_needs_no_source_and_no_version(client: Runloop) -> None:
         client.devboxes.create(mounts=[mount(bare)])
 
 
+@pytest.mark.semantic
 def test_lists_are_narrowed_by_name_search_version_and_visibility(client: Runloop) -> None:
     old, new = _make(client, "Narrowed-One", "1.0"), _make(client, "Narrowed-One", "2.0")
     other = _make(client, "narrowed-two", "1.0")
@@ -67,6 +70,7 @@ def test_lists_are_narrowed_by_name_search_version_and_visibility(client: Runloo
         client.agents.list(limit=5001)
 
 
+@pytest.mark.semantic
 def test_the_kinds_that_come_with_the_server_are_public_and_stay(client: Runloop) -> None:
     public = {agent.name: agent for agent in client.agents.list_public(limit=5000)}
     assert {"claude-code", "codex", "opencode", "gemini-cli", "mini-swe-agent"} <= public.keys()
@@ -82,6 +86,7 @@ def test_the_kinds_that_come_with_the_server_are_public_and_stay(client: Runloop
         client.agents.delete(mini.id)
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("params", "field"),
     [
@@ -117,6 +122,7 @@ def test_what_cannot_be_an_agent_is_refused_by_its_field(server: ServerProcess, 
     assert answer.json()["field"] == field
 
 
+@pytest.mark.semantic
 def test_mounts_that_name_nothing_that_can_be_installed_are_refused(client: Runloop) -> None:
     agent = from_archive(client, "refused-mount")
     waiting = client.objects.create(name="waiting", content_type="tgz")
@@ -138,6 +144,7 @@ def test_mounts_that_name_nothing_that_can_be_installed_are_refused(client: Runl
     assert missing.value.body["field"] == "source.object.object_id"  # type: ignore[index, call-overload]
 
 
+@pytest.mark.semantic
 def test_a_repeated_create_makes_one(client: Runloop) -> None:
     headers = {"x-request-id": "one-agent"}
     first = client.agents.create(name="repeated", extra_headers=headers)
@@ -166,6 +173,7 @@ def _object_of(agent: AgentView) -> Any:
     return {"object_id": agent.source.object.object_id}
 
 
+@pytest.mark.semantic
 def test_an_agent_from_a_single_file_is_written_to_its_path(client: Runloop) -> None:
     object_id = uploaded(client, b"#!/bin/sh\necho single\n", "text")
     source: Any = {"type": "object", "object": {"object_id": object_id, "agent_setup": ["chmod +x tool"]}}

@@ -18,6 +18,7 @@ def name() -> str:
     return f"catalog-{uuid.uuid4().hex[:8]}"
 
 
+@pytest.mark.semantic
 async def test_what_is_published_again_is_updated_and_not_doubled(
     async_client: AsyncRunloop, tmp_path: Path, name: str
 ) -> None:
@@ -40,6 +41,7 @@ async def test_what_is_published_again_is_updated_and_not_doubled(
     assert [one.id async for one in async_client.scenarios.list(name=name)] == [first[name]]
 
 
+@pytest.mark.semantic
 async def test_what_the_folder_no_longer_has_is_cleared(async_client: AsyncRunloop, tmp_path: Path, name: str) -> None:
     more = """
 scorer_timeout_sec = 77
@@ -59,6 +61,7 @@ required_secret_names = ["KEY"]
     assert not held.reference_output
 
 
+@pytest.mark.semantic
 async def test_a_scenario_that_was_archived_is_made_anew(async_client: AsyncRunloop, tmp_path: Path, name: str) -> None:
     write_tiny(tmp_path, name)
     first = await publish(async_client, load(tmp_path).scenarios)
@@ -67,6 +70,7 @@ async def test_a_scenario_that_was_archived_is_made_anew(async_client: AsyncRunl
     assert second[name] != first[name]
 
 
+@pytest.mark.semantic
 async def test_every_scenario_that_the_server_refuses_is_told(
     async_client: AsyncRunloop, tmp_path: Path, name: str
 ) -> None:
@@ -79,6 +83,7 @@ async def test_every_scenario_that_the_server_refuses_is_told(
     assert all("the server does not take it" in line for line in caught.value.faults)
 
 
+@pytest.mark.semantic
 async def test_every_real_scenario_comes_back_as_it_was_given(async_client: AsyncRunloop) -> None:
     scenarios = load(Path(__file__).parents[3] / "examples" / "real-bugs").scenarios
     ids = await publish(async_client, scenarios)
@@ -86,6 +91,7 @@ async def test_every_real_scenario_comes_back_as_it_was_given(async_client: Asyn
         assert same_content(wire_form(scenario), await async_client.scenarios.retrieve(ids[scenario.name]))
 
 
+@pytest.mark.semantic
 async def test_all_parts_of_a_scenario_reach_the_server(async_client: AsyncRunloop, tmp_path: Path, name: str) -> None:
     text = f"""
 name = "{name}"

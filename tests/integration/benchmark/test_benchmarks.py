@@ -16,6 +16,7 @@ def _scenarios(api: Runloop, number: int) -> list[str]:
     return [api.scenarios.create(**scenario(name=f"part {index}")).id for index in range(number)]
 
 
+@pytest.mark.semantic
 def test_what_is_created_is_retrieved(api: Runloop) -> None:
     parts = _scenarios(api, 2)
     made = api.benchmarks.create(
@@ -34,12 +35,14 @@ def test_what_is_created_is_retrieved(api: Runloop) -> None:
     assert made.scenario_ids == [parts[1], parts[0]]
 
 
+@pytest.mark.semantic
 def test_what_is_left_out_is_empty(api: Runloop) -> None:
     made = api.benchmarks.create(name="bare")
     assert (made.attribution, made.description, made.metadata, made.scenario_ids) == (None, None, {}, [])
     assert (made.required_environment_variables, made.required_secret_names) == ([], [])
 
 
+@pytest.mark.semantic
 def test_an_update_changes_what_is_given_and_empty_clears(api: Runloop) -> None:
     parts = _scenarios(api, 3)
     made = api.benchmarks.create(
@@ -70,6 +73,7 @@ def test_an_update_changes_what_is_given_and_empty_clears(api: Runloop) -> None:
     assert api.benchmarks.retrieve(made.id) == cleared
 
 
+@pytest.mark.semantic
 def test_scenarios_are_added_at_the_end_and_removed(api: Runloop) -> None:
     parts = _scenarios(api, 4)
     made = api.benchmarks.create(name="parts", scenario_ids=parts[:2])
@@ -83,6 +87,7 @@ def test_scenarios_are_added_at_the_end_and_removed(api: Runloop) -> None:
     assert api.benchmarks.retrieve(made.id) == changed
 
 
+@pytest.mark.semantic
 def test_definitions_are_the_scenarios_in_pages(api: Runloop) -> None:
     parts = _scenarios(api, 3)
     made = api.benchmarks.create(name="defined", scenario_ids=parts)
@@ -93,6 +98,7 @@ def test_definitions_are_the_scenarios_in_pages(api: Runloop) -> None:
     assert (rest.scenarios, rest.has_more) == ([api.scenarios.retrieve(parts[0])], False)
 
 
+@pytest.mark.semantic
 def test_scenarios_are_listed_by_their_benchmark(api: Runloop) -> None:
     parts = _scenarios(api, 2)
     made = api.benchmarks.create(name="listed", scenario_ids=parts)
@@ -103,6 +109,7 @@ def test_scenarios_are_listed_by_their_benchmark(api: Runloop) -> None:
     assert api.scenarios.list(benchmark_id="bmk_none").scenarios == []
 
 
+@pytest.mark.semantic
 def test_an_archived_scenario_is_not_added_but_may_stay(api: Runloop) -> None:
     parts = _scenarios(api, 2)
     made = api.benchmarks.create(name="with an archived one", scenario_ids=parts)
@@ -121,6 +128,7 @@ def test_an_archived_scenario_is_not_added_but_may_stay(api: Runloop) -> None:
     assert api.benchmarks.retrieve(made.id).scenario_ids == [parts[1]]
 
 
+@pytest.mark.semantic
 def test_lists_are_filtered_and_paged(api: Runloop) -> None:
     name = uuid.uuid4().hex
     parts = _scenarios(api, 1)
@@ -157,11 +165,13 @@ def test_what_the_operator_publishes_is_in_the_public_lists_with_its_scenarios(
     assert "bmk_none" in failed.stderr
 
 
+@pytest.mark.semantic
 def test_a_repeated_request_makes_one_benchmark(api: Runloop) -> None:
     headers = {"x-request-id": uuid.uuid4().hex}
     assert len({api.benchmarks.create(name="once", extra_headers=headers).id for _ in range(3)}) == 1
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("path", "body", "status", "field"),
     [

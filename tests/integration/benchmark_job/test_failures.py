@@ -1,5 +1,6 @@
 """What goes wrong in trials: by the agent's fault, by the infrastructure's, or because nobody wants them any more."""
 
+import pytest
 from runloop_api_client import Runloop
 
 from tests.integration.benchmark_job.making import (
@@ -20,6 +21,7 @@ from tests.integration.benchmark_job.making import (
 STUCK = "touch ~/began; sleep 600"
 
 
+@pytest.mark.semantic
 def test_an_agent_that_is_out_of_time_is_stopped_and_not_scored(api: Runloop) -> None:
     made = make_scenario(api, solution=f"{SOLVE}; {STUCK}")
     job = wait(api, start(api, [made], agent(timeout_seconds=1)))
@@ -37,6 +39,7 @@ def test_an_agent_that_is_out_of_time_is_stopped_and_not_scored(api: Runloop) ->
     assert api.benchmark_runs.retrieve(outcome.benchmark_run_id).score == 0.0
 
 
+@pytest.mark.semantic
 def test_what_failed_by_the_agent_is_tried_again_with_more_time(api: Runloop) -> None:
     made = make_scenario(api, solution=f"sleep 2; {SOLVE}")
     retried = start(api, [made], agent(timeout_seconds=1), n_attempts=3, timeout_multiplier=30)
@@ -52,6 +55,7 @@ def test_what_failed_by_the_agent_is_tried_again_with_more_time(api: Runloop) ->
     assert [run.state for run in runs_of(api, job)] == ["timeout", "timeout"]
 
 
+@pytest.mark.semantic
 def test_the_work_of_an_agent_that_reports_a_failure_is_scored_and_that_is_told(api: Runloop) -> None:
     job = wait(api, start(api, [make_scenario(api, solution=f"{SOLVE}; exit 3")], n_attempts=2))
     assert results(job) == [[("answer", "COMPLETED", 1.0)]]
@@ -77,6 +81,7 @@ def test_a_box_that_goes_down_under_the_agent_is_replaced_without_counting_again
     assert api.benchmark_runs.retrieve(outcomes(job)[0].benchmark_run_id).score == 1.0
 
 
+@pytest.mark.semantic
 def test_the_infrastructure_is_given_only_so_many_chances(api: Runloop) -> None:
     environment = {"launch_parameters": {"launch_commands": ["exit 1"]}}
     job = wait(api, start(api, [make_scenario(api, environment_parameters=environment)], n_attempts=5))
@@ -90,6 +95,7 @@ def test_the_infrastructure_is_given_only_so_many_chances(api: Runloop) -> None:
     assert outcomes(job)[0].n_failed == 1
 
 
+@pytest.mark.semantic
 def test_canceling_the_benchmark_run_of_an_agent_ends_its_trials_only(api: Runloop) -> None:
     made = [make_scenario(api, f"scenario {number}", solution=f"{STUCK}") for number in range(3)]
     job_id = start(api, made, agent("oracle"), agent("nop"), n_concurrent_trials=1)
@@ -106,6 +112,7 @@ def test_canceling_the_benchmark_run_of_an_agent_ends_its_trials_only(api: Runlo
     assert [each.scenario_run_id for each in outcomes(job)[0].scenario_outcomes] == [run.id, None, None]
 
 
+@pytest.mark.semantic
 def test_a_job_of_which_all_benchmark_runs_are_canceled_is_cancelled(api: Runloop) -> None:
     job_id = start(api, [make_scenario(api, solution=STUCK)], agent(), agent(), n_concurrent_trials=2)
     wait_for_agent(api, first_run(api, job_id))
@@ -116,6 +123,7 @@ def test_a_job_of_which_all_benchmark_runs_are_canceled_is_cancelled(api: Runloo
     assert results(job) == [[("answer", "CANCELED", None)]] * 2
 
 
+@pytest.mark.semantic
 def test_a_scenario_run_that_is_canceled_is_not_tried_again(api: Runloop) -> None:
     job_id = start(api, [make_scenario(api, solution=STUCK)], n_attempts=3)
     run = first_run(api, job_id)
@@ -126,6 +134,7 @@ def test_a_scenario_run_that_is_canceled_is_not_tried_again(api: Runloop) -> Non
     assert len(runs_of(api, job)) == 1
 
 
+@pytest.mark.semantic
 def test_a_scenario_run_of_somebody_else_keeps_the_job_waiting(api: Runloop) -> None:
     made = make_scenario(api, solution=f"touch ~/began; while [ ! -e ~/go ]; do sleep 0.1; done; {SOLVE}")
     job_id = start(api, [made])

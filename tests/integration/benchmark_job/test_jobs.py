@@ -2,6 +2,7 @@
 
 from itertools import pairwise
 
+import pytest
 from runloop_api_client import Runloop
 
 from tests.integration.agent.making import from_archive
@@ -21,6 +22,7 @@ from tests.integration.benchmark_job.making import (
 from tests.integration.scenario.definitions import bash, scenario
 
 
+@pytest.mark.semantic
 def test_several_agents_are_set_to_several_scenarios(api: Runloop) -> None:
     first, second = make_scenario(api, "first"), make_scenario(api, "second")
     job = wait(api, start(api, [first, second], agent("oracle"), agent("nop"), n_concurrent_trials=4))
@@ -44,6 +46,7 @@ def test_several_agents_are_set_to_several_scenarios(api: Runloop) -> None:
         assert all((each.duration_ms or 0) > 0 for each in outcome.scenario_outcomes)
 
 
+@pytest.mark.semantic
 def test_a_job_runs_the_scenarios_of_a_benchmark_as_they_are_when_it_is_made(api: Runloop) -> None:
     first, archived, second = (make_scenario(api, name) for name in ("first", "archived", "second"))
     benchmark = api.benchmarks.create(name="two of three", scenario_ids=[second, archived, first])
@@ -61,6 +64,7 @@ def test_a_job_runs_the_scenarios_of_a_benchmark_as_they_are_when_it_is_made(api
     assert (run.benchmark_id, run.score) == (benchmark.id, 1.0)
 
 
+@pytest.mark.semantic
 def test_a_job_tells_what_goes_on_in_it(api: Runloop) -> None:
     made = make_scenario(api, solution=f"touch ~/began; while [ ! -e ~/go ]; do sleep 0.1; done; {SOLVE}")
     config = agent(timeout_seconds=100.5, agent_environment={"environment_variables": {"A": "b"}})
@@ -90,6 +94,7 @@ def test_a_job_tells_what_goes_on_in_it(api: Runloop) -> None:
     assert results(wait(api, job_id)) == [[("answer", "COMPLETED", 1.0)]]
 
 
+@pytest.mark.semantic
 def test_an_agent_is_given_the_problem_variables_and_secrets(api: Runloop) -> None:
     known = {secret.name: secret.id for secret in api.secrets.list(limit=5000).secrets}
     secret = known.get("JOB_SECRET") or api.secrets.create(name="JOB_SECRET", value="hidden").id
@@ -130,6 +135,7 @@ def test_an_agent_of_ones_own_is_installed_and_run_as_its_kind_says(api: Runloop
     assert (outcome.agent_name, outcome.api_model_name) == ("tiny", "a/b")
 
 
+@pytest.mark.semantic
 def test_trials_go_on_side_by_side_only_as_the_job_says(api: Runloop) -> None:
     made = [make_scenario(api, f"scenario {number}") for number in range(3)]
     job = wait(api, start(api, made, n_concurrent_trials=1))
@@ -139,6 +145,7 @@ def test_trials_go_on_side_by_side_only_as_the_job_says(api: Runloop) -> None:
         assert (before.start_time_ms or 0) + (before.duration_ms or 0) <= (after.start_time_ms or 0)
 
 
+@pytest.mark.semantic
 def test_jobs_are_found_by_name_and_part_of_it(api: Runloop) -> None:
     made = make_scenario(api)
     jobs = [start(api, [made], agent("nop"), name=name) for name in ("Found Whole", "found in part", "other")]
@@ -156,6 +163,7 @@ def test_jobs_are_found_by_name_and_part_of_it(api: Runloop) -> None:
     assert listed == {job_id: api.benchmark_jobs.retrieve(job_id) for job_id in jobs}
 
 
+@pytest.mark.semantic
 def test_a_job_is_made_once_for_one_request(api: Runloop) -> None:
     made = make_scenario(api)
     spec = {"type": "scenarios", "scenario_ids": [made], "agent_configs": [agent("nop")]}

@@ -74,6 +74,7 @@ CASES: list[tuple[Any, int, str]] = [
 ]
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(("spec", "status", "field"), CASES, ids=[f"{case[2]}-{n}" for n, case in enumerate(CASES)])
 def test_a_job_that_cannot_be_is_refused(
     api: Runloop, known: dict[str, str], spec: Any, status: int, field: str
@@ -93,12 +94,14 @@ def test_a_job_that_cannot_be_is_refused(
     assert (api.benchmark_jobs.list(limit=1).total_count, api.benchmark_runs.list(limit=1).total_count) == before
 
 
+@pytest.mark.semantic
 def test_a_name_that_is_blank_is_refused(api: Runloop) -> None:
     with pytest.raises(APIStatusError) as refused:
         api.benchmark_jobs.create(name=" ")
     assert (refused.value.status_code, refused.value.body["field"]) == (400, "name")  # type: ignore[index]
 
 
+@pytest.mark.semantic
 def test_a_job_that_is_not_there_is_not_found(api: Runloop) -> None:
     with pytest.raises(APIStatusError) as missing:
         api.benchmark_jobs.retrieve("bmj_unknown")

@@ -9,6 +9,7 @@ from runloop_api_client import APIStatusError, BadRequestError, ConflictError, N
 from tests.serving import ServerProcess
 
 
+@pytest.mark.semantic
 def test_create_answers_at_once_and_then_runs(client: Runloop) -> None:
     made = client.devboxes.create(name="n", metadata={"team": "a"}, environment_variables={"GREETING": "hé llo"})
     assert made.status == "provisioning"
@@ -24,6 +25,7 @@ def test_create_answers_at_once_and_then_runs(client: Runloop) -> None:
     assert ended.end_time_ms >= ended.create_time_ms
 
 
+@pytest.mark.semantic
 def test_transitions_are_recorded_with_rising_times(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running()
     devbox = client.devboxes.shutdown(devbox.id)
@@ -34,12 +36,14 @@ def test_transitions_are_recorded_with_rising_times(client: Runloop) -> None:
     assert times == sorted(times)  # type: ignore[type-var]
 
 
+@pytest.mark.semantic
 def test_shutdown_twice_is_the_same_shutdown(client: Runloop) -> None:
     devbox = client.devboxes.create()
     first = client.devboxes.shutdown(devbox.id)
     assert client.devboxes.shutdown(devbox.id) == first
 
 
+@pytest.mark.semantic
 def test_file_mounts_and_launch_commands_come_before_running(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(
         file_mounts={"/home/user/app/config.txt": "one\n"},
@@ -51,6 +55,7 @@ def test_file_mounts_and_launch_commands_come_before_running(client: Runloop) ->
     client.devboxes.shutdown(devbox.id)
 
 
+@pytest.mark.semantic
 def test_a_launch_command_that_fails_fails_the_devbox_and_says_why(client: Runloop) -> None:
     made = client.devboxes.create(launch_parameters={"launch_commands": ["true", "echo no such luck >&2; exit 7"]})
     deadline = time.monotonic() + 30
@@ -64,6 +69,7 @@ def test_a_launch_command_that_fails_fails_the_devbox_and_says_why(client: Runlo
     assert "no such luck" in reason
 
 
+@pytest.mark.semantic
 def test_keep_alive_ends_a_devbox(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(launch_parameters={"keep_alive_time_seconds": 1})
     assert _ended(client, devbox.id) == "keep_alive_timeout"
@@ -86,6 +92,7 @@ def _ended(client: Runloop, devbox_id: str) -> str | None:
     return devbox.shutdown_reason
 
 
+@pytest.mark.semantic
 def test_list_pages_newest_first_and_filters_by_status(client: Runloop) -> None:
     made = [client.devboxes.create(name=f"page {index}").id for index in range(3)]
     ended = client.devboxes.create()
@@ -105,6 +112,7 @@ def test_list_pages_newest_first_and_filters_by_status(client: Runloop) -> None:
         client.devboxes.shutdown(devbox_id)
 
 
+@pytest.mark.semantic
 def test_update_changes_what_is_given(client: Runloop) -> None:
     devbox = client.devboxes.create(name="before", metadata={"a": "1"})
     assert client.devboxes.update(devbox.id, name="after").metadata == {"a": "1"}
@@ -113,12 +121,14 @@ def test_update_changes_what_is_given(client: Runloop) -> None:
     client.devboxes.shutdown(devbox.id)
 
 
+@pytest.mark.semantic
 def test_a_retried_create_makes_one_devbox(client: Runloop) -> None:
     first = client.devboxes.create(name="once", idempotency_key="the-same-call")
     assert client.devboxes.create(name="once", idempotency_key="the-same-call").id == first.id
     client.devboxes.shutdown(first.id)
 
 
+@pytest.mark.semantic
 def test_unknown_devboxes_are_not_found(client: Runloop) -> None:
     with pytest.raises(NotFoundError):
         client.devboxes.retrieve("dbx_nope")
@@ -130,6 +140,7 @@ def test_unknown_devboxes_are_not_found(client: Runloop) -> None:
         client.devboxes.read_file_contents("dbx_nope", file_path="x")
 
 
+@pytest.mark.semantic
 def test_an_ended_devbox_runs_nothing_and_the_client_does_not_retry(client: Runloop) -> None:
     devbox = client.devboxes.create()
     client.devboxes.shutdown(devbox.id)
@@ -139,6 +150,7 @@ def test_an_ended_devbox_runs_nothing_and_the_client_does_not_retry(client: Runl
     assert time.monotonic() - started < 5, "the client waited and tried again"
 
 
+@pytest.mark.semantic
 def test_wait_for_status_gives_up_with_408(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running()
     with pytest.raises(APIStatusError) as error:
@@ -151,6 +163,7 @@ def test_wait_for_status_gives_up_with_408(client: Runloop) -> None:
     client.devboxes.shutdown(devbox.id)
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("body", "field"),
     [
@@ -178,6 +191,7 @@ def test_bad_input_names_the_field(server: ServerProcess, body: dict[str, object
     assert error["message"]
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize("limit", [0, -1, 5001])
 def test_a_limit_out_of_range_is_refused(client: Runloop, limit: int) -> None:
     with pytest.raises(BadRequestError) as error:

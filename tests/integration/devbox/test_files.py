@@ -22,6 +22,7 @@ PATHS = [
 ]
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize("path", PATHS)
 def test_text_goes_in_and_out(module_client: Runloop, devbox_id: str, path: str) -> None:
     module_client.devboxes.write_file_contents(devbox_id, file_path=path, contents="héllo\n")
@@ -30,12 +31,14 @@ def test_text_goes_in_and_out(module_client: Runloop, devbox_id: str, path: str)
     assert module_client.devboxes.read_file_contents(devbox_id, file_path=path) == ""
 
 
+@pytest.mark.semantic
 def test_a_relative_path_starts_at_home_and_belongs_to_the_user(module_client: Runloop, devbox_id: str) -> None:
     module_client.devboxes.write_file_contents(devbox_id, file_path="rel/x", contents="1")
     found = module_client.devboxes.execute_sync(devbox_id, command="stat -c '%U:%G' /home/user/rel /home/user/rel/x")
     assert found.stdout == "user:user\nuser:user\n"
 
 
+@pytest.mark.semantic
 def test_bytes_go_in_and_out(module_client: Runloop, devbox_id: str, tmp_path: Path) -> None:
     data = os.urandom(3_000_000)
     (tmp_path / "blob").write_bytes(data)
@@ -43,6 +46,7 @@ def test_bytes_go_in_and_out(module_client: Runloop, devbox_id: str, tmp_path: P
     assert module_client.devboxes.download_file(devbox_id, path="up/blob.bin").read() == data
 
 
+@pytest.mark.semantic
 def test_a_missing_file_is_not_found(module_client: Runloop, devbox_id: str) -> None:
     with pytest.raises(NotFoundError) as error:
         module_client.devboxes.read_file_contents(devbox_id, file_path="nowhere")
@@ -51,6 +55,7 @@ def test_a_missing_file_is_not_found(module_client: Runloop, devbox_id: str) -> 
         module_client.devboxes.download_file(devbox_id, path="nowhere")
 
 
+@pytest.mark.semantic
 def test_a_folder_is_not_a_file(module_client: Runloop, devbox_id: str) -> None:
     with pytest.raises(BadRequestError):
         module_client.devboxes.read_file_contents(devbox_id, file_path="/home")
@@ -58,6 +63,7 @@ def test_a_folder_is_not_a_file(module_client: Runloop, devbox_id: str) -> None:
         module_client.devboxes.write_file_contents(devbox_id, file_path="/home/user", contents="x")
 
 
+@pytest.mark.semantic
 def test_what_the_user_may_not_touch_is_forbidden(module_client: Runloop, devbox_id: str) -> None:
     with pytest.raises(PermissionDeniedError):
         module_client.devboxes.read_file_contents(devbox_id, file_path="/etc/shadow")
@@ -65,6 +71,7 @@ def test_what_the_user_may_not_touch_is_forbidden(module_client: Runloop, devbox
         module_client.devboxes.write_file_contents(devbox_id, file_path="/etc/passwd", contents="x")
 
 
+@pytest.mark.semantic
 def test_links_never_lead_to_the_host(module_client: Runloop, devbox_id: str) -> None:
     module_client.devboxes.execute_sync(
         devbox_id, command="ln -s /proc/1/root/etc/hostname a; ln -s ../../../../../../../../etc/shadow b; ln -s /x/y c"
@@ -80,6 +87,7 @@ def test_links_never_lead_to_the_host(module_client: Runloop, devbox_id: str) ->
         module_client.devboxes.write_file_contents(devbox_id, file_path="c", contents="x")
 
 
+@pytest.mark.semantic
 def test_a_pipe_or_a_device_does_not_hang_the_server(module_client: Runloop, devbox_id: str) -> None:
     module_client.devboxes.execute_sync(devbox_id, command="mkfifo pipe")
     for path in ("pipe", "/dev/zero"):
@@ -89,11 +97,13 @@ def test_a_pipe_or_a_device_does_not_hang_the_server(module_client: Runloop, dev
         module_client.devboxes.write_file_contents(devbox_id, file_path="pipe", contents="x")
 
 
+@pytest.mark.semantic
 def test_bytes_that_are_not_text_are_replaced_when_read_as_text(module_client: Runloop, devbox_id: str) -> None:
     module_client.devboxes.execute_sync(devbox_id, command=r"printf 'a\xffb' > odd")
     assert module_client.devboxes.read_file_contents(devbox_id, file_path="odd") == "a\ufffdb"
 
 
+@pytest.mark.semantic
 def test_text_that_is_not_valid_unicode_is_refused(server: ServerProcess, devbox_id: str) -> None:
     for body in (b'{"file_path": "x", "contents": "\\ud800"}', b'{"file_path": "\\ud800", "contents": "x"}'):
         answer = _post(server, f"/v1/devboxes/{devbox_id}/write_file_contents", body, "application/json")
@@ -116,6 +126,7 @@ FORM = 'multipart/form-data; boundary="LIMIT"'
 FILE = '; filename="blob"\r\nContent-Type: application/octet-stream'
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize("file_first", [False, True])
 @pytest.mark.parametrize("size", [0, 1, 1 << 20, 3_000_001])
 def test_an_upload_may_bring_its_parts_in_any_order(
@@ -131,6 +142,7 @@ def test_an_upload_may_bring_its_parts_in_any_order(
     assert module_client.devboxes.download_file(devbox_id, path="up/any order.bin").read() == data
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("body", "kind", "field"),
     [
@@ -179,6 +191,7 @@ def test_an_upload_that_is_wrong_is_refused(
     assert left.stdout == "", "something of it was left"
 
 
+@pytest.mark.semantic
 def test_an_upload_to_where_the_user_may_not_write_is_forbidden(
     module_client: Runloop, devbox_id: str, tmp_path: Path
 ) -> None:

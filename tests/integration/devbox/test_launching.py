@@ -12,6 +12,7 @@ def sized(client: Runloop, **launch: Any) -> str:
     return client.devboxes.create_and_await_running(launch_parameters=launch).id  # type: ignore[arg-type]
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize("status", [0, 3])
 def test_a_devbox_ends_with_its_entrypoint(client: Runloop, status: int) -> None:
     devbox = client.devboxes.create_and_await_running(
@@ -26,6 +27,7 @@ def test_a_devbox_ends_with_its_entrypoint(client: Runloop, status: int) -> None
     assert logs[-1].exit_code == status
 
 
+@pytest.mark.semantic
 def test_the_entrypoint_comes_after_the_launch_commands_and_again_after_a_resume(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(
         entrypoint="echo entered >> log; exec sleep 1000", launch_parameters={"launch_commands": ["echo set up >> log"]}
@@ -40,6 +42,7 @@ def test_the_entrypoint_comes_after_the_launch_commands_and_again_after_a_resume
     assert client.devboxes.shutdown(devbox.id).shutdown_reason == "api_shutdown"
 
 
+@pytest.mark.semantic
 def test_an_entrypoint_does_not_keep_a_devbox_from_idling(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(
         entrypoint="sleep 1000",
@@ -56,6 +59,7 @@ def test_a_launch_command_that_fills_the_disk_fails_for_that(client: Runloop) ->
     assert (ended.status, ended.failure_reason) == ("failure", "out_of_disk")
 
 
+@pytest.mark.semantic
 def test_everything_runs_as_the_user_that_is_asked_for(client: Runloop) -> None:
     devbox_id = sized(
         client,
@@ -70,12 +74,14 @@ def test_everything_runs_as_the_user_that_is_asked_for(client: Runloop) -> None:
     client.devboxes.shutdown(devbox_id)
 
 
+@pytest.mark.semantic
 def test_root_is_a_user_like_others(client: Runloop) -> None:
     devbox_id = sized(client, user_parameters={"uid": 0, "username": "root"})
     assert run(client, devbox_id, "id -un; pwd; touch /etc/x && echo yes").split() == ["root", "/root", "yes"]
     client.devboxes.shutdown(devbox_id)
 
 
+@pytest.mark.semantic
 def test_file_mounts_reach_where_only_root_may_write(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(
         mounts=[{"type": "file_mount", "target": "/etc/app/config.toml", "content": "a = 1\n"}]
@@ -138,6 +144,7 @@ def test_a_devbox_whose_first_process_ends_has_failed(client: Runloop) -> None:
     assert "first process" in (failed.state_transitions[-1].failure_reason or "")
 
 
+@pytest.mark.semantic
 def test_long_launch_commands_do_not_hold_up_other_devboxes(client: Runloop) -> None:
     slow = [client.devboxes.create(launch_parameters={"launch_commands": ["sleep 20"]}).id for _ in range(20)]
     quick = client.devboxes.create()

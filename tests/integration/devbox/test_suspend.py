@@ -24,6 +24,7 @@ def hooks(*commands: str, deadline_ms: int | None = None) -> LifecycleConfigurat
     return {"lifecycle_hooks": {"suspend_commands": list(commands), "suspend_deadline_ms": deadline_ms}}
 
 
+@pytest.mark.semantic
 def test_the_disk_is_kept_and_processes_are_gone(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(
         file_mounts={"mounted": "first\n"},
@@ -48,6 +49,7 @@ def test_the_disk_is_kept_and_processes_are_gone(client: Runloop) -> None:
     ]
 
 
+@pytest.mark.semantic
 def test_it_can_be_suspended_again_and_again(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(launch_parameters={"launch_commands": ["echo x >> log"]})
     for count in range(2, 5):
@@ -57,6 +59,7 @@ def test_it_can_be_suspended_again_and_again(client: Runloop) -> None:
     client.devboxes.shutdown(devbox.id)
 
 
+@pytest.mark.semantic
 def test_suspend_commands_run_before_and_their_failure_stops_nothing(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(
         launch_parameters={"lifecycle": hooks("whoami > before", "exit 7", "pwd >> before")}
@@ -69,6 +72,7 @@ def test_suspend_commands_run_before_and_their_failure_stops_nothing(client: Run
     client.devboxes.shutdown(devbox.id)
 
 
+@pytest.mark.semantic
 def test_suspend_commands_have_no_longer_than_their_deadline(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(
         launch_parameters={"lifecycle": hooks("echo one > one; sleep 600", "touch two", deadline_ms=1000)}
@@ -81,6 +85,7 @@ def test_suspend_commands_have_no_longer_than_their_deadline(client: Runloop) ->
     client.devboxes.shutdown(devbox.id)
 
 
+@pytest.mark.semantic
 def test_a_suspended_devbox_is_not_usable_and_the_client_does_not_retry(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running()
     suspended(client, devbox.id)
@@ -104,12 +109,14 @@ def test_a_suspended_devbox_is_not_usable_and_the_client_does_not_retry(client: 
         client.devboxes.resume("dbx_nope")
 
 
+@pytest.mark.semantic
 def test_resuming_what_runs_changes_nothing(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running()
     assert client.devboxes.resume(devbox.id) == client.devboxes.retrieve(devbox.id)
     client.devboxes.shutdown(devbox.id)
 
 
+@pytest.mark.semantic
 def test_one_that_is_just_coming_up_or_going_down_asks_for_patience(client: Runloop) -> None:
     impatient = client.with_options(max_retries=0)
     devbox = client.devboxes.create(launch_parameters={"launch_commands": ["sleep 1"], "lifecycle": hooks("sleep 1")})
@@ -124,6 +131,7 @@ def test_one_that_is_just_coming_up_or_going_down_asks_for_patience(client: Runl
     client.devboxes.shutdown(devbox.id)
 
 
+@pytest.mark.semantic
 def test_a_devbox_can_be_shut_down_while_it_is_suspended_or_resumed(client: Runloop) -> None:
     going = client.devboxes.create_and_await_running(launch_parameters={"lifecycle": hooks("sleep 600")})
     client.devboxes.suspend(going.id)
@@ -136,6 +144,7 @@ def test_a_devbox_can_be_shut_down_while_it_is_suspended_or_resumed(client: Runl
         assert client.devboxes.shutdown(devbox_id).status == "shutdown"
 
 
+@pytest.mark.semantic
 def test_a_launch_command_that_fails_at_resume_fails_the_devbox(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(
         launch_parameters={"launch_commands": ["[ ! -e seen ] || exit 9; touch seen"]}
@@ -192,6 +201,7 @@ def test_the_time_of_a_suspended_devbox_does_not_run(client: Runloop) -> None:
     assert 1900 < times["shutdown"] - times["running"] < 15_000  # type: ignore[operator]
 
 
+@pytest.mark.semantic
 def test_time_asleep_costs_disk_only(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(launch_parameters={"resource_size_request": "MEDIUM"})
     suspended(client, devbox.id)
@@ -208,6 +218,7 @@ def test_time_asleep_costs_disk_only(client: Runloop) -> None:
     wait_until(lambda: client.devboxes.retrieve_resource_usage(devbox.id) == used, lambda: "it goes on counting")
 
 
+@pytest.mark.semantic
 def test_a_deadline_past_a_minute_is_refused(client: Runloop) -> None:
     with pytest.raises(APIStatusError) as error:
         client.devboxes.create(launch_parameters={"lifecycle": hooks("true", deadline_ms=60_001)})

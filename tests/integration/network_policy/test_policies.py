@@ -10,6 +10,7 @@ from tests.integration.network_policy.box import new_policy
 from tests.serving import ServerProcess
 
 
+@pytest.mark.semantic
 def test_a_policy_comes_back_as_it_was_made(client: Runloop) -> None:
     made = client.network_policies.create(
         name="as made",
@@ -37,12 +38,14 @@ def test_a_policy_comes_back_as_it_was_made(client: Runloop) -> None:
     assert client.network_policies.retrieve(made.id) == made
 
 
+@pytest.mark.semantic
 def test_allow_all_lets_devboxes_reach_each_other_for_as_long_as_it_is_set(client: Runloop) -> None:
     policy_id = new_policy(client, allow_all=True)
     assert client.network_policies.retrieve(policy_id).egress.allow_devbox_to_devbox is True
     assert client.network_policies.update(policy_id, allow_all=False).egress.allow_devbox_to_devbox is False
 
 
+@pytest.mark.semantic
 def test_an_update_replaces_what_it_gives_and_keeps_the_rest(client: Runloop) -> None:
     policy_id = new_policy(
         client, description="kept", allowed_hostnames=["a.test"], allowed_cidrs=[{"cidr": "8.8.8.8/32"}]
@@ -59,6 +62,7 @@ def test_an_update_replaces_what_it_gives_and_keeps_the_rest(client: Runloop) ->
     assert client.network_policies.update(policy_id).egress == cleared.egress
 
 
+@pytest.mark.semantic
 def test_names_are_unique(client: Runloop) -> None:
     client.network_policies.create(name="only one")
     with pytest.raises(BadRequestError) as error:
@@ -72,11 +76,13 @@ def test_names_are_unique(client: Runloop) -> None:
     assert client.network_policies.create(name="another one").id != other.id
 
 
+@pytest.mark.semantic
 def test_a_repeated_create_makes_one(client: Runloop) -> None:
     first = client.network_policies.create(name="made once", idempotency_key="the-same")
     assert client.network_policies.create(name="made once", idempotency_key="the-same").id == first.id
 
 
+@pytest.mark.semantic
 def test_lists_find_by_id_name_and_search(client: Runloop) -> None:
     made = [client.network_policies.create(name=f"Lists {word}").id for word in ("Äpfel", "birnen", "äpfel 2")]
     assert [p.id for p in client.network_policies.list(name="ÄPFEL").network_policies] == [made[2], made[0]]
@@ -91,6 +97,7 @@ def test_lists_find_by_id_name_and_search(client: Runloop) -> None:
     assert client.network_policies.list(include_total_count=False).total_count is None
 
 
+@pytest.mark.semantic
 def test_unknown_policies_are_not_found(client: Runloop) -> None:
     for call in (client.network_policies.retrieve, client.network_policies.update, client.network_policies.delete):
         with pytest.raises(NotFoundError):
@@ -100,6 +107,7 @@ def test_unknown_policies_are_not_found(client: Runloop) -> None:
     assert error.value.body["field"] == "launch_parameters.network_policy_id"  # type: ignore[index, call-overload]
 
 
+@pytest.mark.semantic
 def test_a_policy_in_use_is_not_deleted(client: Runloop) -> None:
     policy_id = new_policy(client)
     devbox = client.devboxes.create(launch_parameters={"network_policy_id": policy_id})
@@ -149,6 +157,7 @@ _BAD: list[tuple[dict[str, Any], str]] = [
 ]
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(("body", "field"), _BAD)
 def test_bad_input_names_the_field(server: ServerProcess, body: dict[str, object], field: str) -> None:
     headers = {"Authorization": f"Bearer {server.api_key}"}

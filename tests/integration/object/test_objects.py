@@ -22,6 +22,7 @@ def _contents(server: ServerProcess, object_id: str) -> list[Path]:
     return list((server.data_dir / "objects").glob(f"*/{object_id}*"))
 
 
+@pytest.mark.semantic
 def test_a_file_goes_up_and_comes_down_again(sdk: RunloopSDK, tmp_path: Path) -> None:
     data = bytes(range(256)) * 40_000
     (tmp_path / "data.txt").write_bytes(data)
@@ -34,6 +35,7 @@ def test_a_file_goes_up_and_comes_down_again(sdk: RunloopSDK, tmp_path: Path) ->
     assert stored.refresh().state == "DELETED"
 
 
+@pytest.mark.semantic
 def test_text_bytes_and_folders_go_up_by_the_clients_helpers(sdk: RunloopSDK, tmp_path: Path) -> None:
     assert sdk.storage_object.upload_from_text("Grüße", name="greeting").download_as_text() == "Grüße"
     empty = sdk.storage_object.upload_from_bytes(b"", name="empty", content_type="binary")
@@ -49,6 +51,7 @@ def test_text_bytes_and_folders_go_up_by_the_clients_helpers(sdk: RunloopSDK, tm
         assert "file" in [Path(name).name for name in archive.getnames()]
 
 
+@pytest.mark.semantic
 def test_nothing_is_there_before_it_is_complete_and_nothing_changes_afterwards(
     client: Runloop, server: ServerProcess
 ) -> None:
@@ -79,6 +82,7 @@ def test_nothing_is_there_before_it_is_complete_and_nothing_changes_afterwards(
     assert client.objects.delete(made.id).state == "DELETED"
 
 
+@pytest.mark.semantic
 def test_a_time_to_live_really_deletes(client: Runloop, server: ServerProcess) -> None:
     made = client.objects.create(name="short-lived", content_type="text", ttl_ms=2500)
     assert made.upload_url is not None
@@ -94,6 +98,7 @@ def test_a_time_to_live_really_deletes(client: Runloop, server: ServerProcess) -
     assert made.id not in [one.id for one in client.objects.list(limit=5000)]
 
 
+@pytest.mark.semantic
 def test_lists_are_filtered_and_searched(client: Runloop) -> None:
     text = client.objects.create(name="Listed Alpha", content_type="text")
     tar = client.objects.create(name="listed beta", content_type="tar")
@@ -117,6 +122,7 @@ def test_lists_are_filtered_and_searched(client: Runloop) -> None:
     assert list(client.objects.list_public()) == []
 
 
+@pytest.mark.semantic
 def test_a_repeated_create_makes_one_and_tells_its_url_again(client: Runloop) -> None:
     headers = {"x-request-id": "object-made-once"}
     made = [client.objects.create(name="once", content_type="text", extra_headers=headers) for _ in range(2)]
@@ -124,6 +130,7 @@ def test_a_repeated_create_makes_one_and_tells_its_url_again(client: Runloop) ->
     assert made[1].upload_url is not None
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("params", "field"),
     [
@@ -139,6 +146,7 @@ def test_what_cannot_be_an_object_is_refused(client: Runloop, params: dict[str, 
     assert raised.value.body["field"] == field  # type: ignore[index, call-overload]
 
 
+@pytest.mark.semantic
 def test_what_is_not_there_is_not_found(client: Runloop) -> None:
     for call in (client.objects.retrieve, client.objects.complete, client.objects.delete, client.objects.download):
         with pytest.raises(NotFoundError):

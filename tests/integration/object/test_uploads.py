@@ -30,6 +30,7 @@ def _with(url: str, **changes: str) -> str:
     return parts._replace(query=urlencode(query)).geturl()
 
 
+@pytest.mark.semantic
 def test_forged_urls_are_refused(client: Runloop) -> None:
     object_id, upload = _upload_url(client)
     other_id, other = _upload_url(client)
@@ -54,6 +55,7 @@ def test_forged_urls_are_refused(client: Runloop) -> None:
     assert httpx.get(download).content == b"x"
 
 
+@pytest.mark.semantic
 def test_urls_expire(client: Runloop) -> None:
     object_id, upload = _upload_url(client)
     httpx.put(upload, content=b"x").raise_for_status()
@@ -64,6 +66,7 @@ def test_urls_expire(client: Runloop) -> None:
     assert "expired" in httpx.get(url).json()["message"]
 
 
+@pytest.mark.semantic
 def test_contents_are_given_as_downloads_not_as_pages(client: Runloop) -> None:
     made = client.objects.create(name='a "page".html\n', content_type="text")
     assert made.upload_url is not None

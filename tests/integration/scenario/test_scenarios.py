@@ -16,6 +16,7 @@ def _error(error: APIStatusError) -> dict[str, Any]:
     return error.response.json()
 
 
+@pytest.mark.semantic
 def test_what_is_created_is_retrieved(client: Runloop) -> None:
     made = client.scenarios.create(
         name="whole",
@@ -48,6 +49,7 @@ def test_what_is_created_is_retrieved(client: Runloop) -> None:
     assert (made.required_environment_variables, made.required_secret_names) == (["A"], ["S"])
 
 
+@pytest.mark.semantic
 def test_what_is_left_out_has_its_documented_default(client: Runloop) -> None:
     made = client.scenarios.create(**scenario())
     assert made.scorer_timeout_sec == 1800
@@ -55,6 +57,7 @@ def test_what_is_left_out_has_its_documented_default(client: Runloop) -> None:
     assert (made.environment, made.reference_output) == (None, None)
 
 
+@pytest.mark.semantic
 def test_an_update_changes_what_is_given_and_empty_clears(client: Runloop) -> None:
     made = client.scenarios.create(
         **scenario(metadata={"a": "b"}, reference_output="x", required_secret_names=["S"], validation_type="REVERSE")
@@ -76,6 +79,7 @@ def test_an_update_changes_what_is_given_and_empty_clears(client: Runloop) -> No
     assert client.scenarios.update(made.id) == cleared
 
 
+@pytest.mark.semantic
 def test_an_archived_scenario_is_kept_but_not_listed_changed_or_run(client: Runloop) -> None:
     name = uuid.uuid4().hex
     made = client.scenarios.create(**scenario(name=name))
@@ -89,6 +93,7 @@ def test_an_archived_scenario_is_kept_but_not_listed_changed_or_run(client: Runl
         client.scenarios.start_run(scenario_id=made.id)
 
 
+@pytest.mark.semantic
 def test_lists_are_filtered_and_paged(client: Runloop) -> None:
     name = uuid.uuid4().hex
     made = [client.scenarios.create(**scenario(name=f"{name} {end}", validation_type="EVALUATION")) for end in "AB"]
@@ -129,6 +134,7 @@ def test_what_the_operator_publishes_is_in_the_public_list(client: Runloop, serv
         assert wrong in failed.stderr
 
 
+@pytest.mark.semantic
 def test_what_a_scenario_requires_must_be_given(client: Runloop) -> None:
     secret = f"S{uuid.uuid4().hex}"
     made = client.scenarios.create(
@@ -152,6 +158,7 @@ def test_what_a_scenario_requires_must_be_given(client: Runloop) -> None:
     client.scenarios.runs.cancel(client.scenarios.start_run(scenario_id=made.id).id)
 
 
+@pytest.mark.semantic
 def test_a_repeated_request_makes_one_scenario(client: Runloop) -> None:
     key = uuid.uuid4().hex
     made = {client.scenarios.create(**scenario(), extra_headers={"x-request-id": key}).id for _ in range(3)}
@@ -161,6 +168,7 @@ def test_a_repeated_request_makes_one_scenario(client: Runloop) -> None:
 FUNCTIONS = "scoring_contract.scoring_function_parameters"
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("functions", "field"),
     cast(
@@ -200,6 +208,7 @@ def test_scoring_functions_that_cannot_score_are_refused_by_field(
     assert client.scenarios.retrieve(made.id) == made
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("fields", "field"),
     [
@@ -227,6 +236,7 @@ def test_bad_fields_are_refused_by_name(client: Runloop, fields: dict[str, Any],
     assert _error(raised.value)["field"] == field
 
 
+@pytest.mark.semantic
 def test_an_unknown_blueprint_snapshot_or_policy_is_not_found(client: Runloop) -> None:
     for name in ("blueprint_id", "snapshot_id", "launch_parameters.network_policy_id"):
         first, _, second = name.partition(".")
@@ -235,6 +245,7 @@ def test_an_unknown_blueprint_snapshot_or_policy_is_not_found(client: Runloop) -
         assert _error(raised.value)["field"] == f"environment_parameters.{name}"
 
 
+@pytest.mark.semantic
 def test_unknown_ids_are_not_found(client: Runloop) -> None:
     for call in (client.scenarios.retrieve, client.scenarios.update, client.scenarios.archive):
         for unknown in ("scn_none", "x" * 1000):

@@ -5,6 +5,7 @@ import subprocess
 import sys
 
 import httpx
+import pytest
 
 from tests.serving import ServerProcess
 
@@ -18,6 +19,7 @@ def test_the_command_prints_what_the_server_serves(server: ServerProcess) -> Non
     assert json.loads(printed) == served.json()
 
 
+@pytest.mark.semantic
 def test_every_operation_has_a_name_of_its_own_and_wants_the_key(server: ServerProcess) -> None:
     document = httpx.get(f"{server.base_url}/openapi.json").json()
     assert document["openapi"].startswith("3.1")

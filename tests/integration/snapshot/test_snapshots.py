@@ -19,6 +19,7 @@ def source(server: ServerProcess) -> Generator[str]:
         client.devboxes.shutdown(devbox.id)
 
 
+@pytest.mark.semantic
 def test_a_devbox_from_a_snapshot_has_the_disk_of_that_moment(client: Runloop) -> None:
     source = client.devboxes.create_and_await_running()
     run(client, source.id, "echo then > file; ln file link; sudo rm /etc/motd; mkdir -p a/b; chmod 700 a")
@@ -39,6 +40,7 @@ def test_a_devbox_from_a_snapshot_has_the_disk_of_that_moment(client: Runloop) -
     client.devboxes.disk_snapshots.delete(snapshot.id)
 
 
+@pytest.mark.semantic
 def test_a_snapshot_in_the_background(client: Runloop, source: str) -> None:
     made = client.devboxes.snapshot_disk_async(source, name="later")
     status = client.devboxes.disk_snapshots.await_completed(made.id, polling_config=POLL)
@@ -49,12 +51,14 @@ def test_a_snapshot_in_the_background(client: Runloop, source: str) -> None:
     assert client.devboxes.disk_snapshots.query_status(made.id).status == "deleted"
 
 
+@pytest.mark.semantic
 def test_a_retried_call_takes_one_snapshot(client: Runloop, source: str) -> None:
     first = client.devboxes.snapshot_disk(source, idempotency_key="one-snapshot")
     assert client.devboxes.snapshot_disk(source, idempotency_key="one-snapshot") == first
     client.devboxes.disk_snapshots.delete(first.id)
 
 
+@pytest.mark.semantic
 def test_lists_are_paged_and_filtered(client: Runloop, source: str) -> None:
     kept = {
         key: client.devboxes.snapshot_disk(source, name=key, metadata=metadata).id
@@ -88,6 +92,7 @@ def test_lists_are_paged_and_filtered(client: Runloop, source: str) -> None:
     assert found() == set()
 
 
+@pytest.mark.semantic
 def test_update_changes_what_is_given_and_all_of_the_metadata(client: Runloop, source: str) -> None:
     snapshot = client.devboxes.snapshot_disk(source, name="before", metadata={"a": "1", "b": "2"})
     changed = client.devboxes.disk_snapshots.update(snapshot.id, metadata={"c": "3"}, commit_message="why")
@@ -99,6 +104,7 @@ def test_update_changes_what_is_given_and_all_of_the_metadata(client: Runloop, s
     client.devboxes.disk_snapshots.delete(snapshot.id)
 
 
+@pytest.mark.semantic
 def test_devboxes_keep_what_they_have_when_their_snapshot_is_deleted(client: Runloop) -> None:
     source = client.devboxes.create_and_await_running()
     run(client, source.id, "echo below > below")
@@ -124,6 +130,7 @@ def test_devboxes_keep_what_they_have_when_their_snapshot_is_deleted(client: Run
     client.devboxes.disk_snapshots.delete(again.id)
 
 
+@pytest.mark.semantic
 def test_a_suspended_devbox_can_be_kept_too(client: Runloop) -> None:
     source = client.devboxes.create_and_await_running()
     run(client, source.id, "echo asleep > file")
@@ -161,6 +168,7 @@ def test_shutdown_waits_for_a_snapshot_unless_it_is_forced(client: Runloop) -> N
         assert "snapshot" in refusal.body["message"]  # type: ignore[index, call-overload]
 
 
+@pytest.mark.semantic
 def test_what_is_not_there_is_not_found(client: Runloop, source: str) -> None:
     with pytest.raises(NotFoundError):
         client.devboxes.snapshot_disk("dbx_nope")
@@ -179,6 +187,7 @@ def test_what_is_not_there_is_not_found(client: Runloop, source: str) -> None:
         client.devboxes.disk_snapshots.update(deleted.id, name="x")
 
 
+@pytest.mark.semantic
 def test_an_ended_devbox_has_no_disk_to_keep(client: Runloop) -> None:
     devbox = client.devboxes.create()
     client.devboxes.shutdown(devbox.id)
@@ -186,6 +195,7 @@ def test_an_ended_devbox_has_no_disk_to_keep(client: Runloop) -> None:
         client.devboxes.snapshot_disk(devbox.id)
 
 
+@pytest.mark.semantic
 def test_bad_input_is_refused(client: Runloop, source: str) -> None:
     with pytest.raises(BadRequestError) as error:
         client.devboxes.snapshot_disk(source, commit_message="x" * 1001)

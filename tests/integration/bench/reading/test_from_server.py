@@ -47,6 +47,7 @@ def attempt(client: Runloop, scenario_id: str, run_id: str, score: str | None, *
     return run.id
 
 
+@pytest.mark.semantic
 async def test_a_benchmark_run_is_read_with_each_way_to_end(
     server: ServerProcess, client: Runloop, scenarios: dict[str, str]
 ) -> None:
@@ -73,6 +74,7 @@ async def test_a_benchmark_run_is_read_with_each_way_to_end(
     assert (found[0].seconds or 0) > 0
 
 
+@pytest.mark.semantic
 async def test_a_job_is_read_with_every_agents_attempts(
     server: ServerProcess, client: Runloop, scenarios: dict[str, str]
 ) -> None:
@@ -89,6 +91,7 @@ async def test_a_job_is_read_with_every_agents_attempts(
     assert all(each.source == job.id and each.run_id for each in found)
 
 
+@pytest.mark.semantic
 async def test_what_is_not_there_is_told(server: ServerProcess) -> None:
     for run in ("bmr_none", "bmj_none"):
         with pytest.raises(Unreadable, match=f"has no {run}"):

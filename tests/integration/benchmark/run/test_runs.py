@@ -40,6 +40,7 @@ def _pending(run: BenchmarkRunView) -> Any:
     return run.to_dict()["pending_scenarios"]
 
 
+@pytest.mark.semantic
 def test_a_run_goes_from_start_to_score(api: Runloop) -> None:
     made = _benchmark(api, "1", "0.5", "nothing")
     run = api.benchmarks.start_run(
@@ -69,6 +70,7 @@ def test_a_run_goes_from_start_to_score(api: Runloop) -> None:
     assert api.benchmark_runs.list_scenario_runs(run.id, state="failed").runs == []
 
 
+@pytest.mark.semantic
 def test_one_without_a_score_counts_as_zero_and_one_that_was_never_run_does_not_count(api: Runloop) -> None:
     made = _benchmark(api, "1", "1", "1")
     run = api.benchmarks.start_run(benchmark_id=made.id)
@@ -77,12 +79,14 @@ def test_one_without_a_score_counts_as_zero_and_one_that_was_never_run_does_not_
     assert api.benchmark_runs.complete(run.id).score == 0.5
 
 
+@pytest.mark.semantic
 def test_a_run_in_which_nothing_was_run_has_no_score(api: Runloop) -> None:
     run = api.benchmarks.start_run(benchmark_id=_benchmark(api).id)
     ended = api.benchmark_runs.complete(run.id)
     assert (ended.state, ended.score) == ("completed", None)
 
 
+@pytest.mark.semantic
 def test_a_run_in_which_only_the_infrastructure_failed_has_failed(api: Runloop) -> None:
     part = api.scenarios.create(**scenario(environment_parameters=FAILING)).id
     run = api.benchmarks.start_run(benchmark_id=api.benchmarks.create(name="x", scenario_ids=[part]).id)
@@ -97,6 +101,7 @@ def test_a_run_in_which_only_the_infrastructure_failed_has_failed(api: Runloop) 
         api.benchmark_runs.cancel(run.id)
 
 
+@pytest.mark.semantic
 def test_a_run_is_not_completed_while_a_scenario_run_goes_on(api: Runloop) -> None:
     part = api.scenarios.create(**scenario(bash("s", "sleep 1; echo score=1"))).id
     run = api.benchmarks.start_run(benchmark_id=api.benchmarks.create(name="x", scenario_ids=[part]).id)
@@ -108,6 +113,7 @@ def test_a_run_is_not_completed_while_a_scenario_run_goes_on(api: Runloop) -> No
     assert api.benchmark_runs.complete(run.id).score == 1.0
 
 
+@pytest.mark.semantic
 def test_cancel_ends_the_run_its_scenario_runs_and_their_devboxes(api: Runloop) -> None:
     made = _benchmark(api, "1", "0.5", "0.25")
     run = api.benchmarks.start_run(benchmark_id=made.id)
@@ -126,6 +132,7 @@ def test_cancel_ends_the_run_its_scenario_runs_and_their_devboxes(api: Runloop) 
     assert _refused(api.benchmark_runs.complete, run.id) == (409, "wrong_state", None)
 
 
+@pytest.mark.semantic
 def test_nothing_is_started_in_a_run_that_is_over(api: Runloop) -> None:
     made = _benchmark(api, "1")
     for end in (api.benchmark_runs.complete, api.benchmark_runs.cancel):
@@ -136,6 +143,7 @@ def test_nothing_is_started_in_a_run_that_is_over(api: Runloop) -> None:
         assert api.devboxes.list(limit=1).total_count == before
 
 
+@pytest.mark.semantic
 def test_a_run_profile_is_inherited_and_a_scenario_runs_own_goes_first(api: Runloop) -> None:
     secret = api.secrets.create(name=f"S_{uuid.uuid4().hex}", value="hidden")
     made = _benchmark(api, "1", required_environment_variables=["A"], required_secret_names=[secret.name])
@@ -173,6 +181,7 @@ def test_a_run_profile_is_inherited_and_a_scenario_runs_own_goes_first(api: Runl
     api.benchmark_runs.cancel(run.id)
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("profile", "status", "field"),
     [
@@ -201,6 +210,7 @@ def test_what_a_benchmark_requires_is_checked_before_anything_is_made(
     assert api.benchmark_runs.list(benchmark_id=made.id).total_count == 0
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [({}, 400, "benchmark_id"), ({"benchmark_id": "bmk_none"}, 404, "benchmark_id")],
@@ -211,12 +221,14 @@ def test_bad_starts_are_refused(api: Runloop, body: dict[str, Any], status: int,
     assert (raised.value.status_code, raised.value.response.json()["field"]) == (status, field)
 
 
+@pytest.mark.semantic
 def test_archived_scenarios_are_not_pending(api: Runloop) -> None:
     made = _benchmark(api, "1", "1")
     api.scenarios.archive(made.scenario_ids[0])
     assert _pending(api.benchmarks.start_run(benchmark_id=made.id)) == made.scenario_ids[1:]
 
 
+@pytest.mark.semantic
 def test_a_repeated_start_makes_one_run(api: Runloop) -> None:
     made = _benchmark(api)
     headers = {"x-request-id": uuid.uuid4().hex}
@@ -224,12 +236,14 @@ def test_a_repeated_start_makes_one_run(api: Runloop) -> None:
     assert api.benchmark_runs.list(benchmark_id=made.id).total_count == 1
 
 
+@pytest.mark.semantic
 def test_unknown_ids_are_not_found(api: Runloop) -> None:
     runs = api.benchmark_runs
     for call in (runs.retrieve, runs.complete, runs.cancel, runs.list_scenario_runs):
         assert _refused(call, "bmr_none") == (404, "not_found", "id")
 
 
+@pytest.mark.semantic
 def test_completes_at_the_same_time_agree(api: Runloop) -> None:
     made = _benchmark(api, "1", "0.5")
     run = api.benchmarks.start_run(benchmark_id=made.id)
@@ -249,6 +263,7 @@ def _outcome(call: Any, *arguments: Any, **options: Any) -> str:
     return "done"
 
 
+@pytest.mark.semantic
 def test_scenario_runs_that_are_completed_while_their_benchmark_run_is_canceled_end_one_way(api: Runloop) -> None:
     made = _benchmark(api, *["1"] * 6)
     run = api.benchmarks.start_run(benchmark_id=made.id)
@@ -269,6 +284,7 @@ def test_scenario_runs_that_are_completed_while_their_benchmark_run_is_canceled_
         assert api.devboxes.retrieve(each.devbox_id).status == "shutdown"
 
 
+@pytest.mark.semantic
 def test_a_complete_and_a_start_at_the_same_time_exclude_each_other(api: Runloop) -> None:
     made = _benchmark(api, "1")
     for _ in range(5):

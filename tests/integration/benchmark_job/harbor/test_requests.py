@@ -4,6 +4,7 @@ import pytest
 from runloop_api_client import BadRequestError, Runloop
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("text", "told"),
     [

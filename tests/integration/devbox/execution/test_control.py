@@ -24,6 +24,7 @@ def _alive(client: Runloop, devbox_id: str, marker: str) -> bool:
     return client.devboxes.execute_sync(devbox_id, command=f"pgrep -f '[s]leep {marker}'").exit_status == 0
 
 
+@pytest.mark.semantic
 def test_kill_ends_the_process_alone(module_client: Runloop, devbox_id: str) -> None:
     started = module_client.devboxes.execute_async(devbox_id, command="sleep 7001 & echo up; wait")
     _await_output(module_client, devbox_id, started.execution_id, "up")
@@ -32,6 +33,7 @@ def test_kill_ends_the_process_alone(module_client: Runloop, devbox_id: str) -> 
     assert _alive(module_client, devbox_id, "7001")
 
 
+@pytest.mark.semantic
 def test_kill_ends_the_whole_group_if_asked(module_client: Runloop, devbox_id: str) -> None:
     started = module_client.devboxes.execute_async(devbox_id, command="trap '' TERM INT; sleep 7002 & echo up; wait")
     _await_output(module_client, devbox_id, started.execution_id, "up")
@@ -41,12 +43,14 @@ def test_kill_ends_the_whole_group_if_asked(module_client: Runloop, devbox_id: s
     assert not _alive(module_client, devbox_id, "7002")
 
 
+@pytest.mark.semantic
 def test_kill_of_what_has_ended_changes_nothing(module_client: Runloop, devbox_id: str) -> None:
     done = module_client.devboxes.execute(devbox_id, command="echo out; exit 5")
     killed = module_client.devboxes.executions.kill(done.execution_id, devbox_id=devbox_id)
     assert (killed.status, killed.exit_status, killed.stdout) == ("completed", 5, "out\n")
 
 
+@pytest.mark.semantic
 def test_text_reaches_the_command_and_eof_ends_its_input(module_client: Runloop, devbox_id: str) -> None:
     started = module_client.devboxes.execute_async(devbox_id, command="cat; echo end", attach_stdin=True)
     send = module_client.devboxes.executions.send_std_in
@@ -57,6 +61,7 @@ def test_text_reaches_the_command_and_eof_ends_its_input(module_client: Runloop,
     assert _output(module_client, devbox_id, started.execution_id) == "one\nzwei ü 𝄞\na\x00b\nlastend\n"
 
 
+@pytest.mark.semantic
 def test_a_text_larger_than_a_pipe_arrives_whole(module_client: Runloop, devbox_id: str) -> None:
     started = module_client.devboxes.execute_async(devbox_id, command="sleep 0.5; wc -c", attach_stdin=True)
     send = module_client.devboxes.executions.send_std_in
@@ -80,6 +85,7 @@ except KeyboardInterrupt: print("caught")
     assert (done.exit_status, done.stdout) == (0, "up\ncaught\n")
 
 
+@pytest.mark.semantic
 def test_a_retried_call_sends_once(module_client: Runloop, devbox_id: str) -> None:
     started = module_client.devboxes.execute_async(devbox_id, command="cat", attach_stdin=True)
     send = module_client.devboxes.executions.send_std_in
@@ -89,6 +95,7 @@ def test_a_retried_call_sends_once(module_client: Runloop, devbox_id: str) -> No
     assert _output(module_client, devbox_id, started.execution_id) == "once\n"
 
 
+@pytest.mark.semantic
 def test_what_has_ended_takes_nothing(module_client: Runloop, devbox_id: str) -> None:
     started = module_client.devboxes.execute_async(devbox_id, command="true", attach_stdin=True)
     module_client.devboxes.executions.await_completed(started.execution_id, devbox_id=devbox_id)
@@ -96,6 +103,7 @@ def test_what_has_ended_takes_nothing(module_client: Runloop, devbox_id: str) ->
     assert (sent.success, sent.execution_id, sent.devbox_id) == (False, started.execution_id, devbox_id)
 
 
+@pytest.mark.semantic
 def test_bad_input_is_refused(module_client: Runloop, devbox_id: str) -> None:
     plain = module_client.devboxes.execute_async(devbox_id, command="sleep 5")
     send = module_client.devboxes.executions.send_std_in

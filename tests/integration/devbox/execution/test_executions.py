@@ -13,20 +13,24 @@ from loopyard.runtime.protocol import MOST_OUTPUT_BYTES
 from tests.serving import ServerProcess
 
 
+@pytest.mark.semantic
 def test_output_and_exit_status(module_client: Runloop, devbox_id: str) -> None:
     result = module_client.devboxes.execute_sync(devbox_id, command="echo out; echo err >&2; exit 3")
     assert (result.stdout, result.stderr, result.exit_status) == ("out\n", "err\n", 3)
 
 
+@pytest.mark.semantic
 def test_a_death_by_signal_is_told_as_a_shell_tells_it(module_client: Runloop, devbox_id: str) -> None:
     assert module_client.devboxes.execute_sync(devbox_id, command="kill -TERM $$").exit_status == 143
 
 
+@pytest.mark.semantic
 def test_execute_and_await_completion(module_client: Runloop, devbox_id: str) -> None:
     result = module_client.devboxes.execute_and_await_completion(devbox_id, command="echo hi")
     assert (result.status, result.stdout, result.exit_status) == ("completed", "hi\n", 0)
 
 
+@pytest.mark.semantic
 def test_the_same_command_id_runs_once(module_client: Runloop, devbox_id: str) -> None:
     command_id = str(uuid.uuid4())
     for _ in range(3):
@@ -34,6 +38,7 @@ def test_the_same_command_id_runs_once(module_client: Runloop, devbox_id: str) -
         assert (answer.execution_id, answer.stdout) == (command_id, "run\n")
 
 
+@pytest.mark.semantic
 def test_optimistic_timeout_answers_before_the_end(module_client: Runloop, devbox_id: str) -> None:
     answer = module_client.devboxes.execute(devbox_id, command="sleep 2; echo done", optimistic_timeout=0)
     assert (answer.status, answer.stdout, answer.exit_status) == ("running", None, None)
@@ -43,6 +48,7 @@ def test_optimistic_timeout_answers_before_the_end(module_client: Runloop, devbo
     assert (ended.status, ended.stdout, ended.exit_status) == ("completed", "done\n", 0)
 
 
+@pytest.mark.semantic
 def test_execute_async_and_await(module_client: Runloop, devbox_id: str) -> None:
     started = module_client.devboxes.execute_async(devbox_id, command="sleep 0.3; echo later")
     assert started.status == "running"
@@ -50,6 +56,7 @@ def test_execute_async_and_await(module_client: Runloop, devbox_id: str) -> None
     assert ended.stdout == "later\n"
 
 
+@pytest.mark.semantic
 def test_last_n_lines(module_client: Runloop, devbox_id: str) -> None:
     answer = module_client.devboxes.execute(devbox_id, command="seq 1 500", last_n="3")
     assert (answer.stdout, answer.stdout_truncated) == ("498\n499\n500\n", True)
@@ -59,6 +66,7 @@ def test_last_n_lines(module_client: Runloop, devbox_id: str) -> None:
     assert by_default.stderr_truncated is False
 
 
+@pytest.mark.semantic
 def test_truncated_output_is_whole_in_the_stream(module_client: Runloop, devbox_id: str) -> None:
     answer = module_client.devboxes.execute(devbox_id, command="seq 1 200000")
     assert answer.stdout_truncated
@@ -100,6 +108,7 @@ def test_a_command_too_long_for_the_kernel_is_refused(module_client: Runloop, de
             module_client.devboxes.execute_sync(devbox_id, command=command)
 
 
+@pytest.mark.semantic
 def test_a_stream_follows_a_running_command_to_its_end(module_client: Runloop, devbox_id: str) -> None:
     started = module_client.devboxes.execute_async(
         devbox_id, command="for i in 1 2 3; do echo $i; sleep 0.3; done; echo bad >&2"
@@ -112,6 +121,7 @@ def test_a_stream_follows_a_running_command_to_its_end(module_client: Runloop, d
     assert "".join(chunk.output for chunk in errors) == "bad\n"
 
 
+@pytest.mark.semantic
 def test_a_stream_resumes_at_any_byte(module_client: Runloop, devbox_id: str) -> None:
     text = "añb€c𝄞d\n" * 3
     answer = module_client.devboxes.execute(devbox_id, command=f"printf %s '{text}'")
@@ -126,11 +136,13 @@ def test_a_stream_resumes_at_any_byte(module_client: Runloop, devbox_id: str) ->
             assert chunks[-1].offset == len(data)
 
 
+@pytest.mark.semantic
 def test_binary_output_is_replaced_not_fatal(module_client: Runloop, devbox_id: str) -> None:
     result = module_client.devboxes.execute_sync(devbox_id, command=r"printf 'a\xff\xfe\x00b'")
     assert result.stdout == "a\ufffd\ufffd\x00b"
 
 
+@pytest.mark.semantic
 def test_a_background_process_does_not_hold_the_execution(module_client: Runloop, devbox_id: str) -> None:
     started = time.monotonic()
     result = module_client.devboxes.execute_sync(devbox_id, command="sleep 60 & echo started")
@@ -138,11 +150,13 @@ def test_a_background_process_does_not_hold_the_execution(module_client: Runloop
     assert time.monotonic() - started < 20
 
 
+@pytest.mark.semantic
 def test_standard_input_is_empty(module_client: Runloop, devbox_id: str) -> None:
     result = module_client.devboxes.execute_sync(devbox_id, command="cat; echo end")
     assert result.stdout == "end\n"
 
 
+@pytest.mark.semantic
 def test_a_retried_call_runs_once(module_client: Runloop, devbox_id: str) -> None:
     for _ in range(2):
         result = module_client.devboxes.execute_sync(
@@ -151,6 +165,7 @@ def test_a_retried_call_runs_once(module_client: Runloop, devbox_id: str) -> Non
         assert result.stdout == "x\n"
 
 
+@pytest.mark.semantic
 def test_unknown_executions_are_not_found(module_client: Runloop, devbox_id: str) -> None:
     with pytest.raises(NotFoundError):
         module_client.devboxes.executions.retrieve("exe_nope", devbox_id=devbox_id)
@@ -158,6 +173,7 @@ def test_unknown_executions_are_not_found(module_client: Runloop, devbox_id: str
         list(module_client.devboxes.executions.stream_stdout_updates("exe_nope", devbox_id=devbox_id))
 
 
+@pytest.mark.semantic
 def test_bad_input_is_refused(module_client: Runloop, devbox_id: str) -> None:
     with pytest.raises(BadRequestError):
         module_client.devboxes.execute(devbox_id, command="true", command_id="../../etc")
@@ -167,6 +183,7 @@ def test_bad_input_is_refused(module_client: Runloop, devbox_id: str) -> None:
         module_client.devboxes.execute_sync(devbox_id, command="")
 
 
+@pytest.mark.semantic
 def test_many_commands_at_once(module_client: Runloop, devbox_id: str) -> None:
     started = [module_client.devboxes.execute_async(devbox_id, command=f"echo {n}") for n in range(30)]
     for number, execution in enumerate(started):

@@ -15,6 +15,7 @@ def logs(client: Runloop, devbox_id: str, source: str | None = None) -> list[Log
     return [log for log in found if source in (None, log.source)]
 
 
+@pytest.mark.semantic
 def test_the_log_tells_all_that_happened_from_every_source(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(
         entrypoint="echo entered; sleep 1000",
@@ -58,6 +59,7 @@ def test_the_log_tells_all_that_happened_from_every_source(client: Runloop) -> N
     assert (entrypoint[0].cmd, entrypoint[1].message) == ("echo entered; sleep 1000", "entered")
 
 
+@pytest.mark.semantic
 def test_filters(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running()
     one, two = str(uuid.uuid4()), str(uuid.uuid4())
@@ -73,6 +75,7 @@ def test_filters(client: Runloop) -> None:
     client.devboxes.shutdown(devbox.id)
 
 
+@pytest.mark.semantic
 def test_a_command_that_runs_is_there_already(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running()
     client.devboxes.execute_async(devbox.id, command="echo begun; sleep 1000")
@@ -100,6 +103,7 @@ def test_endless_output_leaves_the_log_small_and_its_newest_lines_whole(client: 
     client.devboxes.shutdown(devbox.id)
 
 
+@pytest.mark.semantic
 def test_an_unknown_devbox_has_no_log(client: Runloop) -> None:
     with pytest.raises(NotFoundError):
         client.devboxes.logs.list("dbx_nope")

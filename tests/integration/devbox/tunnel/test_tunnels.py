@@ -7,6 +7,7 @@ from runloop_api_client.sdk import RunloopSDK
 from tests.serving import ServerProcess
 
 
+@pytest.mark.semantic
 def test_a_devbox_gets_one_tunnel_and_shows_it_until_it_is_removed(module_client: Runloop, devbox_id: str) -> None:
     client = module_client
     assert client.devboxes.retrieve(devbox_id).tunnel is None
@@ -23,6 +24,7 @@ def test_a_devbox_gets_one_tunnel_and_shows_it_until_it_is_removed(module_client
     client.devboxes.remove_tunnel(devbox_id)
 
 
+@pytest.mark.semantic
 def test_a_tunnel_with_other_settings_must_be_removed_first(module_client: Runloop, devbox_id: str) -> None:
     tunnel = module_client.devboxes.enable_tunnel(devbox_id, auth_mode="authenticated", http_keep_alive=False)
     assert tunnel.auth_token
@@ -34,6 +36,7 @@ def test_a_tunnel_with_other_settings_must_be_removed_first(module_client: Runlo
     module_client.devboxes.remove_tunnel(devbox_id)
 
 
+@pytest.mark.semantic
 def test_a_tunnel_can_be_asked_for_at_create(client: Runloop) -> None:
     devbox = client.devboxes.create(tunnel={"auth_mode": "authenticated", "wake_on_http": True})
     assert devbox.tunnel is not None
@@ -56,6 +59,7 @@ def test_the_official_sdk_builds_names_that_are_valid_labels(server: ServerProce
     devbox.net.remove_tunnel()
 
 
+@pytest.mark.semantic
 def test_errors_of_callers(module_client: Runloop, client: Runloop, devbox_id: str) -> None:
     with pytest.raises(NotFoundError):
         client.devboxes.enable_tunnel("dbx_none")

@@ -33,6 +33,7 @@ def _download(api: Runloop, run_id: str) -> tuple[dict[str, bytes], dict[str, An
     return entries, json.loads(entries["manifest.json"])
 
 
+@pytest.mark.semantic
 def test_logs_hold_every_command_also_after_the_devbox_has_ended(api: Runloop) -> None:
     made = api.scenarios.create(
         **scenario(
@@ -62,6 +63,7 @@ def test_logs_hold_every_command_also_after_the_devbox_has_ended(api: Runloop) -
     assert listed["score.0"]["stdout_bytes"] == len(content("score.0", "stdout"))
 
 
+@pytest.mark.semantic
 def test_logs_of_a_run_that_goes_on(api: Runloop) -> None:
     made = api.scenarios.create(**scenario())
     run = api.scenarios.start_run_and_await_env_ready(scenario_id=made.id, polling_config=POLL)

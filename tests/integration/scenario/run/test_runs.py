@@ -53,6 +53,7 @@ def _scored(api: Runloop, *functions: ScoringFunctionParam, do: str | None = Non
     return api.scenarios.runs.score_and_complete(run.id, polling_config=POLL)
 
 
+@pytest.mark.semantic
 def test_start_answers_at_once_and_the_run_goes_its_way(api: Runloop) -> None:
     made = api.scenarios.create(**scenario(bash("half", "echo score=0.5; echo note >&2")))
     began = time.time()
@@ -90,6 +91,7 @@ def test_start_answers_at_once_and_the_run_goes_its_way(api: Runloop) -> None:
     assert listed == completed
 
 
+@pytest.mark.semantic
 def test_every_scorer_type_and_the_weighted_score(api: Runloop) -> None:
     ended = _scored(
         api,
@@ -110,6 +112,7 @@ def test_every_scorer_type_and_the_weighted_score(api: Runloop) -> None:
     ]
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
@@ -135,6 +138,7 @@ def test_a_scorer_without_a_valid_score_is_an_error_that_says_why(api: Runloop, 
     assert reason in bad.output
 
 
+@pytest.mark.semantic
 def test_scoring_is_done_in_the_working_directory_as_the_boxs_user(api: Runloop) -> None:
     ended = _scored(
         api,
@@ -147,6 +151,7 @@ def test_scoring_is_done_in_the_working_directory_as_the_boxs_user(api: Runloop)
     assert result.output.splitlines() == ["/srv/deep/work", "user", "user", "score=1"]
 
 
+@pytest.mark.semantic
 def test_a_working_directory_may_be_relative_to_the_home(api: Runloop) -> None:
     for path in ("work/it", "~/work/it"):
         run = _ready(api, environment_parameters={"working_directory": path})
@@ -155,6 +160,7 @@ def test_a_working_directory_may_be_relative_to_the_home(api: Runloop) -> None:
         api.scenarios.runs.cancel(run.id)
 
 
+@pytest.mark.semantic
 def test_test_files_are_the_servers_whatever_the_agent_left_there(api: Runloop) -> None:
     ended = _scored(
         api,
@@ -175,6 +181,7 @@ def test_a_place_that_takes_no_test_file_is_an_error_of_the_scorer(api: Runloop,
     assert "could not be written" in result.output
 
 
+@pytest.mark.semantic
 def test_any_script_text_reaches_the_box_as_it_is(api: Runloop) -> None:
     text = "'\"`$(exit 9)`\\ é \u2028 $HOME\n"
     script = f"cat > copy <<'END'\n{text}END\n# {'x' * 300_000}\nprintf score=; test \"$(wc -c < copy)\" = " + str(
@@ -185,6 +192,7 @@ def test_any_script_text_reaches_the_box_as_it_is(api: Runloop) -> None:
     assert ended.scoring_contract_result.score == 1.0
 
 
+@pytest.mark.semantic
 def test_output_is_bounded_and_the_score_is_still_found(api: Runloop) -> None:
     ended = _scored(api, bash("loud", "seq 1 200000; echo score=0.75; seq 1 2000"))
     assert ended.scoring_contract_result is not None
@@ -194,6 +202,7 @@ def test_output_is_bounded_and_the_score_is_still_found(api: Runloop) -> None:
     assert result.output.endswith("\n2000")
 
 
+@pytest.mark.semantic
 def test_scoring_that_is_asked_for_early_waits_for_the_devbox(api: Runloop) -> None:
     made = api.scenarios.create(**scenario())
     run = api.scenarios.start_run(scenario_id=made.id)
@@ -202,6 +211,7 @@ def test_scoring_that_is_asked_for_early_waits_for_the_devbox(api: Runloop) -> N
     assert ended.scoring_contract_result.score == 1.0
 
 
+@pytest.mark.semantic
 def test_scoring_again_does_not_score_again(api: Runloop) -> None:
     run = _ready(api, bash("once", "echo run >> ~/runs; sleep 0.5; echo score=$((1 / $(wc -l < ~/runs)))"))
     assert api.scenarios.runs.score(run.id).state == "scoring"
@@ -212,6 +222,7 @@ def test_scoring_again_does_not_score_again(api: Runloop) -> None:
     api.scenarios.runs.complete(run.id)
 
 
+@pytest.mark.semantic
 def test_a_later_change_of_the_scenario_does_not_change_how_a_run_is_scored(api: Runloop) -> None:
     run = _ready(api, bash("first", "echo score=0.25"))
     api.scenarios.update(
@@ -222,6 +233,7 @@ def test_a_later_change_of_the_scenario_does_not_change_how_a_run_is_scored(api:
     assert ended.scoring_contract_result.score == 0.25
 
 
+@pytest.mark.semantic
 def test_complete_without_a_score(api: Runloop) -> None:
     run = _ready(api)
     ended = api.scenarios.runs.complete(run.id)
@@ -233,6 +245,7 @@ def test_complete_without_a_score(api: Runloop) -> None:
         assert raised.value.response.headers["x-should-retry"] == "false"
 
 
+@pytest.mark.semantic
 def test_complete_while_scoring_is_refused_for_now(api: Runloop) -> None:
     run = _ready(api, bash("slow", "sleep 1; echo score=1"))
     api.scenarios.runs.score(run.id)
@@ -243,6 +256,7 @@ def test_complete_while_scoring_is_refused_for_now(api: Runloop) -> None:
     assert api.scenarios.runs.complete(run.id).state == "completed"
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize("state", ["starting", "running", "scoring", "scored"])
 def test_cancel_ends_the_run_and_its_devbox(api: Runloop, state: str) -> None:
     made = api.scenarios.create(**scenario(bash("s", "echo score=1" if state == "scored" else "sleep 30")))
@@ -277,6 +291,7 @@ def _fault(api: Runloop, run_id: str) -> str | None:
         return json.loads(file.read("manifest.json"))["fault"]
 
 
+@pytest.mark.semantic
 def test_a_run_whose_devboxs_time_ends_times_out(api: Runloop) -> None:
     made = api.scenarios.create(**scenario(bash("s", "sleep 60")))
     profiles: list[dict[str, Any]] = [
@@ -292,6 +307,7 @@ def test_a_run_whose_devboxs_time_ends_times_out(api: Runloop) -> None:
         assert _fault(api, run.id) == "model"
 
 
+@pytest.mark.semantic
 def test_a_scored_run_is_complete_when_its_devbox_ends(api: Runloop) -> None:
     run = _ready(api)
     api.scenarios.runs.score_and_await(run.id, polling_config=POLL)
@@ -301,12 +317,14 @@ def test_a_scored_run_is_complete_when_its_devbox_ends(api: Runloop) -> None:
     assert ended.scoring_contract_result is not None
 
 
+@pytest.mark.semantic
 def test_a_run_whose_devbox_is_shut_down_is_canceled(api: Runloop) -> None:
     run = _ready(api)
     api.devboxes.shutdown(run.devbox_id)
     assert api.scenarios.runs.retrieve(run.id).state == "canceled"
 
 
+@pytest.mark.semantic
 def test_a_run_whose_devbox_cannot_start_fails(api: Runloop) -> None:
     made = api.scenarios.create(
         **scenario(environment_parameters={"launch_parameters": {"launch_commands": ["exit 1"]}})
@@ -351,6 +369,7 @@ def _init_of(devbox_id: str) -> int:
     raise AssertionError(f"no first process of {devbox_id}")
 
 
+@pytest.mark.semantic
 def test_what_a_scenario_requires_is_checked_before_anything_is_made(api: Runloop) -> None:
     made = api.scenarios.create(**scenario(required_environment_variables=["A", "B"]))
     before = api.devboxes.list(limit=1).total_count
@@ -371,6 +390,7 @@ def test_what_a_scenario_requires_is_checked_before_anything_is_made(api: Runloo
     api.scenarios.runs.cancel(run.id)
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
@@ -393,6 +413,7 @@ def test_bad_starts_are_refused(api: Runloop, body: dict[str, Any], status: int,
     assert named == field if field else named.startswith("runProfile.")
 
 
+@pytest.mark.semantic
 def test_the_run_profile_is_honoured(api: Runloop) -> None:
     made = api.scenarios.create(
         **scenario(
@@ -415,6 +436,7 @@ def test_the_run_profile_is_honoured(api: Runloop) -> None:
     api.scenarios.runs.cancel(run.id)
 
 
+@pytest.mark.semantic
 def test_a_repeated_start_makes_one_run(api: Runloop) -> None:
     made = api.scenarios.create(**scenario())
     headers = {"x-request-id": uuid.uuid4().hex}
@@ -424,6 +446,7 @@ def test_a_repeated_start_makes_one_run(api: Runloop) -> None:
     api.scenarios.runs.cancel(runs.pop())
 
 
+@pytest.mark.semantic
 def test_lists_by_the_official_client(api: Runloop) -> None:
     made = api.scenarios.create(**scenario())
     runs = [api.scenarios.start_run(scenario_id=made.id, run_name=f"List {n}") for n in range(3)]
@@ -441,6 +464,7 @@ def test_lists_by_the_official_client(api: Runloop) -> None:
         api.scenarios.runs.cancel(run.id)
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(
     ("query", "field"),
     [
@@ -461,6 +485,7 @@ def test_bad_list_queries_are_refused_by_name(api: Runloop, query: dict[str, Any
     assert _error(raised.value)["field"] == field
 
 
+@pytest.mark.semantic
 def test_unknown_ids_are_not_found(api: Runloop) -> None:
     runs = api.scenarios.runs
     for call in (runs.retrieve, runs.score, runs.complete, runs.cancel, runs.download_logs):

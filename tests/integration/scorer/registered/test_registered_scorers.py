@@ -10,6 +10,7 @@ def _type() -> str:
     return f"Grader {uuid.uuid4().hex}"
 
 
+@pytest.mark.semantic
 def test_what_is_registered_is_found_and_replaced(client: Runloop) -> None:
     name = _type()
     made = client.scenarios.scorers.create(type=name, bash_script="echo score=1")
@@ -22,6 +23,7 @@ def test_what_is_registered_is_found_and_replaced(client: Runloop) -> None:
     assert ([found.id for found in page.scorers], page.has_more, page.total_count) == ([made.id], False, 1)
 
 
+@pytest.mark.semantic
 def test_a_type_is_registered_once(client: Runloop) -> None:
     name, other = _type(), _type()
     client.scenarios.scorers.create(type=name, bash_script="x")
@@ -33,6 +35,7 @@ def test_a_type_is_registered_once(client: Runloop) -> None:
     assert client.scenarios.scorers.update(second.id, type=other, bash_script="z").bash_script == "z"
 
 
+@pytest.mark.semantic
 def test_a_repeated_request_registers_one(client: Runloop) -> None:
     headers = {"x-request-id": uuid.uuid4().hex}
     name = _type()
@@ -40,6 +43,7 @@ def test_a_repeated_request_registers_one(client: Runloop) -> None:
     assert len(made) == 1
 
 
+@pytest.mark.semantic
 def test_bad_input_and_unknown_ids(client: Runloop) -> None:
     for scorer_type, script in ((" ", "x"), ("a", ""), ("a" * 256, "x"), ("a", "\x00")):
         with pytest.raises(BadRequestError):

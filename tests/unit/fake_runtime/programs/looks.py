@@ -154,13 +154,15 @@ async def _which(process: Process) -> int:
 
 
 async def _basename(process: Process) -> int:
-    name = posixpath.basename(process.argv[1].rstrip("/"))
-    await process.say(name.removesuffix(process.argv[2]) if len(process.argv) > 2 else name)
+    _, (path, *suffix) = options(process.argv[1:])
+    name = posixpath.basename(path.rstrip("/"))
+    await process.say(name.removesuffix(suffix[0]) if suffix else name)
     return 0
 
 
 async def _dirname(process: Process) -> int:
-    await process.say(posixpath.dirname(process.argv[1].rstrip("/")) or ".")
+    _, (path,) = options(process.argv[1:])
+    await process.say(posixpath.dirname(path.rstrip("/")) or ".")
     return 0
 
 

@@ -1,0 +1,3 @@
+"""On the fake runtime: benchmarks through the official client: making, finding, changing."""
+
+from tests.integration.benchmark.test_benchmarks import *  # noqa: F403
