@@ -85,7 +85,7 @@ def server(memory: Path, empty_store: Path) -> Generator[InProcessServer]:
     platform.platform()  # the official client asks it, which starts a program the first time
     (memory / "kinds").mkdir()
     (memory / "kinds" / "tiny.toml").write_text(TINY)
-    settings = {"jobs": {"retry_seconds": 0.1, "retries": 2}, "agents": {"catalog": memory / "kinds"}}
+    settings: dict[str, Any] = {"jobs": {"retry_seconds": 0.1, "retries": 2}, "agents": {"catalog": memory / "kinds"}}
     server = InProcessServer(memory / "server", empty_store, **settings).start()
     with reached_by_name({"loopyard.test": server}):
         yield server

@@ -24,6 +24,7 @@ def filled(operation: Operation, known: Resources) -> str:
     return operation.at(**given)
 
 
+@pytest.mark.semantic
 @every_operation
 @pytest.mark.parametrize("authorization", [None, "Bearer wrong", "Bearer", "Basic eDp5", "Bearer \xff"])
 def test_without_the_key_nothing_is_told(
@@ -36,6 +37,7 @@ def test_without_the_key_nothing_is_told(
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
+@pytest.mark.semantic
 @with_id
 @pytest.mark.parametrize(
     "unknown",
@@ -56,6 +58,7 @@ def test_unknown_ids_are_not_found(operation: Operation, unknown: str, known: Re
         assert_error(404, http.request(operation.method, path, **smallest_body(operation)))
 
 
+@pytest.mark.semantic
 @with_body
 @pytest.mark.parametrize(
     "body",
@@ -83,11 +86,13 @@ def test_bodies_that_are_not_the_objects_asked_for_are_bad_requests(
     assert_error(400, answer)
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize(("method", "path"), [("GET", "/"), ("GET", "/v1"), ("POST", "/v1/nothing"), ("GET", "/docs")])
 def test_paths_that_lead_nowhere_are_not_found(method: str, path: str, http: httpx.Client) -> None:
     assert_error(404, http.request(method, path))
 
 
+@pytest.mark.semantic
 @every_operation
 def test_other_methods_are_told_so(operation: Operation, known: Resources, http: httpx.Client) -> None:
     answer = http.request("PUT", filled(operation, known))
@@ -98,6 +103,7 @@ def test_other_methods_are_told_so(operation: Operation, known: Resources, http:
 LISTS = [each for each in OPERATIONS if any(part["name"] == "limit" for part in each.description.get("parameters", []))]
 
 
+@pytest.mark.semantic
 @pytest.mark.parametrize("operation", LISTS, ids=str)
 @pytest.mark.parametrize(
     ("name", "value"),

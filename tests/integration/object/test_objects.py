@@ -82,7 +82,6 @@ def test_nothing_is_there_before_it_is_complete_and_nothing_changes_afterwards(
     assert client.objects.delete(made.id).state == "DELETED"
 
 
-@pytest.mark.semantic
 def test_a_time_to_live_really_deletes(client: Runloop, server: ServerProcess) -> None:
     made = client.objects.create(name="short-lived", content_type="text", ttl_ms=2500)
     assert made.upload_url is not None

@@ -31,6 +31,7 @@ from loopyard.runtime.protocol import (
 )
 from tests.unit.fake_runtime import files
 from tests.unit.fake_runtime.attachment import FakeAttached
+from tests.unit.fake_runtime.builder import FakeBuilder
 from tests.unit.fake_runtime.commands import LOST, Command
 from tests.unit.fake_runtime.disk import ROOT, Disk, File, Folder, Who
 from tests.unit.fake_runtime.image import base_disk
@@ -101,6 +102,11 @@ class FakeRuntime:
     @property
     def features(self) -> Features:
         return _FEATURES
+
+    @property
+    def image_builder(self) -> FakeBuilder:
+        """See `BuildsImages`."""
+        return FakeBuilder(self.host.images, _prepare)
 
     async def open(self) -> None:
         self.host.refuse("open")

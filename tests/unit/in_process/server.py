@@ -2,6 +2,7 @@
 
 import asyncio
 import shutil
+import ssl
 import threading
 from collections.abc import Coroutine, Generator, Mapping
 from contextlib import AsyncExitStack, contextmanager
@@ -108,7 +109,18 @@ def reached_by_name(servers: Mapping[str, InProcessServer]) -> Generator[None]:
     async def handle_async(_: httpx.AsyncHTTPTransport, request: httpx.Request) -> httpx.Response:
         return await AsyncInProcessTransport(place(request)).handle_async_request(request)
 
+    trusted = ssl.create_default_context()
+    make, make_async = httpx.HTTPTransport.__init__, httpx.AsyncHTTPTransport.__init__
+
+    def begin(transport: httpx.HTTPTransport, **options: Any) -> None:
+        make(transport, **{**options, "verify": trusted})  # which takes longer to make than most requests
+
+    def begin_async(transport: httpx.AsyncHTTPTransport, **options: Any) -> None:
+        make_async(transport, **{**options, "verify": trusted})
+
     with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(httpx.HTTPTransport, "__init__", begin)
+        patch.setattr(httpx.AsyncHTTPTransport, "__init__", begin_async)
         patch.setattr(httpx.HTTPTransport, "handle_request", handle)
         patch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", handle_async)
         yield

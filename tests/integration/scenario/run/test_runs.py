@@ -324,7 +324,6 @@ def test_a_run_whose_devbox_is_shut_down_is_canceled(api: Runloop) -> None:
     assert api.scenarios.runs.retrieve(run.id).state == "canceled"
 
 
-@pytest.mark.semantic
 def test_a_run_whose_devbox_cannot_start_fails(api: Runloop) -> None:
     made = api.scenarios.create(
         **scenario(environment_parameters={"launch_parameters": {"launch_commands": ["exit 1"]}})
