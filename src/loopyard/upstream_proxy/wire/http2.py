@@ -17,7 +17,7 @@ from h2.events import (
     TrailersReceived,
 )
 from h2.exceptions import ProtocolError, StreamClosedError
-from h2.settings import SettingCodes
+from h2.settings import SettingCodes, Settings
 
 from loopyard.upstream_proxy.hop import Field
 from loopyard.upstream_proxy.wire.errors import UpstreamFault
@@ -26,6 +26,8 @@ from loopyard.upstream_proxy.wire.message import CHUNK_BYTES, HEAD_BYTES, Answer
 _WINDOW_BYTES = 1 << 20
 """How much of an answer may have come and not been taken."""
 _FRAME_BYTES = 1 << 17
+_UNSENT_BYTES = 4 << 20
+"""How much may wait for an upstream that does not read, beyond what flow control holds back."""
 
 
 class Http2Connection:
@@ -37,14 +39,16 @@ class Http2Connection:
         self._answer_seconds = answer_seconds
         config = H2Configuration(client_side=True, header_encoding="latin-1", validate_outbound_headers=False)
         self._http = H2Connection(config)
-        self._http.local_settings.update(
-            {
+        self._http.local_settings = Settings(
+            client=True,
+            initial_values={
                 SettingCodes.ENABLE_PUSH: 0,
                 SettingCodes.INITIAL_WINDOW_SIZE: _WINDOW_BYTES,
                 SettingCodes.MAX_FRAME_SIZE: _FRAME_BYTES,
                 SettingCodes.MAX_HEADER_LIST_SIZE: HEAD_BYTES,
-            }
+            },
         )
+        self._http.max_inbound_frame_size = _FRAME_BYTES
         self._http.initiate_connection()
         self._http.increment_flow_control_window(_WINDOW_BYTES)
         self.reused = False
@@ -156,7 +160,11 @@ class Http2Connection:
             while data := await self._reader.read(CHUNK_BYTES):
                 for event in self._http.receive_data(data):
                     self._see(event)
-                await self._flush_all()
+                # Nothing waits here until the upstream reads: it may be waiting until this does.
+                self._flush()
+                if self._writer.transport.get_write_buffer_size() > _UNSENT_BYTES:
+                    fault = "The upstream asks for more answers than it reads."
+                    break
                 self._moved.set()
         except ProtocolError as error:
             fault = f"The upstream does not speak HTTP/2: {error}."
