@@ -4,7 +4,7 @@ import asyncio
 import errno
 import ipaddress
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from ipaddress import IPv4Address, IPv6Address
 
 Address = IPv4Address | IPv6Address
@@ -16,6 +16,18 @@ _NEVER = tuple(
 _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
+def is_own(address: Address) -> bool:
+    """Whether it is one of this host's own addresses, at this moment."""
+    family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((str(address), 0))
+    except OSError as error:
+        # Where there is no IPv6 at all, no address of it is this host's.
+        return error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
+    return True
+
+
 class AddressRefused(Exception):
     """No credential is sent to this host; the message says why and what to do."""
 
@@ -23,7 +35,9 @@ class AddressRefused(Exception):
 class Addresses:
     """The rule of one server: the public internet, and the networks that its operator names."""
 
-    def __init__(self, allowed_networks: Sequence[str]) -> None:
+    def __init__(self, allowed_networks: Sequence[str], is_own: Callable[[Address], bool] = is_own) -> None:
+        """`is_own` tells the host's own addresses."""
+        self._is_own = is_own
         self._named = [ipaddress.ip_network(network, strict=False) for network in allowed_networks]
 
     @property
@@ -43,7 +57,7 @@ class Addresses:
             return f"{address} is a link-local, multicast or unspecified address, which no upstream may have"
         if self.is_named(plain):
             return None
-        if not plain.is_global or plain.is_multicast or _is_own(plain):
+        if not plain.is_global or plain.is_multicast or self._is_own(plain):
             return f"{address} is private; the operator opens networks by LOOPYARD_GATEWAY__ALLOWED_NETWORKS"
         if not secure:
             return "http:// would send the credential in clear text; use https://"
@@ -87,15 +101,3 @@ def _plain(address: Address) -> Address:
 
 def _is_in(address: Address, networks: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> bool:
     return any(address.version == network.version and address in network for network in networks)
-
-
-def _is_own(address: Address) -> bool:
-    """Whether it is one of this host's own addresses, at this moment."""
-    family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
-    try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((str(address), 0))
-    except OSError as error:
-        # Where there is no IPv6 at all, no address of it is this host's.
-        return error.errno not in (errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT)
-    return True

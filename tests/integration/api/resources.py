@@ -147,6 +147,13 @@ def resources(server: ServerProcess) -> Generator[Resources]:
             _upload(client, each)
         blueprint = client.blueprints.create(name="property-tests")
         keys = [client.apikeys.create().id or "" for _ in range(2)]
+        bearer: Any = {"type": "bearer"}
+        gateways = [
+            client.gateway_configs.create(
+                name=f"property tests {number}", endpoint="https://example.com", auth_mechanism=bearer
+            ).id
+            for number in range(2)
+        ]
         agents = [client.agents.create(name="property tests").id for _ in range(2)]
         axons = [client.axons.create(name="property tests").id for _ in range(2)]
         yield Resources(
@@ -167,6 +174,7 @@ def resources(server: ServerProcess) -> Generator[Resources]:
                 "/v1/objects": [each.id for each in objects],
                 "/v1/blueprints": [blueprint.id],
                 "/v1/agents": agents,
+                "/v1/gateway-configs": gateways,
                 "/v1/axons": axons,
                 "/v1/apikeys": keys,
             }
