@@ -74,6 +74,7 @@ async def _ask(request: Request, head: RequestHead, upstream: UpstreamConnection
         await upstream.send_end(request.trailers)
     if request.upgrade is None:
         await request.gone()
+        return
     await asyncio.Event().wait()
 
 
