@@ -83,7 +83,7 @@ class ModelObserver:
             self._recording.body(chunk)
 
     async def end(self, error: str | None) -> None:
-        """Report what the call has used, and write it down if it is recorded."""
+        """Write the call down if it is recorded, then report what it has used: what is counted is recorded, too."""
         measured = self._measured(error)
         model = measured.model or model_of(self._call.path)
         price = await self._price(measured, model)
@@ -95,11 +95,13 @@ class ModelObserver:
             reason=measured.reason or price.reason,
         )
         try:
-            await self._report(report.model_dump(mode="json"))
-        finally:
             if self._recording is not None:
                 async with self._writers:
                     await asyncio.to_thread(self._recording.write, report, error)
+        except Exception:
+            log.exception("call %s could not be recorded", self._call.id)
+        finally:
+            await self._report(report.model_dump(mode="json"))
 
     def _measured(self, error: str | None) -> Measured:
         if self._meter is not None:

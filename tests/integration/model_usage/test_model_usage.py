@@ -153,7 +153,7 @@ def test_calls_are_recorded_without_credentials(start_run: StartRun, server: Ser
     run.until(lambda usage: usage["calls"] == 6)
     with run.logs as logs:
         raw = logs.read("model_calls.jsonl")
-    lines = [json.loads(line) for line in raw.splitlines()]
+    lines = sorted((json.loads(line) for line in raw.splitlines()), key=lambda line: line["start_time_ms"])
     assert [line["usage"]["outcome"] for line in lines] == ["counted"] * 6
     for hidden in (SECRET, "gws_", "hidden", '"mine"'):
         assert hidden not in raw.decode()
