@@ -2,7 +2,21 @@
 
 import typer
 
-from loopyard.cli import account, audit, bench, benchmark, evict, image, key, openapi, scenario, secret, serve, upkeep
+from loopyard.cli import (
+    account,
+    audit,
+    bench,
+    benchmark,
+    evict,
+    image,
+    key,
+    openapi,
+    scenario,
+    secret,
+    serve,
+    trajectory,
+    upkeep,
+)
 
 app = typer.Typer(
     name="loopyard",
@@ -17,6 +31,7 @@ app.command("gc")(upkeep.gc)
 app.command("status")(upkeep.status)
 app.command("audit")(audit.audit)
 app.add_typer(account.app)
+app.command("trajectory")(trajectory.trajectory)
 app.add_typer(bench.app)
 app.add_typer(benchmark.app)
 app.add_typer(image.app)

@@ -1,0 +1,1 @@
+"""Makes trajectories of recorded calls of models, in Harbor's interchange format (ATIF)."""
