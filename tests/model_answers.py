@@ -135,9 +135,11 @@ def _responses_stream() -> bytes:
     event("response.created", response=_response("in_progress", None))
     event("response.in_progress", response=_response("in_progress", None))
     event("response.output_item.added", output_index=0, item={"type": "message", "id": "msg_1", "content": []})
+    place = {"item_id": "msg_1", "output_index": 0, "content_index": 0}
+    event("response.content_part.added", **place, part={"type": "output_text", "text": "", "annotations": []})
     for part in TEXT.split(" "):
-        event("response.output_text.delta", item_id="msg_1", output_index=0, content_index=0, delta=f"{part} ")
-    event("response.output_text.done", item_id="msg_1", output_index=0, content_index=0, text=TEXT)
+        event("response.output_text.delta", **place, delta=f"{part} ")
+    event("response.output_text.done", **place, text=TEXT)
     event("response.completed", response=_response("completed", RESPONSES_USAGE))
     return _events(events)
 

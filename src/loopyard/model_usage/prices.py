@@ -20,7 +20,7 @@ from loopyard.model_usage.metering.apis import Api
 from loopyard.model_usage.metering.tokens import Tokens
 
 if TYPE_CHECKING:
-    from genai_prices.types import MatchLogic, ModelInfo, Provider, Usage
+    from genai_prices.types import MatchLogic, ModelInfo, PriceVariant, Provider, Usage
 
 NANO = Decimal(10) ** 9
 MOST_NANO_USD = 10**15
@@ -103,9 +103,9 @@ def _cost(
     if isinstance(speed, str) and speed not in _STANDARD:
         context["speed"] = speed
     for name, value in context.items():
-        if not any(variant.when.get(name) == value for variant in entry.price_variants or ()):
+        if not any(name in one.when and one.when.items() <= context.items() for one in _variants(entry, when)):
             return Price(None, f"{entry.id} has no price for {name} {value}")
-    if not context and any(variant.when == {"service_tier": "default"} for variant in entry.price_variants or ()):
+    if not context and any(one.when == {"service_tier": "default"} for one in _variants(entry, when)):
         context = {"service_tier": "default"}
     if not any(value is not None for value in vars(entry.get_prices(when)).values()):
         return Price(None, f"{entry.id} has no price")
@@ -113,6 +113,13 @@ def _cost(
     total = entry.calc_price(counted, provider, genai_request_timestamp=when, price_context=context or None).total_price
     nano = int((total * NANO).to_integral_value())
     return Price(nano) if 0 <= nano <= MOST_NANO_USD else Price(None, "it comes to more than a million US dollars")
+
+
+def _variants(entry: "ModelInfo", when: datetime) -> "Iterator[PriceVariant]":
+    """The prices for special conditions that hold at a time."""
+    for variant in entry.price_variants or ():
+        if variant.constraint is None or variant.constraint.active(when):
+            yield variant
 
 
 def _usage(provider: "Provider", api: Api, tokens: Tokens, usage: Mapping[str, Any] | None) -> "Usage":

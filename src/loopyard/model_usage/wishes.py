@@ -15,8 +15,8 @@ RECORD = "loopyard.record_model_calls"
 MOST_USD = Decimal(1_000_000)
 MOST_TOKENS = 10**12
 
-_AMOUNT = re.compile(r"\d{1,12}(\.\d{1,9})?")
-_NUMBER = re.compile(r"\d{1,15}")
+_AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,9})?")
+_NUMBER = re.compile(r"[0-9]{1,15}")
 _TRUTHS = {"true": True, "false": False}
 
 

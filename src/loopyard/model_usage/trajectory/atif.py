@@ -17,7 +17,7 @@ SCHEMA = "ATIF-v1.7"
 
 _NOTES = (
     "Made of the calls that went through Loopyard's gateway. The conversation with the most calls is the trajectory, "
-    "the others are subagent_trajectories. One whose past was rewritten, by a summary say, is a conversation of its own."
+    "the others are subagent_trajectories. One whose past was rewritten, by a summary say, is one of its own."
 )
 
 
