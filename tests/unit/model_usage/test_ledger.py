@@ -26,6 +26,12 @@ pytestmark = pytest.mark.anyio
 BOX = "dbx_1"
 
 
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Write without pauses."""
+    monkeypatch.setattr("loopyard.model_usage.ledger.PAUSE_SECONDS", 0)
+
+
 def call(number: int | str = 1, *, path: str = "/v1/messages", method: str = "POST", devbox: str = BOX) -> Call:
     return Call(
         id=f"gwx_{number}",
@@ -237,9 +243,8 @@ async def test_what_could_not_be_written_is_written_later(database: Database, mo
             raise RuntimeError("the disk is full")
         await add(*arguments)
 
-    monkeypatch.setattr("loopyard.model_usage.ledger.PAUSE_SECONDS", 0)
-    monkeypatch.setattr(repository, "add", failing)
     async with keeping(database) as ledger:
+        monkeypatch.setattr(repository, "add", failing)
         await asyncio.gather(*(made(ledger, number) for number in range(5)))
         await ledger.flush()
     view = await usage(database)
