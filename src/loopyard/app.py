@@ -39,6 +39,8 @@ from loopyard.blueprint.inputs import Inputs
 from loopyard.blueprint.leftovers import BuildsKeeper
 from loopyard.blueprint.logs import BuildLogs
 from loopyard.blueprint.service import BlueprintService
+from loopyard.broker import assembly as brokers
+from loopyard.broker.brokers import Brokers
 from loopyard.config import Settings
 from loopyard.devbox.activity import Activity
 from loopyard.devbox.code_mounts import CodeHost
@@ -183,6 +185,7 @@ def create_app(
         await parts.get(ExecutionEngine).reconcile()
         await parts.get(Layers).reconcile()
         await parts.get(Lifecycle).reconcile()
+        await parts.get(Brokers).reconcile()
         await parts.get(Taking).reconcile()
         await parts.get(Building).reconcile()
         await parts.get(Enforcement).reconcile()
@@ -351,6 +354,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
         *(runtime.keepers if isinstance(runtime, HasKeepers) else ()),
     ]
     keepers += axons.add(parts, settings.data_dir)
+    brokers.add(parts)
     sweep = parts.add(Sweep, Sweep(keepers, settings.upkeep))
     parts.add(Control, Control(settings.data_dir, sweep))
     return parts

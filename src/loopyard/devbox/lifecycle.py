@@ -10,6 +10,7 @@ from loopyard.agent.layer.layers import Layers
 from loopyard.devbox import repository
 from loopyard.devbox.agent_mounts import AgentMounts
 from loopyard.devbox.code_mounts import CodeHost
+from loopyard.devbox.companions import Companions
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.launch import Launcher, LaunchFailed
@@ -20,7 +21,7 @@ from loopyard.devbox.object_mounts import ObjectMounts
 from loopyard.devbox.persist import persist
 from loopyard.devbox.progress import Progress
 from loopyard.devbox.quota import DevboxQuota
-from loopyard.devbox.rest import run_hooks
+from loopyard.devbox.rest import run_hooks, seconds_left
 from loopyard.devbox.sleep import resume
 from loopyard.devbox.starting import Starting
 from loopyard.devbox.states import COMING_UP, FINAL, FailureReason, Status
@@ -71,7 +72,8 @@ class Lifecycle:
         self._tasks = tasks
         self._quota = quota
         self.endings = Endings(self._ended)
-        self._progress = Progress(database, changes, self.endings)
+        self.companions = Companions()
+        self._progress = Progress(database, changes, self.endings, self.companions)
         launcher = Launcher(runtime, executions, code_host, events, ObjectMounts(runtime, executions, store))
         self._agents = agents = AgentMounts(database, runtime, layers, tokens, events)
         self._starting = Starting(
@@ -125,7 +127,9 @@ class Lifecycle:
             return
         try:
             if devbox.status in COMING_UP:
-                await self._bring_up(devbox, untouched=made is not None and not devbox.has_agents)
+                await self._bring_up(
+                    devbox, untouched=made is not None and not devbox.has_agents and not devbox.has_broker
+                )
             elif devbox.status == Status.SUSPENDING:
                 await self._lay_to_rest(devbox)
         except LaunchFailed as failure:
@@ -159,15 +163,18 @@ class Lifecycle:
         if runs:
             failpoint("devbox.running")
             self._watching.watch(devbox)
+            self.companions.run(devbox)
 
     async def _lay_to_rest(self, devbox: Devbox) -> None:
         failpoint("devbox.suspending")
+        await self._unless_ended(devbox.id, self.companions.rest(devbox, seconds_left(devbox)))
         await self._unless_ended(devbox.id, run_hooks(self._executions, devbox))
         failpoint("devbox.quiet")
         await persist(lambda: self._runtime.suspend(devbox.id))
         failpoint("devbox.asleep")
         await self._progress.advance(devbox.id, Status.SUSPENDED)
         failpoint("devbox.suspended")
+        await self.companions.suspended(devbox)
 
     async def _unless_ended(self, devbox_id: str, work: Coroutine[Any, Any, None]) -> None:
         """Do the work, but give it up as soon as the devbox is no longer wanted."""
@@ -225,6 +232,7 @@ class Lifecycle:
             self.begin(devbox.id)
         elif sandbox is not None and sandbox.state == SandboxState.RUNNING:
             self._watching.watch(devbox)
+            self.companions.run(devbox)
         elif sandbox is not None and sandbox.out_of_memory:
             await self._progress.fail(devbox.id, "out_of_memory", OUT_OF_MEMORY)
         else:

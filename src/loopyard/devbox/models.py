@@ -38,6 +38,8 @@ class Devbox(Base):
     """Objects to put in, as `MountedObject`."""
     has_agents: Mapped[bool] = mapped_column(default=False)
     """Whether there are rows of `DevboxAgent` with it."""
+    has_broker: Mapped[bool] = mapped_column(default=False)
+    """Whether there is a row of `Broker` with it."""
     secrets: Mapped[StringMapColumn]
     """Environment variables to names of secrets, whose values are looked up each time it comes up."""
     gateway_specs: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -66,12 +66,14 @@ class FileMount(Params):
 
 
 class BrokerMount(Params):
+    """An agent to be run while the devbox does, and driven by the events of an axon."""
+
     type: Literal["broker_mount"]
-    axon_id: Text
-    agent_binary: Text | None = None
-    launch_args: list[Text] | None = None
+    axon_id: ShortText
+    agent_binary: Annotated[Text, Field(min_length=1, max_length=4096)] | None = None
+    launch_args: Annotated[list[Annotated[Text, Field(max_length=65_536)]], Field(max_length=256)] | None = None
     protocol: Literal["acp", "claude_json", "codex_json", "pi_json"] | None = None
-    working_directory: Text | None = None
+    working_directory: Annotated[Text, Field(min_length=1, max_length=4096)] | None = None
 
 
 Mount = Annotated[ObjectMount | AgentMount | CodeMount | FileMount | BrokerMount, Field(discriminator="type")]
@@ -81,14 +83,10 @@ def files_of(file_mounts: dict[str, str] | None, mounts: list[Mount] | None) -> 
     """The files to write, path to content, from both forms that the wire has for them.
 
     Raises:
-        BadRequest: A kind of mount this server does not have yet, or more content than it takes.
+        BadRequest: A path that cannot be, or more content than this server takes.
     """
     files = dict(file_mounts or {})
-    for index, mount in enumerate(mounts or []):
-        if isinstance(mount, BrokerMount):
-            field = f"mounts.{index}.type"
-            message = f"{field}: this server does not offer {mount.type} yet; use another kind of mount."
-            raise BadRequest(message, field=field)
+    for mount in mounts or []:
         if isinstance(mount, FileMount):
             files[mount.target] = mount.content
     if any(not path or len(path) > 4096 for path in files):

@@ -1,6 +1,7 @@
 """Writes down how far devboxes have come."""
 
 from loopyard.devbox import repository
+from loopyard.devbox.companions import Companions
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.log import repository as log
@@ -16,10 +17,11 @@ from loopyard.secret import repository as secrets
 class Progress:
     """Each method is one transaction of its own, and tells those who wait for the devbox."""
 
-    def __init__(self, database: Database, changes: Changes, endings: Endings) -> None:
+    def __init__(self, database: Database, changes: Changes, endings: Endings, companions: Companions) -> None:
         self._database = database
         self._changes = changes
         self._endings = endings
+        self._companions = companions
 
     async def read(self, devbox_id: str) -> Devbox | None:
         async with self._database.read() as session:
@@ -39,6 +41,8 @@ class Progress:
                 await self._begin_to_count(devbox, resumed=was == Status.RESUMING)
                 if was != Status.PROVISIONING or devbox.has_agents:  # else nothing was put into it
                     await secrets.forget_tokens(session, devbox_id)
+            if devbox.status != was and devbox.status in (Status.RUNNING, Status.SUSPENDED):
+                await self._companions.entered(session, devbox, was)
         self._changes.publish(devbox_id)
         return True
 

@@ -167,7 +167,7 @@ _used = (
     select(Execution.id)
     .where(
         Execution.devbox_id == Devbox.id,
-        Execution.purpose != "entrypoint",
+        Execution.purpose.not_in(("entrypoint", "broker")),
         (Execution.end_time_ms.is_(None)) | (Execution.end_time_ms + Devbox.idle_after_ms > _time),
     )
     .exists()

@@ -22,8 +22,7 @@ async def run_hooks(executions: ExecutionEngine, devbox: Devbox) -> None:
     is logged and stops nothing. Can be repeated after a crash: a command that was started is not run again, and the
     deadline stays the same."""
     hooks = LaunchParameters.model_validate(devbox.launch_parameters).suspend_hooks
-    allowed = DEFAULT_SUSPEND_DEADLINE_MS if hooks.suspend_deadline_ms is None else hooks.suspend_deadline_ms
-    deadline = _since(devbox) + allowed
+    deadline = _deadline(devbox)
     for index, command in enumerate(hooks.suspend_commands or []):
         left = (deadline - now_ms()) / 1000
         if left <= 0:
@@ -42,6 +41,17 @@ async def run_hooks(executions: ExecutionEngine, devbox: Devbox) -> None:
             return
         if execution.exit_status != 0:
             log.warning("devbox %s: suspend command %d exited with %s", devbox.id, index, execution.exit_status)
+
+
+def seconds_left(devbox: Devbox) -> float:
+    """Seconds that a devbox which is suspending has to come to rest; 0 once they have passed."""
+    return max(0.0, (_deadline(devbox) - now_ms()) / 1000)
+
+
+def _deadline(devbox: Devbox) -> int:
+    hooks = LaunchParameters.model_validate(devbox.launch_parameters).suspend_hooks
+    allowed = DEFAULT_SUSPEND_DEADLINE_MS if hooks.suspend_deadline_ms is None else hooks.suspend_deadline_ms
+    return _since(devbox) + allowed
 
 
 def _since(devbox: Devbox) -> int:

@@ -128,6 +128,7 @@ class DevboxService:
             tunnels.give(devbox, params.tunnel)
         session.add(devbox)
         await session.flush()
+        await self._lifecycle.companions.bind(session, devbox, params.mounts)
         tokens = {token_place(at): one.token for at, one in enumerate(repositories) if one.token}
         await self._tokens.hold(session, devbox.id, tokens)
         if calls.wanted:

@@ -34,6 +34,7 @@ _MODEL_MODULES = (
     "loopyard.benchmark_job.models",
     "loopyard.benchmark_job.trial.models",
     "loopyard.axon.models",
+    "loopyard.broker.models",
 )
 
 

@@ -30,7 +30,7 @@ class Execution(Base):
     id: Mapped[PrimaryId]
     purpose: Mapped[str]
     """`exec` for a caller's command, `launch` for one of `launch_commands` and the like, `entrypoint`, `suspend` for
-    one of `suspend_commands`, `scoring` for a scorer's."""
+    one of `suspend_commands`, `scoring` for a scorer's, `broker` for an agent that an axon drives."""
     command: Mapped[str]
     """The command as its author wrote it."""
     spec: Mapped[dict[str, Any]]

@@ -3,7 +3,7 @@
 from typing import Literal
 
 ExecutionStatus = Literal["queued", "running", "completed"]
-Purpose = Literal["exec", "launch", "entrypoint", "suspend", "scoring"]
+Purpose = Literal["exec", "launch", "entrypoint", "suspend", "scoring", "broker"]
 
 QUEUED: ExecutionStatus = "queued"
 RUNNING: ExecutionStatus = "running"

@@ -54,9 +54,44 @@ def upgrade() -> None:
         sa.Column("payload", sa.Text(), nullable=False),
         sa.PrimaryKeyConstraint("axon_id", "sequence", name=op.f("pk_axon_event")),
     )
+    op.create_table(
+        "broker",
+        sa.Column("devbox_id", _ID, nullable=False),
+        sa.Column("account_id", _ID, nullable=False),
+        sa.Column("axon_id", _ID, nullable=False),
+        sa.Column("protocol", sa.Text(), nullable=False),
+        sa.Column("agent_binary", sa.Text(), nullable=True),
+        sa.Column("launch_args", sa.JSON(none_as_null=True), nullable=True),
+        sa.Column("working_directory", sa.Text(), nullable=False),
+        sa.Column("wakes", sa.Boolean(), nullable=False),
+        sa.Column("cursor", sa.BigInteger(), nullable=False),
+        sa.Column("process", sa.BigInteger(), nullable=False),
+        sa.Column("start", sa.BigInteger(), nullable=False),
+        sa.Column("alive", sa.Boolean(), nullable=False),
+        sa.Column("stdout_offset", sa.BigInteger(), nullable=False),
+        sa.Column("stderr_offset", sa.BigInteger(), nullable=False),
+        sa.Column("next_frame", sa.BigInteger(), nullable=False),
+        sa.Column("state", sa.JSON(), nullable=False),
+        sa.PrimaryKeyConstraint("devbox_id", name=op.f("pk_broker")),
+    )
+    with op.batch_alter_table("broker", schema=None) as batch_op:
+        batch_op.create_index("ix_broker_axon_id", ["axon_id"], unique=False)
+    op.create_table(
+        "broker_frame",
+        sa.Column("devbox_id", _ID, nullable=False),
+        sa.Column("number", sa.BigInteger(), autoincrement=False, nullable=False),
+        sa.Column("frame", sa.Text(), nullable=False),
+        sa.PrimaryKeyConstraint("devbox_id", "number", name=op.f("pk_broker_frame")),
+    )
+    with op.batch_alter_table("devbox", schema=None) as batch_op:
+        batch_op.add_column(sa.Column("has_broker", sa.Boolean(), server_default=sa.false(), nullable=False))
 
 
 def downgrade() -> None:
+    with op.batch_alter_table("devbox", schema=None) as batch_op:
+        batch_op.drop_column("has_broker")
+    op.drop_table("broker_frame")
+    op.drop_table("broker")
     op.drop_table("axon_event")
     op.drop_table("axon_metadata")
     op.drop_table("axon")

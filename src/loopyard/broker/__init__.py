@@ -1,0 +1,1 @@
+"""Broker: agent processes in devboxes that are driven by the events of an axon."""
