@@ -11,6 +11,7 @@ from collections.abc import Callable
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.axon import repository as axons
 from loopyard.axon.event import repository as events
 from loopyard.axon.event.event import Event, NewEvent
 from loopyard.axon.event.publisher import Publisher
@@ -72,8 +73,14 @@ class Conversation:
             self._tell_turn()
 
     async def next_events(self) -> list[Event]:
-        """The events after the cursor, some of them; none if there are none yet."""
+        """The events after the cursor, some of them; none if there are none yet.
+
+        Raises:
+            AxonGone: The axon was deleted.
+        """
         async with self._database.read() as session:
+            if not await axons.heads(session, [self.axon_id]):
+                raise AxonGone
             span = Span(self.progress.cursor + 1, _LAST, _HEARD_EVENTS, _HEARD_BYTES)
             return await events.read(session, self.axon_id, span)
 

@@ -10,7 +10,7 @@ from loopyard.axon.event.publisher import Publisher
 from loopyard.axon.event.schemas import MAX_PAYLOAD_BYTES
 from loopyard.broker import repository
 from loopyard.broker.conversation import AxonGone, Conversation
-from loopyard.broker.lines import Lines
+from loopyard.broker.lines import Lines, Oversized
 from loopyard.broker.models import Broker
 from loopyard.broker.process import AgentProcess
 from loopyard.broker.protocol.base import SHOWN_CHARACTERS
@@ -261,12 +261,12 @@ class Driver:
         if rest := lines.rest():
             await conversation.step(lambda: self._take(conversation, lines, [rest], len(rest)))
 
-    def _take(self, conversation: Conversation, lines: Lines, found: list[bytes | None], done: int) -> None:
+    def _take(self, conversation: Conversation, lines: Lines, found: list[bytes | Oversized], done: int) -> None:
         conversation.progress.stdout_offset += done
         conversation.protocol.state.skipping = lines.skipping
         for line in found:
-            if line is None:
-                conversation.protocol.take_oversized(MAX_FRAME_BYTES)
+            if isinstance(line, Oversized):
+                conversation.protocol.take_oversized(line.head, MAX_FRAME_BYTES)
             else:
                 conversation.protocol.take_line(line)
 

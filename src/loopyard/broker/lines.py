@@ -1,20 +1,32 @@
 """Lines of an agent's output, with a limit on what is held of one."""
 
+from dataclasses import dataclass
+
+HEAD_BYTES = 4096
+"""Bytes that are kept of a line over the limit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Oversized:
+    """The start of a line over the limit."""
+
+    head: bytes
+
 
 class Lines:
-    """Cuts output into lines. A line over the limit is left out, and told as None."""
+    """Cuts output into lines. A line over the limit is left out, but for its head."""
 
     def __init__(self, limit: int, *, skipping: bool = False) -> None:
         self._limit = limit
         self._buffer = bytearray()
         self.skipping = skipping
-        """Whether the rest of a line that was told as None is being left out."""
+        """Whether the rest of a line over the limit is being left out."""
 
-    def feed(self, data: bytes) -> tuple[list[bytes | None], int]:
+    def feed(self, data: bytes) -> tuple[list[bytes | Oversized], int]:
         """Take in more output. Returns the lines that are whole now, and how many bytes are done with: those lines and
         what is left out."""
         self._buffer += data
-        lines: list[bytes | None] = []
+        lines: list[bytes | Oversized] = []
         done = 0
         while True:
             end = self._buffer.find(b"\n", done)
@@ -23,13 +35,13 @@ class Lines:
             if self.skipping:
                 self.skipping = False
             elif end - done > self._limit:
-                lines.append(None)
+                lines.append(Oversized(bytes(self._buffer[done : min(end, done + HEAD_BYTES)])))
             else:
                 lines.append(bytes(self._buffer[done:end]))
             done = end + 1
         if len(self._buffer) - done > self._limit or (self.skipping and len(self._buffer) > done):
             if not self.skipping:
-                lines.append(None)
+                lines.append(Oversized(bytes(self._buffer[done : done + HEAD_BYTES])))
                 self.skipping = True
             done = len(self._buffer)
         del self._buffer[:done]

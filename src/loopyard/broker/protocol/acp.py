@@ -1,6 +1,6 @@
 """Agent Client Protocol: JSON-RPC, of which events carry the method and the params or the result."""
 
-from typing import Any, cast
+from typing import Any, ClassVar, cast
 
 from loopyard.broker.protocol.base import AgentProtocol, Frame, Input, fields_of
 
@@ -14,6 +14,8 @@ _NOT_ANSWERED = {"code": -32603, "message": "No client answered in time."}
 class AcpProtocol(AgentProtocol):
     default_binary = "opencode"
     default_args = ("acp",)
+    envelope: ClassVar[dict[str, str]] = {"jsonrpc": "2.0"}
+    turn_methods = (_PROMPT,)
 
     def take_input(self, event: Input) -> bool:
         if self.state.resuming:
@@ -27,7 +29,7 @@ class AcpProtocol(AgentProtocol):
                 return True
         params: dict[str, Any] = {} if event.payload is None else {"params": event.payload}
         if event.event_type in _NOTIFICATIONS:
-            self.send({"jsonrpc": "2.0", "method": event.event_type, **params})
+            self.send({**self.envelope, "method": event.event_type, **params})
             return True
         if event.event_type == _PROMPT:
             if self.turn_must_wait:
@@ -77,9 +79,9 @@ class AcpProtocol(AgentProtocol):
     def _note_question(self, request_id: Any, method: str, params: Any) -> None:
         if method == _PERMISSION:
             outcome = {"outcome": _grant(params)}
-            default = {"jsonrpc": "2.0", "id": request_id, "result": outcome}
+            default = {**self.envelope, "id": request_id, "result": outcome}
         else:
-            default = {"jsonrpc": "2.0", "id": request_id, "error": _NOT_ANSWERED}
+            default = {**self.envelope, "id": request_id, "error": _NOT_ANSWERED}
         self.ask_clients(request_id, method, default, is_permission=method == _PERMISSION)
 
     def _remember(self, method: str, payload: Any) -> None:
@@ -91,10 +93,10 @@ class AcpProtocol(AgentProtocol):
     def _request(self, method: str, params: dict[str, Any], noted: str) -> None:
         number = self.next_id()
         self.state.requests[str(number)] = noted
-        self.send({"jsonrpc": "2.0", "id": number, "method": method, **params})
+        self.send({**self.envelope, "id": number, "method": method, **params})
 
     def _reply(self, request_id: Any, outcome: dict[str, Any]) -> None:
-        self.send({"jsonrpc": "2.0", "id": request_id, **outcome})
+        self.send({**self.envelope, "id": request_id, **outcome})
 
     def resume(self) -> None:
         memory = self.state.memory

@@ -1,5 +1,6 @@
 """The common part of all protocols: turns, questions, and what is to be published and sent."""
 
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ SHOWN_CHARACTERS = 2000
 """Length to which foreign text is cut in events about faults."""
 
 Frame = dict[str, Any]
+
+_METHOD = re.compile(r'"method"\s*:')
+_ID = re.compile(r'^\s*\{(?:\s*"jsonrpc"\s*:\s*"2\.0"\s*,)?\s*"id"\s*:\s*(\d+|"[^"\\]*")\s*,')
+"""A request's id, where it stands at the start of its frame."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +60,10 @@ class AgentProtocol(ABC):
     default_binary: ClassVar[str]
     default_args: ClassVar[tuple[str, ...]] = ()
     fixed_args: ClassVar[tuple[str, ...]] = ()
+    envelope: ClassVar[dict[str, str]] = {}
+    """What every frame of the broker's own carries."""
+    turn_methods: ClassVar[tuple[str, ...]] = ()
+    """Requests that stand for a whole turn."""
 
     def __init__(self, devbox_id: str, state: State) -> None:
         self.devbox_id = devbox_id
@@ -97,13 +106,22 @@ class AgentProtocol(ABC):
             return
         self.take_frame(cast("dict[str, Any]", frame), line.decode().strip())
 
-    def take_oversized(self, limit: int) -> None:
-        """Act on a frame that is too large to be an event. Nobody knows what it answers, so the turn ends."""
-        message = f"The agent wrote a frame of more than {limit} bytes; it was left out."
+    def take_oversized(self, head: bytes, limit: int) -> None:
+        """Act on a frame that is too large to be an event, of which only the start is known."""
+        message = f"The agent wrote a frame of more than {limit} bytes; it was left out: {_cut(head[:200])}"
         self.tell_fault("frame_too_large", message)
-        self.state.requests.clear()
-        self.state.resuming = False
-        self.fail_turn(message, "error")
+        self.give_up_frame(head.decode(errors="replace"), message)
+
+    def give_up_frame(self, head: str, message: str) -> None:
+        """Go on without a frame of which only the start is known. This is for JSON-RPC: an answer that is missing ends
+        the turn, since nobody knows what it answers; a request is answered with an error."""
+        if _METHOD.search(head) is None:
+            self.state.requests.clear()
+            self.state.resuming = False
+            self.fail_turn(message, "error")
+        elif (found := _ID.search(head)) is not None:
+            error = {"code": -32600, "message": message}
+            self.send({**self.envelope, "id": orjson.loads(found[1]), "error": error})
 
     def begin_process(self) -> None:
         """Act on the start of a process; any turn of an earlier one is over."""
@@ -114,6 +132,8 @@ class AgentProtocol(ABC):
         """Act on the end of the process."""
         self.fail_turn(reason, "error")
         for method in self.state.requests.values():
+            if method in self.turn_methods:
+                continue  # told as a turn
             self.tell_fault("unanswered", f"{reason} Its request {method} was not answered.")
         self.state.requests.clear()
         self.state.questions.clear()

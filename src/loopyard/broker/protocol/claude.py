@@ -65,5 +65,9 @@ class ClaudeProtocol(AgentProtocol):
         default = {"type": "control_response", "response": response}
         self.ask_clients(request_id, "control_response", default, is_permission=is_permission)
 
+    def give_up_frame(self, head: str, message: str) -> None:
+        if '"type":"result"' in head.replace(" ", ""):
+            self.fail_turn(message, "error")
+
     def resume(self) -> None:
         """The session is named on the command line."""

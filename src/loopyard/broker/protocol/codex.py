@@ -20,6 +20,7 @@ _GRANTS: dict[str, str] = {
 class CodexProtocol(AgentProtocol):
     default_binary = "codex"
     fixed_args = ("app-server",)
+    turn_methods = (_TURN,)
 
     def take_input(self, event: Input) -> bool:
         if self.state.resuming:

@@ -81,6 +81,9 @@ class PiProtocol(AgentProtocol):
         self.state.requests[request_id] = f"{command} shown" if is_shown else command
         self.send({"id": request_id, "type": command, **fields})
 
+    def give_up_frame(self, head: str, message: str) -> None:
+        """No frame of that size ends a turn, or has to be answered."""
+
     def resume(self) -> None:
         if session := self.state.memory.get("session"):
             self.state.resuming = True
