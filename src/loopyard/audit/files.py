@@ -22,14 +22,20 @@ def append(folder: Path, records: Iterable[Record]) -> None:
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     for day, of_day in lines.items():
         path = folder / f"{day.isoformat()}{_SUFFIX}"
-        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        descriptor = os.open(path, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            left = memoryview(b"".join(of_day))
+            left = memoryview(b"".join((_mending(descriptor), *of_day)))
             while left:
                 left = left[os.write(descriptor, left) :]
             os.fdatasync(descriptor)
         finally:
             os.close(descriptor)
+
+
+def _mending(descriptor: int) -> bytes:
+    """What ends the last line of a file, if a crash has cut it off."""
+    size = os.fstat(descriptor).st_size
+    return b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
 
 
 def days(folder: Path) -> list[tuple[date, Path]]:
