@@ -21,6 +21,7 @@ from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
 from loopyard.kit.errors import BadRequest, NotFound, WrongState
 from loopyard.network_policy import repository as policies
+from loopyard.network_policy.naming import check_nameable
 from loopyard.object import repository as objects
 from loopyard.object.states import READ_ONLY
 from loopyard.secret import repository as secrets
@@ -123,8 +124,12 @@ class BlueprintService:
             ("network_policy_id", params.network_policy_id),
             ("launch_parameters.network_policy_id", _policy_at_launch(params)),
         ):
-            if policy_id is not None and await policies.get(session, policy_id, account_id) is None:
+            if policy_id is None:
+                continue
+            policy = await policies.get(session, policy_id, account_id)
+            if policy is None:
                 raise NotFound(f"There is no network policy {policy_id}.", field=field)
+            check_nameable(policy, field)
         await check_secrets(session, account_id, params.secrets)
         if params.build_context is not None:
             await self._check_object(session, account_id, params.build_context.object_id)

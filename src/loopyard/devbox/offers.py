@@ -17,10 +17,12 @@ from loopyard.devbox.schemas import DevboxCreateParams
 from loopyard.key.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest, Busy, NotFound, WrongState
 from loopyard.network_policy import repository as policies
+from loopyard.network_policy.naming import check_nameable
 from loopyard.snapshot import repository as snapshots
 from loopyard.snapshot.states import COMPLETE, ERROR, IN_PROGRESS
 
 _NOT_YET = ("mcp",)
+_POLICY = "launch_parameters.network_policy_id"
 _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 
@@ -62,7 +64,7 @@ async def find_origin(
 
     Raises:
         BadRequest: The blueprint's launch parameters and those given do not go together.
-        Forbidden: The caller's key may not read blueprints, or snapshots.
+        Forbidden: The caller's key may not read blueprints or snapshots, or not name the policy.
         NotFound: The blueprint, snapshot or network policy named does not exist.
         Busy: The snapshot is still being taken, or the blueprint being built.
         WrongState: Taking the snapshot failed, or the build.
@@ -78,9 +80,11 @@ async def find_origin(
     else:
         required(None, launch.required_services or [])
     policy_id = origin.launch.network_policy_id
-    if policy_id is not None and await policies.lock(session, policy_id, account_id) is None:
-        message = f"There is no network policy {policy_id}."
-        raise NotFound(message, field="launch_parameters.network_policy_id")
+    if policy_id is not None:
+        policy = await policies.lock(session, policy_id, account_id)
+        if policy is None:
+            raise NotFound(f"There is no network policy {policy_id}.", field=_POLICY)
+        check_nameable(policy, _POLICY)
     if params.snapshot_id is None:
         return origin
     require(Resource.SNAPSHOTS, Level.READ, "a snapshot that a devbox is made of", field="snapshot_id")

@@ -11,12 +11,12 @@ _ERROR = {"content": {"application/json": {"schema": {"$ref": "#/components/sche
 _MEANINGS = {
     "400": "The request is not valid; `field` names what is wrong.",
     "401": "The API key is missing or wrong.",
-    "403": "The devbox's user may not do this.",
+    "403": "The API key, or the devbox's user, may not do this.",
     "404": "There is nothing of this id.",
     "408": "The time to wait has passed.",
     "409": "The resource is not in a state that allows this.",
-    "429": "The account has as much as it may have.",
     "413": "More was sent than the server takes.",
+    "429": "The account has as much as it may have.",
     "503": "The infrastructure failed; the request may be repeated.",
 }
 

@@ -1,6 +1,7 @@
 """Each operation with each kind of key, over the wire, on a real server with each database."""
 
 from collections.abc import Generator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx
@@ -101,3 +102,24 @@ def test_another_accounts_key_finds_nothing(server: ServerProcess, http: httpx.C
     for operation in ALL:
         if operation.path != _ENDLESS:
             assert _ask(http, key, operation).status_code not in (401, 403, 500), operation
+
+
+def test_limits_hold_when_many_ask_at_once(server: ServerProcess, http: httpx.Client) -> None:
+    where = ["--data-dir", str(server.data_dir)]
+    if server.database_url is not None:
+        where += ["--database-url", server.database_url]
+    account = loopyard("account", "create", "limited", *where).stdout.strip()
+    assert loopyard("account", "limit", account, "--running-devboxes", "3", *where).returncode == 0
+    key = loopyard("key", "create", "--account", account, *where).stdout.strip()
+    authorization = {"Authorization": f"Bearer {key}"}
+    with ThreadPoolExecutor(16) as pool:
+        asked = [pool.submit(http.post, "/v1/devboxes", json={}, headers=authorization) for _ in range(40)]
+    answers = [one.result() for one in asked]
+    assert sorted({answer.status_code for answer in answers}) == [200, 429]
+    made = [answer.json()["id"] for answer in answers if answer.status_code == 200]
+    assert len(made) == 3
+    for devbox_id in made:
+        http.post(f"/v1/devboxes/{devbox_id}/shutdown", headers=authorization).raise_for_status()
+    again = http.post("/v1/devboxes", json={}, headers=authorization)
+    assert again.status_code == 200
+    http.post(f"/v1/devboxes/{again.json()['id']}/shutdown", headers=authorization).raise_for_status()

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 
 from loopyard.auth.acting import Caller, acting_as, require
 from loopyard.auth.on_behalf import caller_of
@@ -12,6 +13,7 @@ from loopyard.key import repository
 from loopyard.key.scopes import Level, Resource, Scopes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import Forbidden
+from loopyard.network_policy.models import NetworkPolicy
 from tests.unit.auth.belongings import SCENARIO, Belongings, belongings
 from tests.unit.auth.world import World, world
 
@@ -166,6 +168,28 @@ async def test_what_a_request_names_needs_the_right_to_read_it(
     _, key = await made.restricted(wide)
     admitted = await made.ask(key, "POST", path, json=given)
     assert admitted.status_code not in (401, 403), admitted.text
+
+
+async def test_a_policy_that_only_narrows_may_be_named_by_whoever_may_make_devboxes(
+    own: tuple[World, Belongings],
+) -> None:
+    made, known = own
+    _, key = await made.restricted(_BOXES)
+    policy = known.known["/v1/network-policies"]
+    body = {"launch_parameters": {"network_policy_id": policy}}
+    changes: list[tuple[dict[str, Any], bool]] = [
+        ({"allow_all": True}, True),
+        ({"allow_all": False, "allow_devbox_to_devbox": True}, True),
+        ({"allow_devbox_to_devbox": False, "allowed_cidrs": [{"cidr": "10.0.0.0/8"}]}, True),
+        ({"allowed_cidrs": []}, False),
+    ]
+    for change, refused in changes:
+        async with made.database.write() as session:
+            await session.execute(update(NetworkPolicy).where(NetworkPolicy.id == policy).values(**change))
+        answer = await made.ask(key, "POST", "/v1/devboxes", json=body)
+        assert (answer.status_code == 403) == refused, answer.text
+        if refused:
+            assert "RESOURCE_TYPE_ACCOUNT" in answer.json()["message"]
 
 
 async def test_a_key_that_may_only_read_devboxes_sees_no_way_into_them(own: tuple[World, Belongings]) -> None:
