@@ -138,7 +138,7 @@ def test_what_cannot_be_set_up_fails_the_devbox_and_says_why(client: Runloop, mo
             "mounts.0.git_ref",
         ),
         ([{"type": "code_mount", "repo_owner": "a", "repo_name": "b"}] * 2, "mounts"),
-        ([{"type": "broker_mount", "axon_id": "axn_1"}], "mounts.0.type"),
+        ([{"type": "broker_mount", "axon_id": "axn_1"}], "mounts.0.axon_id"),
     ],
 )
 def test_what_is_not_a_mount_of_this_server_is_refused(client: Runloop, mounts: list[object], field: str) -> None:

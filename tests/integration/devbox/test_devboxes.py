@@ -173,7 +173,7 @@ def test_wait_for_status_gives_up_with_408(client: Runloop) -> None:
         ({"environment_variables": {"A": "x\x00y"}}, "environment_variables.A"),
         ({"name": "\ud800"}, "name"),
         ({"secrets": {"TOKEN": "MISSING"}}, "secrets"),
-        ({"mounts": [{"type": "broker_mount", "axon_id": "axn_1"}]}, "mounts.0.type"),
+        ({"mounts": [{"type": "broker_mount", "axon_id": "axn_1"}]}, "mounts.0.axon_id"),
     ],
 )
 def test_bad_input_names_the_field(server: ServerProcess, body: dict[str, object], field: str) -> None:
