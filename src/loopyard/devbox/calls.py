@@ -6,10 +6,12 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.acting import require
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.schemas import DevboxCreateParams
 from loopyard.devbox.upstreams import merged
 from loopyard.gateway import service as gateways
+from loopyard.key.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest
 from loopyard.upstream_proxy.configured import find_secret
 from loopyard.upstream_proxy.grants import MCP_TOKEN, MCP_URL, Wanted
@@ -30,6 +32,7 @@ async def find_calls(
     """The configurations and secrets that the request and its launch parameters name; the request's own go first.
 
     Raises:
+        Forbidden: The caller's key may not use the account's configurations and secrets.
         BadRequest: There is no such secret, or two things would set one variable.
         NotFound: There is no such configuration.
     """
@@ -37,6 +40,7 @@ async def find_calls(
     gateway_specs: dict[str, Any] = {}
     for variable, spec in (merged(launch.gateways, params.gateways) or {}).items():
         place = f"gateways.{variable}"
+        require(Resource.ACCOUNT, Level.READ, "a gateway that a devbox calls", field=place)
         config = await gateways.find(session, account_id, spec.gateway, f"{place}.gateway")
         secret_id = await find_secret(session, account_id, spec.secret, f"{place}.secret")
         wanted.append(Wanted("gateway", variable, config.id, secret_id))

@@ -4,6 +4,8 @@ import asyncio
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.acting import require
+from loopyard.key.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest
 from loopyard.secret import repository as secrets
 from loopyard.upstream_proxy.addresses import Addresses, AddressRefused
@@ -16,8 +18,10 @@ async def find_secret(session: AsyncSession, account_id: str, id_or_name: str, f
     """The id of a secret that a request names. `field` is what the request calls it.
 
     Raises:
+        Forbidden: The caller's key may not use the account's secrets.
         BadRequest: The account has none of this id or name.
     """
+    require(Resource.ACCOUNT, Level.READ, "a secret that calls are made with", field=field)
     secret = await secrets.get(session, account_id, id_or_name) or await secrets.by_name(
         session, account_id, id_or_name
     )

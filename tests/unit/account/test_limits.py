@@ -1,5 +1,6 @@
 """Limits of accounts: each is kept, says which it is and who may raise it, and is answered so that clients do right."""
 
+import platform
 from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Any
@@ -209,6 +210,7 @@ async def test_the_official_client_waits_for_what_comes_back_and_for_nothing_els
                     update(Devbox).where(Devbox.id == known.known["/v1/devboxes"]).values(status="shutdown")
                 )
 
+    platform.platform()  # the client asks it, which starts a program the first time
     transport = httpx.ASGITransport(app=made.app)
     http = httpx.AsyncClient(transport=transport, event_hooks={"request": [note]})
     async with AsyncRunloop(bearer_token=key, base_url="http://test", http_client=http) as client:

@@ -7,6 +7,8 @@ from typing import Any
 from loopyard.blueprint.models import Blueprint
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.models import Devbox
+from loopyard.gateway.models import GatewayConfig
+from loopyard.kit import names
 from loopyard.kit.ids import new_id
 from loopyard.network_policy.models import NetworkPolicy
 from loopyard.object.models import StorageObject
@@ -63,6 +65,7 @@ async def belongings(world: World, account_id: str, key: str) -> Belongings:
             "/v1/benchmark_jobs": await made("/v1/benchmark_jobs", {"spec": job}),
             "/v1/secrets/id": await made("/v1/secrets", {"name": "OTHER", "value": "x"}),
             "/v1/secrets": "THEIRS",
+            "/v1/axons": await made("/v1/axons", {"name": "theirs"}),
             "/v1/agents": await made("/v1/agents", {"name": "theirs", "version": "1"}),
             "/v1/apikeys": await made("/v1/restricted_keys", {}),
         }
@@ -70,8 +73,8 @@ async def belongings(world: World, account_id: str, key: str) -> Belongings:
 
 
 async def _stored(world: World, account_id: str) -> dict[str, str]:
-    kinds = ("dbx", "snp", "bpt", "obj", "exe", "npo")
-    devbox, snapshot, blueprint, kept, command, policy = (new_id(kind) for kind in kinds)
+    kinds = ("dbx", "snp", "bpt", "obj", "exe", "npo", "gwc")
+    devbox, snapshot, blueprint, kept, command, policy, gateway = (new_id(kind) for kind in kinds)
     async with world.database.write() as session:
         session.add(
             Devbox(
@@ -141,6 +144,19 @@ async def _stored(world: World, account_id: str) -> dict[str, str]:
             )
         )
         session.add(
+            GatewayConfig(
+                id=gateway,
+                account_id=account_id,
+                name="theirs",
+                name_digest=names.digest("theirs"),
+                name_folded="theirs",
+                endpoint="https://192.0.2.1",
+                auth_mechanism={"type": "bearer"},
+                custom_headers=[],
+                create_time_ms=1,
+            )
+        )
+        session.add(
             NetworkPolicy(
                 id=policy,
                 account_id=account_id,
@@ -161,6 +177,7 @@ async def _stored(world: World, account_id: str) -> dict[str, str]:
     return {
         "/v1/devboxes": devbox,
         "/v1/network-policies": policy,
+        "/v1/gateway-configs": gateway,
         "executions": command,
         "/v1/devboxes/disk_snapshots": snapshot,
         "/v1/blueprints": blueprint,

@@ -129,6 +129,25 @@ _NAMED: list[tuple[str, str, dict[Resource, Level], Resource, dict[str, Any]]] =
         },
     ),
     (
+        "gateway of a devbox",
+        "/v1/devboxes",
+        _BOXES,
+        _R.ACCOUNT,
+        {"gateways": {"X": {"gateway": "/v1/gateway-configs", "secret": "THEIRS"}}},
+    ),
+    (
+        "gateway of a run",
+        "/v1/scenarios/start_run",
+        _RUNS,
+        _R.ACCOUNT,
+        {
+            "scenario_id": "/v1/scenarios",
+            "runProfile": {
+                "launchParameters": {"gateways": {"X": {"gateway": "/v1/gateway-configs", "secret": "THEIRS"}}}
+            },
+        },
+    ),
+    (
         "object of an agent",
         "/v1/agents",
         {_R.AGENTS: _L.WRITE},

@@ -1,5 +1,6 @@
 """A server in this process, without sandboxes, and accounts that call it."""
 
+import asyncio
 import socket
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
@@ -24,6 +25,7 @@ from loopyard.kit.parts import Parts
 from loopyard.kit.tasks import Tasks
 from loopyard.object.store import ObjectStore
 from loopyard.store import migrate
+from tests.unit.fake_runtime.runtime import FakeRuntime, Host
 
 BAD_BODY = b"[]"
 """JSON that no operation takes, so that none does anything."""
@@ -63,6 +65,22 @@ class World:
         return await self.http.request(method, path, headers={**headers, **given.pop("headers", {})}, **given)
 
 
+class _Builder:
+    """Builds that do not end."""
+
+    async def build(self, *_: Any) -> None:
+        await asyncio.Event().wait()
+
+    async def delete(self, *_: Any) -> None:
+        pass
+
+
+class _Runtime(FakeRuntime):
+    @property
+    def image_builder(self) -> Any:
+        return _Builder()
+
+
 @asynccontextmanager
 async def world(folder: Path, **settings: Any) -> AsyncGenerator[World]:
     """A server over an empty store in `folder`. Its background work does not run."""
@@ -71,7 +89,9 @@ async def world(folder: Path, **settings: Any) -> AsyncGenerator[World]:
     await migrate.upgrade(database)
     own = await ensure_key(database, folder, None)
     ssh = socket.socket()  # never listened on
-    app = assembly.create_app(given.runtime.build(folder), database, given, ssh)
+    runtime = _Runtime(Host())
+    await runtime.open()
+    app = assembly.create_app(runtime, database, given, ssh)
     await app.state.parts.get(ObjectStore).open()
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
