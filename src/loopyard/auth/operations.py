@@ -68,7 +68,6 @@ OPERATIONS: Mapping[str, Needs] = {
     "POST /v1/benchmark_runs/{}/complete": _BENCHMARK_WRITE,
     "GET /v1/benchmark_runs/{}/model_usage": _BENCHMARK_READ + _SCENARIO_READ,
     "GET /v1/benchmark_runs/{}/scenario_runs": _BENCHMARK_READ + _SCENARIO_READ,
-    "GET /v1/benchmark_runs/{}/model_usage": _BENCHMARK_READ,
     "POST /v1/benchmarks": _BENCHMARK_WRITE,
     "GET /v1/benchmarks": _BENCHMARK_READ,
     "GET /v1/benchmarks/list_public": _BENCHMARK_READ,

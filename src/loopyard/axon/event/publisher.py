@@ -1,6 +1,7 @@
 """Appends events by group commit: events that come while one transaction is being committed share the next."""
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -67,6 +68,8 @@ class Publisher:
         self._tasks = tasks
         self._pending: deque[_Pending] = deque()
         self._listeners: list[Listener] = []
+        self._committing = False
+        self._numbers = itertools.count()
 
     def add_listener(self, listener: Listener) -> None:
         self._listeners.append(listener)
@@ -80,7 +83,9 @@ class Publisher:
         """
         pending = _Pending(account_id, axon_id, event, request_key)
         self._pending.append(pending)
-        self._tasks.start("axon publisher", self._commit_all())
+        if not self._committing:
+            self._committing = True
+            self._tasks.start(f"axon publisher {next(self._numbers)}", self._commit_all())
         return await pending.done
 
     async def append(self, session: AsyncSession, axon_id: str, events: Sequence[NewEvent]) -> list[Event]:
@@ -102,6 +107,7 @@ class Publisher:
                 group = self._take()
                 await self._commit_some(group)
         finally:
+            self._committing = False  # before the task counts as ended: who comes in between is not to be forgotten
             while self._pending:  # cancelled at the end of the server
                 self._pending.popleft().done.cancel()
 
