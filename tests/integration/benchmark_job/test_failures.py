@@ -39,7 +39,6 @@ def test_an_agent_that_is_out_of_time_is_stopped_and_not_scored(api: Runloop) ->
     assert api.benchmark_runs.retrieve(outcome.benchmark_run_id).score == 0.0
 
 
-@pytest.mark.semantic
 def test_what_failed_by_the_agent_is_tried_again_with_more_time(api: Runloop) -> None:
     made = make_scenario(api, solution=f"sleep 2; {SOLVE}")
     retried = start(api, [made], agent(timeout_seconds=1), n_attempts=3, timeout_multiplier=30)
@@ -81,7 +80,6 @@ def test_a_box_that_goes_down_under_the_agent_is_replaced_without_counting_again
     assert api.benchmark_runs.retrieve(outcomes(job)[0].benchmark_run_id).score == 1.0
 
 
-@pytest.mark.semantic
 def test_the_infrastructure_is_given_only_so_many_chances(api: Runloop) -> None:
     environment = {"launch_parameters": {"launch_commands": ["exit 1"]}}
     job = wait(api, start(api, [make_scenario(api, environment_parameters=environment)], n_attempts=5))

@@ -69,7 +69,6 @@ def test_a_launch_command_that_fails_fails_the_devbox_and_says_why(client: Runlo
     assert "no such luck" in reason
 
 
-@pytest.mark.semantic
 def test_keep_alive_ends_a_devbox(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(launch_parameters={"keep_alive_time_seconds": 1})
     assert _ended(client, devbox.id) == "keep_alive_timeout"

@@ -42,7 +42,6 @@ def test_the_entrypoint_comes_after_the_launch_commands_and_again_after_a_resume
     assert client.devboxes.shutdown(devbox.id).shutdown_reason == "api_shutdown"
 
 
-@pytest.mark.semantic
 def test_an_entrypoint_does_not_keep_a_devbox_from_idling(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(
         entrypoint="sleep 1000",

@@ -201,7 +201,6 @@ def test_the_time_of_a_suspended_devbox_does_not_run(client: Runloop) -> None:
     assert 1900 < times["shutdown"] - times["running"] < 15_000  # type: ignore[operator]
 
 
-@pytest.mark.semantic
 def test_time_asleep_costs_disk_only(client: Runloop) -> None:
     devbox = client.devboxes.create_and_await_running(launch_parameters={"resource_size_request": "MEDIUM"})
     suspended(client, devbox.id)

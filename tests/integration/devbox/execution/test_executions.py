@@ -38,7 +38,6 @@ def test_the_same_command_id_runs_once(module_client: Runloop, devbox_id: str) -
         assert (answer.execution_id, answer.stdout) == (command_id, "run\n")
 
 
-@pytest.mark.semantic
 def test_optimistic_timeout_answers_before_the_end(module_client: Runloop, devbox_id: str) -> None:
     answer = module_client.devboxes.execute(devbox_id, command="sleep 2; echo done", optimistic_timeout=0)
     assert (answer.status, answer.stdout, answer.exit_status) == ("running", None, None)

@@ -291,7 +291,6 @@ def _fault(api: Runloop, run_id: str) -> str | None:
         return json.loads(file.read("manifest.json"))["fault"]
 
 
-@pytest.mark.semantic
 def test_a_run_whose_devboxs_time_ends_times_out(api: Runloop) -> None:
     made = api.scenarios.create(**scenario(bash("s", "sleep 60")))
     profiles: list[dict[str, Any]] = [
