@@ -1,5 +1,6 @@
 """Durations of every test, fixture and file, kept as JSON with each run (`.loopyard/durations`)."""
 
+import contextlib
 import json
 import os
 import threading
@@ -109,18 +110,22 @@ class RunDurations:
             "workers": len({test.worker for test in self._tests.values()}),
             "tests": {name: test.to_json() for name, test in self._tests.items()},
         }
-        FOLDER.mkdir(parents=True, exist_ok=True)
-        text = json.dumps(run, indent=1)
-        if SECOND_TRY in os.environ:
-            _SECOND.write_text(text)
-            return
-        (FOLDER / time.strftime("%Y%m%dT%H%M%SZ.json", time.gmtime())).write_text(text)
-        LATEST.write_text(text)
-        for old in sorted(FOLDER.glob("2*.json"))[:-_KEPT]:
-            old.unlink()
+        with contextlib.suppress(PermissionError):  # it may be root's, where the unit layer is run by somebody else
+            _keep(json.dumps(run, indent=1))
 
     def _note_collected(self) -> None:
         self._collected = self._collected or time.perf_counter() - self._begun
+
+
+def _keep(text: str) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    if SECOND_TRY in os.environ:
+        _SECOND.write_text(text)
+        return
+    (FOLDER / time.strftime("%Y%m%dT%H%M%SZ.json", time.gmtime())).write_text(text)
+    LATEST.write_text(text)
+    for old in sorted(FOLDER.glob("2*.json"))[:-_KEPT]:
+        old.unlink()
 
 
 class _MemoryPeak:

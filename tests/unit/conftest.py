@@ -2,7 +2,6 @@
 
 import asyncio
 import itertools
-import platform
 import shutil
 import tempfile
 from collections.abc import AsyncGenerator, Generator
@@ -82,7 +81,6 @@ async def database(memory: Path, empty_store: Path) -> AsyncGenerator[Database]:
 @pytest.fixture(scope="session")
 def server(memory: Path, empty_store: Path) -> Generator[InProcessServer]:
     """Takes the place of the shared server: the whole application in this process, over the fake runtime."""
-    platform.platform()  # the official client asks it, which starts a program the first time
     (memory / "kinds").mkdir()
     (memory / "kinds" / "tiny.toml").write_text(TINY)
     settings: dict[str, Any] = {"jobs": {"retry_seconds": 0.1, "retries": 2}, "agents": {"catalog": memory / "kinds"}}
@@ -90,6 +88,21 @@ def server(memory: Path, empty_store: Path) -> Generator[InProcessServer]:
     with reached_by_name({"loopyard.test": server}):
         yield server
     server.close()
+
+
+@pytest.fixture
+def own_server(tmp_path: Path, empty_store: Path) -> Generator[InProcessServer]:
+    """A server for a test alone, which may end it, start it again, and do to its host what it likes."""
+    server = InProcessServer(tmp_path / "server", empty_store, "own").start()
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def own(own_server: InProcessServer) -> Generator[Runloop]:
+    """The official client on that one."""
+    with own_server.client() as client:
+        yield client
 
 
 @pytest.fixture

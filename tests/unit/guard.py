@@ -1,6 +1,7 @@
 """An audit hook that notices when a unit test leaves its process: other programs, sockets, files that stay."""
 
 import os
+import platform
 import sys
 import tempfile
 from collections.abc import Callable, Generator
@@ -41,6 +42,7 @@ class Guard:
             **dict.fromkeys(_ONE_PATH, self._one_path),
             **dict.fromkeys(_TWO_PATHS, self._two_paths),
         }
+        platform.platform()  # the official client asks it, and the first time that starts a program
         sys.addaudithook(self._hear)
 
     @contextmanager

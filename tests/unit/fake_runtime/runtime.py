@@ -79,6 +79,12 @@ class Host:
         if waiting := self.refusals.get(method):
             raise waiting.pop(0)
 
+    async def end_first_process(self, sandbox_id: str, *, out_of_memory: bool = False) -> None:
+        """Have a sandbox go down by itself."""
+        box = self.boxes[sandbox_id]
+        box.out_of_memory = out_of_memory
+        await self.halt(box)
+
     async def halt(self, box: Box) -> None:
         """Stop all that runs in a sandbox, its first process with it."""
         machine, box.machine = box.machine, None

@@ -79,6 +79,11 @@ class InProcessServer:
         """End it as SIGTERM does; what its host has stays."""
         self.run(self._stack.aclose())
 
+    def restart(self) -> None:
+        """Stop it, and start another over the same data folder and host."""
+        self.stop()
+        self.start()
+
     def close(self) -> None:
         """Stop it for good, and what runs on its host."""
         self.stop()
@@ -113,10 +118,12 @@ def reached_by_name(servers: Mapping[str, InProcessServer]) -> Generator[None]:
     make, make_async = httpx.HTTPTransport.__init__, httpx.AsyncHTTPTransport.__init__
 
     def begin(transport: httpx.HTTPTransport, **options: Any) -> None:
-        make(transport, **{**options, "verify": trusted})  # which takes longer to make than most requests
+        options["verify"] = trusted  # which takes longer to make than most requests
+        make(transport, **options)
 
     def begin_async(transport: httpx.AsyncHTTPTransport, **options: Any) -> None:
-        make_async(transport, **{**options, "verify": trusted})
+        options["verify"] = trusted
+        make_async(transport, **options)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(httpx.HTTPTransport, "__init__", begin)
