@@ -50,6 +50,9 @@ class _Server(ThreadingHTTPServer):
         super().__init__(address, _Handler)
         self.models = models
 
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Say nothing of callers that are gone."""
+
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
