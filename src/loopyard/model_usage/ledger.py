@@ -33,7 +33,8 @@ class Ledger:
     """Decides whether calls may be made, and writes down what they have used.
 
     A call is written down while it goes on, so that the next start counts those that a crash has cut off. Writing is
-    done by one task for all calls: nobody waits for it but reports.
+    done by one task for all calls: nobody waits for it but reports. So a crash loses the calls that began less than
+    `PAUSE_SECONDS` and a commit before it.
     """
 
     def __init__(self, database: Database, events: Events) -> None:
@@ -108,7 +109,7 @@ class Ledger:
         return (await self._account(devbox_id)).wishes.record
 
     async def flush(self) -> None:
-        """Return when all that was reported until now is written down."""
+        """Return when all that has begun and was reported until now is written down."""
         await self._writing.settled()
 
     async def run(self) -> None:
@@ -245,8 +246,8 @@ class _Writing:
         self._next.waiting += later.waiting
 
     async def settled(self) -> None:
-        """Wait until all sums that are there now are written."""
-        if self._next.sums:
+        """Wait until all that is there now is written."""
+        if not self._next.is_empty:
             await asyncio.shield(self._wait())
         elif self._now is not None and self._now.waiting:
             await asyncio.wait(self._now.waiting)

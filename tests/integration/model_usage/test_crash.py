@@ -32,6 +32,7 @@ def in_the_middle(run: Run, models: ModelServer) -> None:
     run.until(lambda usage: usage["counted"] == 1)
     run.begin("messages-stream", query="held=1")
     assert models.held.acquire(timeout=20)
+    assert run.usage["counted"] == 1  # what has begun is written down by now
 
 
 def test_the_server_is_killed(own: ServerProcess, start: StartRun, models: ModelServer) -> None:
