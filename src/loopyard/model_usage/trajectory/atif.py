@@ -1,4 +1,4 @@
-"""Writes conversations as trajectories: ATIF-v1.7, https://github.com/laude-institute/harbor."""
+"""Writes conversations as trajectories: ATIF-v1.7, the format of Harbor."""
 
 import math
 from collections import Counter
