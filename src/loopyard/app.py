@@ -83,6 +83,8 @@ from loopyard.kit.itself import Itself
 from loopyard.kit.parts import Parts
 from loopyard.kit.paths import refuse_impossible
 from loopyard.kit.tasks import Tasks
+from loopyard.mcp_hub.endpoints import router as mcp_router
+from loopyard.mcp_hub.token_endpoints import router as mcp_token_router
 from loopyard.model_usage.endpoints import router as model_usage_router
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.recording.recordings import Recordings
@@ -155,6 +157,8 @@ _ROUTERS = (
     policy_router,
     gateway_router,
     gateway_token_router,
+    mcp_router,
+    mcp_token_router,
     model_usage_router,
     agent_router,
     secret_router,

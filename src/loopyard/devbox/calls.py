@@ -13,6 +13,7 @@ from loopyard.devbox.upstreams import merged
 from loopyard.gateway import service as gateways
 from loopyard.key.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest
+from loopyard.mcp_hub import service as mcp_configs
 from loopyard.upstream_proxy.configured import find_secret
 from loopyard.upstream_proxy.grants import MCP_TOKEN, MCP_URL, Wanted
 
@@ -45,8 +46,15 @@ async def find_calls(
         secret_id = await find_secret(session, account_id, spec.secret, f"{place}.secret")
         wanted.append(Wanted("gateway", variable, config.id, secret_id))
         gateway_specs[variable] = {"gateway_config_id": config.id, "secret_id": secret_id}
-    _check_variables(params, gateway_specs, {})
-    return Calls(wanted, gateway_specs or None, None)
+    mcp_specs: dict[str, Any] = {}
+    for variable, spec in (merged(launch.mcp, params.mcp) or {}).items():
+        place = f"mcp.{variable}"
+        config = await mcp_configs.find(session, account_id, spec.mcp_config, f"{place}.mcp_config")
+        secret_id = await find_secret(session, account_id, spec.secret, f"{place}.secret")
+        wanted.append(Wanted("mcp", variable, config.id, secret_id))
+        mcp_specs[variable] = {"mcp_config_id": config.id, "secret_id": secret_id}
+    _check_variables(params, gateway_specs, mcp_specs)
+    return Calls(wanted, gateway_specs or None, mcp_specs or None)
 
 
 def _check_variables(params: DevboxCreateParams, gateways: Mapping[str, Any], mcp: Mapping[str, Any]) -> None:

@@ -21,7 +21,6 @@ from loopyard.network_policy.naming import check_nameable
 from loopyard.snapshot import repository as snapshots
 from loopyard.snapshot.states import COMPLETE, ERROR, IN_PROGRESS
 
-_NOT_YET = ("mcp",)
 _POLICY = "launch_parameters.network_policy_id"
 _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 
@@ -46,9 +45,6 @@ def check_offered(params: DevboxCreateParams, launch: LaunchParameters) -> None:
     Raises:
         BadRequest: Something is not offered here; the error names it.
     """
-    for field in _NOT_YET:
-        if getattr(params, field):
-            raise BadRequest(f"{field}: this server does not offer it yet; leave it out.", field=field)
     sources = [name for name in ("snapshot_id", "blueprint_id", "blueprint_name") if getattr(params, name) is not None]
     if len(sources) > 1:
         raise BadRequest(f"{sources[1]}: give only one of {' and '.join(sources)}.", field=sources[1])

@@ -7,6 +7,7 @@ from loopyard.gateway.admission import GatewayAdmission
 from loopyard.gateway.observation import Ledger, NoLedger
 from loopyard.kit.db import Database
 from loopyard.kit.tasks import Tasks
+from loopyard.mcp_hub.admission import McpAdmission
 from loopyard.runtime.host_gateway import HasHostGateway
 from loopyard.runtime.protocol import Runtime
 from loopyard.secret.service import SecretService
@@ -48,9 +49,12 @@ class UpstreamCalls:
         self.process.ended = ledger.proxy_ended
         self.grants = Grants(database, runtime, self.process)
         admission = Admission(runtime)
+        self._mcp = McpAdmission(database, admission, secrets)
         self._gateway = GatewayAdmission(database, admission, secrets, ledger, record=settings.gateway.record)
 
     async def _answer(self, message: Message) -> Message:
         if "gateway" in message:
             return await self._gateway.answer(message["gateway"])
+        if "mcp" in message:
+            return await self._mcp.answer(message["mcp"])
         return await self._gateway.report(message["report"])

@@ -1,6 +1,5 @@
 """Decides about gateway configurations."""
 
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.exc import IntegrityError
@@ -13,8 +12,7 @@ from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import BadRequest, Forbidden, NotFound
 from loopyard.upstream_proxy import repository as grants
-from loopyard.upstream_proxy.configured import find_secret
-from loopyard.upstream_proxy.mechanism import CustomHeaderParams
+from loopyard.upstream_proxy.configured import stored_headers
 
 _SYSTEM: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
     (
@@ -135,23 +133,6 @@ async def delete(session: AsyncSession, account_id: str, config_id: str) -> Gate
     await session.delete(config)
     await session.flush()
     return config
-
-
-async def stored_headers(
-    session: AsyncSession, account_id: str, headers: Sequence[CustomHeaderParams]
-) -> list[dict[str, Any]]:
-    """Custom headers as rows have them: secrets by id.
-
-    Raises:
-        BadRequest: There is no such secret.
-    """
-    stored: list[dict[str, Any]] = []
-    for index, header in enumerate(headers):
-        one = header.model_dump(exclude_none=True)
-        if header.secret is not None:
-            one["secret"] = await find_secret(session, account_id, header.secret, f"custom_headers.{index}.secret")
-        stored.append(one)
-    return stored
 
 
 async def _own(session: AsyncSession, account_id: str, config_id: str) -> GatewayConfig:

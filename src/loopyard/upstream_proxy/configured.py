@@ -1,6 +1,8 @@
 """Checks of what a configuration of an upstream names: its endpoint, and secrets."""
 
 import asyncio
+from collections.abc import Sequence
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -10,6 +12,7 @@ from loopyard.kit.errors import BadRequest
 from loopyard.secret import repository as secrets
 from loopyard.upstream_proxy.addresses import Addresses, AddressRefused
 from loopyard.upstream_proxy.endpoint import Endpoint
+from loopyard.upstream_proxy.mechanism import CustomHeaderParams
 
 _LOOK_UP_SECONDS = 3.0
 
@@ -28,6 +31,23 @@ async def find_secret(session: AsyncSession, account_id: str, id_or_name: str, f
     if secret is None:
         raise BadRequest(f"{field}: there is no secret {id_or_name}.", field=field)
     return secret.id
+
+
+async def stored_headers(
+    session: AsyncSession, account_id: str, headers: Sequence[CustomHeaderParams]
+) -> list[dict[str, Any]]:
+    """Custom headers as rows have them: secrets by id.
+
+    Raises:
+        BadRequest: There is no such secret.
+    """
+    stored: list[dict[str, Any]] = []
+    for index, header in enumerate(headers):
+        one = header.model_dump(exclude_none=True)
+        if header.secret is not None:
+            one["secret"] = await find_secret(session, account_id, header.secret, f"custom_headers.{index}.secret")
+        stored.append(one)
+    return stored
 
 
 async def check_endpoint(addresses: Addresses, url: str | None) -> None:

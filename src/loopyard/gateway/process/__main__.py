@@ -12,6 +12,7 @@ import signal
 import socket
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import uvloop
 
@@ -21,7 +22,12 @@ from loopyard.upstream_proxy.addresses import Addresses
 from loopyard.upstream_proxy.channel import LINE_BYTES, Channel, Message
 from loopyard.upstream_proxy.config import GatewaySettings
 from loopyard.upstream_proxy.serving import Active, Serving
+from loopyard.upstream_proxy.tokens import Kind
+from loopyard.upstream_proxy.wire.caller import Handler, Request
 from loopyard.upstream_proxy.wire.pool import Pool
+
+if TYPE_CHECKING:
+    from loopyard.mcp_hub.proxy import McpProxy
 
 _NICENESS = 5
 """Devboxes can give this as much to do as a processor can: the server goes first."""
@@ -34,16 +40,20 @@ class Carrier:
         self.channel = Channel(reader, writer, self.answer)
         self._listener = listener
         self._active = Active()
+        self._pool: Pool | None = None
+        self._mcp: McpProxy | None = None
         self._serving: asyncio.Server | None = None
 
     async def answer(self, message: Message) -> Message:
         """What the server says: its first message, or that a devbox has ended."""
         if "drop" in message:
             self._active.drop(message["drop"])
+            if self._mcp is not None:
+                await self._mcp.drop(message["drop"])
             return {}
         logging.getLogger().setLevel(message["log_level"])
         settings = GatewaySettings.model_validate(message["settings"])
-        pool = Pool(
+        self._pool = pool = Pool(
             Addresses(settings.allowed_networks),
             ca_bundle=settings.ca_bundle,
             connect_seconds=settings.connect_seconds,
@@ -53,8 +63,23 @@ class Carrier:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         observation = ModelObservation(folder, settings.priced_as)
         gateway = GatewayProxy(self.channel, pool, self._active, observation)
-        self._serving = await Serving(self._listener, {"gateway": gateway.handle}).start()
+        handlers: dict[Kind, Handler] = {"gateway": gateway.handle, "mcp": self._handle_mcp}
+        self._serving = await Serving(self._listener, handlers).start()
         return {}
+
+    async def _handle_mcp(self, request: Request) -> None:
+        """The MCP hub is loaded when it is first needed: that takes a second, and some 40 MiB."""
+        if self._mcp is None:
+            proxy = await asyncio.to_thread(_load_mcp)
+            assert self._pool is not None  # noqa: S101
+            self._mcp = self._mcp or proxy(self.channel, self._pool, self._active)
+        await self._mcp.handle(request)
+
+
+def _load_mcp() -> "type[McpProxy]":
+    from loopyard.mcp_hub.proxy import McpProxy
+
+    return McpProxy
 
 
 async def _serve(channel: int, listener: int) -> None:
