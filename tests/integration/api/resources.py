@@ -154,6 +154,12 @@ def resources(server: ServerProcess) -> Generator[Resources]:
             ).id
             for number in range(2)
         ]
+        mcp_configs = [
+            client.mcp_configs.create(
+                name=f"property{number}-tests", endpoint="https://example.com", allowed_tools=["*"]
+            ).id
+            for number in range(2)
+        ]
         agents = [client.agents.create(name="property tests").id for _ in range(2)]
         axons = [client.axons.create(name="property tests").id for _ in range(2)]
         yield Resources(
@@ -175,6 +181,7 @@ def resources(server: ServerProcess) -> Generator[Resources]:
                 "/v1/blueprints": [blueprint.id],
                 "/v1/agents": agents,
                 "/v1/gateway-configs": gateways,
+                "/v1/mcp-configs": mcp_configs,
                 "/v1/axons": axons,
                 "/v1/apikeys": keys,
             }

@@ -90,6 +90,8 @@ async def _serve(channel: int, listener: int) -> None:
 
 def main() -> None:
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    for library in ("httpx2", "mcp"):
+        logging.getLogger(library).setLevel(logging.WARNING)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     with contextlib.suppress(OSError):
         os.nice(_NICENESS)
