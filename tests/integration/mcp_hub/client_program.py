@@ -29,7 +29,8 @@ async def progressed(progress: float, total: float | None, message: str | None) 
     tell("progress", [progress, total, message])
 
 
-async def sample(_: Any, params: types.CreateMessageRequestParams) -> types.CreateMessageResult:
+async def sample(context: Any, params: types.CreateMessageRequestParams) -> types.CreateMessageResult:
+    del context
     tell("sampled", params.max_tokens)
     text = types.TextContent(type="text", text="what the model says")
     return types.CreateMessageResult(role="assistant", content=text, model="none", stop_reason="endTurn")

@@ -106,7 +106,7 @@ def box(server: ServerProcess, everything: Front, clock: Front, archive: bytes) 
 
 def new_config(client: Runloop, name: str, upstream: Front, tools: list[str]) -> str:
     """The id of a new configuration that leads to a front, with the mechanism that it wants."""
-    own: Any = {"type": "header", "key": upstream.header}
-    mechanism = {"type": "bearer"} if upstream.header == "authorization" else own
+    bearer, own = {"type": "bearer"}, {"type": "header", "key": upstream.header}
+    mechanism: Any = bearer if upstream.header == "authorization" else own
     made = client.mcp_configs.create(name=name, endpoint=upstream.url, allowed_tools=tools, auth_mechanism=mechanism)
     return made.id

@@ -37,7 +37,7 @@ def test_a_configuration_is_made_found_changed_and_deleted(client: Runloop) -> N
     ],
 )
 def test_what_cannot_be_is_refused(client: Runloop, fields: dict[str, Any], field: str) -> None:
-    good = {"name": "refused", "endpoint": "https://example.com", "allowed_tools": ["*"]}
+    good: dict[str, Any] = {"name": "refused", "endpoint": "https://example.com", "allowed_tools": ["*"]}
     with pytest.raises(APIStatusError) as refused:
         client.mcp_configs.create(**{**good, **fields})
     assert refused.value.status_code == 400
