@@ -58,12 +58,15 @@ class JobAgents:
         environment = config.agent_environment
         variables = dict((environment.environment_variables if environment else None) or {})
         injected = await _secret_names(session, account_id, (environment.secrets if environment else None) or {}, at)
-        if (missing := description.missing({*variables, *injected})) is not None:
+        gateways = environment.gateways if environment else None
+        if (missing := description.missing({*variables, *injected, *(gateways or {})})) is not None:
             raise BadRequest(f"{at}.agent_environment: {missing}.", field=f"{at}.agent_environment")
         own = {name: value for name, value in description.environment.items() if name not in injected}
         profile = RunProfile(
             env_vars={**own, **variables} or None,
             secrets=injected or None,
+            gateways=gateways,
+            mcp=environment.mcp if environment else None,
             mounts=None if agent is None else [_mount(agent)],
         )
         return JobAgent(description, profile)

@@ -4,6 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
+from loopyard.devbox.upstreams import GatewaySpecs, McpSpecs
 from loopyard.kit.wire import Params, ShortText, StringMap, Text
 
 MAX_AGENTS = 100
@@ -26,6 +27,9 @@ Name = Annotated[ShortText, AfterValidator(_not_blank)]
 
 class AgentEnvironment(Params):
     environment_variables: StringMap | None = None
+    gateways: GatewaySpecs | None = None
+    """Beyond the wire's own words: what the agent calls upstream with credentials that it does not have."""
+    mcp: McpSpecs | None = None
     secrets: StringMap | None = None
     """Environment variable to the id of the secret in it; the secret's name does as well."""
 

@@ -37,9 +37,13 @@ async def find_calls(
         BadRequest: There is no such secret, or two things would set one variable.
         NotFound: There is no such configuration.
     """
+    gateways_asked, mcp_asked = merged(launch.gateways, params.gateways), merged(launch.mcp, params.mcp)
+    if gateways_asked or mcp_asked:
+        field_at_fault = "gateways" if gateways_asked else "mcp"
+        require(Resource.ACCOUNT, Level.READ, "a secret that is called with", field=field_at_fault)
     wanted: list[Wanted] = []
     gateway_specs: dict[str, Any] = {}
-    for variable, spec in (merged(launch.gateways, params.gateways) or {}).items():
+    for variable, spec in (gateways_asked or {}).items():
         place = f"gateways.{variable}"
         require(Resource.ACCOUNT, Level.READ, "a gateway that a devbox calls", field=place)
         config = await gateways.find(session, account_id, spec.gateway, f"{place}.gateway")
@@ -47,7 +51,7 @@ async def find_calls(
         wanted.append(Wanted("gateway", variable, config.id, secret_id))
         gateway_specs[variable] = {"gateway_config_id": config.id, "secret_id": secret_id}
     mcp_specs: dict[str, Any] = {}
-    for variable, spec in (merged(launch.mcp, params.mcp) or {}).items():
+    for variable, spec in (mcp_asked or {}).items():
         place = f"mcp.{variable}"
         config = await mcp_configs.find(session, account_id, spec.mcp_config, f"{place}.mcp_config")
         secret_id = await find_secret(session, account_id, spec.secret, f"{place}.secret")
