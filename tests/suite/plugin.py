@@ -8,6 +8,7 @@ import pytest
 
 from tests.suite import layers
 from tests.suite.durations import RunDurations, WorkerDurations
+from tests.suite.early_teardown import EarlyTeardown
 from tests.suite.scheduling import WeightedScheduler, weights
 
 WEIGHTS = Path(__file__).with_name("weights.json")
@@ -19,6 +20,7 @@ def pytest_configure(config: pytest.Config) -> None:
     workers = config.getoption("numprocesses", None)
     if is_worker or not workers:
         config.pluginmanager.register(WorkerDurations())
+        config.pluginmanager.register(EarlyTeardown())
     if not is_worker:
         config.pluginmanager.register(RunDurations())
         if workers:

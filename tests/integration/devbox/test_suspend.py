@@ -157,10 +157,10 @@ def test_a_launch_command_that_fails_at_resume_fails_the_devbox(client: Runloop)
 
 
 def test_an_idle_devbox_is_suspended_where_that_is_asked_for(client: Runloop) -> None:
-    policy: Any = {"idle_time_seconds": 1, "on_idle": "suspend"}
+    policy: Any = {"idle_time_seconds": 3, "on_idle": "suspend"}
     asked: list[Any] = [{"after_idle": policy}, {"lifecycle": {"after_idle": policy}}]
     made = [client.devboxes.create_and_await_running(launch_parameters=launch).id for launch in asked]
-    busy = [client.devboxes.execute_async(each, command="sleep 2; echo busy").execution_id for each in made]
+    busy = [client.devboxes.execute_async(each, command="sleep 5; echo busy").execution_id for each in made]
     for each, execution in zip(made, busy, strict=True):
         assert client.devboxes.executions.await_completed(execution, each, polling_config=POLL).stdout == "busy\n"
         assert client.devboxes.retrieve(each).status == "running"

@@ -60,9 +60,9 @@ def test_urls_expire(client: Runloop) -> None:
     object_id, upload = _upload_url(client)
     httpx.put(upload, content=b"x").raise_for_status()
     client.objects.complete(object_id)
-    url = client.objects.download(object_id, duration_seconds=1).download_url
+    url = client.objects.download(object_id, duration_seconds=4).download_url
     assert httpx.get(url).status_code == 200
-    wait_until(lambda: httpx.get(url).status_code == 403, lambda: "it is good for ever", seconds=5)
+    wait_until(lambda: httpx.get(url).status_code == 403, lambda: "it is good for ever", seconds=20)
     assert "expired" in httpx.get(url).json()["message"]
 
 

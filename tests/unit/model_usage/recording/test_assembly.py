@@ -139,8 +139,17 @@ _JSON = st.recursive(
         st.lists(inner, max_size=3)
         | st.dictionaries(
             st.sampled_from(
-                ["type", "index", "delta", "choices", "tool_calls", "function", "arguments", "content", "parts", "text"]
-                + [
+                [
+                    "type",
+                    "index",
+                    "delta",
+                    "choices",
+                    "tool_calls",
+                    "function",
+                    "arguments",
+                    "content",
+                    "parts",
+                    "text",
                     "candidates",
                     "message",
                     "content_block",

@@ -1,7 +1,7 @@
 """What is read of cgroups and written to them, in files as the kernel has them in both versions of their file system.
 
-A machine has one of them only; `tests/runtime/conformance/test_sandbox_limits.py` and `tests/blueprint/test_cpu.py` are
-what tries the kernel's own.
+A machine has one of them only; the kernel's own is tried by
+`tests/integration/runtime/conformance/serial/test_sandbox_limits.py` and `tests/slow/serial/blueprint/test_cpu.py`.
 """
 
 import os
