@@ -24,7 +24,7 @@ class EarlyTeardown:
         needed = {id(definition) for definition in _definitions(nextitem)}
         for definition in _definitions(item):
             if id(definition) not in needed and definition.scope in _SHARED and "/" in definition.baseid:
-                definition.finish(item._request)  # pyright: ignore
+                definition.finish(item._request)  # pyright: ignore[reportArgumentType, reportPrivateUsage]
 
 
 def _definitions(item: pytest.Function) -> Iterable[pytest.FixtureDef[Any]]:
