@@ -90,10 +90,10 @@ def server(memory: Path, empty_store: Path) -> Generator[InProcessServer]:
     server.close()
 
 
-@pytest.fixture
-def own_server(tmp_path: Path, empty_store: Path) -> Generator[InProcessServer]:
-    """A server for a test alone, which may end it, start it again, and do to its host what it likes."""
-    server = InProcessServer(tmp_path / "server", empty_store, "own").start()
+@pytest.fixture(scope="module")
+def own_server(memory: Path, empty_store: Path) -> Generator[InProcessServer]:
+    """A server for the tests of a module, which may end it, start it again, and do to its host what they like."""
+    server = InProcessServer(memory / f"server-{next(_numbers)}", empty_store, "own").start()
     yield server
     server.close()
 

@@ -40,7 +40,7 @@ def test_a_full_disk_is_the_devboxs_own_fault(own_server: InProcessServer, own: 
 def test_what_failed_leaves_nothing_on_the_host(own_server: InProcessServer, own: Runloop) -> None:
     made = own.devboxes.create(launch_parameters={"launch_commands": ["exit 3"]})
     assert wait_for(own, made.id, "running", "failure").failure_reason == "execution_failed"
-    wait_until(lambda: not own_server.host.boxes, lambda: str(own_server.host.boxes))
+    wait_until(lambda: made.id not in own_server.host.boxes, lambda: str(own_server.host.boxes))
 
 
 def test_a_sandbox_that_is_stuck_is_freed_in_the_end(own_server: InProcessServer, own: Runloop) -> None:

@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 
 import httpx
 import pytest
+import uvloop
 from fastapi import FastAPI
 from runloop_api_client import AsyncRunloop, Runloop
 
@@ -32,7 +33,7 @@ class InProcessServer:
         self.base_url = f"http://{name}.test"
         self.host = Host()
         self._settings = settings
-        self._loop = asyncio.new_event_loop()
+        self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._stack = AsyncExitStack()
         data_dir.mkdir(parents=True)

@@ -27,4 +27,4 @@ def test_a_deleted_snapshot_leaves_the_host(own_server: InProcessServer, own: Ru
     devbox = own.devboxes.create_and_await_running(polling_config=POLL)
     taken = own.devboxes.snapshot_disk(devbox.id)
     own.devboxes.disk_snapshots.delete(taken.id)
-    wait_until(lambda: not own_server.host.snapshots, lambda: str(own_server.host.snapshots))
+    wait_until(lambda: taken.id not in own_server.host.snapshots, lambda: str(own_server.host.snapshots))

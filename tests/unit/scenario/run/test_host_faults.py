@@ -1,5 +1,6 @@
 """Scenario runs on a host that fails under them: no score is better than a wrong one."""
 
+import pytest
 from runloop_api_client import Runloop
 
 from loopyard.runtime.errors import CommandStartFailed, NoSpaceLeft
@@ -32,7 +33,10 @@ def test_a_devbox_that_goes_down_under_the_scoring_is_no_score(own_server: InPro
     assert own.scenarios.runs.retrieve(run_id).scoring_contract_result is None
 
 
-def test_a_scorer_that_the_host_cannot_start_is_no_score(own_server: InProcessServer, own: Runloop) -> None:
+def test_a_scorer_that_the_host_cannot_start_is_no_score(
+    own_server: InProcessServer, own: Runloop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("loopyard.scenario.run.scoring._GRACE_SECONDS", 0.05)
     run_id, _ = _ready(own, "echo score=1.0")
     own_server.host.refusals["start_command"] = [CommandStartFailed("no more processes")]
     own.scenarios.runs.score(run_id)
