@@ -28,6 +28,7 @@ _SMALL = {"launch_parameters": {"resource_size_request": "SMALL"}}
 
 @pytest.fixture(scope="module")
 async def server(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[World]:
+    platform.platform()  # the official client asks it, which starts a program the first time
     async with world(tmp_path_factory.mktemp("limits")) as made:
         yield made
 
@@ -210,7 +211,6 @@ async def test_the_official_client_waits_for_what_comes_back_and_for_nothing_els
                     update(Devbox).where(Devbox.id == known.known["/v1/devboxes"]).values(status="shutdown")
                 )
 
-    platform.platform()  # the client asks it, which starts a program the first time
     transport = httpx.ASGITransport(app=made.app)
     http = httpx.AsyncClient(transport=transport, event_hooks={"request": [note]})
     async with AsyncRunloop(bearer_token=key, base_url="http://test", http_client=http) as client:
