@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from loopyard.cli.operator import DatabaseUrl, DataDir, Withdraw, change
+from loopyard.cli.operator import DatabaseUrl, DataDir, Withdraw, change, note
 
 app = typer.Typer(name="benchmark", help="Open benchmarks to every account.", no_args_is_help=True)
 
@@ -29,3 +29,4 @@ def publish(
     from loopyard.benchmark import service
 
     change(data_dir, database_url, lambda session: service.publish(session, benchmark_id, public=not withdraw))
+    note(data_dir, f"benchmark {'withdraw' if withdraw else 'publish'}", made=benchmark_id)

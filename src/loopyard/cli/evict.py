@@ -7,6 +7,8 @@ from typing import Annotated
 
 import typer
 
+from loopyard.cli.operator import note
+
 
 def evict(
     devbox_id: Annotated[
@@ -53,4 +55,5 @@ def evict(
         err.print("[bold red]Nothing was decided.[/]", escape(str(error)))
         raise typer.Exit(1) from error
     for one in decided:
+        note(data_dir, "evict, taken back" if cancel else "evict", made=one)
         typer.echo(one)

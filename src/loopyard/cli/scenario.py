@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from loopyard.cli.operator import DatabaseUrl, DataDir, Withdraw, change
+from loopyard.cli.operator import DatabaseUrl, DataDir, Withdraw, change, note
 
 if TYPE_CHECKING:
     from loopyard.bench.importing.draft import Draft
@@ -148,6 +148,7 @@ def publish(
     from loopyard.scenario import service
 
     change(data_dir, database_url, lambda session: service.publish(session, scenario_id, public=not withdraw))
+    note(data_dir, f"scenario {'withdraw' if withdraw else 'publish'}", made=scenario_id)
 
 
 def _drafts(

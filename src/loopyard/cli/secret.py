@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from loopyard.cli.operator import note
+
 app = typer.Typer(name="secret", help="The keys that secrets are kept with.", no_args_is_help=True)
 
 
@@ -57,4 +59,5 @@ def rotate_key(
         err = Console(stderr=True, highlight=False, soft_wrap=True)
         err.print("[bold red]The key was not changed.[/]", escape(str(error)))
         raise typer.Exit(1) from error
+    note(data_dir, "secret rotate-key")
     typer.echo(count)

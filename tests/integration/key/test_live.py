@@ -99,6 +99,22 @@ def _events(server: ServerProcess, key: str, path: str) -> Callable[[threading.E
     return work
 
 
+def _events_by_http2(server: ServerProcess, key: str, path: str) -> Callable[[threading.Event], object]:
+    def work(begun: threading.Event) -> object:
+        headers = {"Authorization": f"Bearer {key}"}
+        with (
+            httpx.Client(http1=False, http2=True, timeout=60) as client,
+            client.stream("GET", f"{server.base_url}{path}", headers=headers) as answer,
+        ):
+            assert (answer.status_code, answer.http_version) == (200, "HTTP/2")
+            begun.set()
+            for _ in answer.iter_bytes():
+                pass
+        return "ended as if it were whole"
+
+    return work
+
+
 def _ssh(login: Login) -> Callable[[threading.Event], object]:
     def work(begun: threading.Event) -> object:
         process = subprocess.Popen(login.ssh("echo in; sleep 1000"), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
@@ -176,6 +192,7 @@ def test_what_is_open_ends_with_its_key_and_nothing_is_opened_any_more(
         terminals = Terminals(server, client, devbox, pty.auth_token, pty.tunnel_key)
         client.devboxes.remove_tunnel(devbox)
         tunnel_key = client.devboxes.enable_tunnel(devbox).tunnel_key
+        axon = client.axons.create().id
         command = client.devboxes.execute_async(devbox, command="sleep 1000").execution_id
         waiting, whole = (client.objects.create(name="keys", content_type="text") for _ in range(2))
         assert waiting.upload_url is not None
@@ -187,7 +204,9 @@ def test_what_is_open_ends_with_its_key_and_nothing_is_opened_any_more(
         streams = f"/v1/devboxes/{devbox}/executions/{command}/stream_stdout_updates"
         opened = [
             Open("events of a command", _events(server, key, streams)).start(),
+            Open("events by HTTP/2", _events_by_http2(server, key, streams)).start(),
             Open("evictions", _events(server, key, "/v1/devboxes/evictions/watch")).start(),
+            Open("axon", _events(server, key, f"/v1/axons/{axon}/subscribe/sse")).start(),
             Open("SSH", _ssh(login)).start(),
             Open("terminal", _terminal(terminals)).start(),
             Open("tunnel", _tunnel(server, tunnel_key)).start(),
@@ -212,6 +231,8 @@ def test_what_is_open_ends_with_its_key_and_nothing_is_opened_any_more(
             assert one.ended_at - over < LATEST_SECONDS, one.name
         said = {one.name: one.said for one in opened}
     assert isinstance(said["events of a command"], httpx.HTTPError), said
+    assert isinstance(said["events by HTTP/2"], httpx.HTTPError), said
+    assert isinstance(said["axon"], httpx.HTTPError), said
     assert isinstance(said["evictions"], httpx.HTTPError), said
     assert isinstance(said["tunnel"], httpx.HTTPError) or said["tunnel"] == "ended as if it were whole", said
     assert said["SSH"] == 255, said
