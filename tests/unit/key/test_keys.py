@@ -13,7 +13,7 @@ from loopyard.auth.watch import KeyWatch
 from loopyard.key import repository
 from loopyard.key.bootstrap import digest, ensure_key
 from loopyard.key.scopes import Level, Resource, Scopes
-from loopyard.key.service import make, take_back
+from loopyard.key.service import KeyService, make, take_back
 from loopyard.kit.clock import now_ms
 from loopyard.kit.ending import Ending
 from tests.unit.auth.world import World, world
@@ -223,6 +223,20 @@ async def test_uses_are_written_down_together_and_not_with_each_request(shared: 
     assert used is not None
     assert before <= used <= now_ms()
     assert authenticator.take_uses() == {}
+
+
+async def test_a_key_that_is_lent_to_a_process_is_narrow_and_ends_when_it_is_dropped(shared: World) -> None:
+    keys = shared.parts.get(KeyService)
+    scopes = Scopes({Resource.OBJECTS: Level.READ})
+    async with shared.database.write() as session:
+        lent = await keys.lend(session, shared.account_id, "a job", now_ms() + 60_000, scopes, None)
+    answers = [(await shared.ask(lent, "GET", path)).status_code for path in ("/v1/objects", "/v1/secrets")]
+    assert answers == [200, 403]
+    async with shared.database.write() as session:
+        await keys.drop(session, shared.account_id, "a job")
+        await keys.drop(session, shared.account_id, "server")  # the server's own is never dropped
+    assert (await shared.ask(lent, "GET", "/v1/objects")).status_code == 401
+    assert (await shared.ask(shared.key, "GET", "/v1/objects")).status_code == 200
 
 
 async def _last_used(shared: World, key_id: str) -> int | None:
