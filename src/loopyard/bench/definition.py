@@ -22,6 +22,13 @@ class UserParameters(Part):
     username: Filled
 
 
+class Gateway(Part):
+    """An upstream that the box calls with a credential that it does not see; both by name or id."""
+
+    gateway: Filled
+    secret: Filled
+
+
 class LaunchParameters(Part):
     """The wire's LaunchParameters, as far as a scenario needs them."""
 
@@ -30,6 +37,8 @@ class LaunchParameters(Part):
     custom_gb_memory: Annotated[int, Field(gt=0)] | None = None
     custom_disk_size: Annotated[int, Field(gt=0)] | None = None
     architecture: Literal["x86_64", "arm64"] | None = None
+    gateways: dict[str, Gateway] | None = None
+    """By the variable that the box has the token in."""
     keep_alive_time_seconds: Annotated[int, Field(gt=0)] | None = None
     launch_commands: list[Filled] | None = None
     """Run one after another before the box is `running`: they set up what the agent finds."""
@@ -56,6 +65,11 @@ class Environment(Part):
     allowed_hostnames: list[Filled] | None = None
     """The hosts that the box may reach, `*.` for any label before the rest; none at all for an empty list."""
     launch_parameters: LaunchParameters | None = None
+
+    @property
+    def calls_gateways(self) -> bool:
+        """Whether the box calls upstreams through gateways."""
+        return self.launch_parameters is not None and bool(self.launch_parameters.gateways)
 
     @model_validator(mode="after")
     def _one_origin(self) -> "Environment":

@@ -69,7 +69,10 @@ class Origins:
             return None
         hosts = sorted(set(environment.allowed_hostnames))
         name = f"scenario-hosts-{_digest(*(host.encode() for host in hosts))}"
-        return await self._once(name, lambda: self._policy_of(name, hosts))
+        gateway = environment.calls_gateways
+        if gateway:
+            name += "-gateway"
+        return await self._once(name, lambda: self._policy_of(name, hosts, gateway=gateway))
 
     async def _once(self, name: str, make: Callable[[], Awaitable[str]]) -> str:
         if name not in self._made:
@@ -108,11 +111,15 @@ class Origins:
         lines = (await self._client.blueprints.logs(blueprint_id)).logs
         return "\n".join(line.message for line in lines[-_SHOWN_LINES:])
 
-    async def _policy_of(self, name: str, hosts: list[str]) -> str:
+    async def _policy_of(self, name: str, hosts: list[str], *, gateway: bool) -> str:
         async for found in self._client.network_policies.list(name=name, limit=_PAGE):
-            if found.name == name and sorted(found.egress.allowed_hostnames) == hosts and not found.egress.allow_all:
+            egress = found.egress
+            same = sorted(egress.allowed_hostnames) == hosts and bool(egress.allow_agent_gateway) == gateway
+            if found.name == name and same and not egress.allow_all:
                 return found.id
-        policy = await self._client.network_policies.create(name=name, allow_all=False, allowed_hostnames=hosts)
+        policy = await self._client.network_policies.create(
+            name=name, allow_all=False, allowed_hostnames=hosts, allow_agent_gateway=gateway
+        )
         return policy.id
 
 

@@ -1,5 +1,6 @@
 """What one devbox has used so far, and whether it may use more."""
 
+import asyncio
 from dataclasses import dataclass, field
 
 from loopyard.gateway.observation import Call
@@ -29,6 +30,8 @@ class Account:
     models: set[str] = field(default_factory=set[str])
     going_on: dict[str, Call] = field(default_factory=dict[str, Call])
     """Calls by their ids."""
+    idle: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when the last call that went on has ended."""
 
     def name_of(self, model: str) -> str:
         """The name that a model is counted by."""

@@ -7,14 +7,16 @@ from fastapi import APIRouter, Depends
 from loopyard.auth.caller import CallerDep
 from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.devbox.service import DevboxService
+from loopyard.devbox.states import FINAL as DEVBOX_FINAL
 from loopyard.kit.db import DatabaseDep
 from loopyard.kit.paging import PageParams, cursor_of
 from loopyard.kit.parts import part
 from loopyard.kit.wire import ShortText
-from loopyard.model_usage import service
+from loopyard.model_usage import repository, service
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.schemas import ModelUsageView, RunModelUsageListView
 from loopyard.scenario.run.service import RunService
+from loopyard.scenario.run.states import FINAL
 
 router = APIRouter(prefix="/v1", tags=["model usage"])
 
@@ -30,9 +32,10 @@ async def of_devbox(
     devboxes: Annotated[DevboxService, Depends(part(DevboxService))],
 ) -> ModelUsageView:
     """What the devbox's calls of models through gateways have used until now."""
-    await ledger.flush()
     async with database.read() as session:
         devbox = await devboxes.get(session, caller.account_id, id)
+    await (ledger.settle([devbox.id]) if devbox.status in DEVBOX_FINAL else ledger.flush())
+    async with database.read() as session:
         return await service.of_devbox(session, devbox.id)
 
 
@@ -45,9 +48,10 @@ async def of_run(
     runs: Annotated[RunService, Depends(part(RunService))],
 ) -> ModelUsageView:
     """What the run's calls of models through gateways have used until now."""
-    await ledger.flush()
     async with database.read() as session:
         run = await runs.get(session, caller.account_id, id)
+    await (ledger.settle([run.devbox_id]) if run.state in FINAL else ledger.flush())
+    async with database.read() as session:
         return await service.of_devbox(session, run.devbox_id)
 
 
@@ -62,7 +66,10 @@ async def of_benchmark_run(
 ) -> RunModelUsageListView:
     """What each scenario run of the benchmark run has used until now, newest run first."""
     query = cursor_of(page_query, "scr")
-    await ledger.flush()
     async with database.read() as session:
-        run = await benchmark_runs.get(session, caller.account_id, id)
-        return await service.of_benchmark_run(session, caller.account_id, run.id, query)
+        benchmark_run = await benchmark_runs.get(session, caller.account_id, id)
+        found = await repository.runs_in_benchmark(session, caller.account_id, benchmark_run.id, query)
+    runs = found[: query.limit]
+    await ledger.settle(run.devbox_id for run in runs if run.is_over)
+    async with database.read() as session:
+        return await service.of_runs(session, runs, has_more=len(found) > query.limit)

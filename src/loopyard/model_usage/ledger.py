@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from typing import Any
 
 from pydantic import ValidationError
@@ -22,6 +23,9 @@ log = logging.getLogger("loopyard.model_usage")
 
 PAUSE_SECONDS = 0.1
 """Between two transactions: what ends meanwhile is written down together."""
+
+SETTLE_SECONDS = 5.0
+"""A report comes some time after the end of its call; the first ones wait for the list of prices."""
 
 _NO_SOCKETS = "While a budget holds, models are called by requests, where tokens are counted, not over a WebSocket."
 
@@ -74,6 +78,7 @@ class Ledger:
             told = f"While a budget holds, a run may make {MOST_AT_ONCE} calls at once; try again when one has ended."
             return refusal(api, told, again=True, array=array)
         account.going_on[call.id] = call
+        account.idle.clear()
         self._writing.begin(call, api)
         self._wake.set()
         return None
@@ -86,6 +91,8 @@ class Ledger:
             log.warning("a report of call %s of devbox %s is of no call that goes on", call.id, call.devbox_id)
             return
         del account.going_on[call.id]
+        if not account.going_on:
+            account.idle.set()
         try:
             read = CallReport.model_validate(report)
         except ValidationError as error:
@@ -107,6 +114,16 @@ class Ledger:
     async def records(self, devbox_id: str) -> bool | None:
         """Whether a devbox's calls are to be recorded; None leaves it to the server's setting."""
         return (await self._account(devbox_id)).wishes.record
+
+    async def settle(self, devbox_ids: Iterable[str]) -> None:
+        """Wait until no call of these devboxes, which are ending or over, goes on: what they used is known then. At
+        most for `SETTLE_SECONDS`."""
+        accounts = [account for devbox_id in devbox_ids if (account := self._accounts.get(devbox_id)) is not None]
+        waiting = [account.idle.wait() for account in accounts if account.going_on]
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_SECONDS):
+                await asyncio.gather(*waiting)
+        await self.flush()
 
     async def flush(self) -> None:
         """Return when all that has begun and was reported until now is written down."""

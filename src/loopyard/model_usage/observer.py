@@ -8,7 +8,7 @@ from pathlib import Path
 from loopyard.gateway.observation import Call, Headers, Report
 from loopyard.model_usage.metering.apis import Api, api_of, model_of
 from loopyard.model_usage.metering.meter import Measured, Meter, Outcome
-from loopyard.model_usage.prices import Price, Prices
+from loopyard.model_usage.prices import Price, Prices, load
 from loopyard.model_usage.recording.recorder import Recorder, Recording
 from loopyard.model_usage.sums import CallReport, TokenCounts
 
@@ -26,12 +26,15 @@ class ModelObservation:
         self._prices = Prices(sold_as)
         self._recorder = Recorder(folder)
         self._writers = asyncio.Semaphore(_WRITERS)
+        self._loading: asyncio.Task[None] | None = None
 
     def observe(self, call: Call, report: Report, known: Sequence[str] = ()) -> "ModelObserver | None":
         """An observer, if the call is of a model. `known` are the credentials that go with it."""
         api = api_of(call.method, call.path)
         if api is None:
             return None
+        if self._loading is None:  # while the upstream works
+            self._loading = asyncio.create_task(asyncio.to_thread(load))
         recording = self._recorder.open(call, api, known) if call.record else None
         return ModelObserver(call, api, report, self._prices, recording, self._writers)
 
@@ -129,4 +132,4 @@ class ModelObserver:
             return await asyncio.to_thread(price)  # the first loads the list
         except Exception as error:
             log.exception("call %s could not be priced", self._call.id)
-            return Price(None, str(error))
+            return Price(None, f"{type(error).__name__} while it was priced")

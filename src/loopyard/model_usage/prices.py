@@ -160,11 +160,11 @@ def _provider(named: str, host: str) -> "Provider | None":
     return None
 
 
-def knows(provider: str) -> bool:
-    """Whether the list has a provider of this id."""
+def load() -> None:
+    """Have the list in memory."""
     from genai_prices.data_snapshot import get_snapshot
 
-    return any(one.id == provider for one in get_snapshot().providers)
+    get_snapshot()
 
 
 def _entry(provider: "Provider", model: str) -> "ModelInfo | None":

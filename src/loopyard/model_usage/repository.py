@@ -12,9 +12,18 @@ from loopyard.model_usage.models import ModelCall, ModelUsage, ModelWishes
 from loopyard.model_usage.sums import NAMES, NOTHING, Sums
 from loopyard.model_usage.wishes import Wishes
 from loopyard.scenario.run.models import ScenarioRun
+from loopyard.scenario.run.states import FINAL
 
 _USAGE = ModelUsage.__table__.columns
-_RUN = tuple(ScenarioRun.__table__.columns[name] for name in ("id", "devbox_id"))
+_RUN = tuple(ScenarioRun.__table__.columns[name] for name in ("id", "devbox_id", "state"))
+
+
+class RunOfBenchmark(NamedTuple):
+    """A scenario run, and whether it is over."""
+
+    id: str
+    devbox_id: str
+    is_over: bool
 
 
 class UsageKey(NamedTuple):
@@ -121,10 +130,10 @@ async def all_wishes(session: AsyncSession, devbox_ids: Sequence[str]) -> dict[s
 
 async def runs_in_benchmark(
     session: AsyncSession, account_id: str, benchmark_run_id: str, query: PageQuery
-) -> Sequence[tuple[str, str]]:
-    """The scenario runs of a benchmark run with their devboxes, newest first; one more than the page holds."""
+) -> Sequence[RunOfBenchmark]:
+    """The scenario runs of a benchmark run, newest first; one more than the page holds."""
     statement: Select[Any] = select(*_RUN).where(
         ScenarioRun.account_id == account_id, ScenarioRun.benchmark_run_id == benchmark_run_id
     )
     rows = (await session.execute(after(statement, ScenarioRun.id, query))).mappings()
-    return [(str(row["id"]), str(row["devbox_id"])) for row in rows]
+    return [RunOfBenchmark(row["id"], row["devbox_id"], row["state"] in FINAL) for row in rows]

@@ -5,10 +5,9 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.kit.paging import PageQuery
 from loopyard.model_usage import repository
 from loopyard.model_usage.models import ModelWishes
-from loopyard.model_usage.repository import UsageKey
+from loopyard.model_usage.repository import RunOfBenchmark, UsageKey
 from loopyard.model_usage.schemas import (
     BudgetView,
     ModelUsageView,
@@ -24,18 +23,13 @@ async def of_devbox(session: AsyncSession, devbox_id: str) -> ModelUsageView:
     return (await _of_devboxes(session, [devbox_id]))[0]
 
 
-async def of_benchmark_run(
-    session: AsyncSession, account_id: str, benchmark_run_id: str, query: PageQuery
-) -> RunModelUsageListView:
-    """What each scenario run of a benchmark run has used, newest first."""
-    runs = await repository.runs_in_benchmark(session, account_id, benchmark_run_id, query)
-    page = runs[: query.limit]
-    usages = await _of_devboxes(session, [devbox_id for _, devbox_id in page])
+async def of_runs(session: AsyncSession, runs: Sequence[RunOfBenchmark], *, has_more: bool) -> RunModelUsageListView:
+    """What each of these scenario runs has used."""
+    usages = await _of_devboxes(session, [run.devbox_id for run in runs])
     views = [
-        RunModelUsageView(scenario_run_id=run_id, model_usage=usage)
-        for (run_id, _), usage in zip(page, usages, strict=True)
+        RunModelUsageView(scenario_run_id=run.id, model_usage=usage) for run, usage in zip(runs, usages, strict=True)
     ]
-    return RunModelUsageListView(runs=views, has_more=len(runs) > query.limit)
+    return RunModelUsageListView(runs=views, has_more=has_more)
 
 
 async def _of_devboxes(session: AsyncSession, devbox_ids: Sequence[str]) -> list[ModelUsageView]:

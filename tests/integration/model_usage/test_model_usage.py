@@ -3,6 +3,7 @@
 import json
 from functools import reduce
 from operator import add
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,8 @@ from typer.testing import CliRunner
 from loopyard.cli import app
 from loopyard.model_usage.metering.tokens import Tokens
 from loopyard.model_usage.prices import Prices
+from tests.integration.bench.benching import Bench
+from tests.integration.bench.folders import write_tiny
 from tests.integration.model_usage.conftest import CALLS, StartRun
 from tests.integration.model_usage.model_server import HOSTS, SECRET, ModelServer
 from tests.model_answers import ANSWERS, MESSAGES_TOKENS, TEXT
@@ -63,6 +66,27 @@ def test_every_api_is_counted_and_priced(
     assert contender["usage"]["tokens_per_point"] == tokens.total * 2
     assert contender["usage"]["cost_usd_per_point"] == pytest.approx(usage["cost_usd"] * 2)
     assert contender["cost_usd"] == pytest.approx(usage["cost_usd"])
+
+
+def test_a_bench_run_tells_what_each_attempt_used(
+    client: Runloop, server: ServerProcess, models: ModelServer, tmp_path: Path
+) -> None:
+    secret = client.secrets.create(name="BENCH_KEY", value=SECRET)
+    bearer: Any = {"type": "bearer"}
+    gateway = client.gateway_configs.create(name="bench", endpoint=models.url("anthropic"), auth_mechanism=bearer)
+    upstream = f'{{ gateway = "bench", secret = "{secret.id}" }}'
+    launch = f"allowed_hostnames = []\n[environment.launch_parameters]\ngateways = {{ CLAUDE = {upstream} }}"
+    marked = "[[scoring_functions]]"
+    write_tiny(tmp_path / "suite", "calls", replace_1=marked, by_1=f"{launch}\n\n{marked}")
+    curl = 'curl -sS -H "x-api-key: $CLAUDE" -d {} "$CLAUDE_URL/v1/messages" && echo hello > out.txt'
+    ended = Bench(tmp_path / "suite", "--agent-command", curl, "--agent", "nop", server=server).wait()
+    assert ended.status == 0, ended.err
+    assert ended.result("calls", "nop")["model_usage"] is None
+    (usage,) = [one["model_usage"] for one in ended.content["results"] if one["model_usage"] is not None]
+    assert (usage["calls"], usage["input_tokens"]) == (1, MESSAGES_TOKENS.input)
+    told = CliRunner().invoke(app, ["bench", "report", str(tmp_path / "suite.json")])
+    assert f"{MESSAGES_TOKENS.total:,}" in told.output
+    client.gateway_configs.delete(gateway.id)
 
 
 def test_what_is_not_known_is_said(start_run: StartRun, models: ModelServer) -> None:

@@ -22,7 +22,7 @@ from loopyard.scenario.run.rendering import render
 from loopyard.scenario.run.repository import RunFilters
 from loopyard.scenario.run.schemas import ScenarioRunListView, ScenarioRunView, ScenarioStartRunParams
 from loopyard.scenario.run.service import RunService
-from loopyard.scenario.run.states import StateName
+from loopyard.scenario.run.states import FINAL, StateName
 
 router = APIRouter(prefix="/v1/scenarios", tags=["scenario runs"])
 
@@ -115,7 +115,9 @@ async def download_logs(
 ) -> StreamingResponse:
     """A zip file of every command that ran in the run's devbox, the scorers' included, with its output, and of its
     calls of models, if they were recorded."""
-    await ledger.flush()
+    async with database.read() as session:
+        run = await service.get(session, caller.account_id, id)
+    await (ledger.settle([run.devbox_id]) if run.state in FINAL else ledger.flush())
     async with database.read() as session:
         run = await service.get(session, caller.account_id, id)
         commands = await executions.of_devbox(session, run.devbox_id)
