@@ -15,12 +15,11 @@ class Api(StrEnum):
 
 
 _ROUTES = (
-    (re.compile(r".*/chat/completions"), Api.CHAT),
-    (re.compile(r".*/responses(/compact)?"), Api.RESPONSES),
-    (re.compile(r".*/v1/messages"), Api.MESSAGES),
-    (re.compile(r".*/models/(?P<model>[^/]+):(generateContent|streamGenerateContent)"), Api.GEMINI),
+    (re.compile(r".*/chat/completions", re.DOTALL), Api.CHAT),
+    (re.compile(r".*/responses(/compact)?", re.DOTALL), Api.RESPONSES),
+    (re.compile(r".*/v1/messages", re.DOTALL), Api.MESSAGES),
+    (re.compile(r".*/models/(?P<model>.+):(generateContent|streamGenerateContent)", re.DOTALL), Api.GEMINI),
 )
-_MOST_PATH = 8192
 
 
 def api_of(method: str, target: str) -> Api | None:
@@ -45,15 +44,22 @@ def socket_api_of(method: str, target: str) -> Api | None:
 def model_of(target: str) -> str | None:
     """The model that the path of a request names; only those of Gemini name one."""
     found = _ROUTES[-1][0].fullmatch(_path(target))
-    return None if found is None else "".join(filter(str.isprintable, unquote(found["model"])))
+    return None if found is None else "".join(filter(str.isprintable, found["model"]))
 
 
 def is_array(target: str) -> bool:
     """Whether the request asks Gemini for a stream that is a JSON array, rather than server-sent events."""
-    path, _, query = target.partition("?")
-    return path.endswith(":streamGenerateContent") and "alt=sse" not in query.split("&")
+    query = target.partition("?")[2]
+    return _path(target).endswith(":streamGenerateContent") and "alt=sse" not in query.split("&")
 
 
 def _path(target: str) -> str:
-    path = target[:_MOST_PATH].partition("?")[0]
-    return path.rstrip("/")
+    """The path as an upstream may understand it, however it is written: another way to write it must be no way around
+    a budget."""
+    segments: list[str] = []
+    for segment in unquote(target.partition("?")[0]).split("/"):
+        if segment == "..":
+            del segments[-1:]
+        elif segment not in ("", "."):
+            segments.append(segment)
+    return "/" + "/".join(segments)
