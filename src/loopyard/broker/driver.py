@@ -63,7 +63,9 @@ class Driver:
         self._process: AgentProcess | None = None
         self._group: asyncio.TaskGroup | None = None
         self._task: asyncio.Task[None] | None = None
+        self._has_loaded = asyncio.Event()
         self._has_stopped = asyncio.Event()
+        self._is_to_stop = False
         self._launch = asyncio.Lock()
         self._said = ""
         """The end of what the process wrote to standard error."""
@@ -76,7 +78,7 @@ class Driver:
         """Drive until stopped, or until the axon is gone."""
         self._task = asyncio.current_task()
         try:
-            while True:
+            while not self._is_to_stop:
                 try:
                     await self._drive()
                 except Exception as error:
@@ -89,25 +91,28 @@ class Driver:
                     log.exception("devbox %s: driving its agent failed; trying again", self._devbox.id)
                 await asyncio.sleep(_AGAIN_SECONDS)
         finally:
+            self._has_loaded.set()
             self._has_stopped.set()
 
     async def stop(self) -> None:
         """Stop driving. The process goes on."""
-        if self._task is not None and not self._task.done():
+        self._is_to_stop = True
+        if self._task is not None:
             self._task.cancel()
-            await self._has_stopped.wait()
+        await self._has_stopped.wait()
 
     async def rest(self, seconds: float) -> None:
         """Let the turn that the agent is in end, within this time, and begin no other; then stop driving."""
         self._is_resting = True
-        conversation = self._conversation
-        if conversation is not None:
-            conversation.protocol.may_begin_turns = False
-            try:
-                async with asyncio.timeout(seconds):
-                    await conversation.between_turns.wait()
-            except TimeoutError:
-                log.warning("devbox %s: the agent's turn is abandoned, it took too long", self._devbox.id)
+        if self._conversation is not None:
+            self._conversation.protocol.may_begin_turns = False
+        try:
+            async with asyncio.timeout(seconds):
+                await self._has_loaded.wait()
+                if self._conversation is not None:
+                    await self._conversation.between_turns.wait()
+        except TimeoutError:
+            log.warning("devbox %s: the agent's turn is abandoned, it took too long", self._devbox.id)
         await self.stop()
         async with self._database.read() as session:
             row = await repository.get(session, self._devbox.id)
@@ -130,6 +135,7 @@ class Driver:
         self._conversation = conversation = Conversation(self._database, self._publisher, row)
         conversation.protocol.may_begin_turns = not self._is_resting
         self._process = None
+        self._has_loaded.set()
         async with asyncio.TaskGroup() as self._group:
             if row.process == 0 or row.start != self._devbox.starts or row.alive:
                 await self._ensure_process(conversation)

@@ -1,4 +1,5 @@
 # ruff: noqa: ARG002, T201
+# pyright: reportAbstractUsage=false, reportIncompatibleMethodOverride=false
 """An agent on the agent-client-protocol package that does what its prompt says. It runs inside of devboxes."""
 
 import asyncio
@@ -51,7 +52,7 @@ class Puppet(Agent):
         text: str = prompt[0].text
         remembered = json.loads((_SESSIONS / session_id).read_text())
         (_SESSIONS / session_id).write_text(json.dumps([*remembered, text[:100]]))
-        command, _, argument = text.partition(" ")
+        command, argument = [*text.split(" ", 1), ""][:2]
         self._canceled.clear()
         reason = await getattr(self, f"do_{command}")(session_id, argument)
         return PromptResponse(stop_reason=reason or "end_turn")

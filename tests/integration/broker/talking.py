@@ -38,14 +38,15 @@ class Conversation:
         binary: str | None = None,
         args: Sequence[str] | None = None,
         *,
-        mounts: Sequence[Any] = (),
+        mounts: Sequence[dict[str, Any]] = (),
         **params: Any,
     ) -> "Conversation":
         """Make the devbox and wait until it runs."""
         broker: dict[str, Any] = {"type": "broker_mount", "axon_id": self.axon, "protocol": protocol}
         broker |= {} if binary is None else {"agent_binary": binary}
         broker |= {} if args is None else {"launch_args": [*args]}
-        self.devbox = self.client.devboxes.create(mounts=[*mounts, broker], **params).id
+        whole: Any = [*mounts, broker]
+        self.devbox = self.client.devboxes.create(mounts=whole, **params).id
         self.client.devboxes.await_running(self.devbox)
         return self
 
@@ -61,7 +62,12 @@ class Conversation:
 
     def wait(self, wanted: str | Callable[[AxonEventView], bool], seconds: float = _SECONDS) -> AxonEventView:
         """The next event, after the one found last, that is of a type or as a function says."""
-        matches = wanted if callable(wanted) else lambda event: event.event_type == wanted and event.source == "broker"
+
+        def matches(event: AxonEventView) -> bool:
+            if callable(wanted):
+                return wanted(event)
+            return event.event_type == wanted and event.source == "broker"
+
         deadline = time.monotonic() + seconds
         while True:
             events = self.events()

@@ -131,6 +131,19 @@ def test_pi_has_a_turn_until_it_has_settled() -> None:
     assert (frame["type"], frame["sessionPath"]) == ("switch_session", "/s.jsonl")
 
 
+def test_pi_of_before_it_said_that_it_has_settled_is_asked() -> None:
+    talk = Talk("pi_json")
+    talk.hear("turn/start", {"type": "prompt", "message": "hello"})
+    talk.say({"type": "agent_end", "messages": []})
+    [look] = talk.overdue()
+    assert look["type"] == "get_state"
+    answer: dict[str, Any] = {"type": "response", "command": "get_state", "id": look["id"], "success": True}
+    assert talk.say({**answer, "data": {"isStreaming": True}}) == ([], [])
+    [look] = talk.overdue()
+    _, published = talk.say({**answer, "id": look["id"], "data": {"isStreaming": False}})
+    assert [(name, said["stop_reason"]) for name, said in published] == [("turn.completed", "EndTurn")]
+
+
 def test_pi_refuses_a_prompt() -> None:
     talk = Talk("pi_json")
     talk.hear("turn/start", {"type": "prompt", "message": "hello", "id": "mine"})

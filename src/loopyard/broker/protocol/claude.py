@@ -50,7 +50,7 @@ class ClaudeProtocol(AgentProtocol):
             if frame.get("is_error"):
                 self.fail_turn(str(frame.get("result") or frame.get("errors") or reason)[:2000], reason)
             else:
-                self.complete_turn(reason)
+                self.complete_turn(str(frame.get("stop_reason") or reason))
         elif kind == "control_request":
             self._note_question(frame)
 

@@ -1,6 +1,8 @@
 """The RPC mode of pi: each line is a JSON object, and its type the event's type."""
 
 from loopyard.broker.protocol.base import AgentProtocol, Frame, Input, fields_of
+from loopyard.broker.protocol.state import Question
+from loopyard.kit.clock import now_ms
 
 _OWN = "broker-"
 """Start of the ids that the broker gives, which clients may not use."""
@@ -8,6 +10,7 @@ _OWN = "broker-"
 _SESSIONS = "/var/tmp/loopyard-pi-sessions"  # noqa: S108  (a folder of the box)
 _STOP_REASONS = {"stop": "EndTurn", "length": "MaxTokens", "aborted": "Cancelled", "error": "Error"}
 _STATE, _SWITCH = "get_state", "switch_session"
+_LOOK, _LOOK_MS = "get_state at rest", 1000
 
 
 class PiProtocol(AgentProtocol):
@@ -58,17 +61,42 @@ class PiProtocol(AgentProtocol):
             self.fail_turn(str(frame.get("error") or "The agent refused the prompt.")[:2000], "Error")
         elif kind in ("message_end", "turn_end"):
             memory["stop"] = _stop_of(frame) or memory.get("stop", "stop")
+        elif kind == "agent_end":
+            self._look_later()
         elif kind == "agent_settled":
-            reason = _STOP_REASONS.get(str(memory.get("stop")), "EndTurn")
-            if reason == "Error":
-                self.fail_turn(str(memory.get("error") or "The model answered with an error."), reason)
-            else:
-                self.complete_turn(reason)
+            self._end_turn()
         if kind == "message_end" and isinstance(frame.get("message"), dict):
             memory["error"] = str(frame["message"].get("errorMessage") or "")[:2000] or None
 
+    def _look_later(self) -> None:
+        """Ask whether the agent is at rest, in a while: versions of before 1.0 do not say so by themselves."""
+        self._forget_look()
+        request_id = f"{_OWN}{self.next_id()}"
+        self.state.requests[request_id] = _LOOK
+        look = {"id": request_id, "type": _STATE}
+        self.state.questions.append(Question(request_id, "", now_ms() + _LOOK_MS, look))
+
+    def _forget_look(self) -> None:
+        looks = {request_id for request_id, noted in self.state.requests.items() if noted == _LOOK}
+        self.state.questions = [one for one in self.state.questions if one.id not in looks]
+        for request_id in looks:
+            del self.state.requests[request_id]
+
+    def _end_turn(self) -> None:
+        self._forget_look()
+        reason = _STOP_REASONS.get(str(self.state.memory.get("stop")), "EndTurn")
+        if reason == "Error":
+            self.fail_turn(str(self.state.memory.get("error") or "The model answered with an error."), reason)
+        else:
+            self.complete_turn(reason)
+
     def _take_own(self, noted: str, frame: Frame) -> None:
         data = fields_of(frame.get("data"))
+        if noted == _LOOK:
+            if data.get("isStreaming") or data.get("isCompacting"):
+                self._look_later()
+            else:
+                self._end_turn()
         if isinstance(data.get("sessionFile"), str):
             self.state.memory["session"] = data["sessionFile"]
         if noted == _SWITCH:
