@@ -26,6 +26,8 @@ from loopyard.scenario.run.requirements import check_required
 _AGENT_FIELDS = {
     f"{PROFILE}.envVars": "agent_environment.environment_variables",
     f"{PROFILE}.secrets": "agent_environment.secrets",
+    f"{PROFILE}.gateways": "agent_environment.gateways",
+    f"{PROFILE}.mcp": "agent_environment.mcp",
     f"{PROFILE}.mounts": "agent_id",
 }
 
