@@ -1,6 +1,5 @@
 """Fixtures of the unit layer: a store in memory, and a guard against all that a unit test has no business with."""
 
-import asyncio
 import itertools
 import shutil
 import tempfile
@@ -13,10 +12,10 @@ from runloop_api_client import Runloop
 from runloop_api_client.lib.polling import PollingConfig
 
 from loopyard.kit.db import Database
-from loopyard.store import migrate
 from tests.integration.benchmark_job.conftest import TINY
 from tests.unit.guard import guard
 from tests.unit.in_process.server import InProcessServer, reached_by_name
+from tests.unit.stores import put_empty_store
 
 POLL = PollingConfig(interval_seconds=0.01, max_attempts=6000)
 _HERE = Path(__file__).parent
@@ -53,25 +52,11 @@ def memory() -> Generator[Path]:
     shutil.rmtree(top)
 
 
-@pytest.fixture(scope="session")
-def empty_store(memory: Path) -> Path:
-    """An up-to-date store with nothing in it, to be copied: the migrations take longer than most tests."""
-    file = memory / "empty.db"
-
-    async def make() -> None:
-        database = Database(f"sqlite+aiosqlite:///{file}")
-        await migrate.upgrade(database)
-        await database.close()
-
-    asyncio.run(make())
-    return file
-
-
 @pytest.fixture
-async def database(memory: Path, empty_store: Path) -> AsyncGenerator[Database]:
+async def database(memory: Path) -> AsyncGenerator[Database]:
     """An empty, up-to-date store on SQLite. The integration layer runs the same tests on PostgreSQL."""
     file = memory / f"{next(_numbers)}.db"
-    shutil.copyfile(empty_store, file)
+    put_empty_store(file)
     database = Database(f"sqlite+aiosqlite:///{file}")
     yield database
     await database.close()
@@ -79,21 +64,21 @@ async def database(memory: Path, empty_store: Path) -> AsyncGenerator[Database]:
 
 
 @pytest.fixture(scope="session")
-def server(memory: Path, empty_store: Path) -> Generator[InProcessServer]:
+def server(memory: Path) -> Generator[InProcessServer]:
     """Takes the place of the shared server: the whole application in this process, over the fake runtime."""
     (memory / "kinds").mkdir()
     (memory / "kinds" / "tiny.toml").write_text(TINY)
     settings: dict[str, Any] = {"jobs": {"retry_seconds": 0.1, "retries": 2}, "agents": {"catalog": memory / "kinds"}}
-    server = InProcessServer(memory / "server", empty_store, **settings).start()
+    server = InProcessServer(memory / "server", **settings).start()
     with reached_by_name({"loopyard.test": server}):
         yield server
     server.close()
 
 
 @pytest.fixture(scope="module")
-def own_server(memory: Path, empty_store: Path) -> Generator[InProcessServer]:
+def own_server(memory: Path) -> Generator[InProcessServer]:
     """A server for the tests of a module, which may end it, start it again, and do to its host what they like."""
-    server = InProcessServer(memory / f"server-{next(_numbers)}", empty_store, "own").start()
+    server = InProcessServer(memory / f"server-{next(_numbers)}", "own").start()
     yield server
     server.close()
 

@@ -24,8 +24,8 @@ from loopyard.kit.ids import new_id
 from loopyard.kit.parts import Parts
 from loopyard.kit.tasks import Tasks
 from loopyard.object.store import ObjectStore
-from loopyard.store import migrate
 from tests.unit.fake_runtime.runtime import FakeRuntime, Host
+from tests.unit.stores import put_empty_store
 
 BAD_BODY = b"[]"
 """JSON that no operation takes, so that none does anything."""
@@ -85,8 +85,8 @@ class _Runtime(FakeRuntime):
 async def world(folder: Path, **settings: Any) -> AsyncGenerator[World]:
     """A server over an empty store in `folder`. Its background work does not run."""
     given = Settings(data_dir=folder, **settings)
+    put_empty_store(folder / "loopyard.db")
     database = Database(given.store_url)
-    await migrate.upgrade(database)
     own = await ensure_key(database, folder, None)
     ssh = socket.socket()  # never listened on
     runtime = _Runtime(Host())

@@ -1,7 +1,6 @@
 """A server in this process: the application over a fake runtime and a store in memory, on an event loop of its own."""
 
 import asyncio
-import shutil
 import ssl
 import threading
 from collections.abc import Coroutine, Generator, Mapping
@@ -21,6 +20,7 @@ from loopyard.key.bootstrap import ensure_key
 from loopyard.kit.db import Database
 from tests.unit.fake_runtime.runtime import FakeRuntime, Host
 from tests.unit.in_process.transport import AsyncInProcessTransport, InProcessTransport, Place
+from tests.unit.stores import put_empty_store
 
 T = TypeVar("T")
 
@@ -28,7 +28,7 @@ T = TypeVar("T")
 class InProcessServer:
     """What tests know of a `ServerProcess`, without the process. `host` is the machine that its sandboxes are on."""
 
-    def __init__(self, data_dir: Path, empty_store: Path, name: str = "loopyard", **settings: Any) -> None:
+    def __init__(self, data_dir: Path, name: str = "loopyard", **settings: Any) -> None:
         self.data_dir = data_dir
         self.base_url = f"http://{name}.test"
         self.host = Host()
@@ -36,8 +36,7 @@ class InProcessServer:
         self._loop: asyncio.AbstractEventLoop = uvloop.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name=name, daemon=True)
         self._stack = AsyncExitStack()
-        data_dir.mkdir(parents=True)
-        shutil.copyfile(empty_store, data_dir / "loopyard.db")
+        put_empty_store(data_dir / "loopyard.db")
 
     @property
     def api_key(self) -> str:
