@@ -1,7 +1,7 @@
 """What a provider of sandboxes promises.
 
 Every provider (crun, Docker, a fleet) passes the one conformance suite, `tests/integration/runtime/conformance/`,
-unchanged.
+unchanged. Tests with the marker `semantic` hold for any provider; the rest needs a kernel.
 Ids are chosen by the caller and written to the store before a call is made, so that each call can be repeated after a
 crash: `create` and `start_command` with an id that already exists do nothing, `destroy` of what is gone does nothing.
 """
