@@ -21,7 +21,8 @@ class Tasks:
 
         An exception is logged; what it left undone is taken up by the reconciliation at the next start.
         """
-        if self._closing or name in self._running:
+        # One that is done may be there still: its callback is called a little later.
+        if self._closing or ((running := self._running.get(name)) is not None and not running.done()):
             work.close()
             return
         task = asyncio.get_running_loop().create_task(work, name=name, context=Context())
@@ -29,7 +30,7 @@ class Tasks:
         task.add_done_callback(self._ended)
 
     def running(self, name: str) -> bool:
-        return name in self._running
+        return (task := self._running.get(name)) is not None and not task.done()
 
     async def settle(self, prefix: str, timeout: float | None) -> None:
         """Wait until the tasks whose names start with `prefix` have ended, or `timeout` seconds if that is given."""
@@ -38,7 +39,8 @@ class Tasks:
             await asyncio.wait(tasks, timeout=timeout)
 
     def _ended(self, task: asyncio.Task[None]) -> None:
-        self._running.pop(task.get_name(), None)
+        if self._running.get(task.get_name()) is task:
+            del self._running[task.get_name()]
         if not task.cancelled() and (error := task.exception()) is not None:
             log.error("background task %s failed", task.get_name(), exc_info=error)
 
