@@ -10,6 +10,7 @@ from loopyard.devbox.models import Devbox
 from loopyard.gateway.models import GatewayConfig
 from loopyard.kit import names
 from loopyard.kit.ids import new_id
+from loopyard.mcp_hub.models import McpConfig
 from loopyard.network_policy.models import NetworkPolicy
 from loopyard.object.models import StorageObject
 from loopyard.snapshot.models import Snapshot
@@ -73,8 +74,8 @@ async def belongings(world: World, account_id: str, key: str) -> Belongings:
 
 
 async def _stored(world: World, account_id: str) -> dict[str, str]:
-    kinds = ("dbx", "snp", "bpt", "obj", "exe", "npo", "gwc")
-    devbox, snapshot, blueprint, kept, command, policy, gateway = (new_id(kind) for kind in kinds)
+    kinds = ("dbx", "snp", "bpt", "obj", "exe", "npo", "gwc", "mcp")
+    devbox, snapshot, blueprint, kept, command, policy, gateway, hub = (new_id(kind) for kind in kinds)
     async with world.database.write() as session:
         session.add(
             Devbox(
@@ -157,6 +158,20 @@ async def _stored(world: World, account_id: str) -> dict[str, str]:
             )
         )
         session.add(
+            McpConfig(
+                id=hub,
+                account_id=account_id,
+                name="theirs",
+                name_digest=names.digest("theirs"),
+                name_folded="theirs",
+                endpoint="https://192.0.2.1",
+                allowed_tools=["*"],
+                auth_mechanism={"type": "bearer"},
+                custom_headers=[],
+                create_time_ms=1,
+            )
+        )
+        session.add(
             NetworkPolicy(
                 id=policy,
                 account_id=account_id,
@@ -178,6 +193,7 @@ async def _stored(world: World, account_id: str) -> dict[str, str]:
         "/v1/devboxes": devbox,
         "/v1/network-policies": policy,
         "/v1/gateway-configs": gateway,
+        "/v1/mcp-configs": hub,
         "executions": command,
         "/v1/devboxes/disk_snapshots": snapshot,
         "/v1/blueprints": blueprint,

@@ -25,6 +25,7 @@ _NAMED: Mapping[str, Any] = {
     "POST /v1/secrets/{}": {"value": "y"},
     "POST /v1/secrets/id/{}/update": {"value": "y"},
     "POST /v1/devboxes/{}/create_gateway_token": {"gateway": "x", "secret": "x"},
+    "POST /v1/devboxes/{}/create_mcp_token": {"mcp_config": "x", "secret": "x"},
     "POST /v1/axons/{}/publish": {"event_type": "x", "origin": "USER_EVENT", "payload": "{}", "source": "x"},
     "POST /v1/axons/{}/sql/query": {"sql": "SELECT 1"},
     "POST /v1/axons/{}/sql/batch": {"statements": [{"sql": "SELECT 1"}]},

@@ -136,6 +136,13 @@ _NAMED: list[tuple[str, str, dict[Resource, Level], Resource, dict[str, Any]]] =
         {"gateways": {"X": {"gateway": "/v1/gateway-configs", "secret": "THEIRS"}}},
     ),
     (
+        "MCP server of a devbox",
+        "/v1/devboxes",
+        _BOXES,
+        _R.ACCOUNT,
+        {"mcp": {"X": {"mcp_config": "/v1/mcp-configs", "secret": "THEIRS"}}},
+    ),
+    (
         "gateway of a run",
         "/v1/scenarios/start_run",
         _RUNS,
