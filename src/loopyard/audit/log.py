@@ -93,7 +93,10 @@ class AuditLog:
                 continue
             self._news.clear()
             await asyncio.sleep(FLUSH_SECONDS)
-            await self.flush()
+            try:
+                await self.flush()
+            except Exception:
+                log.exception("records of the audit log were lost")
 
     async def _prune(self) -> None:
         try:

@@ -54,7 +54,7 @@ class Record:
             "account": self.account,
             "key": self.key,
             "operation": self.operation,
-            "path": None if self.path is None else self.path[:_MOST_CHARACTERS],
+            "path": None if self.path is None else _clean(self.path[:_MOST_CHARACTERS]),
             "made": self.made,
             "source": self.source,
             "status": self.status,
@@ -62,6 +62,11 @@ class Record:
             "error": self.error,
         }
         return orjson.dumps({name: value for name, value in given.items() if value is not None}) + b"\n"
+
+
+def _clean(text: str) -> str:
+    """The text without what JSON cannot hold: halves of characters."""
+    return text.encode(errors="replace").decode()
 
 
 def of_command_line(operation: str, user: int, *, account: str | None = None, made: str | None = None) -> Record:

@@ -151,6 +151,13 @@ async def test_a_line_that_was_cut_off_hides_no_other(tmp_path: Path) -> None:
     assert [one["operation"] for one in read(tmp_path, Filters())] == ["before", "after"]
 
 
+async def test_no_path_is_too_odd_to_be_noted(tmp_path: Path) -> None:
+    odd = ["/\udcff", "/\x00", '/"\n', "/ü", "/" + "x" * 10_000]
+    files.append(tmp_path, [Record("GET /v1/agents", 1, "10.0.0.1", path=path, status=401) for path in odd])
+    found = [one["path"] for one in read(tmp_path, Filters())]
+    assert found == ["/?", "/\x00", '/"\n', "/ü", "/" + "x" * 511]
+
+
 async def test_old_days_are_deleted_and_the_oldest_when_there_are_too_many_bytes(tmp_path: Path) -> None:
     today = datetime.now(UTC).date()
     days = [today - timedelta(days=ago) for ago in (100, 50, 2, 1, 0)]
