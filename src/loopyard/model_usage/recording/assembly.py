@@ -147,7 +147,7 @@ def _response(events: list[dict[str, Any]]) -> dict[str, Any]:
     items: dict[int, Any] = {}
     texts: dict[int, _Pieces] = {}
     for event in events:
-        kind, response = event.get("type"), event.get("response")
+        kind, response = str(event.get("type")), event.get("response")
         if isinstance(response, dict):
             whole = cast("dict[str, Any]", response)
             if kind in _OVER:

@@ -133,33 +133,32 @@ def test_what_is_no_answer_is_nothing() -> None:
             assert assemble(api, body) is None
 
 
+_NAMES = [
+    "type",
+    "index",
+    "delta",
+    "choices",
+    "tool_calls",
+    "function",
+    "arguments",
+    "content",
+    "parts",
+    "text",
+    "candidates",
+    "message",
+    "content_block",
+    "output_index",
+    "response",
+    "usage",
+    "partial_json",
+    "item",
+]
 _JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.sampled_from(["text", "message_start", "content_block_delta", ""]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                [
-                    "type",
-                    "index",
-                    "delta",
-                    "choices",
-                    "tool_calls",
-                    "function",
-                    "arguments",
-                    "content",
-                    "parts",
-                    "text",
-                    "candidates",
-                    "message",
-                    "content_block",
-                    "output_index",
-                    "response",
-                    "usage",
-                    "partial_json",
-                    "item",
-                ]
-            ),
+            st.sampled_from(_NAMES),
             inner,
             max_size=5,
         )

@@ -25,12 +25,8 @@ _numbers = itertools.count(1)
 
 def line(api: Api, request: Any, response: Any, **usage: Any) -> dict[str, Any]:
     number = next(_numbers)
-    told = {
-        "outcome": "counted",
-        "tokens": {"input": 100, "output": 10, "cache_read": 50},
-        "model": "m",
-        "nano_usd": 10**9,
-    }
+    tokens = {"input": 100, "output": 10, "cache_read": 50}
+    told = {"outcome": "counted", "tokens": tokens, "model": "m", "nano_usd": 10**9}
     return {
         "id": f"gwx_{number:06}",
         "api": api.value,
@@ -130,9 +126,8 @@ def test_a_conversation_becomes_steps(api: Api) -> None:
 
 
 def test_other_conversations_are_subagents() -> None:
-    side = line(
-        Api.CHAT, {"messages": [{"role": "user", "content": "A title?"}]}, {"choices": [{"message": {"content": "T"}}]}
-    )
+    asked = {"messages": [{"role": "user", "content": "A title?"}]}
+    side = line(Api.CHAT, asked, {"choices": [{"message": {"content": "T"}}]})
     made = trajectory([side, *calls_a_tool(Api.MESSAGES)], NAMES)
     check(made)
     assert len(made["steps"]) == 4
@@ -158,7 +153,7 @@ def test_a_response_that_names_the_one_before_goes_on_from_it() -> None:
 
 def test_calls_that_fail_are_counted_and_leave_no_step() -> None:
     first, second = calls_a_tool(Api.CHAT)
-    failed = {**second, "id": "gwx_0", "start_time_ms": second["start_time_ms"] - 1, "response": None}
+    failed = {**second, "id": "gwx_9", "start_time_ms": second["start_time_ms"] - 1, "response": None}
     made = trajectory([first, failed, second], NAMES)
     check(made)
     assert len(made["steps"]) == 4
@@ -179,11 +174,8 @@ def test_reminders_that_come_and_go_do_not_split_a_conversation() -> None:
 
 
 def test_what_the_model_is_said_to_have_said_before_is_copied() -> None:
-    messages = [
-        {"role": "user", "content": "q"},
-        {"role": "assistant", "content": "old"},
-        {"role": "user", "content": "n"},
-    ]
+    said = (("user", "q"), ("assistant", "old"), ("user", "n"))
+    messages = [{"role": role, "content": text} for role, text in said]
     made = trajectory([line(Api.CHAT, {"messages": messages}, {"choices": [{"message": {"content": "a"}}]})], NAMES)
     check(made)
     assert [step.get("is_copied_context") for step in made["steps"]] == [None, True, None, None]
@@ -203,37 +195,36 @@ def test_nothing_is_made_of_nothing(lines: list[dict[str, Any]]) -> None:
         trajectory(lines, NAMES)
 
 
+_MEMBERS = [
+    "messages",
+    "input",
+    "output",
+    "contents",
+    "parts",
+    "role",
+    "content",
+    "type",
+    "text",
+    "tool_calls",
+    "function",
+    "arguments",
+    "name",
+    "id",
+    "choices",
+    "message",
+    "candidates",
+    "functionCall",
+    "functionResponse",
+    "tools",
+    "call_id",
+    "summary",
+]
 _JSON = st.recursive(
     st.none() | st.integers() | st.sampled_from(["text", "message", "assistant", "function_call", ""]),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
-            st.sampled_from(
-                [
-                    "messages",
-                    "input",
-                    "output",
-                    "contents",
-                    "parts",
-                    "role",
-                    "content",
-                    "type",
-                    "text",
-                    "tool_calls",
-                    "function",
-                    "arguments",
-                    "name",
-                    "id",
-                    "choices",
-                    "message",
-                    "candidates",
-                    "functionCall",
-                    "functionResponse",
-                    "tools",
-                    "call_id",
-                    "summary",
-                ]
-            ),
+            st.sampled_from(_MEMBERS),
             inner,
             max_size=5,
         )
@@ -264,9 +255,8 @@ def test_the_command_reads_logs_and_files(tmp_path: Path) -> None:
     check(made)
     assert (made["session_id"], made["agent"]["name"], made["agent"]["version"]) == ("scr_9", "theirs", "3")
     out = tmp_path / "t.json"
-    told = CliRunner().invoke(
-        app, ["trajectory", str(tmp_path / "model_calls.jsonl"), "--agent", "x", "--out", str(out)]
-    )
+    asked = [str(tmp_path / "model_calls.jsonl"), "--agent", "x", "--out", str(out)]
+    told = CliRunner().invoke(app, ["trajectory", *asked])
     assert (told.exit_code, told.output) == (0, "")
     assert len(json.loads(out.read_text())["steps"]) == 4
 
