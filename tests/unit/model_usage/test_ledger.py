@@ -251,6 +251,26 @@ async def test_what_could_not_be_written_is_written_later(database: Database, mo
     assert (view.calls, view.input_tokens) == (5, 50)
 
 
+@pytest.mark.parametrize("record", [True, False, None])
+async def test_who_is_recorded(database: Database, record: bool | None) -> None:
+    async with keeping(database, Wishes(record=record)) as ledger:
+        assert await ledger.records(BOX) is record
+        assert await ledger.records("dbx_2") is None
+
+
+async def test_what_a_devbox_used_is_waited_for(database: Database) -> None:
+    async with keeping(database) as ledger:
+        await ledger.settle([BOX, "dbx_2"])
+        assert await ledger.check(call()) is None
+        settled = asyncio.ensure_future(ledger.settle([BOX]))
+        await asyncio.sleep(0)
+        assert not settled.done()
+        reported = asyncio.ensure_future(ledger.record(call(), report()))
+        await settled
+        assert (await usage(database)).counted == 1
+        await reported
+
+
 def test_amounts_are_written_for_people() -> None:
     assert [usd(nano) for nano in (0, 1, 10**9, 1_500_000_000, 12_340_000)] == [
         "$0.00", "$0.000000001", "$1.00", "$1.50", "$0.01234",

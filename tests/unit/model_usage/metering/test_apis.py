@@ -26,7 +26,7 @@ from loopyard.model_usage.metering.apis import Api, api_of, is_array, model_of, 
         ("/v1/x/../messages", Api.MESSAGES),
         ("/v1/%6dessages", Api.MESSAGES),
         ("/v1%2Fmessages", Api.MESSAGES),
-        ("/" * 9000 + "v1/messages", Api.MESSAGES),
+        pytest.param("/" * 9000 + "v1/messages", Api.MESSAGES, id="many slashes"),
         ("/v1beta/models/gemini%2D2.5-pro%3AgenerateContent", Api.GEMINI),
         # What is not metered.
         ("/v1/messages/count_tokens", None),
