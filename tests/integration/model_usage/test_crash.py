@@ -1,7 +1,6 @@
 """What is known of calls of models when the server, or its proxy, is killed in their middle."""
 
 from collections.abc import Generator
-from pathlib import Path
 
 import psutil
 import pytest
@@ -11,11 +10,13 @@ from tests.integration.model_usage.model_server import ModelServer
 from tests.model_answers import MESSAGES_TOKENS
 from tests.serving import ServerProcess, serving
 
+RECORDING = {**ENVIRONMENT, "LOOPYARD_GATEWAY__RECORD": "true"}
+
 
 @pytest.fixture(scope="module")
 def own(tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]:
     """A server that may be killed. It comes back at the same port, where its clients expect it."""
-    with serving(tmp_path_factory.mktemp("crash") / "data", env=ENVIRONMENT) as process:
+    with serving(tmp_path_factory.mktemp("crash") / "data", env=RECORDING) as process:
         process.port = int(process.base_url.rpartition(":")[2])
         yield process
 
@@ -39,7 +40,7 @@ def test_the_server_is_killed(own: ServerProcess, start: StartRun, models: Model
     run = start(metadata={"loopyard.max_tokens": str(MESSAGES_TOKENS.total + 1)})
     in_the_middle(run, models)
     own.kill()
-    own.start(ENVIRONMENT)
+    own.start(RECORDING)
     usage = run.usage
     assert (usage["calls"], usage["counted"], usage["cut_off"]) == (2, 1, 1)
     assert usage["input_tokens"] == MESSAGES_TOKENS.input
@@ -63,11 +64,14 @@ def test_the_proxy_is_killed(own: ServerProcess, start: StartRun, models: ModelS
     assert usage["calls"] == 3
 
 
-def test_a_recording_outlives_the_server(own: ServerProcess, start: StartRun, tmp_path: Path) -> None:
-    run = start(metadata={"loopyard.record_model_calls": "true"})
-    run.call("chat", "-o /dev/null")
-    run.until(lambda usage: usage["counted"] == 1)
+def test_a_recording_outlives_the_server(own: ServerProcess, start: StartRun) -> None:
+    recorded, not_recorded = start(), start(metadata={"loopyard.record_model_calls": "false"})
+    for run in (recorded, not_recorded):
+        run.call("chat", "-o /dev/null")
+        run.until(lambda usage: usage["counted"] == 1)
     own.kill()
-    own.start(ENVIRONMENT)
-    with run.logs as logs:
+    own.start(RECORDING)
+    with recorded.logs as logs:
         assert logs.read("model_calls.jsonl").count(b"\n") == 1
+    with not_recorded.logs as logs:
+        assert "model_calls.jsonl" not in logs.namelist()
