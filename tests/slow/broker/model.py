@@ -66,7 +66,13 @@ class Model(BaseHTTPRequestHandler):
 
     def _responses(self) -> None:
         part = {"type": "output_text", "text": TEXT, "annotations": []}
-        item = {"id": "msg_1", "type": "message", "role": "assistant", "status": "completed", "content": [part]}
+        item: dict[str, Any] = {
+            "id": "msg_1",
+            "type": "message",
+            "role": "assistant",
+            "status": "completed",
+            "content": [part],
+        }
         usage = {
             "input_tokens": 10,
             "input_tokens_details": {"cached_tokens": 0},
@@ -74,7 +80,7 @@ class Model(BaseHTTPRequestHandler):
             "output_tokens_details": {"reasoning_tokens": 0},
             "total_tokens": 15,
         }
-        response = {"id": "resp_1", "object": "response", "status": "in_progress", "output": []}
+        response: dict[str, Any] = {"id": "resp_1", "object": "response", "status": "in_progress", "output": []}
         self._events(
             ("response.created", {"response": response}),
             (

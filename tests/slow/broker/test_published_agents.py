@@ -1,5 +1,7 @@
-"""Agents as they are published on npm, each driven by an axon through a suspend and a kill of the server. Their model is
-the tests' own. Needs the package registry; each agent has some 100 MB."""
+"""Agents as they are published on npm, each driven by an axon through a kill of the server and a suspend.
+
+Their model is the tests' own. Needs the package registry; each agent has some 100 MB.
+"""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -22,7 +24,7 @@ Prompt = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Published:
-    """A published agent: how it is found, configured and spoken to. `open` begins a session and returns what prompts."""
+    """A published agent: how it is found, configured and spoken to. `open` begins a session, and gives what prompts."""
 
     package: str
     version: str
