@@ -31,6 +31,9 @@ class Counts:
     pages: int = 60
     large_pages: int = 15
     rows: tuple[int, ...] = (1_000, 100_000, 1_000_000)
+    events: int = 20_000
+    subscribers: int = 200
+    axons: int = 10_000
 
 
 QUICK = Counts(
@@ -52,6 +55,9 @@ QUICK = Counts(
     pages=10,
     large_pages=3,
     rows=(1_000, 10_000),
+    events=1_000,
+    subscribers=20,
+    axons=200,
 )
 
 

@@ -25,7 +25,7 @@ def show(measures: Sequence[Measure], peers: Mapping[str, str]) -> None:
     for name in ("n", "failed", "median", "95 % of medians", "p95", "ratio", "aim"):
         table.add_column(name, justify="right", no_wrap=True)
     for measure in measures:
-        least = ">= " if measure.unit in ("MB/s", "/min") else ""
+        least = ">= " if measure.unit in ("MB/s", "/min", "/s") else ""
         aim = f"{least}{measure.aim:g} {measure.unit}" if measure.aim else ""
         table.add_row(f"[bold]{escape(measure.title)}", *[""] * 6, aim)
         for series in measure.series:

@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from benchmarks.figures import Summary, summarize
 
-Unit = Literal["ms", "MiB", "MB/s", "/min", "%"]
+Unit = Literal["ms", "MiB", "MB/s", "/min", "/s", "%"]
 Subject = Literal["loopyard", "podman", "docker"]
 
 
@@ -32,7 +32,8 @@ class Measure:
     """One thing measured, in one or more series, of which all are compared with the one at index `reference`.
 
     `aim` is the greatest median, in the unit, that the project wants of its own first series; of speeds (MB/s, millions
-    of bytes in a second; /min, so many in a minute) the smallest. `error` tells why the measurement could not be
+    of bytes in a second; /min and /s, so many in a minute or a second) the smallest. `error` tells why the measurement
+    could not be
     finished.
     """
 

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 
 from benchmarks.context import Context
+from benchmarks.measures.axons import axons
 from benchmarks.measures.builds import builds, from_blueprint
 from benchmarks.measures.burst import burst
 from benchmarks.measures.crowd import execute_in_a_crowd
@@ -30,4 +31,5 @@ MEASURES: Mapping[str, Callable[[Context], Awaitable[list[Measure]]]] = {
     "stream": stream,
     "transfer": transfer,
     "lists": run_lists,
+    "axons": axons,
 }

@@ -80,6 +80,14 @@ class Conversation:
                 raise AssertionError(f"no event {wanted} after {self._seen}:\n{told}")
             time.sleep(0.05)
 
+    def find(self, matches: Callable[[AxonEventView], bool]) -> AxonEventView:
+        """The first event of all that is as a function says, once there is one: where two are in no order."""
+        seen, self._seen = self._seen, 0
+        try:
+            return self.wait(matches)
+        finally:
+            self._seen = seen
+
     def ask(self, event_type: str, payload: Any) -> Any:
         """Publish a request, and return its answer."""
         self.publish(event_type, payload)

@@ -41,7 +41,7 @@ class Model(BaseHTTPRequestHandler):
 
     def _messages(self, body: dict[str, Any]) -> None:
         usage = {"input_tokens": 10, "output_tokens": 5}
-        message = {
+        message: dict[str, Any] = {
             "id": "msg_1",
             "type": "message",
             "role": "assistant",
@@ -65,7 +65,7 @@ class Model(BaseHTTPRequestHandler):
         )
 
     def _responses(self) -> None:
-        part = {"type": "output_text", "text": TEXT, "annotations": []}
+        part: dict[str, Any] = {"type": "output_text", "text": TEXT, "annotations": []}
         item: dict[str, Any] = {
             "id": "msg_1",
             "type": "message",
