@@ -1,6 +1,7 @@
 """Axons: how quick events are, how many there can be, and what idle ones hold."""
 
 import asyncio
+import contextlib
 import itertools
 import tempfile
 import time
@@ -135,7 +136,11 @@ async def _idle(server: _Server, count: int) -> float:
 
 def _held(server: _Server) -> int:
     process = psutil.Process(server.process.pid)
-    return sum(one.memory_full_info().pss for one in (process, *process.children(recursive=True)))
+    held = 0
+    for one in (process, *process.children(recursive=True)):
+        with contextlib.suppress(psutil.NoSuchProcess):  # it has just ended
+            held += one.memory_full_info().pss
+    return held
 
 
 async def _sizes(engine: str, server: _Server, counts: Counts) -> list[Measure]:

@@ -127,6 +127,7 @@ class Brokers:
                 last = devbox.state_transitions[-1]
                 reason = f"{devbox.failure_reason}: {last.get('failure_reason', '')}"[:4000]
             await self._publish(session, devbox.id, _EVENTS[Status(devbox.status)], reason)
+            await repository.forget_frames(session, devbox.id)
             after_commit(session, lambda: self._forget(devbox.id))
 
     async def _publish(self, session: AsyncSession, devbox_id: str, event_type: str, reason: str | None = None) -> None:

@@ -34,6 +34,8 @@ _TICK_SECONDS = 1.0
 _AGAIN_SECONDS = 1.0
 _LOG_BYTES = 64 * 1024
 """Limit on the standard error in one event."""
+_LOGGED_BYTES = 4 * 1024**2
+"""Limit on the standard error of one process that is published, 4 MiB; it is in the devbox's logs."""
 _NOT_FOUND = 127
 _NOT_EXECUTABLE = 126
 
@@ -197,6 +199,7 @@ class Driver:
 
     async def _deliver(self, conversation: Conversation) -> None:
         """Hand frames to the process, for ever."""
+        failures = 0
         while True:
             await conversation.frames_waiting.wait()
             conversation.frames_waiting.clear()
@@ -215,9 +218,16 @@ class Driver:
                 continue  # it has ended, which is told by whoever follows it
             except RuntimeFault as fault:
                 log.warning("devbox %s: a frame could not be delivered, trying again: %s", self._devbox.id, fault)
+                if not failures:
+                    message = f"What the agent is to be told cannot be written into the devbox: {fault}"
+                    await conversation.step(
+                        lambda message=message: conversation.protocol.tell_fault("delivery", message)
+                    )
+                failures += 1
                 await asyncio.sleep(_AGAIN_SECONDS)
                 conversation.frames_waiting.set()
                 continue
+            failures = 0
             failpoint("broker.woken")
             async with conversation.lock:
                 if conversation.progress.process == number:
@@ -283,6 +293,12 @@ class Driver:
             data = data[: data.rfind(b"\n") + 1] or data
             text = data.decode(errors="replace").replace("\x00", "")
             self._said = (self._said + text)[-SHOWN_CHARACTERS:]
+
+            if progress.stderr_offset >= _LOGGED_BYTES:
+                progress.stderr_offset += len(data)
+                continue
+            if progress.stderr_offset + len(data) >= _LOGGED_BYTES:
+                text += "[what comes after this is not published]"
 
             def tell(size: int = len(data), text: str = text) -> None:
                 progress.stderr_offset += size

@@ -13,11 +13,15 @@ from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.runtime.protocol import CommandResult, CommandSpec, Runtime, Stream
 
 CHUNK_BYTES = 1 << 20
+_SPOOLS = "/var/tmp/loopyard-broker"  # noqa: S108  (a folder of the box)
 WAIT_SECONDS = 10.0
 
 _SCRIPT = """
 spool=$1
 shift
+for old in "${spool%%-broker*}"-broker-*; do
+    [ "$old" = "$spool" ] || rm -rf "$old"
+done
 mkdir -p "$spool" && mkfifo "$spool/in" || exit 126
 exec 3<&0
 (
@@ -48,7 +52,8 @@ class AgentProcess:
         self._executions = executions
         self._devbox_id = devbox_id
         self.id = f"broker.{number}"
-        self._spool = f"/var/tmp/loopyard-{self.id}"  # noqa: S108  (a folder of the box)
+        # Of the devbox's own name, since its disk may be a snapshot of another's.
+        self._spool = f"{_SPOOLS}-{devbox_id}.{number}"
 
     async def start(self, arguments: Sequence[str], folder: str) -> None:
         """Start it, unless it was started before.

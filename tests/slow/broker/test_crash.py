@@ -14,6 +14,7 @@ from tests.postgres import PostgresCluster
 from tests.serving import ServerProcess, serving
 
 FAILPOINTS = ("broker.step", "broker.stepped", "broker.delivered", "broker.woken")
+OF_A_PROCESS = ("broker.exited", "broker.launching")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -68,6 +69,20 @@ def _publish_through(talk: Conversation, session: str, prompt: str) -> None:
     client.axons.publish(
         talk.axon, event_type="session/prompt", origin="USER_EVENT", payload=json.dumps(content), source="tests"
     )
+
+
+def test_a_kill_at_the_end_or_start_of_a_process_doubles_neither(server: ServerProcess) -> None:
+    talk, session = _start(server)
+    for failpoint, prompt in zip(OF_A_PROCESS, ("crash 3", "recall"), strict=True):
+        server.stop()
+        server.start({"LOOPYARD_FAILPOINT": failpoint})
+        _publish_through(talk, session, prompt)
+        server.wait_dead()
+        server.start()
+        talk.wait("agent.error" if prompt == "crash 3" else "turn.completed")
+    names = [one.event_type for one in talk.events()]
+    assert (names.count("turn.started"), names.count("turn.failed"), names.count("agent.error")) == (2, 1, 1)
+    assert json.loads(talk.said()[-1]) == ["crash 3", "recall"]
 
 
 def test_kills_at_any_moment_lose_and_double_nothing(server: ServerProcess) -> None:
