@@ -26,6 +26,8 @@ class Counts:
     stream_mib: int = 512
     file_mib: int = 1024
     scenario_runs: int = 30
+    gateway_boxes: int = 50
+    gateway_seconds: int = 20
     evaluations: int = 200
     evaluations_for_memory: int = 2000
     pages: int = 60
@@ -50,6 +52,8 @@ QUICK = Counts(
     stream_mib=32,
     file_mib=64,
     scenario_runs=3,
+    gateway_boxes=5,
+    gateway_seconds=6,
     evaluations=20,
     evaluations_for_memory=60,
     pages=10,
