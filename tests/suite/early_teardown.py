@@ -1,4 +1,4 @@
-"""Ends what a folder's tests share once the next test does not need it: servers, providers, engines.
+"""Ends what a folder's tests share once the next test is in another folder: servers, providers, engines.
 
 A host has a fixed number of network ranges for servers. Without this each worker would keep the servers of all folders
 that it has been to until its end.
@@ -13,17 +13,15 @@ _SHARED = ("session", "package")
 
 
 class EarlyTeardown:
-    """Finishes fixtures of the scopes session and package. Those in `tests/conftest.py` are kept: all folders use
-    them."""
+    """Finishes fixtures of the scopes session and package when the tests below their folder are left."""
 
     @pytest.hookimpl(hookwrapper=True)
     def pytest_runtest_teardown(self, item: pytest.Function, nextitem: pytest.Function | None) -> Generator[None]:
         yield
         if nextitem is None:
             return
-        needed = {id(definition) for definition in _definitions(nextitem)}
         for definition in _definitions(item):
-            if id(definition) not in needed and definition.scope in _SHARED and "/" in definition.baseid:
+            if definition.scope in _SHARED and not nextitem.nodeid.startswith(definition.baseid):
                 definition.finish(item._request)  # pyright: ignore[reportArgumentType, reportPrivateUsage]
 
 
