@@ -78,7 +78,8 @@ def _app(model: ModelServer) -> web.Application:
             given = {"command": command, "description": "a step"}
             block = {"type": "tool_use", "id": f"toolu_{done}", "name": "Bash", "input": given}
         usage = {"input_tokens": _USAGE["input"], "output_tokens": _USAGE["output"]}
-        message = {"id": "msg_1", "type": "message", "role": "assistant", "model": body["model"], "content": [block]}
+        message = {"id": f"msg_{done}", "type": "message", "role": "assistant", "model": body["model"]}
+        message["content"] = [block]
         message |= {"stop_reason": "end_turn" if command is None else "tool_use", "stop_sequence": None, "usage": usage}
         if not body.get("stream"):
             return web.json_response(message)

@@ -3,7 +3,10 @@
 Their model is the tests' own, and plays a real solution back. Needs the package indexes; the agents are large.
 """
 
+import io
+import json
 import os
+import zipfile
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any
@@ -13,6 +16,7 @@ from runloop_api_client import Runloop
 
 from loopyard.bench.catalog import wire_form
 from loopyard.bench.loader import load
+from loopyard.model_usage.trajectory.atif import Names, trajectory
 from tests.integration.gateway.conftest import ENVIRONMENT, Box
 from tests.serving import ServerProcess, serving
 from tests.slow.gateway.memory import holds, processes_of
@@ -86,7 +90,8 @@ def test_an_agent_solves_a_real_bug_without_its_key(name: str, client: Runloop, 
             "launchParameters": {"network_policy_id": policy.id},
             "mounts": [{"type": "agent_mount", "agent_name": name, "agent_id": None}],
         }
-        run = client.scenarios.start_run(scenario_id=scenario.id, run_profile=profile)
+        recorded = {"loopyard.record_model_calls": "true"}
+        run = client.scenarios.start_run(scenario_id=scenario.id, run_profile=profile, metadata=recorded)
         client.devboxes.await_running(run.devbox_id)
         client.network_policies.update(policy.id, allow_all=False, allow_agent_gateway=True)
         box = Box(client, run.devbox_id)
@@ -104,6 +109,23 @@ def test_an_agent_solves_a_real_bug_without_its_key(name: str, client: Runloop, 
     assert scored.scoring_contract_result.score == 1.0, model.asked[-1]
     client.scenarios.runs.complete(run.id)
     assert KEY not in server.log
+    _check_usage(client, run.id, name)
+
+
+def _check_usage(client: Runloop, run_id: str, name: str) -> None:
+    """Each call is counted, and recorded without the key; the recording makes a trajectory with the agent's turns."""
+    usage: Any = client.get(f"/v1/scenarios/runs/{run_id}/model_usage", cast_to=object)
+    assert usage["counted"] >= 3
+    assert usage["counted"] + usage["failed"] == usage["calls"], usage
+    assert usage["input_tokens"] > 0
+    assert usage["output_tokens"] > 0
+    with zipfile.ZipFile(io.BytesIO(client.scenarios.runs.download_logs(run_id).read())) as logs:
+        raw = logs.read("model_calls.jsonl")
+    assert KEY.encode() not in raw
+    made = trajectory([json.loads(line) for line in raw.splitlines()], Names(run_id, name))
+    steps = [step for step in made["steps"] if step["source"] == "agent"]
+    assert len(steps) >= 3
+    assert "git apply" in json.dumps([step.get("tool_calls", step["message"]) for step in steps])
 
 
 def _search(client: Runloop, server: ServerProcess, devbox_id: str) -> None:
