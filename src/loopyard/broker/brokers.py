@@ -195,7 +195,8 @@ class Brokers:
             if (driver := self._drivers.get(devbox_id)) is not None:
                 driver.hear()
             elif wakes and heard:
-                self._tasks.start(f"broker wake {devbox_id}", self._wake_up(devbox_id))
+                # Numbered: one that has looked already must not stand for one that is to look now.
+                self._tasks.start(f"broker wake {devbox_id} {next(self._numbers)}", self._wake_up(devbox_id))
 
     async def _wake_up(self, devbox_id: str) -> None:
         async with self._database.read() as session:
