@@ -31,9 +31,9 @@ _RATE_HOW = (
     "processor with their own HTTP client."
 )
 _FILL = """
-WITH RECURSIVE n(n) AS (SELECT :first UNION ALL SELECT n + 1 FROM n WHERE n < :last)
+WITH RECURSIVE n(n) AS (SELECT CAST(:first AS BIGINT) UNION ALL SELECT n + 1 FROM n WHERE n < :last)
 INSERT INTO axon_event (axon_id, sequence, timestamp_ms, origin, size, event_type, source, payload)
-SELECT :axon, n, 1, 3, 2, 'bench', 'bench', '{}' FROM n
+SELECT CAST(:axon AS VARCHAR), n, 1, 3, 2, 'bench', 'bench', '{}' FROM n
 """
 
 
