@@ -1,13 +1,17 @@
 """SQL for gateway configurations."""
 
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.devbox.models import Devbox
 from loopyard.gateway.models import GatewayConfig
 from loopyard.kit import names
 from loopyard.kit.paging import Page, PageQuery, fetch_page
+from loopyard.secret.models import Secret
+from loopyard.upstream_proxy.models import UpstreamGrant, UpstreamToken
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +21,61 @@ class ConfigFilters:
     id: str | None = None
     name: str | None = None
     search: str | None = None
+
+
+# Asked before every call: built once, and of columns alone, which costs a fraction of what five objects do.
+_token, _grant = UpstreamToken.__table__.c, UpstreamGrant.__table__.c
+_devbox, _config, _secret = Devbox.__table__.c, GatewayConfig.__table__.c, Secret.__table__.c
+_CALL = (
+    select(
+        _devbox.id.label("devbox_id"),
+        _devbox.account_id,
+        _devbox.status,
+        _devbox.launch_parameters,
+        _devbox.initiator_type,
+        _devbox.initiator_id,
+        _grant.secret_id,
+        _config.id.label("config_id"),
+        _config.name,
+        _config.endpoint,
+        _config.auth_mechanism,
+        _config.custom_headers,
+        _secret.sealed,
+        _secret.key_id,
+    )
+    .select_from(UpstreamToken.__table__)
+    .join(UpstreamGrant.__table__, _grant.id == _token.grant_id)
+    .join(Devbox.__table__, _devbox.id == _token.devbox_id)
+    .outerjoin(GatewayConfig.__table__, _config.id == _grant.config_id)
+    .outerjoin(Secret.__table__, and_(_secret.id == _grant.secret_id, _secret.account_id == _devbox.account_id))
+    .where(_token.digest == bindparam("digest"), _token.kind == "gateway")
+)
+
+
+@dataclass(frozen=True, slots=True)
+class CallRow:
+    """What a token of the gateway stands for. `config_id` and `sealed` are None where that was deleted."""
+
+    devbox_id: str
+    account_id: str
+    status: str
+    launch_parameters: dict[str, Any]
+    initiator_type: str
+    initiator_id: str | None
+    secret_id: str
+    config_id: str | None
+    name: str
+    endpoint: str
+    auth_mechanism: dict[str, Any]
+    custom_headers: list[dict[str, Any]]
+    sealed: bytes | None
+    key_id: str
+
+
+async def of_token(session: AsyncSession, digest: str) -> CallRow | None:
+    """What the token with this digest stands for; None if there is none."""
+    row = (await session.execute(_CALL, {"digest": digest})).one_or_none()
+    return None if row is None else CallRow(*row)
 
 
 def _visible(account_id: str) -> ColumnElement[bool]:

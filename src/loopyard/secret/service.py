@@ -99,6 +99,14 @@ class SecretService:
         secrets = await repository.sealed_by_id(session, account_id, secret_ids)
         return {one.id: self._vault.open(one.id, Sealed(one.sealed, one.key_id)) for one in secrets}
 
+    def opened(self, secret_id: str, sealed: bytes, key_id: str) -> str:
+        """The value of a secret whose row somebody has read.
+
+        Raises:
+            Unavailable: It cannot be opened.
+        """
+        return self._vault.open(secret_id, Sealed(sealed, key_id))
+
     async def _opened(self, account_id: str, names: set[str]) -> dict[str, str]:
         async with self._database.read() as session:
             secrets = await repository.sealed(session, account_id, names)

@@ -1,7 +1,8 @@
 """Decides whether a call of a devbox may be made, and with which secrets: what the gateway and the MCP hub share."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -55,18 +56,31 @@ class Admission:
         Raises:
             CallRefused.
         """
-        sandbox_id = self._runtime.sandbox_at(source) if isinstance(self._runtime, HasHostGateway) else None
         row, grants = await repository.of_token(session, tokens.digest(token), kind)
-        if row is None or sandbox_id is None or row.devbox_id != sandbox_id or not grants:
+        devbox = None if row is None else await devboxes.get(session, row.devbox_id)
+        if devbox is None or not grants:
             raise CallRefused(401, "unauthorized", UNKNOWN_TOKEN)
-        devbox = await devboxes.get(session, row.devbox_id)
-        if devbox is None or devbox.status in FINAL:
-            raise CallRefused(401, "unauthorized", UNKNOWN_TOKEN)
-        await self._check_policy(session, devbox, kind)
+        self.check_source(devbox.id, devbox.status, source)
+        await self.check_policy(session, devbox.launch_parameters, kind)
         return Admitted(devbox, grants)
 
-    async def _check_policy(self, session: AsyncSession, devbox: Devbox, kind: Kind) -> None:
-        if (policy_id := devbox.launch_parameters.get("network_policy_id")) is None:
+    def check_source(self, devbox_id: str, status: str, source: str) -> None:
+        """See that a connection comes from the devbox, and that this has not ended.
+
+        Raises:
+            CallRefused.
+        """
+        at_source = self._runtime.sandbox_at(source) if isinstance(self._runtime, HasHostGateway) else None
+        if at_source != devbox_id or status in FINAL:
+            raise CallRefused(401, "unauthorized", UNKNOWN_TOKEN)
+
+    async def check_policy(self, session: AsyncSession, launch_parameters: Mapping[str, Any], kind: Kind) -> None:
+        """See that the devbox's network policy, if it has one, allows this kind of call.
+
+        Raises:
+            CallRefused.
+        """
+        if (policy_id := launch_parameters.get("network_policy_id")) is None:
             return
         policy = await policies.get(session, policy_id)
         if policy is None or not (policy.allow_all or getattr(policy, _FLAGS[kind])):
