@@ -1,4 +1,4 @@
-"""What deleted axons leave behind: their events, and their databases."""
+"""Leftovers of deleted axons: their events and their databases."""
 
 from collections.abc import Sequence
 

@@ -93,7 +93,7 @@ async def deleted_ids(session: AsyncSession) -> Sequence[str]:
 
 
 async def known_ids(session: AsyncSession, axon_ids: Collection[str]) -> set[str]:
-    """Those of the ids that have a row, deleted or not."""
+    """The ids among these that have a row, deleted or not."""
     return set((await session.scalars(select(Axon.id).where(Axon.id.in_(axon_ids)))).all())
 
 

@@ -31,7 +31,7 @@ _Key = tuple[str, str, str]
 
 @dataclass(frozen=True, slots=True)
 class Published:
-    """Where an event stands in its axon."""
+    """Place of an event in its axon."""
 
     sequence: int
     timestamp_ms: int

@@ -122,7 +122,7 @@ async def _within(session: AsyncSession, axon_id: str, span: Span) -> list[int]:
 
 
 async def claimed(session: AsyncSession, keys: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
-    """What was stored under those of the keys (account, operation, request key) that are known."""
+    """Values stored under keys (account, operation, request key), of the keys that are known."""
     rows = await session.execute(_CLAIMED, {"wanted": keys})
     return {(row[0], row[1], row[2]): row[3] for row in rows}
 

@@ -62,7 +62,7 @@ class SqlService:
 
 
 async def _answer(session: AsyncSession, account_id: str, axon_id: str, wanted: dict[str, object]) -> object:
-    """What a worker asks about the events: the last sequence, or some of them. Nothing that it asks is trusted."""
+    """Answer to a worker that asks for the last sequence, or for some events. Nothing that it asks is trusted."""
     if wanted.get("last"):
         return (await axons.get(session, account_id, axon_id)).last_sequence
     columns = [name for name in COLUMNS if name in cast("list[str]", wanted["columns"])]

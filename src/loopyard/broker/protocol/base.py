@@ -61,7 +61,7 @@ class AgentProtocol(ABC):
     default_args: ClassVar[tuple[str, ...]] = ()
     fixed_args: ClassVar[tuple[str, ...]] = ()
     envelope: ClassVar[dict[str, str]] = {}
-    """What every frame of the broker's own carries."""
+    """Fields of every frame of the broker's own."""
     turn_methods: ClassVar[tuple[str, ...]] = ()
     """Requests that stand for a whole turn."""
 

@@ -36,7 +36,7 @@ class State:
     """Requests that the agent has not answered: id to method."""
     questions: list[Question] = field(default_factory=list[Question])
     memory: dict[str, Any] = field(default_factory=dict[str, Any])
-    """What a new process must be told to take the session up again; each protocol's own."""
+    """Facts by which a new process takes the session up again; each protocol's own."""
     resuming: bool = False
     """Whether the session is just being taken up again by a new process."""
     skipping: bool = False
