@@ -7,7 +7,7 @@ unit while it still has one test.
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
-from tests.suite.layers import is_serial
+from tests.suite.layers import folders_of, is_serial
 
 
 class WorkerController(Protocol):
@@ -148,10 +148,18 @@ class WeightedScheduler:
         node.send_runtest_some([index[test] for test in unit])
 
 
+_UNKNOWN_SECONDS = {"slow": 60.0, "integration": 5.0}
+"""Files that no recorded run knows, by their layer; a second for others."""
+
+
 def weights(recorded: Mapping[str, float]) -> Weigh:
-    """The expected seconds of a unit, by what its files took in a recorded run; a second for each unknown file."""
+    """The expected seconds of a unit, by what its files took in a recorded run."""
+
+    def of_file(file: str) -> float:
+        layer = next((name for name in folders_of(file) if name in _UNKNOWN_SECONDS), "")
+        return recorded.get(file, _UNKNOWN_SECONDS.get(layer, 1.0))
 
     def seconds(tests: Sequence[str]) -> float:
-        return sum(recorded.get(file, 1.0) for file in {test.partition("::")[0] for test in tests})
+        return sum(of_file(file) for file in {test.partition("::")[0] for test in tests})
 
     return seconds
