@@ -8,7 +8,7 @@ import json
 import threading
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, cast
 
 from aiohttp import web
 
@@ -69,7 +69,8 @@ def _app(model: ModelServer) -> web.Application:
     async def messages(request: web.Request) -> web.StreamResponse:
         if (body := await asked(request)) is None:
             return _wrong_key()
-        tools = [tool["name"] for tool in body.get("tools") or [] if "name" in tool]
+        offered: list[dict[str, Any]] = body.get("tools") or []
+        tools = [tool.get("name") for tool in offered]
         parts = [part for message in body["messages"] for part in _parts(message["content"])]
         done = sum(part.get("type") == "tool_result" for part in parts)
         command = await model.command(done) if "Bash" in tools else None
@@ -134,13 +135,18 @@ def _shell_call(tools: list[dict[str, Any]], command: str) -> dict[str, str]:
 
 
 def _parts(content: Any) -> list[dict[str, Any]]:
-    return content if isinstance(content, list) else []
+    return cast("list[dict[str, Any]]", content) if isinstance(content, list) else []
 
 
 def _anthropic_events(message: dict[str, Any], block: dict[str, Any]) -> list[dict[str, Any]]:
-    begun = {**message, "content": [], "stop_reason": None, "usage": {**message["usage"], "output_tokens": 1}}
+    begun: dict[str, Any] = {
+        **message,
+        "content": [],
+        "stop_reason": None,
+        "usage": {**message["usage"], "output_tokens": 1},
+    }
     if block["type"] == "tool_use":
-        start = {**block, "input": {}}
+        start: dict[str, Any] = {**block, "input": {}}
         delta: dict[str, Any] = {"type": "input_json_delta", "partial_json": json.dumps(block["input"])}
     else:
         start, delta = {"type": "text", "text": ""}, {"type": "text_delta", "text": block["text"]}
