@@ -97,6 +97,8 @@ class RunDurations:
     def pytest_runtest_logreport(self, report: Any) -> None:
         self._note_collected()
         self._tests[report.nodeid].add(report, keep_output=SECOND_TRY in os.environ)
+        if report.failed:
+            print(f"\nfailed at {report.when}: {report.nodeid}", flush=True)
 
     def pytest_sessionfinish(self) -> None:
         self._memory.stop()
