@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from runloop_api_client import Runloop
+from runloop_api_client.lib.polling import PollingConfig
 
 from loopyard.bench.catalog import wire_form
 from loopyard.bench.loader import load
@@ -91,7 +92,7 @@ def test_an_agent_solves_a_real_bug_without_its_key(name: str, client: Runloop, 
         }
         recorded = {"loopyard.record_model_calls": "true"}
         run = client.scenarios.start_run(scenario_id=scenario.id, run_profile=profile, metadata=recorded)
-        client.devboxes.await_running(run.devbox_id)
+        client.devboxes.await_running(run.devbox_id, polling_config=PollingConfig(timeout_seconds=600))
         client.network_policies.update(policy.id, allow_all=False, allow_agent_gateway=True)
         box = Box(client, run.devbox_id)
         assert box.run("curl -sS -m 5 https://pypi.org")[0] != 0, "the policy allows the gateway only"
