@@ -24,6 +24,7 @@ from tests.slow.gateway.model_server import KEY, ModelServer, model_server
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "real-bugs"
 BUG = "dotenv-set-key-newline"
+_INSTALLING = PollingConfig(timeout_seconds=600, max_attempts=600)
 _FROM_HERE = "cd ~/dotenv && timeout 240"
 
 
@@ -92,7 +93,7 @@ def test_an_agent_solves_a_real_bug_without_its_key(name: str, client: Runloop, 
         }
         recorded = {"loopyard.record_model_calls": "true"}
         run = client.scenarios.start_run(scenario_id=scenario.id, run_profile=profile, metadata=recorded)
-        client.devboxes.await_running(run.devbox_id, polling_config=PollingConfig(timeout_seconds=600))
+        client.devboxes.await_running(run.devbox_id, polling_config=_INSTALLING)
         client.network_policies.update(policy.id, allow_all=False, allow_agent_gateway=True)
         box = Box(client, run.devbox_id)
         assert box.run("curl -sS -m 5 https://pypi.org")[0] != 0, "the policy allows the gateway only"
