@@ -4,7 +4,7 @@ A host has a fixed number of network ranges for servers. Without this each worke
 that it has been to until its end.
 """
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -15,20 +15,20 @@ _SHARED = ("session", "package")
 class EarlyTeardown:
     """Finishes fixtures of the scopes session and package when the tests below their folder are left."""
 
+    def __init__(self) -> None:
+        self._active: list[pytest.FixtureDef[Any]] = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> None:
+        if fixturedef.scope in _SHARED and fixturedef not in self._active:
+            self._active.append(fixturedef)
+
     @pytest.hookimpl(hookwrapper=True)
-    def pytest_runtest_teardown(self, item: pytest.Function, nextitem: pytest.Function | None) -> Generator[None]:
+    def pytest_runtest_teardown(self, item: pytest.Function, nextitem: pytest.Item | None) -> Generator[None]:
         yield
         if nextitem is None:
             return
-        for definition in _definitions(item):
-            if definition.scope in _SHARED and not nextitem.nodeid.startswith(definition.baseid):
+        for definition in reversed(self._active):
+            if not nextitem.nodeid.startswith(definition.baseid):
                 definition.finish(item._request)  # pyright: ignore[reportArgumentType, reportPrivateUsage]
-
-
-def _definitions(item: pytest.Function) -> Iterable[pytest.FixtureDef[Any]]:
-    """The fixtures that a test uses, by itself or through others. Doctests and the like have none."""
-    used = getattr(item, "_fixtureinfo", None)
-    if used is None:
-        return
-    for definitions in used.name2fixturedefs.values():
-        yield from definitions
+        self._active = [each for each in self._active if nextitem.nodeid.startswith(each.baseid)]

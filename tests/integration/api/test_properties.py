@@ -120,6 +120,14 @@ def _mend(fields: dict[str, Any], operation: Operation, known: Resources) -> Non
     for statement in [fields, *cast("list[Any]", fields.get("statements") or [])]:
         if isinstance(statement, dict) and "sql" in statement:
             cast("dict[str, Any]", statement).update(sql="SELECT 1", params=[])
+    if operation.path in ("/v1/gateway-configs", "/v1/mcp-configs"):
+        public: Any = {"endpoint": "https://example.com", "auth_mechanism": {"type": "bearer"}, "custom_headers": []}
+        fields.update(public, name=f"m{uuid.uuid4().hex}")
+        if "allowed_tools" in fields:
+            fields["allowed_tools"] = ["*"]
+    for name, place in (("gateway", "/v1/gateway-configs"), ("mcp_config", "/v1/mcp-configs")):
+        if isinstance(fields.get(name), str):
+            fields.update({name: known.known[place][0], "secret": known.known["/v1/secrets"][0]})
     if isinstance(fields.get("scenario_id"), str):
         fields["scenario_id"] = known.known["/v1/scenarios"][0]
     if isinstance(fields.get("benchmark_id"), str):

@@ -2,12 +2,12 @@
 
 from collections.abc import Generator
 
-import psutil
 import pytest
 
 from tests.integration.model_usage.conftest import ENVIRONMENT, Run, StartRun, starting
 from tests.integration.model_usage.model_server import ModelServer
 from tests.model_answers import MESSAGES_TOKENS
+from tests.processes import descendants
 from tests.serving import ServerProcess, serving
 
 RECORDING = {**ENVIRONMENT, "LOOPYARD_GATEWAY__RECORD": "true"}
@@ -52,11 +52,7 @@ def test_the_server_is_killed(own: ServerProcess, start: StartRun, models: Model
 def test_the_proxy_is_killed(own: ServerProcess, start: StartRun, models: ModelServer) -> None:
     run = start()
     in_the_middle(run, models)
-    (proxy,) = [
-        child
-        for child in psutil.Process(own.pid).children(recursive=True)
-        if "loopyard.gateway.process" in child.cmdline()
-    ]
+    (proxy,) = descendants(own.pid, "loopyard.gateway.process")
     proxy.kill()
     run.until(lambda usage: usage["cut_off"] == 1)
     assert run.call("messages", "-o /dev/null --retry 10 --retry-all-errors").endswith("200")

@@ -1,6 +1,6 @@
 """Network namespaces of the tests' own: a host for the server, and an internet to reach from its devboxes.
 
-The host's link to the internet is 192.0.2.2/24; its resolver is 10.99.0.53, behind the gateway. The tests themselves
+The host's link to the internet is 203.0.113.2/24; its resolver is 10.99.0.53, behind the gateway. The tests themselves
 reach the host by a link of their own, on addresses of 198.18.0.0/15.
 """
 
@@ -25,9 +25,9 @@ RESOLVER = "10.99.0.53"
 PRIVATE = "10.12.0.5"
 METADATA = "169.254.169.254"
 PUBLIC_RESOLVER = "198.51.100.53"
-HOST = "192.0.2.2"
-GATEWAY = "192.0.2.1"
-NEIGHBOUR = "192.0.2.77"
+HOST = "203.0.113.2"
+GATEWAY = "203.0.113.1"
+NEIGHBOUR = "203.0.113.77"
 _ADDRESSES = (SHARED, OTHER, RESOLVER, PRIVATE, METADATA, PUBLIC_RESOLVER, NEIGHBOUR)
 
 ZONE: dict[str, dict[str, Any]] = {

@@ -96,7 +96,7 @@ def test_an_agent_solves_a_real_bug_without_its_key(name: str, client: Runloop, 
         client.devboxes.await_running(run.devbox_id, polling_config=_INSTALLING)
         client.network_policies.update(policy.id, allow_all=False, allow_agent_gateway=True)
         box = Box(client, run.devbox_id)
-        assert box.run("curl -sS -m 5 https://pypi.org")[0] != 0, "the policy allows the gateway only"
+        assert box.run("curl -sS -m 5 https://example.com")[0] != 0, "the policy allows the gateway only"
         execution = client.devboxes.execute_async(run.devbox_id, command=f"{_FROM_HERE} sh -c '{_quoted(command)}'")
         if not model.reached.wait(200):
             pytest.fail(_what_happened(client, run.devbox_id, execution.execution_id, model))

@@ -5,11 +5,11 @@ import time
 from pathlib import Path
 
 import httpx
-import psutil
 import pytest
 from runloop_api_client import BadRequestError, Runloop
 
 from tests.integration.axon.publishing import event
+from tests.processes import descendants
 from tests.serving import ServerProcess
 
 ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
@@ -120,11 +120,7 @@ def _fails(client: Runloop, axon: str, sql: str) -> str:
 
 def test_workers_have_nothing_that_they_do_not_need(server: ServerProcess, client: Runloop, axon: str) -> None:
     client.axons.sql.query(axon, sql="SELECT 1")
-    workers = [
-        process
-        for process in psutil.Process(server.pid).children(recursive=True)
-        if "loopyard.axon.sql.worker" in process.cmdline() and process.uids().real != 0
-    ]
+    workers = [process for process in descendants(server.pid, "loopyard.axon.sql.worker") if process.uids().real != 0]
     assert workers
     roots = {Path(f"/proc/{worker.pid}/root").readlink() for worker in workers}
     assert server.data_dir / "axons" / axon in roots
@@ -139,8 +135,8 @@ def test_workers_have_nothing_that_they_do_not_need(server: ServerProcess, clien
 def test_the_database_outlives_its_worker(server: ServerProcess, client: Runloop, axon: str) -> None:
     client.axons.sql.query(axon, sql="CREATE TABLE a(x)")
     client.axons.sql.query(axon, sql="INSERT INTO a VALUES (5)")
-    for process in psutil.Process(server.pid).children(recursive=True):
-        if "loopyard.axon.sql.worker" in process.cmdline() and process.uids().real == 0:
+    for process in descendants(server.pid, "loopyard.axon.sql.worker"):
+        if process.uids().real == 0:
             process.kill()  # the one that forks them
             process.wait()
             break

@@ -48,7 +48,9 @@ def whole(instance: Instance, closed: Closed, resolvers: Sequence[str], ports: P
     to_gateway, at_gateway, from_gateway = _gateway(ports.gateway)
     off_limits = f"iifname != {links} {at_gateway} counter drop" if at_gateway else ""
     # Every packet is judged, not the first alone: a policy that closes the gateway ends what is open there.
-    visitors = f"{at_gateway} ip saddr vmap @guests\n        {at_gateway} accept" if at_gateway else ""
+    # The gateway is at its one address: whoever calls this host's port itself is not let in.
+    came = f"{at_gateway} ct status dnat"
+    visitors = f"{came} ip saddr vmap @guests\n        {came} accept\n        {at_gateway} drop" if at_gateway else ""
     answers = f"oifname {links} {from_gateway} ip daddr vmap @guests" if from_gateway else ""
     host_ports = ", ".join(map(str, ports.host))
     to_host = f"tcp dport {{ {host_ports} }} fib daddr . iif type local"
