@@ -5,7 +5,7 @@ or signature that was made with one, and lives no longer than it. READ is for wh
 Secrets, network policies and the configurations of gateways and MCP servers belong to the account; axons belong to the
 devboxes, scorers to the scenarios. What a request names needs READ besides: see `acting.require`.
 
-Operations that are not there, or not yet, may have an entry; every one that is there has.
+Every operation of the contract has an entry, and so has every route.
 """
 
 import re
