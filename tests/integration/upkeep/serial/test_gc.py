@@ -83,6 +83,7 @@ def plant(server: ServerProcess) -> set[tuple[str, str]]:
     """Leave on the host what killed servers may."""
     object_id, blueprint_id, devbox_id = new_id("obj"), new_id("bpt"), new_id("dbx")
     (server.data_dir / "objects" / "final" / object_id).write_bytes(b"nobody's")
+    (server.data_dir / "build-logs").mkdir(exist_ok=True)
     (server.data_dir / "build-logs" / f"{blueprint_id}.jsonl").write_text("")
     (server.data_dir / "build-contexts" / blueprint_id / "context").mkdir(parents=True)
     own = block_of(server)
