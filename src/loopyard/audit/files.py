@@ -33,7 +33,7 @@ def append(folder: Path, records: Iterable[Record]) -> None:
 
 
 def _mending(descriptor: int) -> bytes:
-    """What ends the last line of a file, if a crash has cut it off."""
+    """A line end for a file whose last line a crash has cut off; empty for others."""
     size = os.fstat(descriptor).st_size
     return b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
 

@@ -11,7 +11,7 @@ from loopyard.audit.files import days
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """What is wanted; None wants all. Times are texts as the log has them."""
+    """A filter of the log; None lets all pass. Times are texts as the log has them."""
 
     since: str | None = None
     until: str | None = None

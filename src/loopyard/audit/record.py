@@ -1,4 +1,4 @@
-"""One line of the audit log."""
+"""Entries of the audit log: one line each."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ def time_text(at_ms: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """What somebody did. Holds no secret: neither bodies nor queries."""
+    """An entry: an operation that somebody called. Holds no secret: neither bodies nor queries."""
 
     operation: str
     """The method and the route, such as `POST /v1/devboxes/{}/shutdown`; or words, for what is no request."""
@@ -70,5 +70,5 @@ def _clean(text: str) -> str:
 
 
 def of_command_line(operation: str, user: int, *, account: str | None = None, made: str | None = None) -> Record:
-    """What the operator did on the server's own machine. `user` is the number of the user there."""
+    """An entry: a command of the operator on the server's machine. `user` is the number of the user there."""
     return Record(operation, now_ms(), f"command line, user {user}", account=account, made=made)

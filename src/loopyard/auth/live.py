@@ -1,4 +1,4 @@
-"""What is open now and was begun with a key: it ends with the key."""
+"""Live connections by the key that they were made with: they end with the key."""
 
 from collections.abc import Callable, Generator
 from contextlib import contextmanager

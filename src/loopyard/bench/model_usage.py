@@ -1,4 +1,4 @@
-"""What an attempt's calls of models have used, as the server's gateway counted it."""
+"""Model usage of an attempt, as the server's gateway counted it."""
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, fields
@@ -59,7 +59,7 @@ def of_view(told: object) -> ModelUsage | None:
 
 
 async def of_run(client: AsyncRunloop, run_id: str) -> ModelUsage | None:
-    """What a scenario run has used; None if it made no calls, or the server does not tell."""
+    """The model usage of a scenario run; None if it made no calls, or the server does not tell."""
     try:
         return of_view(await client.get(f"/v1/scenarios/runs/{run_id}/model_usage", cast_to=object))
     except APIError:

@@ -1,4 +1,4 @@
-"""What a new devbox may call upstream, found by what the request names."""
+"""Upstream calls that a new devbox may make, found by the names in the request."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

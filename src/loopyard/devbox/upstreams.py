@@ -1,4 +1,4 @@
-"""What a request says of a devbox's calls upstream: by the name of a variable, a configuration and a secret."""
+"""Upstream calls of a devbox in a request: by the name of a variable, a configuration and a secret."""
 
 import re
 from collections.abc import Mapping

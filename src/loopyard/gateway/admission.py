@@ -31,7 +31,7 @@ class GatewayAdmission:
         self._record = record
 
     async def answer(self, asked: Message) -> Message:
-        """Where a request goes and what is put on it, or why it is refused."""
+        """The target of a request and the headers that are put on it, or the reason why it is refused."""
         try:
             async with self._database.read() as session:
                 call, answer = await self._admit(session, asked)

@@ -73,7 +73,7 @@ class CallRow:
 
 
 async def of_token(session: AsyncSession, digest: str) -> CallRow | None:
-    """What the token with this digest stands for; None if there is none."""
+    """The grant of the token with this digest; None if there is none."""
     row = (await session.execute(_CALL, {"digest": digest})).one_or_none()
     return None if row is None else CallRow(*row)
 

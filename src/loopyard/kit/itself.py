@@ -1,4 +1,4 @@
-"""Where this server is reached by programs that it starts beside itself."""
+"""The address of this server, for programs that it starts beside itself."""
 
 
 class Itself:

@@ -1,4 +1,4 @@
-"""What an attempt cost, where its metadata, the gateway or what its agent printed tells it."""
+"""The cost of an attempt, where its metadata, the gateway or the output of its agent tells it."""
 
 import json
 import math

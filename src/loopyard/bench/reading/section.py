@@ -1,4 +1,4 @@
-"""What reports for people are made of: titled tables of text, and how figures are written in them."""
+"""Titled tables of text for reports, and how figures are written in them."""
 
 from dataclasses import dataclass, field
 

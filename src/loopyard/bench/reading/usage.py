@@ -1,4 +1,4 @@
-"""What a contender's calls of models have used, all together and for a point of score."""
+"""Model usage of a contender, all together and for a point of score."""
 
 import math
 from collections.abc import Sequence

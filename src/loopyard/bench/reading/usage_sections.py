@@ -1,4 +1,4 @@
-"""What a report says to people about tokens and cost."""
+"""Sections of a report on tokens and cost."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from loopyard.bench.reading.summary import Summary
 
 
 def of_usage(summaries: Sequence[Summary]) -> Section:
-    """What each contender has used."""
+    """The model usage of each contender."""
     columns = ["agent", "source", "> calls", "> input", "> cached", "> output", "> reasoning"]
     columns += ["> tokens per point", "> cost per point"]
     rows = [
@@ -40,7 +40,7 @@ def of_usage(summaries: Sequence[Summary]) -> Section:
 
 
 def of_changes(changes: Sequence[Change]) -> Section:
-    """What an attempt at each scenario has used, on both sides."""
+    """The model usage of an attempt at each scenario, on both sides."""
 
     def is_known(one: Change) -> bool:
         return any(value is not None for value in (one.a_tokens, one.b_tokens, one.a_cost_usd, one.b_cost_usd))
