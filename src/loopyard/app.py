@@ -87,6 +87,7 @@ from loopyard.mcp_hub.endpoints import router as mcp_router
 from loopyard.mcp_hub.token_endpoints import router as mcp_token_router
 from loopyard.model_usage.endpoints import router as model_usage_router
 from loopyard.model_usage.ledger import Ledger
+from loopyard.model_usage.recording.leftovers import RecordingsKeeper
 from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.network_policy.endpoints import router as policy_router
 from loopyard.network_policy.enforcement import Enforcement
@@ -271,7 +272,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     events = parts.add(Events, Events(database))
     parts.add(Sampling, Sampling(database, runtime, events))
     ledger = parts.add(Ledger, Ledger(database, events))
-    parts.add(Recordings, Recordings(settings.data_dir / "gateway"))
+    recordings = parts.add(Recordings, Recordings(settings.data_dir / "gateway"))
     store = parts.add(ObjectStore, _object_store(settings))
     parts.add(ObjectConfig, settings.objects)
     sweeping = parts.add(Sweeping, Sweeping(database, store, settings.objects.upload_seconds))
@@ -308,6 +309,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     )
     parts.add(Lifecycle, lifecycle)
     lifecycle.endings.add_listener(grants.end_with)
+    policies.add_listener(grants.end_refused)
     devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings, tokens, policies, grants, quota))
     taking = parts.add(Taking, Taking(database, runtime, changes, tasks))
     parts.add(SnapshotService, SnapshotService(taking))
@@ -355,6 +357,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
         ObjectsKeeper(database, store),
         SnapshotsKeeper(database, runtime),
         BuildsKeeper(database, builder, logs, inputs),
+        RecordingsKeeper(database, recordings, settings.gateway.recording_days),
         *(runtime.keepers if isinstance(runtime, HasKeepers) else ()),
     ]
     keepers += axons.add(parts, settings.data_dir)

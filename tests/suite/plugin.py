@@ -1,12 +1,13 @@
 """The suite's plug-in of pytest: markers of layers, durations, and the scheduler of workers."""
 
+import gc
 import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.suite import layers
+from tests.suite import authorities, layers
 from tests.suite.durations import RunDurations, WorkerDurations
 from tests.suite.early_teardown import EarlyTeardown
 from tests.suite.scheduling import WeightedScheduler, weights
@@ -15,7 +16,14 @@ WEIGHTS = Path(__file__).with_name("weights.json")
 """Seconds of each file in a recorded run (`python -m tests.suite.record`)."""
 
 
+def pytest_collection_finish() -> None:
+    """Leave what collection has made out of garbage collections: thousands of tests that live to the end."""
+    gc.collect()
+    gc.freeze()
+
+
 def pytest_configure(config: pytest.Config) -> None:
+    authorities.load_once()
     is_worker = hasattr(config, "workerinput")
     workers = config.getoption("numprocesses", None)
     if is_worker or not workers:

@@ -110,16 +110,26 @@ async def _pass_on(log: Path, notice: Callable[[str], None]) -> None:
             await asyncio.sleep(_LOOK_SECONDS)
 
 
+async def check_usable(client: AsyncRunloop) -> None:
+    """Call the server without the client's usual patience: a wrong address or key is to be told at once.
+
+    Raises:
+        APIError: It cannot be used.
+    """
+    async with client.with_options(max_retries=1) as impatient:
+        await impatient.scenarios.list(limit=1)
+
+
 async def _answering(client: AsyncRunloop) -> None:
     """Wait until the port that was announced answers."""
-    impatient = client.with_options(max_retries=0, timeout=5)
-    for _ in range(int(START_SECONDS / _LOOK_SECONDS)):
-        try:
-            await impatient.get("/healthz", cast_to=object)
-        except APIError:
-            await asyncio.sleep(_LOOK_SECONDS)
-        else:
-            return
+    async with client.with_options(max_retries=0, timeout=5) as impatient:
+        for _ in range(int(START_SECONDS / _LOOK_SECONDS)):
+            try:
+                await impatient.get("/healthz", cast_to=object)
+            except APIError:
+                await asyncio.sleep(_LOOK_SECONDS)
+            else:
+                return
     raise ServerFailed("the server has started, but does not answer")
 
 

@@ -17,7 +17,7 @@ from loopyard.bench.agents import Agent
 from loopyard.bench.catalog import publish
 from loopyard.bench.journal import Journal, JournalFault, journal, place
 from loopyard.bench.loader import FolderFault, Suite, load
-from loopyard.bench.local_server import ServerFailed, local_server
+from loopyard.bench.local_server import ServerFailed, check_usable, local_server
 from loopyard.bench.plan import Trial, plan
 from loopyard.bench.progress import shown, waiting
 from loopyard.bench.results import Result, State, exit_status
@@ -100,8 +100,7 @@ async def _on_server(
     client: AsyncRunloop, options: Options, suite: Suite, trials: list[Trial], kept: Journal, err: Console
 ) -> list[Result]:
     try:
-        # Without the client's usual patience: a wrong address or key is to be told at once.
-        await client.with_options(max_retries=1).scenarios.list(limit=1)
+        await check_usable(client)
         ids = await publish(client, suite.scenarios)
     except APIError as error:
         raise ServerFailed(f"{client.base_url} cannot be used: {describe(error)}") from error

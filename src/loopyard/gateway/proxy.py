@@ -49,7 +49,7 @@ class GatewayProxy:
             await request.refuse(503, "unavailable", "The server could not decide about this call; try again.")
         else:
             call = Call(**answer["call"])
-            with self._active.during(call.devbox_id):
+            with self._active.during(call.devbox_id, "gateway"):
                 await self._carry(request, token, call, answer)
 
     async def _carry(self, request: Request, token: str, call: Call, answer: Message) -> None:

@@ -40,7 +40,7 @@ class McpProxy:
             await request.refuse(404, "not_found", f"The MCP hub is at {MCP_PATH}.")
         else:
             devbox_id: str = answer["devbox_id"]
-            with self._active.during(devbox_id):
+            with self._active.during(devbox_id, "mcp"):
                 body = await _body(request)
                 if body is None:
                     await request.refuse(413, "too_large", f"A request may have {BODY_BYTES} bytes at most.")
@@ -49,7 +49,7 @@ class McpProxy:
                 await hub.handle(request, body, [McpServer.told(one) for one in answer["servers"]])
 
     async def drop(self, devbox_id: str) -> None:
-        """End the hubs of a devbox that has ended."""
+        """End the hubs of a devbox that has ended, or whose policy does not allow it any more."""
         gone = [key for key in self._hubs if key[0] == devbox_id]
         await asyncio.gather(*(self._hubs.pop(key).close() for key in gone))
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections.abc import Awaitable, Callable, Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -26,6 +27,9 @@ _RULES = (
 )
 """Fields of a policy that only rules for single hosts and networks can carry out."""
 
+Listener = Callable[[Sequence[str], NetworkPolicy | None], Awaitable[None]]
+"""Is given the devboxes that run under a policy, and the policy as it is stored now; None if it is gone."""
+
 log = logging.getLogger("loopyard.network_policy")
 
 
@@ -36,6 +40,11 @@ class Enforcement:
         self._database = database
         self._runtime = runtime
         self._turns: dict[str, asyncio.Lock] = {}
+        self._listeners: list[Listener] = []
+
+    def add_listener(self, listener: Listener) -> None:
+        """Have `listener` called when a policy that devboxes run under has changed."""
+        self._listeners.append(listener)
 
     def check(self, policy: NetworkPolicy, field: str | None = None) -> None:
         """See whether this server can have the policy in force at all.
@@ -75,7 +84,10 @@ class Enforcement:
         async with self._turns.setdefault(policy_id, asyncio.Lock()):
             async with self._database.read() as session:
                 devbox_ids = await devboxes.ids_with_policy(session, policy_id)
-            policy = await self.current(policy_id)
+                row = await repository.get(session, policy_id)
+            policy = protocol.NetworkPolicy() if row is None else for_runtime(row)
+            for listener in self._listeners:
+                await listener(devbox_ids, row)
             failed = [devbox_id for devbox_id in devbox_ids if not await self._set(devbox_id, policy)]
         if failed:
             message = (

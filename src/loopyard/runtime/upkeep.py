@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
-Kind = Literal["boxes", "snapshots", "shared", "images", "layers", "objects", "builds", "requests", "axons"]
+Kind = Literal[
+    "boxes", "snapshots", "shared", "images", "layers", "objects", "builds", "requests", "axons", "recordings"
+]
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,13 +45,15 @@ async def status(settings: Settings) -> Status:
     disk: dict[str, int | None] = dict.fromkeys(("images", "layers", "snapshots", "boxes", "shared"))
     if isinstance(settings.runtime, CrunConfig):
         disk |= await sizes(data, settings.runtime.images_of(data))
-    objects, commands, builds = await asyncio.to_thread(
-        disk_use, [data / "objects", data / "commands", data / "build-logs"]
+    objects, commands, builds, axons, recordings = await asyncio.to_thread(
+        disk_use, [data / "objects", data / "commands", data / "build-logs", data / "axons", data / "gateway"]
     )
     files = sum(file.stat().st_size for file in data.glob("loopyard.db*"))
     disk |= {
         "objects": in_bucket if settings.objects.s3 is not None else objects,
         "logs": commands + builds,
+        "axons": axons,
+        "recordings": recordings,
         "database": files if stored is None else stored,
     }
     return Status(data, None if answer is None else int(answer["pid"]), disk, counts)

@@ -10,13 +10,14 @@ from loopyard.devbox import repository as devboxes
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.states import FINAL
 from loopyard.network_policy import repository as policies
+from loopyard.network_policy.models import NetworkPolicy
 from loopyard.runtime.host_gateway import HasHostGateway
 from loopyard.runtime.protocol import Runtime
 from loopyard.upstream_proxy import repository, tokens
 from loopyard.upstream_proxy.models import UpstreamGrant
 from loopyard.upstream_proxy.tokens import Kind
 
-_FLAGS = {"gateway": "allow_agent_gateway", "mcp": "allow_mcp_gateway"}
+_FLAGS: dict[Kind, str] = {"gateway": "allow_agent_gateway", "mcp": "allow_mcp_gateway"}
 
 UNKNOWN_TOKEN = (
     "This token is of no devbox that may call from here: it is wrong, or another devbox's, or its devbox has ended. "  # noqa: S105
@@ -44,6 +45,13 @@ class Admitted:
 
     devbox: Devbox
     grants: Sequence[UpstreamGrant] = field(default_factory=list[UpstreamGrant])
+
+
+def refused_by(policy: NetworkPolicy | None) -> Sequence[Kind]:
+    """The kinds of calls that a policy, None for one that is gone, does not allow."""
+    if policy is not None and policy.allow_all:
+        return ()
+    return [kind for kind, flag in _FLAGS.items() if policy is None or not getattr(policy, flag)]
 
 
 class Admission:
@@ -83,6 +91,6 @@ class Admission:
         if (policy_id := launch_parameters.get("network_policy_id")) is None:
             return
         policy = await policies.get(session, policy_id)
-        if policy is None or not (policy.allow_all or getattr(policy, _FLAGS[kind])):
+        if kind in refused_by(policy):
             message = f"The network policy of this devbox does not allow this; set {_FLAGS[kind]} in it."
             raise CallRefused(403, "forbidden", message)

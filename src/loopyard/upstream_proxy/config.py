@@ -27,6 +27,11 @@ class GatewaySettings(BaseModel):
         description="How long an upstream may take until its answer begins, and between two pieces of it.",
     )
     record: bool = Field(default=False, description="Whether calls of models are recorded. Runs may say otherwise.")
+    recording_days: float | None = Field(
+        default=None,
+        ge=0,
+        description="How long recorded calls of an ended devbox are kept after the last one; for ever if null.",
+    )
     priced_as: dict[str, str] = Field(
         default_factory=dict[str, str],
         description="Whose prices upstreams have, beside those that are known: hosts to providers of genai-prices, "

@@ -1,5 +1,6 @@
 """Decides what devboxes may call upstream, and gives them tokens for it."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -10,9 +11,11 @@ from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.ids import new_id
+from loopyard.network_policy.models import NetworkPolicy
 from loopyard.runtime.host_gateway import HasHostGateway
 from loopyard.runtime.protocol import Runtime
 from loopyard.upstream_proxy import repository
+from loopyard.upstream_proxy.admission import refused_by
 from loopyard.upstream_proxy.models import UpstreamGrant, UpstreamToken
 from loopyard.upstream_proxy.process import ProxyProcess
 from loopyard.upstream_proxy.tokens import Kind, digest, new_token
@@ -97,6 +100,11 @@ class Grants:
         """Let nothing be called for a devbox that ends."""
         if devbox.has_grants and await repository.forget(session, devbox.id):
             after_commit(session, lambda: self._process.drop_soon(devbox.id))
+
+    async def end_refused(self, devbox_ids: Sequence[str], policy: NetworkPolicy | None) -> None:
+        """End the open calls that a changed policy does not allow any more. New ones are refused by admission."""
+        if kinds := refused_by(policy):
+            await asyncio.gather(*(self._process.drop(devbox_id, kinds) for devbox_id in devbox_ids))
 
     async def reconcile(self) -> None:
         """At start: have the proxy run if any devbox may call anything."""

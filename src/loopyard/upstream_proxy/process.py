@@ -9,11 +9,12 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 
 from loopyard.kit.tasks import Tasks
 from loopyard.upstream_proxy.channel import LINE_BYTES, Answerer, Channel, ChannelClosed, Message
+from loopyard.upstream_proxy.tokens import KINDS, Kind
 
 log = logging.getLogger("loopyard.gateway")
 
@@ -49,11 +50,11 @@ class ProxyProcess:
         """The process; None while there is none."""
         return None if self._process is None else self._process.pid
 
-    async def drop(self, devbox_id: str) -> None:
-        """End all that goes on for a devbox."""
+    async def drop(self, devbox_id: str, kinds: Collection[Kind] = KINDS) -> None:
+        """End all calls of these kinds that go on for a devbox."""
         if self._channel is not None:
             with suppress(ChannelClosed):
-                await self._channel.ask({"drop": devbox_id})
+                await self._channel.ask({"drop": devbox_id, "kinds": list(kinds)})
 
     def drop_soon(self, devbox_id: str) -> None:
         """The same in the background."""

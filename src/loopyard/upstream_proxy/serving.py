@@ -29,24 +29,24 @@ class Active:
     """What goes on for each devbox, so that it can be ended with it."""
 
     def __init__(self) -> None:
-        self._tasks: dict[str, set[asyncio.Task[object]]] = {}
+        self._tasks: dict[tuple[str, Kind], set[asyncio.Task[object]]] = {}
 
     @contextmanager
-    def during(self, devbox_id: str) -> Generator[None]:
+    def during(self, devbox_id: str, kind: Kind) -> Generator[None]:
         """While the current task works for a devbox."""
         task = cast("asyncio.Task[object]", asyncio.current_task())
-        tasks = self._tasks.setdefault(devbox_id, set())
+        tasks = self._tasks.setdefault((devbox_id, kind), set())
         tasks.add(task)
         try:
             yield
         finally:
             tasks.discard(task)
             if not tasks:
-                self._tasks.pop(devbox_id, None)
+                self._tasks.pop((devbox_id, kind), None)
 
-    def drop(self, devbox_id: str) -> None:
+    def drop(self, devbox_id: str, kind: Kind) -> None:
         """End all of it at once."""
-        for task in tuple(self._tasks.get(devbox_id, ())):
+        for task in tuple(self._tasks.get((devbox_id, kind), ())):
             task.cancel()
 
 

@@ -10,6 +10,7 @@ from typing import Literal
 
 Kind = Literal["gateway", "mcp"]
 
+KINDS: tuple[Kind, ...] = ("gateway", "mcp")
 PREFIXES: dict[Kind, str] = {"gateway": "gws_", "mcp": "mcp_"}
 _SECRET_BYTES = 32
 _TOKEN = re.compile(r"(gws|mcp)_[A-Za-z0-9_-]{43}")

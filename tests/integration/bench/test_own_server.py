@@ -1,18 +1,38 @@
 """A bench without a named server starts one, and leaves nothing behind."""
 
+import gc
 import secrets
 import signal
 import time
 from contextlib import suppress
 from pathlib import Path
 
+import httpx
 import psutil
 import pytest
+from runloop_api_client import APIConnectionError, AsyncRunloop
 
+from loopyard.bench.local_server import check_usable
 from tests.integration.bench.benching import Bench, agents
 from tests.integration.bench.folders import write_tiny
 from tests.integration.bench.test_bench_runs import until
 from tests.serving import ServerProcess, serving
+
+
+@pytest.mark.anyio
+async def test_a_client_for_one_call_is_closed_after_it() -> None:
+    """An open one would be closed whenever it is collected, in a loop that it does not belong to."""
+    before = unclosed()
+    async with AsyncRunloop(base_url="http://127.0.0.1:9", bearer_token="-") as client:
+        with pytest.raises(APIConnectionError):
+            await check_usable(client)
+    assert unclosed() <= before
+
+
+def unclosed() -> set[int]:
+    gc.collect()
+    open_ones = [one for one in gc.get_objects() if isinstance(one, httpx.AsyncClient) and not one.is_closed]
+    return {id(one) for one in open_ones}
 
 
 @pytest.fixture

@@ -84,6 +84,25 @@ def test_the_policy_decides(client: Runloop, make_box: MakeBox, config: str, sec
     assert _status(closed, _token(closed))[0] == 200
 
 
+def test_open_calls_end_when_the_policy_no_longer_allows_them(
+    client: Runloop, make_box: MakeBox, config: str, secret: str, upstream: Upstream
+) -> None:
+    gateways = {"MODEL": {"gateway": config, "secret": secret}}
+    box = make_box(policy={"allow_agent_gateway": True}, gateways=gateways)
+    policy_id = client.devboxes.retrieve(box.id).launch_parameters.network_policy_id
+    assert policy_id is not None
+    upstream.hung_up.clear()
+    client.devboxes.execute_async(box.id, command='curl -sS -H "x-api-key: $MODEL" $MODEL_URL/endless -o /tmp/got')
+    assert box.run("until [ -s /tmp/got ]; do sleep 0.05; done")[0] == 0
+    client.network_policies.update(policy_id, allow_mcp_gateway=True)
+    size = box.run("stat -c %s /tmp/got")[1]
+    grows = f'for _ in $(seq 100); do [ "$(stat -c %s /tmp/got)" -gt {size.strip()} ] && exit; sleep 0.05; done; exit 1'
+    assert box.run(grows)[0] == 0
+    client.network_policies.update(policy_id, allow_agent_gateway=False)
+    assert upstream.hung_up.wait(5), "a call goes on that the policy does not allow"
+    assert _status(box, _token(box))[0] == 403
+
+
 def test_secrets_are_looked_up_at_each_call(client: Runloop, make_box: MakeBox, config: str) -> None:
     secret = client.secrets.create(name="ROTATED", value="first")
     box = make_box(gateways={"MODEL": {"gateway": config, "secret": "ROTATED"}})

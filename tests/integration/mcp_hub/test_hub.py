@@ -2,12 +2,16 @@
 
 import json
 from typing import Any
+from uuid import uuid4
 
 import pytest
+from runloop_api_client import Runloop
 
+from tests.integration.benchmark_job.making import agent, only, start, wait
 from tests.integration.gateway.conftest import Box
-from tests.integration.mcp_hub.conftest import KEY, McpBox
+from tests.integration.mcp_hub.conftest import KEY, McpBox, new_config
 from tests.integration.mcp_hub.front import Front
+from tests.integration.scenario.definitions import bash, scenario
 
 
 def _of(told: list[dict[str, Any]], kind: str) -> list[Any]:
@@ -125,3 +129,36 @@ def _initialize(box: Box, token: str, url: str = "$RL_MCP_URL") -> tuple[int, st
     )[1]
     text, _, status = out.rpartition("\n")
     return int(status), text
+
+
+@pytest.mark.parametrize("source", ["scenario", "run profile", "benchmark run", "job"])
+def test_servers_of_runs_and_jobs(client: Runloop, clock: Front, source: str) -> None:
+    name = f"clock-{uuid4().hex[:8]}"
+    new_config(client, name, clock, ["clock.*"])
+    mcp: Any = {"CLOCK": {"mcp_config": name, "secret": "MCP_KEY"}}
+    accept = "-H 'accept: application/json, text/event-stream' -H 'content-type: application/json'"
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}}
+    message = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello})
+    call = f'curl -sS {accept} -H "Authorization: Bearer $CLOCK" -d \'{message}\' "$RL_MCP_URL"'
+    judge = bash("told", "grep -q serverInfo ~/told && echo score=1.0 || echo score=0.0")
+    environment = {"launch_parameters": {"mcp": mcp}} if source == "scenario" else {}
+    made = client.scenarios.create(
+        **scenario(judge, name=name, reference_output=f"{call} > ~/told", environment_parameters=environment)
+    ).id
+    if source == "job":
+        outcome = only(wait(client, start(client, [made], agent(agent_environment={"mcp": mcp}))))
+        assert (outcome.state, outcome.score) == ("COMPLETED", 1.0)
+        return
+    profile: Any = {"mcp": mcp}
+    joined: dict[str, Any] = {}
+    if source == "run profile":
+        joined["run_profile"] = profile
+    elif source == "benchmark run":
+        benchmark = client.benchmarks.create(name=name, scenario_ids=[made])
+        joined["benchmark_run_id"] = client.benchmarks.start_run(benchmark_id=benchmark.id, run_profile=profile).id
+    run = client.scenarios.start_run_and_await_env_ready(scenario_id=made, **joined)
+    client.devboxes.execute(run.devbox_id, command=f"{call} > ~/told", command_id=str(uuid4()))
+    client.scenarios.runs.score_and_await(run.id)
+    result = client.scenarios.runs.complete(run.id).scoring_contract_result
+    assert result is not None
+    assert result.score == 1.0

@@ -11,7 +11,7 @@ from runloop_api_client import APIError, AsyncRunloop
 from loopyard.bench.catalog import publish
 from loopyard.bench.importing.draft import Draft, write
 from loopyard.bench.loader import load
-from loopyard.bench.local_server import ServerFailed
+from loopyard.bench.local_server import ServerFailed, check_usable
 from loopyard.bench.wire_errors import describe
 
 
@@ -47,7 +47,7 @@ def to_server(drafts: Sequence[Draft]) -> dict[str, str]:
 async def _publish(url: str, key: str, folder: Path) -> dict[str, str]:
     async with AsyncRunloop(base_url=url, bearer_token=key) as client:
         try:
-            await client.with_options(max_retries=1).scenarios.list(limit=1)
+            await check_usable(client)
             return await publish(client, load(folder).scenarios)
         except APIError as error:
             raise ServerFailed(f"{url} cannot be used: {describe(error)}") from error

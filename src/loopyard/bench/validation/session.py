@@ -16,7 +16,7 @@ from loopyard.bench.catalog import publish
 from loopyard.bench.definition import BenchmarkDefinition, ScenarioDefinition
 from loopyard.bench.journal import journal
 from loopyard.bench.loader import FolderFault, Suite, load
-from loopyard.bench.local_server import ServerFailed
+from loopyard.bench.local_server import ServerFailed, check_usable
 from loopyard.bench.plan import Trial, plan
 from loopyard.bench.progress import shown
 from loopyard.bench.report import write_json
@@ -104,7 +104,7 @@ async def _judgements(
     client: AsyncRunloop, options: Options, scenarios: list[ScenarioDefinition], ids: Sequence[str], err: Console
 ) -> list[Judgement]:
     try:
-        await client.with_options(max_retries=1).scenarios.list(limit=1)
+        await check_usable(client)
         held = await scenarios_of(client, ids)
         published = await publish(client, scenarios)
     except APIError as error:

@@ -45,10 +45,12 @@ class Carrier:
         self._serving: asyncio.Server | None = None
 
     async def answer(self, message: Message) -> Message:
-        """What the server says: its first message, or that a devbox has ended."""
+        """What the server says: its first message, or that a devbox may call nothing of some kinds any more."""
         if "drop" in message:
-            self._active.drop(message["drop"])
-            if self._mcp is not None:
+            kinds: list[Kind] = message["kinds"]
+            for kind in kinds:
+                self._active.drop(message["drop"], kind)
+            if "mcp" in kinds and self._mcp is not None:
                 await self._mcp.drop(message["drop"])
             return {}
         logging.getLogger().setLevel(message["log_level"])
