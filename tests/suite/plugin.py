@@ -16,10 +16,15 @@ WEIGHTS = Path(__file__).with_name("weights.json")
 """Seconds of each file in a recorded run (`python -m tests.suite.record`)."""
 
 
+_COLLECTED_AFTER = (20_000, 20, 20)
+"""Thresholds of garbage collection in workers: the interpreter's own cost tests a tenth of their time."""
+
+
 def pytest_collection_finish() -> None:
     """Leave what collection has made out of garbage collections: thousands of tests that live to the end."""
     gc.collect()
     gc.freeze()
+    gc.set_threshold(*_COLLECTED_AFTER)
 
 
 def pytest_configure(config: pytest.Config) -> None:

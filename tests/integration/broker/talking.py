@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Any
 
 from runloop_api_client import Runloop
+from runloop_api_client.lib.polling import PollingConfig
 from runloop_api_client.types import AxonEventView
 
 from tests.serving import ServerProcess
 
 PUPPET = (Path(__file__).parent / "agent.py").read_text()
-_SECONDS = 60.0
+_SECONDS = 240.0
+_PATIENT = PollingConfig(timeout_seconds=600, max_attempts=600)
 
 
 class Conversation:
@@ -47,7 +49,7 @@ class Conversation:
         broker |= {} if args is None else {"launch_args": [*args]}
         whole: Any = [*mounts, broker]
         self.devbox = self.client.devboxes.create(mounts=whole, **params).id
-        self.client.devboxes.await_running(self.devbox)
+        self.client.devboxes.await_running(self.devbox, polling_config=_PATIENT)
         return self
 
     def publish(self, event_type: str, payload: Any, *, origin: Any = "USER_EVENT") -> int:

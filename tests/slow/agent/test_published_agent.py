@@ -5,6 +5,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pytest
 from runloop_api_client import Runloop
 
 from loopyard.bench.catalog import wire_form
@@ -29,6 +30,7 @@ def _turns(solution: str) -> list[str]:
     ]
 
 
+@pytest.mark.timeout(1200)
 def test_mini_swe_agent_solves_a_real_bug(client: Runloop, server: ServerProcess, tmp_path: Path) -> None:
     [bug] = [scenario for scenario in load(EXAMPLES).scenarios if scenario.name == BUG]
     assert bug.reference_output is not None
@@ -38,7 +40,7 @@ def test_mini_swe_agent_solves_a_real_bug(client: Runloop, server: ServerProcess
     with model_host(tmp_path, _turns(bug.reference_output.contents)) as url:
         environment = {"secrets": {"OPENAI_API_KEY": "MODEL_KEY"}, "environment_variables": {"OPENAI_BASE_URL": url}}
         config = agent("mini-swe-agent", model_name="openai/played-back", agent_environment=environment)
-        job = wait(client, start(client, [made.id], config), seconds=600)
+        job = wait(client, start(client, [made.id], config), seconds=900)
     requests: list[dict[str, Any]] = [json.loads(line) for line in (tmp_path / "log").read_text().splitlines()]
     outcome = only(job)
     assert (outcome.state, outcome.score, outcome.failure_reason) == ("COMPLETED", 1.0, None), requests

@@ -138,7 +138,7 @@ AGENTS = {
 }
 
 
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 @pytest.mark.parametrize("name", AGENTS)
 def test_a_published_agent_goes_on_through_a_kill_of_the_server_and_a_suspend(name: str, tmp_path: Path) -> None:
     agent = AGENTS[name]

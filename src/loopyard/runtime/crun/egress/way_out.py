@@ -137,6 +137,7 @@ class WayOut:
                 if (waiting := self._waiting.pop(answer["number"], None)) is not None and not waiting.done():
                     waiting.set_result(answer["fault"])
             self._lose()
+            await self._reap()
             log.warning("what decides on the sandboxes' way out was killed; starting it anew")
             while not self._ready.is_set():
                 try:
@@ -144,6 +145,12 @@ class WayOut:
                 except RulesRefused:
                     log.exception("the sandboxes' way out could not be opened again")
                     await asyncio.sleep(_PAUSE_SECONDS)
+
+    async def _reap(self) -> None:
+        """Collect the process whose socket has closed: a dead one stays in the table of processes until then."""
+        if self._process is not None:
+            self._process.kill()
+            await asyncio.to_thread(self._process.wait)
 
     def _send(self, message: Mapping[str, Any]) -> None:
         if self._writer is not None:
