@@ -89,6 +89,8 @@ class AgentProcess:
                 return data
             if await self._runtime.wait_output(self._devbox_id, self.id, stream, offset, timeout_seconds=WAIT_SECONDS):
                 continue
+            if await self._runtime.is_truncated(self._devbox_id, self.id, stream):
+                await self.kill()  # what follows in the stream would be taken for something else
             if await self.has_ended():
                 return await self._runtime.read_output(self._devbox_id, self.id, stream, offset, CHUNK_BYTES) or None
 

@@ -3,7 +3,7 @@
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from loopyard.kit.errors import BadRequest, Forbidden, LoopyardError, NotFound, Unavailable, WrongState
+from loopyard.kit.errors import BadRequest, Forbidden, LoopyardError, NotFound, StorageFull, Unavailable, WrongState
 from loopyard.runtime import errors as runtime_errors
 
 _MEANING: dict[type[runtime_errors.RuntimeFault], type[LoopyardError]] = {
@@ -15,6 +15,7 @@ _MEANING: dict[type[runtime_errors.RuntimeFault], type[LoopyardError]] = {
     runtime_errors.FileAccessDenied: Forbidden,
     runtime_errors.FileUnsuitable: BadRequest,
     runtime_errors.NoSpaceLeft: BadRequest,
+    runtime_errors.HostDiskFull: StorageFull,
 }
 
 

@@ -79,6 +79,14 @@ class TooLarge(LoopyardError):
     code = "too_large"
 
 
+class StorageFull(LoopyardError):
+    """The disk of the host has no room for what the call would write. The same call succeeds once there is room."""
+
+    status = 507
+    code = "insufficient_storage"
+    retryable = False
+
+
 class Unavailable(LoopyardError):
     """The infrastructure could not do its part. Not the caller's fault."""
 

@@ -53,6 +53,10 @@ class NoSpaceLeft(RuntimeFault):
     """The sandbox's disk is full."""
 
 
+class HostDiskFull(RuntimeFault):
+    """The disk of the host is full, or so nearly that nothing new may be begun. Nothing was done."""
+
+
 class SnapshotFailed(RuntimeFault):
     """The host could not take the snapshot. Nothing of it is left behind."""
 

@@ -100,11 +100,17 @@ def _below(folder: Path, name: str) -> Path:
 
 
 def write_whole(path: Path, content: Any) -> None:
-    """Write JSON to a file that is there complete or not at all."""
+    """Write JSON to a file that is there complete or not at all. Room that `full_disk.reserve` took is used.
+
+    Raises:
+        OSError: The disk is full, or the folder is gone.
+    """
     temporary = f"{path}.new"
-    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o666)
+    file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
-        _write_all(file, json.dumps(content).encode())
+        data = json.dumps(content).encode()
+        _write_all(file, data)
+        os.ftruncate(file, len(data))  # not before: that would give away the room that was reserved
     finally:
         os.close(file)
     Path(temporary).rename(path)

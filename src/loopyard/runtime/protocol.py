@@ -153,12 +153,14 @@ class CommandResult:
 
     `exit_status` is 0..255, a death by signal N is 128 + N as a shell says it. `timed_out` tells that its own
     `timeout_seconds` ended it. `lost` tells that the host lost track of it (the sandbox or the host went down under
-    it), in which case `exit_status` is 137.
+    it), in which case `exit_status` is 137. `truncated` names the streams whose end could not be kept because the
+    host's disk was full: what is kept of them is their beginning.
     """
 
     exit_status: int
     timed_out: bool = False
     lost: bool = False
+    truncated: tuple[Stream, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -360,6 +362,15 @@ class Runtime(Protocol):
 
     async def output_size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
         """Bytes written so far.
+
+        Raises:
+            CommandNotFound: It was never started, or was forgotten.
+        """
+        ...
+
+    async def is_truncated(self, sandbox_id: str, command_id: str, stream: Stream) -> bool:
+        """Whether the host's disk was full, so that only the beginning of this stream is kept. Told from then on, also
+        while the command runs.
 
         Raises:
             CommandNotFound: It was never started, or was forgotten.

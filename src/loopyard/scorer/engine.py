@@ -106,6 +106,9 @@ class ScoringEngine:
         failpoint(f"scoring.{index}.ended")
         if execution.lost or await self._killed_with_box(execution):
             raise ScoringInterrupted(f"The devbox went down under the scoring function {function.name}.")
+        if await self._lost_output(execution):
+            reason = f"The disk of the host was full, and output of the scoring function {function.name} was lost."
+            raise ScoringInterrupted(reason)
         ran = (execution.end_time_ms or execution.start_time_ms) - execution.start_time_ms
         return _Judged(await self._judge(scoring, function, execution), ran / 1000, execution.timed_out)
 
@@ -163,6 +166,11 @@ class ScoringEngine:
         except TimeoutError:
             return False
         return True
+
+    async def _lost_output(self, execution: Execution) -> bool:
+        """Whether some of what a scorer wrote could not be kept, so that a score read from it might be wrong."""
+        key = (execution.devbox_id, execution.id)
+        return any([await self._runtime.is_truncated(*key, stream) for stream in ("stdout", "stderr")])
 
     async def _judge(self, scoring: Scoring, function: RunFunction, execution: Execution) -> ScoringFunctionResult:
         out = await self._tail(execution, "stdout", _READ_BYTES)

@@ -83,3 +83,27 @@ def test_a_suspension_that_is_stuck_is_carried_through(own_server: InProcessServ
     own.devboxes.resume(made.id)
     wait_for(own, made.id, "running")
     assert run(own, made.id, "cat file") == "kept\n"
+
+
+def test_output_that_a_full_disk_did_not_take_is_told(own_server: InProcessServer, own: Runloop) -> None:
+    made = own.devboxes.create_and_await_running(polling_config=POLL)
+    own_server.host.full_after = 6
+    try:
+        answer = own.devboxes.execute_sync(made.id, command="echo kept; echo lost; echo END; echo fine >&2")
+        begun = own.devboxes.execute_async(made.id, command="echo kept; echo lost")
+    finally:
+        own_server.host.full_after = None
+    assert answer.exit_status == 0
+    assert answer.stdout.startswith("kept\n")
+    assert "END" not in answer.stdout
+    assert answer.stdout.splitlines()[-1].startswith("[loopyard:")
+    assert answer.stderr == "fine\n"
+    ended = own.devboxes.executions.await_completed(begun.execution_id, devbox_id=made.id, polling_config=POLL)
+    assert (ended.stdout_truncated, ended.stderr_truncated) == (True, False)
+    assert ended.stdout is not None
+    assert ended.stdout.splitlines()[-1].startswith("[loopyard:")
+    with own.devboxes.executions.stream_stdout_updates(begun.execution_id, devbox_id=made.id) as stream:
+        text = "".join(chunk.output for chunk in stream)
+    assert text.startswith("kept\n")
+    assert text.count("[loopyard:") == 1
+    assert text.splitlines()[-1].startswith("[loopyard:")

@@ -14,10 +14,13 @@ LOST = CommandResult(exit_status=137, lost=True)
 class Command:
     """One that runs or has ended. Its output outlives its sandbox."""
 
-    def __init__(self, spec: CommandSpec) -> None:
+    def __init__(self, spec: CommandSpec, full_after: int | None = None) -> None:
         self.id = spec.id
         self._timeout = spec.timeout_seconds
-        self.outputs: dict[Stream, Kept] = {"stdout": Kept(MOST_OUTPUT_BYTES), "stderr": Kept(MOST_OUTPUT_BYTES)}
+        self.outputs: dict[Stream, Kept] = {
+            "stdout": Kept(MOST_OUTPUT_BYTES, full_after),
+            "stderr": Kept(MOST_OUTPUT_BYTES, full_after),
+        }
         self._ended: asyncio.Future[CommandResult] = asyncio.get_running_loop().create_future()
         self._process: Process | None = None
         self._input: Held | None = None
@@ -44,7 +47,8 @@ class Command:
         status = await process.wait()
         if limit is not None:
             limit.cancel()
-        self.end(CommandResult(exit_status=status, timed_out=self._timed_out))
+        lost = tuple(name for name, output in self.outputs.items() if output.lost)
+        self.end(CommandResult(exit_status=status, timed_out=self._timed_out, truncated=lost))
 
     def _time_out(self, process: Process) -> None:
         self._timed_out = True

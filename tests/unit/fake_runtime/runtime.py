@@ -69,6 +69,8 @@ class Host:
     """
 
     boxes: dict[str, Box] = field(default_factory=dict[str, Box])
+    full_after: int | None = None
+    """How many bytes of each stream of a new command the host's disk takes before it is full; None for all."""
     commands: dict[str, dict[str, Command]] = field(default_factory=dict[str, dict[str, Command]])
     snapshots: dict[str, Disk] = field(default_factory=dict[str, Disk])
     images: dict[str, Disk] = field(default_factory=dict[str, Disk])
@@ -215,7 +217,7 @@ class FakeRuntime:
         if spec.id in self.host.commands.get(sandbox_id, {}):
             return
         box, machine = self._running(sandbox_id)
-        command = self.host.commands.setdefault(sandbox_id, {})[spec.id] = Command(spec)
+        command = self.host.commands.setdefault(sandbox_id, {})[spec.id] = Command(spec, self.host.full_after)
         process = _process(box, machine, spec, command.streams)
         command.follow(process)
 
@@ -232,6 +234,9 @@ class FakeRuntime:
 
     async def output_size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
         return len(self._command(sandbox_id, command_id).outputs[stream].data)
+
+    async def is_truncated(self, sandbox_id: str, command_id: str, stream: Stream) -> bool:
+        return self._command(sandbox_id, command_id).outputs[stream].lost
 
     async def wait_output(
         self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float

@@ -130,16 +130,22 @@ class PipeEnd:
 class Kept:
     """Output that stays, up to a size, for whoever asks for it."""
 
-    def __init__(self, most: int) -> None:
+    def __init__(self, most: int, full_after: int | None = None) -> None:
+        """`full_after` is the size from which on the host's disk is full; None for never."""
         self.data = bytearray()
         self.changed = Waiters()
+        self.lost = False
         self._most = most
+        self._full_after = full_after
 
     async def read(self, size: int) -> bytes:  # noqa: ARG002
         return b""
 
     async def write(self, data: bytes) -> None:
-        self.data += data[: self._most - len(self.data)]
+        room = self._most - len(self.data)
+        if self._full_after is not None and len(self.data) + len(data) > self._full_after:
+            room, self.lost = max(0, self._full_after - len(self.data)), True
+        self.data += data[:room]
         self.changed.wake()
 
     def shut(self) -> None:

@@ -16,15 +16,25 @@ MAX_BYTES = 256 * 1024
 CUT_NOTE = f"\n[loopyard: the output reached {MOST_OUTPUT_BYTES} bytes; what came after that is not kept]\n"
 """What an answer or a stream says where the output was cut. It is no part of the output: offsets do not count it."""
 
+LOST_NOTE = "\n[loopyard: the disk of the host was full; what came after that is lost]\n"
+"""What an answer or a stream says where the rest of the output was lost. It is no part of the output."""
+
 _CHUNK_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Tail:
-    """The end of a stream. `truncated` is true where it does not start at the stream's beginning."""
+    """The end of a stream. `starts_late` is true where it does not start at the stream's beginning, `ends_early` where
+    what the command wrote last is not kept."""
 
     text: str
-    truncated: bool
+    starts_late: bool = False
+    ends_early: bool = False
+
+    @property
+    def truncated(self) -> bool:
+        """Whether it is not all that the command wrote."""
+        return self.starts_late or self.ends_early
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,17 +59,22 @@ async def tail(
         CommandNotFound: The runtime does not know the command.
     """
     size = await runtime.output_size(devbox_id, execution_id, stream)
-    if size == 0:
-        return Tail("", truncated=False)
+    note = await _note(runtime, devbox_id, execution_id, stream, size)
     start = max(0, size - max_bytes)
-    data = await runtime.read_output(devbox_id, execution_id, stream, start, size - start)
+    data = await runtime.read_output(devbox_id, execution_id, stream, start, size - start) if size else b""
     while start > 0 and data and data[0] & 0xC0 == 0x80:  # do not begin within a character
         start, data = start + 1, data[1:]
     if lines is not None:
         cut = _start_of_last_lines(data, lines)
         start, data = start + cut, data[cut:]
-    cut = size >= MOST_OUTPUT_BYTES
-    return Tail(data.decode(errors="replace") + CUT_NOTE * cut, truncated=start > 0 or cut)
+    return Tail(data.decode(errors="replace") + note, starts_late=start > 0, ends_early=bool(note))
+
+
+async def _note(runtime: Runtime, devbox_id: str, execution_id: str, stream: Stream, size: int) -> str:
+    """A line for the end of a stream of `size` bytes that is not whole; empty for one that is."""
+    if await runtime.is_truncated(devbox_id, execution_id, stream):
+        return LOST_NOTE
+    return CUT_NOTE if size >= MOST_OUTPUT_BYTES else ""
 
 
 def _start_of_last_lines(data: bytes, lines: int) -> int:
@@ -92,9 +107,9 @@ async def follow(
             if text := decoder.decode(data):
                 yield Chunk(text, offset - len(decoder.getstate()[0]))
             continue
-        if offset >= MOST_OUTPUT_BYTES and not noted:
+        if not noted and (note := await _note(runtime, devbox_id, execution_id, stream, offset)):
             noted = True
-            yield Chunk(decoder.decode(b"", final=True) + CUT_NOTE, offset)
+            yield Chunk(decoder.decode(b"", final=True) + note, offset)
         if await runtime.wait_output(devbox_id, execution_id, stream, offset, timeout_seconds=ping_seconds):
             continue
         if await _ended(runtime, devbox_id, execution_id):
@@ -103,7 +118,10 @@ async def follow(
                 break
         else:
             yield None
-    if rest := decoder.decode(b"", final=True):
+    rest = decoder.decode(b"", final=True)
+    if not noted:
+        rest += await _note(runtime, devbox_id, execution_id, stream, offset)
+    if rest:
         yield Chunk(rest, offset)
 
 

@@ -1,7 +1,6 @@
 """SQL for executions."""
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from functools import cache
 from typing import Any
 
@@ -113,7 +112,14 @@ async def finish(
     statement = _ENDING
     if only is not None:
         statement = statement.where(_table.c.status == only)
-    given = {"of_devbox": devbox_id, "of_id": execution_id, "ended_at": now_ms(), **asdict(result)}
+    given = {
+        "of_devbox": devbox_id,
+        "of_id": execution_id,
+        "ended_at": now_ms(),
+        "exit_status": result.exit_status,
+        "timed_out": result.timed_out,
+        "lost": result.lost,
+    }
     return await database.write_at_once(statement, given) is not None
 
 

@@ -128,7 +128,7 @@ class ExecutionService:
         try:
             return await tail(self._runtime, execution.devbox_id, execution.id, stream, lines, most_bytes)
         except CommandNotFound:  # it was killed while it was queued, or could not be started
-            return Tail("", truncated=False)
+            return Tail("")
 
 
 _STREAMS: tuple[Stream, Stream] = ("stdout", "stderr")
@@ -136,4 +136,4 @@ _STREAMS: tuple[Stream, Stream] = ("stdout", "stderr")
 
 def _marked(end: Tail) -> str:
     """The text, saying so where it does not start at the beginning: the answer has no other place for that."""
-    return f"[loopyard: only the last {SYNC_OUTPUT_BYTES} bytes are shown]\n{end.text}" if end.truncated else end.text
+    return f"[loopyard: only the last {SYNC_OUTPUT_BYTES} bytes are shown]\n{end.text}" if end.starts_late else end.text

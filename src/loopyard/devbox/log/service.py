@@ -97,7 +97,7 @@ class LogService:
             end = await tail(self._runtime, execution.devbox_id, execution.id, stream, None, room)
         except RuntimeFault:
             return "", 0  # it never ran
-        text = f"(what it wrote before is left out here)\n{end.text}" if end.truncated else end.text
+        text = f"(what it wrote before is left out here)\n{end.text}" if end.starts_late else end.text
         return text, len(end.text.encode())
 
     async def _now(self, devbox: Devbox, known: set[str]) -> list[LogView]:

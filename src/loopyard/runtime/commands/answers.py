@@ -27,6 +27,9 @@ class WithCommands(Generic[C]):
     async def output_size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
         return self._commands.size(sandbox_id, command_id, stream)
 
+    async def is_truncated(self, sandbox_id: str, command_id: str, stream: Stream) -> bool:
+        return self._commands.is_truncated(sandbox_id, command_id, stream)
+
     async def wait_output(
         self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float
     ) -> bool:

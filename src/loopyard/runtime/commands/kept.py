@@ -10,7 +10,8 @@ from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
-from loopyard.runtime.errors import CommandNotFound
+from loopyard.runtime.errors import CommandNotFound, HostDiskFull
+from loopyard.runtime.full_disk import is_full, reserve
 from loopyard.runtime.layout import Layout, read_json, subfolders, write_whole
 from loopyard.runtime.proc import kill_group, start_ticks
 from loopyard.runtime.processes import is_alive, wait_end
@@ -42,6 +43,9 @@ class Commands:
         """Make a command's folders, and return the one that is kept; None if it was begun already.
 
         `stdin_for` is the host's uid to which a named pipe for standard input is to belong; None for none.
+
+        Raises:
+            HostDiskFull: There is not even room for the command's result.
         """
         folder = self._layout.command(sandbox_id, command_id)
         if folder.exists():
@@ -54,7 +58,15 @@ class Commands:
             os.mkfifo(live / "stdin", 0o600)
             os.chown(live / "stdin", stdin_for, stdin_for)
         self._starting.add(folder)
-        folder.mkdir(parents=True)
+        try:
+            folder.mkdir(parents=True)
+            reserve(str(folder / _RESULT))
+        except OSError as error:
+            self._starting.discard(folder)
+            self.unprepare(sandbox_id, command_id)
+            if is_full(error):
+                raise HostDiskFull("The host's disk is full, so no command can be started.") from error
+            raise
         return folder
 
     def live(self, folder: Path) -> Path:
@@ -117,7 +129,12 @@ class Commands:
     def _declare_lost(self, folder: Path) -> CommandResult:
         """Its supervisor was killed. What it watched over must not go on unwatched."""
         self._kill(folder)
-        write_whole(folder / _RESULT, asdict(_LOST))
+        try:
+            write_whole(folder / _RESULT, asdict(_LOST))
+        except OSError as error:
+            if not is_full(error):
+                raise
+            return _LOST  # whoever looks next comes to the same end
         shutil.rmtree(self.live(folder), ignore_errors=True)
         return _LOST
 
@@ -151,6 +168,13 @@ class Commands:
     def size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
         """Bytes of output so far. Raises CommandNotFound."""
         return _size(self._folder(sandbox_id, command_id) / stream)
+
+    def is_truncated(self, sandbox_id: str, command_id: str, stream: Stream) -> bool:
+        """Whether the end of the stream was lost on a full disk. Raises CommandNotFound."""
+        folder = self._folder(sandbox_id, command_id)
+        if (self.live(folder) / f"{stream}.lost").exists():
+            return True
+        return (result := _read_result(folder)) is not None and stream in result.truncated
 
     async def wait_output(
         self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float
@@ -243,7 +267,9 @@ def _size(path: Path) -> int:
 
 def _read_result(folder: Path) -> CommandResult | None:
     content = read_json(folder / _RESULT)
-    return None if content is None else CommandResult(**content)
+    if content is None:
+        return None
+    return CommandResult(**{**content, "truncated": tuple(content.get("truncated", ()))})
 
 
 def _pid(live: Path) -> int | None:

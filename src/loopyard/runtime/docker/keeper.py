@@ -21,10 +21,13 @@ from typing import Any, TypedDict
 
 from loopyard.runtime.docker import hijack, wrapper
 from loopyard.runtime.docker.asking import Refused, ask, start
+from loopyard.runtime.full_disk import is_full
+from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import start_ticks
 
 _PIECE_BYTES = 1 << 20
 _PAUSED_SECONDS = 300
+_FULL_PAUSE_SECONDS = 0.1
 _FIRST_LOOK, _LONGEST_LOOK = 0.01, 1.0
 """How often the engine is asked whether the command has ended: some leave processes that hold its streams open."""
 
@@ -43,23 +46,35 @@ class Keeping(TypedDict):
 
 @dataclass
 class _Output:
-    """A file that takes a stream. What comes past `most` bytes is thrown away."""
+    """A file that takes a stream. What comes past `most` bytes is thrown away. `lost`, and the file `mark` to others,
+    tell that the disk took no more."""
 
     path: Path
     most: int
     written: int = 0
-    file: int = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
+    mark: Path = field(kw_only=True)
+    lost: bool = False
+    _file: int = -1
 
     def take(self, piece: bytes) -> None:
+        """Keep a piece.
+
+        Raises:
+            OSError: The file is broken in another way than that the disk is full.
+        """
         view = memoryview(piece)[: self.most - self.written]
         while view:
             try:
-                count = os.write(self.file, view)
-            except OSError:  # the host's disk is full: the command must not hang for that
+                if self._file < 0:
+                    self._file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+                count = os.write(self._file, view)
+            except OSError as error:  # the command must not hang for a full disk
+                if not is_full(error):
+                    raise
                 self.most = self.written
+                self.lost = True
+                with contextlib.suppress(OSError):  # the command has ended, and its result tells
+                    self.mark.touch()
                 return
             self.written += count
             view = view[count:]
@@ -74,11 +89,12 @@ class _Keeper:
         self.timed_out = False
         self.frames = hijack.Frames()
         self.outputs = {
-            number: _Output(folder / name, told["most_bytes"])
+            number: _Output(folder / name, told["most_bytes"], mark=live / f"{name}.lost")
             for number, name in ((hijack.STDOUT, "stdout"), (hijack.STDERR, "stderr"))
         }
         self.pid = -1
         self.room = 0
+        self.result: dict[str, Any] = {}
 
     def begin(self) -> socket.socket:
         """Start the command; returns the connection that carries its streams, of which the first line was read.
@@ -213,10 +229,24 @@ class _Keeper:
                 ask(self.told["engine"], "POST", f"containers/{self.told['container']}/update", limit)
 
     def finish(self, status: int) -> None:
-        """Write the result, complete or not at all."""
-        result = {"exit_status": status, "timed_out": self.timed_out and status == 137, "lost": False}
-        _write(self.folder / "result.json", json.dumps(result))
+        """Write the result, complete or not at all. Where the disk is full, though its room was taken beforehand, the
+        command counts as running until there is room."""
+        self.result = {"exit_status": status, "timed_out": self.timed_out and status == 137, "lost": False}
+        self.note_result()
         shutil.rmtree(self.live, ignore_errors=True)
+
+    def note_result(self) -> None:
+        """Write the result with what is lost of the output, once there is room for it."""
+        truncated = [output.path.name for output in self.outputs.values() if output.lost]
+        while self.folder.exists():
+            try:
+                write_whole(self.folder / "result.json", {**self.result, "truncated": truncated})
+            except OSError as error:
+                if not is_full(error):
+                    raise
+                time.sleep(_FULL_PAUSE_SECONDS)
+            else:
+                return
 
 
 class _Stdin:
@@ -284,8 +314,11 @@ def main() -> int:
     keeper.finish(status)
     if is_open and os.fork() == 0:  # the command counts as ended, but what it left running may go on writing
         connection.setblocking(True)
+        lost = [output.lost for output in keeper.outputs.values()]
         while keeper.carry(connection):
             pass
+        if lost != [output.lost for output in keeper.outputs.values()]:
+            keeper.note_result()
     return 0
 
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from loopyard.devbox.execution.models import Execution
+from loopyard.devbox.execution.output import LOST_NOTE
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime, Stream
 from loopyard.scorer.scoring import command_id
@@ -143,6 +144,8 @@ async def _output(runtime: Runtime, execution: Execution, stream: Stream) -> Asy
     while data := await runtime.read_output(execution.devbox_id, execution.id, stream, offset, _CHUNK_BYTES):
         yield data
         offset += len(data)
+    if await runtime.is_truncated(execution.devbox_id, execution.id, stream):
+        yield LOST_NOTE.encode()
 
 
 def _json(value: Any) -> str:

@@ -67,3 +67,11 @@ def test_a_scoring_goes_on_after_a_restart_and_is_done_once(own_server: InProces
         scored = client.scenarios.runs.await_scored(run_id, polling_config=POLL)
     assert scored.scoring_contract_result is not None
     assert scored.scoring_contract_result.score == 0.1
+
+
+def test_a_scorer_whose_output_was_lost_is_no_score(own_server: InProcessServer, own: Runloop) -> None:
+    run_id, _ = _ready(own, "echo score=1.0; echo and so on; echo score=0.0")
+    own_server.host.full_after = len("score=1.0\n")
+    own.scenarios.runs.score(run_id)
+    assert _over(own, run_id) == "failed"
+    assert own.scenarios.runs.retrieve(run_id).scoring_contract_result is None

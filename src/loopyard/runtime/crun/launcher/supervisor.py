@@ -5,8 +5,6 @@ never by handing the host's files to the command: with those it could fill the h
 """
 
 import contextlib
-import errno
-import fcntl
 import os
 import select
 import signal
@@ -16,94 +14,30 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loopyard.runtime.crun.draining import Draining
 from loopyard.runtime.crun.launcher.helper import Helper, Report
 from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.launcher.refusals import Refusal, refusal
+from loopyard.runtime.crun.launcher.streams import KeptStream
 from loopyard.runtime.crun.syscalls import set_subreaper
+from loopyard.runtime.full_disk import is_full
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import kill_group, start_ticks
 
-_PIPE_BYTES = 1 << 20
-_FIRST_PIPE_BYTES = 1 << 16
-_F_SETPIPE_SZ = 1031
 _GATHER_SECONDS = 0.0005
 """How long the output of one who writes much is left to gather. Most programs write a few KiB at a time; moved one by
 one these cost more than twice as much, and slow the program down as well."""
+_FULL_PAUSE_SECONDS = 0.1
 _STREAMS = ("stdout", "stderr")
 _KILLED = 137
-
-
-@dataclass
-class _Stream:
-    """A pipe that is emptied into the file at `path`, made when there is something to put into it. What comes past
-    `room` bytes is thrown away."""
-
-    pipe: int
-    path: str
-    room: int
-    file: int = -1
-    written: int = 0
-    open: bool = True
-    wide: bool = False
-    draining: Draining | None = None
-
-    def _widen(self) -> None:
-        """More comes at once than the pipe holds. A large one from the start would cost every small command."""
-        self.wide = True
-        with contextlib.suppress(OSError):  # past the user's share of pipe memory it works as well, only slower
-            fcntl.fcntl(self.pipe, _F_SETPIPE_SZ, _PIPE_BYTES)
-
-    def move(self, *, all: bool) -> None:
-        """Move what is there: all of it, or only so much that what comes meanwhile in small pieces can gather."""
-        while self.open:
-            try:
-                if self.file < 0 and self.room > 0:
-                    moved = self._begin()
-                elif self.written < self.room:
-                    moved = os.splice(
-                        self.pipe, self.file, min(_PIPE_BYTES, self.room - self.written), offset_dst=self.written
-                    )
-                else:
-                    moved = len(os.read(self.pipe, _PIPE_BYTES))
-            except BlockingIOError:
-                return
-            except OSError:  # the host's disk is full: the command must not hang for that
-                self.room = self.written
-                continue
-            if moved >= _FIRST_PIPE_BYTES and not self.wide:
-                self._widen()
-            self.open = moved > 0
-            if self.written < self.room:
-                self.written += moved
-                if self.draining is not None:
-                    self.draining.wrote(moved)
-            if self.wide and moved < _PIPE_BYTES // 2 and not all:
-                return
-
-    def _begin(self) -> int:
-        """Move the first that comes; returns how much that is."""
-        data = os.read(self.pipe, min(_FIRST_PIPE_BYTES, self.room))
-        if data:
-            self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT, 0o600)
-            self.draining = Draining(self.file)
-            written = os.write(self.file, data)
-            if written < len(data):
-                raise OSError(errno.ENOSPC, "the disk is full")
-        return len(data)
-
-    def close(self) -> None:
-        os.close(self.pipe)
-        if self.file >= 0:
-            os.close(self.file)
 
 
 @dataclass
 class _Command:
     folder: Path
     live: Path
-    streams: list[_Stream] = field(default_factory=list[_Stream])
+    streams: list[KeptStream] = field(default_factory=list[KeptStream])
     timed_out: bool = False
+    result: dict[str, Any] = field(default_factory=dict[str, Any])
 
     def pid(self) -> int | None:
         """The process id of the command itself, once it runs."""
@@ -117,9 +51,25 @@ class _Command:
         return None if deadline is None else max(0.0, deadline - time.monotonic())
 
     def finish(self, status: int, *, lost: bool = False) -> None:
-        """Write the result, complete or not at all."""
-        result = {"exit_status": status, "timed_out": self.timed_out, "lost": lost}
-        write_whole(self.folder / "result.json", result)
+        """Write the result, complete or not at all: its room was taken when the command began. Where the disk is full
+        all the same the command counts as running until there is room."""
+        self.result = {"exit_status": status, "timed_out": self.timed_out, "lost": lost}
+        while not self.note_result() and self.folder.exists():
+            time.sleep(_FULL_PAUSE_SECONDS)
+
+    def truncated(self) -> list[str]:
+        """The streams whose end is lost."""
+        return [stream.name for stream in self.streams if stream.lost]
+
+    def note_result(self) -> bool:
+        """Write the result, with what is lost of the output so far; false where the disk is full."""
+        try:
+            write_whole(self.folder / "result.json", {**self.result, "truncated": self.truncated()})
+        except OSError as error:
+            if is_full(error):
+                return False
+            raise
+        return True
 
     def refuse(self, refused: Refusal) -> None:
         """Write that it was not started."""
@@ -156,7 +106,8 @@ def execute(
         id: The sandbox's id.
         sandbox: What `joining.Joined` wants to know of the sandbox.
         folder: The command's folder; gets `stdout` and `stderr` if it writes any, and in the end `result.json`.
-        live: Its folder while it runs; gets `supervisor.json`, `pid` and crun's log.
+        live: Its folder while it runs; gets `supervisor.json`, `pid` and crun's log, and `stdout.lost` and
+            `stderr.lost` once the disk takes no more of a stream.
         process: A descriptor of its `process.json`.
         helper: Starts it. Where the host does not let it, crun is asked to.
         uid: The host's uid of the user that the command runs as.
@@ -241,7 +192,8 @@ def _stream(command: _Command, name: str, uid: int, most_bytes: int) -> int:
     reader, writer = os.pipe()
     os.set_blocking(reader, False)
     os.fchown(writer, uid, uid)  # so that the command can open /dev/stdout
-    command.streams.append(_Stream(reader, f"{command.folder}/{name}", most_bytes))
+    mark = f"{command.live}/{name}.lost"
+    command.streams.append(KeptStream(name, reader, f"{command.folder}/{name}", most_bytes, mark))
     return writer
 
 
@@ -329,10 +281,15 @@ def _leave(command: _Command) -> None:
 
 
 def _stay(command: _Command) -> None:
-    """Move output until nobody can write any more."""
+    """Move output until nobody can write any more. What is lost of it meanwhile goes into the result, too."""
     poll = select.poll()
     for stream in command.streams:
         if stream.open:
             poll.register(stream.pipe, select.POLLIN)
+    noted = command.truncated()
     while any(stream.open for stream in command.streams):
         _empty(command, {descriptor for descriptor, _ in poll.poll()}, poll)
+        if command.truncated() != noted and command.note_result():
+            noted = command.truncated()
+    while command.truncated() != noted and command.folder.exists() and not command.note_result():
+        time.sleep(_FULL_PAUSE_SECONDS)

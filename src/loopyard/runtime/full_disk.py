@@ -1,0 +1,32 @@
+"""Full disks of the host: which errors mean one, and files whose room is taken beforehand. Light: the launcher forks
+with it."""
+
+import errno
+import os
+
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+"""EIO is a full disk below a loop device or a thin volume, as far as who writes can tell."""
+
+RESERVED_BYTES = 4096
+"""The room that `reserve` takes, in bytes: one block of most file systems."""
+
+
+def is_full(error: OSError) -> bool:
+    """Whether an error of a write says that the disk takes no more."""
+    return error.errno in _FULL
+
+
+def reserve(path: str) -> None:
+    """Take the room for a small file now, so that `layout.write_whole` can write `path` on a full disk later.
+
+    Raises:
+        OSError: The disk is full already.
+    """
+    file = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    try:
+        os.posix_fallocate(file, 0, RESERVED_BYTES)
+    except OSError as error:
+        if is_full(error):
+            raise
+    finally:
+        os.close(file)
