@@ -5,8 +5,10 @@ Whoever opens a transaction commits it: the request (through `WriteSession`) or 
 `after_commit`, so that nothing acts on a decision that is not written down yet.
 """
 
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Generator, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from typing import Annotated, Any, cast
 
 from fastapi import Depends
@@ -19,6 +21,8 @@ from sqlalchemy.orm import DeclarativeBase
 from loopyard.kit import sqlite
 from loopyard.kit.parts import part
 from loopyard.kit.turns import Turns
+
+log = logging.getLogger("loopyard.store")
 
 _WRITE = "loopyard_write"
 _ALONE = "loopyard_alone"
@@ -59,6 +63,8 @@ class Database:
         self._write = async_sessionmaker(writer, expire_on_commit=False, autoflush=False)
         # SQLite has one writer. Waiting in order here is faster than its own polling for the lock.
         self._turns = Turns() if self.engine.dialect.name == "sqlite" else None
+        self._writing: set[asyncio.Task[object]] = set()
+        """The tasks that are in a transaction."""
 
     @asynccontextmanager
     async def read(self) -> AsyncGenerator[AsyncSession]:
@@ -71,9 +77,14 @@ class Database:
         """A transaction, committed at the end of the block, rolled back if the block raises. One that begins something
         new waits until the `last`.
 
-        Do nothing slow inside, and never open a second one inside: on SQLite it would wait for the first for ever.
+        What was handed to `after_commit` is called once it is committed: all of it, whatever one raises, which is
+        logged. Do nothing slow inside.
+
+        Raises:
+            RuntimeError: This task is in a transaction already: on SQLite a second one would wait for it for ever.
         """
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._alone_in_task())
             if self._turns is not None:
                 await stack.enter_async_context(self._turns.turn(last=last))
             session = await stack.enter_async_context(self._write())
@@ -81,12 +92,35 @@ class Database:
                 yield session
         actions = cast("list[Callable[[], None]]", session.info.pop(_AFTER_COMMIT, []))
         for action in actions:
-            action()
+            try:
+                action()
+            except Exception:
+                log.exception("an action after a commit failed")
+
+    @contextmanager
+    def _alone_in_task(self) -> Generator[None]:
+        """Refuse a transaction inside of a transaction of the same task."""
+        task = asyncio.current_task()
+        if task in self._writing:
+            raise RuntimeError("a transaction was opened inside of another one")
+        if task is None:
+            yield
+            return
+        self._writing.add(task)
+        try:
+            yield
+        finally:
+            self._writing.discard(task)
 
     async def write_at_once(self, statement: Executable, values: Mapping[str, Any]) -> Any:
         """Write by one statement that is a transaction by itself, for less than half of what one in a block costs.
-        Returns what the statement returns first; None if it returns no row."""
+        Returns what the statement returns first; None if it returns no row.
+
+        Raises:
+            RuntimeError: This task is in a transaction already.
+        """
         async with AsyncExitStack() as stack:
+            stack.enter_context(self._alone_in_task())
             if self._turns is not None:
                 await stack.enter_async_context(self._turns.turn())
             connection = await stack.enter_async_context(self._alone.connect())

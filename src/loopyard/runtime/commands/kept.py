@@ -10,6 +10,7 @@ from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
+from loopyard.runtime.commands.claim import RESULT, SUPERVISOR, claim
 from loopyard.runtime.errors import CommandNotFound, HostDiskFull
 from loopyard.runtime.full_disk import is_full, reserve
 from loopyard.runtime.layout import Layout, read_json, subfolders, write_whole
@@ -17,7 +18,6 @@ from loopyard.runtime.proc import kill_group, start_ticks
 from loopyard.runtime.processes import is_alive, wait_end
 from loopyard.runtime.protocol import CommandResult, Stream
 
-_RESULT = "result.json"
 _LOST = CommandResult(exit_status=137, lost=True)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _STDIN_PAUSE = 0.02
@@ -40,7 +40,8 @@ class Commands:
         """What this process is about to start: without a supervisor yet, and not lost for that."""
 
     def prepare(self, sandbox_id: str, command_id: str, *, stdin_for: int | None) -> Path | None:
-        """Make a command's folders, and return the one that is kept; None if it was begun already.
+        """Make a command's folders, and return the one that is kept; None if it was begun already, or is about to be.
+        Folders that are there of a command that was never begun are used: whoever made them was killed.
 
         `stdin_for` is the host's uid to which a named pipe for standard input is to belong; None for none.
 
@@ -48,22 +49,20 @@ class Commands:
             HostDiskFull: There is not even room for the command's result.
         """
         folder = self._layout.command(sandbox_id, command_id)
-        if folder.exists():
-            return None
         live = self.live(folder)
-        if live.exists():  # a crash came before the other was made
-            shutil.rmtree(live)
-        live.mkdir(mode=0o700, parents=True)
-        if stdin_for is not None:
+        if folder in self._starting or (folder.exists() and (self.is_begun(folder) or not live.exists())):
+            return None  # without a live folder it was lost with the machine's power
+        live.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if stdin_for is not None and not (live / "stdin").exists():
             os.mkfifo(live / "stdin", 0o600)
             os.chown(live / "stdin", stdin_for, stdin_for)
         self._starting.add(folder)
         try:
-            folder.mkdir(parents=True)
-            reserve(str(folder / _RESULT))
+            folder.mkdir(parents=True, exist_ok=True)
+            reserve(str(folder / RESULT))
         except OSError as error:
             self._starting.discard(folder)
-            self.unprepare(sandbox_id, command_id)
+            self.give_up(folder)
             if is_full(error):
                 raise HostDiskFull("The host's disk is full, so no command can be started.") from error
             raise
@@ -76,7 +75,7 @@ class Commands:
     def pid(self, sandbox_id: str, command_id: str) -> int | None:
         """Its process, as whoever watches over it knows it; None if it is not started, or has ended."""
         folder = self._layout.command(sandbox_id, command_id)
-        return None if (folder / _RESULT).exists() else _pid(self.live(folder))
+        return None if (folder / RESULT).exists() else _pid(self.live(folder))
 
     def started(self, folder: Path) -> None:
         """Its supervisor runs, or never will."""
@@ -87,15 +86,20 @@ class Commands:
         self._ended[folder] = ended
         ended.add_done_callback(lambda _: self._ended.pop(folder, None))
 
-    def is_supervised(self, folder: Path) -> bool:
-        """Whether somebody watches over it, or has done so to its end."""
-        return _supervisor(self.live(folder)) is not None or (folder / _RESULT).exists()
+    def is_begun(self, folder: Path) -> bool:
+        """Whether its program was started, or was about to be when its supervisor was killed."""
+        return _supervisor(self.live(folder)) is not None or (folder / RESULT).exists()
 
-    def unprepare(self, sandbox_id: str, command_id: str) -> None:
-        """It was never started after all."""
-        folder = self._layout.command(sandbox_id, command_id)
+    def give_up(self, folder: Path) -> bool:
+        """Have nobody start it any more, and remove its folders; false if it is begun."""
+        claimed = claim(str(folder), str(self.live(folder)))
+        if claimed is None and self.is_begun(folder):
+            return False
+        shutil.rmtree(self.live(folder), ignore_errors=True)  # first: who waits for the claim then does not get it
         shutil.rmtree(folder, ignore_errors=True)
-        shutil.rmtree(self.live(folder), ignore_errors=True)
+        if claimed is not None:
+            os.close(claimed)
+        return True
 
     def result(self, sandbox_id: str, command_id: str) -> CommandResult | None:
         """How it ended; None while it runs.
@@ -107,8 +111,9 @@ class Commands:
         if (result := _read_result(folder)) is not None:
             return result
         supervisor = _supervisor(self.live(folder))
-        if folder in self._starting or (supervisor is not None and is_alive(*supervisor)):
-            return None
+        if supervisor is None or folder in self._starting or is_alive(*supervisor):
+            # One that is not begun may be taken up by whoever starts what a killed server has left.
+            return _read_result(folder)
         return _read_result(folder) or self._declare_lost(folder)
 
     async def wait(self, sandbox_id: str, command_id: str) -> CommandResult:
@@ -120,17 +125,29 @@ class Commands:
             supervisor = _supervisor(self.live(self._folder(sandbox_id, command_id)))
             if supervisor is not None and is_alive(*supervisor):
                 await wait_end(*supervisor)
-            elif folder in self._starting:
+            elif folder in self._starting or (supervisor is None and not self._end_unbegun(folder)):
                 await asyncio.sleep(_FIRST_PAUSE)
             else:
                 return _read_result(folder) or self._declare_lost(folder)
         return result
 
+    def _end_unbegun(self, folder: Path) -> bool:
+        """See to it that a command that is not begun never is; false if somebody is about to begin it."""
+        try:
+            claimed = claim(str(folder), str(self.live(folder)), wait=False)
+        except BlockingIOError:
+            return False
+        if claimed is None:
+            return _supervisor(self.live(folder)) is None  # else it is begun by now
+        self._declare_lost(folder)
+        os.close(claimed)
+        return True
+
     def _declare_lost(self, folder: Path) -> CommandResult:
         """Its supervisor was killed. What it watched over must not go on unwatched."""
         self._kill(folder)
         try:
-            write_whole(folder / _RESULT, asdict(_LOST))
+            write_whole(folder / RESULT, asdict(_LOST))
         except OSError as error:
             if not is_full(error):
                 raise
@@ -254,7 +271,7 @@ def _live(running: Path, folder: Path) -> Path:
 
 def _supervisor(live: Path) -> tuple[int, int] | None:
     """The process that watches over the command, and when it started."""
-    content = read_json(live / "supervisor.json")
+    content = read_json(live / SUPERVISOR)
     return None if content is None else (content["pid"], content["start_ticks"])
 
 
@@ -266,7 +283,7 @@ def _size(path: Path) -> int:
 
 
 def _read_result(folder: Path) -> CommandResult | None:
-    content = read_json(folder / _RESULT)
+    content = read_json(folder / RESULT)
     if content is None:
         return None
     return CommandResult(**{**content, "truncated": tuple(content.get("truncated", ()))})

@@ -132,8 +132,10 @@ async def _terminal(listener: socket.socket, ended: asyncio.Future[int], folder:
     connection = accepting.result()[0]
     with connection:
         connection.setblocking(True)
-        _, descriptors, _, _ = await asyncio.to_thread(socket.recv_fds, connection, 4096, 1)
-    if not descriptors:
+        _, descriptors, flags, _ = await asyncio.to_thread(
+            socket.recv_fds, connection, 4096, 1, socket.MSG_CMSG_CLOEXEC
+        )
+    if not descriptors or flags & socket.MSG_CTRUNC:
         raise CommandStartFailed("The command could not be started: it got no terminal.")
     return descriptors[0]
 

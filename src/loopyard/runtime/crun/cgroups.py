@@ -55,6 +55,40 @@ def remove(cgroup: str) -> None:
                 os.rmdir(below)  # noqa: PTH106
 
 
+def kill(pid: int, folder: str) -> None:
+    """Kill a process that the cgroup at `folder`, or one below it, lists; nothing if it is not there any more, though
+    another process may have its number by now."""
+    try:
+        process = os.pidfd_open(pid)
+    except ProcessLookupError:
+        return
+    try:
+        if pid in listed(folder):  # looked at only now, when it is sure whose descriptor this is
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(process, signal.SIGKILL)
+    finally:
+        os.close(process)
+
+
+def listed(folder: str | Path) -> set[int]:
+    """The processes in the cgroup at `folder` and those below it."""
+    pids: set[int] = set()
+    for below, _, _ in os.walk(folder):
+        with contextlib.suppress(OSError):  # it was just removed
+            pids.update(int(line) for line in Path(below, "cgroup.procs").read_text().split())
+    return pids
+
+
+def _kill_all(folder: Path) -> None:
+    """Kill all in a cgroup and below it: by the kernel where it can, else one by one."""
+    try:
+        with (folder / "cgroup.kill").open("r+") as file:  # Linux 5.14, in version 2
+            file.write("1")
+    except OSError:
+        for pid in listed(folder):
+            kill(pid, str(folder))
+
+
 def clear(cgroup: str) -> None:
     """End what still runs in the cgroup of a sandbox that is taken apart, and remove it: crun leaves one that somebody
     is in just then. It stays if that takes longer than some seconds."""
@@ -62,9 +96,6 @@ def clear(cgroup: str) -> None:
     remove(cgroup)
     while (left := folders(cgroup)) and time.monotonic() < deadline:
         for folder in left:
-            for below, _, _ in os.walk(folder):
-                with contextlib.suppress(OSError):
-                    for pid in Path(below, "cgroup.procs").read_text().split():
-                        os.kill(int(pid), signal.SIGKILL)
+            _kill_all(folder)
         time.sleep(_LOOK_SECONDS)
         remove(cgroup)

@@ -235,8 +235,8 @@ def _root(view: Viewpoint) -> Generator[int]:
 @contextmanager
 def _acting_as(view: Viewpoint) -> Generator[None]:
     """Let the kernel check this thread's file access as the sandbox's user."""
-    set_fs_ids(view.uid_base + view.account.uid, view.uid_base + view.account.gid)
     try:
+        set_fs_ids(view.uid_base + view.account.uid, view.uid_base + view.account.gid)
         yield
     finally:
         set_fs_ids(0, 0)

@@ -16,7 +16,7 @@ from loopyard.runtime.crun.accounts import Account
 from loopyard.runtime.crun.attachment import attach, attach_terminal, in_memory
 from loopyard.runtime.crun.boxes import Box
 from loopyard.runtime.crun.instance import Instance
-from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost
 from loopyard.runtime.crun.roots import Roots
 from loopyard.runtime.crun.shells import without_bash
 from loopyard.runtime.crun.whereabouts import Whereabouts
@@ -26,6 +26,8 @@ from loopyard.runtime.processes import is_alive
 from loopyard.runtime.protocol import MOST_OUTPUT_BYTES, Attached, CommandSpec, Terminal, User
 
 _CHUNK_BYTES = 1 << 20
+_ATTEMPTS = 5
+"""How often a command is handed to the launcher, if that is killed before it has begun the command."""
 
 
 class Inside(WithCommands[Commands]):
@@ -55,9 +57,9 @@ class Inside(WithCommands[Commands]):
         told = in_memory(process)
         try:
             traces = self._where.of(sandbox_id)
-            _, ended = await self._launcher.begin(
-                "execute",
-                (told,),
+            answer, ended = await self._execute(
+                folder,
+                told,
                 crun=self._crun,
                 id=traces.name,
                 sandbox={
@@ -68,7 +70,6 @@ class Inside(WithCommands[Commands]):
                     "open_files": host.most_open_files(),
                     "oom_score": oci.OOM_SCORE,
                 },
-                folder=str(folder),
                 live=str(self._commands.live(folder)),
                 uid=uid,
                 stdin=spec.attach_stdin,
@@ -76,15 +77,30 @@ class Inside(WithCommands[Commands]):
                 most_bytes=MOST_OUTPUT_BYTES,
             )
         except LauncherFault as fault:
-            if self._commands.is_supervised(folder):
+            if not await asyncio.to_thread(self._commands.give_up, folder):
                 return  # only the answer was lost, with the launcher
-            self._commands.unprepare(sandbox_id, spec.id)
             raise CommandStartFailed(f"The host could not start the command: {fault}") from fault
         else:
-            self._commands.watched(folder, ended)
+            if "begun_before" not in answer:
+                self._commands.watched(folder, ended)
         finally:
             os.close(told)
             self._commands.started(folder)
+
+    async def _execute(self, folder: Path, told: int, **arguments: Any) -> tuple[dict[str, Any], asyncio.Future[int]]:
+        """Ask the launcher until the command is begun: it may be killed meanwhile, and so may its workers.
+
+        Raises:
+            LauncherFault: It cannot be started, or they are killed again and again.
+        """
+        left = _ATTEMPTS
+        while True:
+            try:
+                return await self._launcher.begin("execute", (told,), folder=str(folder), **arguments)
+            except LauncherLost:
+                left -= 1
+                if left == 0 or self._commands.is_begun(folder):
+                    raise
 
     def _process(self, box: Box, spec: CommandSpec) -> tuple[Account, dict[str, Any]]:
         account = self._account(box, spec.user or box.user)

@@ -151,8 +151,8 @@ def _complaint(context: int) -> str:
 def files_owned_by(uid: int, gid: int) -> Generator[None]:
     """Use these ids for file access meanwhile, but keep every capability (this thread only)."""
     _checked(_libc.prctl(_PR_SET_SECUREBITS, _SECBIT_NO_SETUID_FIXUP, 0, 0, 0), "prctl")
-    set_fs_ids(uid, gid)
     try:
+        set_fs_ids(uid, gid)
         yield
     finally:
         set_fs_ids(0, 0)

@@ -12,6 +12,8 @@ from loopyard.runtime.docker.asking import Refused
 from loopyard.runtime.docker.keeper import Keeping
 from loopyard.runtime.layout import Layout
 
+_ATTEMPTS = 5
+
 Signaller = Callable[[str, list[str]], Awaitable[object]]
 """Runs a command line as root in a container."""
 
@@ -35,22 +37,32 @@ class DockerCommands(Commands):
         if folder is None:
             return
         try:
-            keeper = await asyncio.create_subprocess_exec(
-                sys.executable,
-                "-m",
-                "loopyard.runtime.docker.keeper",
-                str(folder),
-                str(self.live(folder)),
-                stdin=asyncio.subprocess.PIPE,
-                stdout=asyncio.subprocess.PIPE,
-            )
-            said = (await keeper.communicate(json.dumps(keeping).encode()))[0].decode()
-            if said != "ok":
-                self.unprepare(sandbox_id, command_id)
+            said = ""
+            for _ in range(_ATTEMPTS):
+                said = await self._keep(folder, keeping)
+                if said == "ok" or self.is_begun(folder):
+                    return
+                if said:
+                    break
+            if await asyncio.to_thread(self.give_up, folder):
                 status, _, message = said.partition(" ")
                 raise Refused(int(status or 500), message or "the command's keeper was killed")
         finally:
             self.started(folder)
+
+    async def _keep(self, folder: Path, keeping: Keeping) -> str:
+        """Start a keeper. Returns `ok` once the command is begun, else why it is not; nothing if the keeper was
+        killed."""
+        keeper = await asyncio.create_subprocess_exec(
+            sys.executable,
+            "-m",
+            "loopyard.runtime.docker.keeper",
+            str(folder),
+            str(self.live(folder)),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+        )
+        return (await keeper.communicate(json.dumps(keeping).encode()))[0].decode()
 
     async def signal(self, sandbox_id: str, command_id: str, number: int, *, group: bool) -> None:
         folder = self._folder(sandbox_id, command_id)

@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
+from loopyard.runtime.commands.claim import claim, described, use
 from loopyard.runtime.docker import hijack, wrapper
 from loopyard.runtime.docker.asking import Refused, ask, start
 from loopyard.runtime.full_disk import is_full
@@ -81,10 +82,11 @@ class _Output:
 
 
 class _Keeper:
-    def __init__(self, folder: Path, live: Path, told: Keeping) -> None:
+    def __init__(self, folder: Path, live: Path, told: Keeping, claimed: int) -> None:
         self.folder = folder
         self.live = live
         self.told = told
+        self.claimed = claimed
         self.exec_id = ""
         self.timed_out = False
         self.frames = hijack.Frames()
@@ -104,6 +106,8 @@ class _Keeper:
         """
         self.exec_id = self._make()
         (self.live / "exec").write_text(self.exec_id)
+        me = os.getpid()
+        use(self.claimed, described(me, start_ticks(me)))
         connection = start(self.told["engine"], self.exec_id, terminal=False)
         said = b""
         while (line := self._first_line(said)) is None:
@@ -300,16 +304,20 @@ def main() -> int:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(nothing, descriptor)
-    me = os.getpid()
-    _write(live / "supervisor.json", json.dumps({"pid": me, "start_ticks": start_ticks(me)}))
-    keeper = _Keeper(folder, live, keeping)
+    claimed = claim(str(folder), str(live))
+    if claimed is None:  # another keeper has begun it
+        os.write(tell, b"ok")
+        return 0
+    keeper = _Keeper(folder, live, keeping, claimed)
     try:
         connection = keeper.begin()
     except (Refused, OSError) as error:
+        os.ftruncate(claimed, 0)  # nothing was begun
         os.write(tell, f"{getattr(error, 'status', 500)} {error}".encode())
         return 1
     os.write(tell, b"ok")
     os.close(tell)
+    os.close(claimed)
     status, is_open = keeper.watch(connection)
     keeper.finish(status)
     if is_open and os.fork() == 0:  # the command counts as ended, but what it left running may go on writing

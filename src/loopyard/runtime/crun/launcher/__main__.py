@@ -15,7 +15,9 @@ from typing import Any
 
 from loopyard.runtime.crun.launcher import place, programs, slots
 from loopyard.runtime.crun.launcher.acts import Acts
-from loopyard.runtime.crun.launcher.worker import MESSAGE_BYTES, MOST_DESCRIPTORS, Worker
+from loopyard.runtime.crun.launcher.messages import MessageCut, MessageTooLong, receive, send
+from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
+from loopyard.runtime.crun.launcher.worker import Worker
 
 _WARM = 4
 """How many workers there are from the start."""
@@ -46,7 +48,7 @@ class _Hand:
 class _Request:
     """A message for a worker; `sandbox` is where it is to start a program, if it is."""
 
-    message: bytes
+    message: dict[str, Any]
     descriptors: list[int]
     number: int
     sandbox: str | None
@@ -77,12 +79,15 @@ class Launcher:
             # What workers tell comes before what the server asks: it may be what the server asks for.
             pause = _RUSH_LOOK_SECONDS if self._waiting else None
             for key, _ in sorted(self._selector.select(pause), key=lambda event: event[0].fileobj is self._server):
-                if key.fileobj is self._wake:
-                    self._reap()
-                elif isinstance(key.data, _Hand):
-                    self._listen(key.data)
-                elif not self._serve():
-                    return
+                try:
+                    if key.fileobj is self._wake:
+                        self._reap()
+                    elif isinstance(key.data, _Hand):
+                        self._listen(key.data)
+                    elif not self._serve():
+                        return
+                except Exception:  # one request, or one worker, must not end what all need
+                    log_unexpected("an event of the launcher's loop")
             self._hand_out()
 
     def _hire(self) -> _Hand:
@@ -91,10 +96,11 @@ class Launcher:
         if pid == 0:
             status = 1
             try:
-                ours.close()
-                for hand in self._hands.values():
-                    hand.channel.close()
+                signal.set_wakeup_fd(-1)
+                keep_only([self._server.fileno(), theirs.fileno(), *programs.sealed()])
                 status = Worker(self._server, theirs, self._acts).run()
+            except Exception:
+                log_unexpected("a worker")
             finally:
                 os._exit(status)
         theirs.close()
@@ -108,12 +114,12 @@ class Launcher:
         """Hear what a worker has to say: that it has made a slot ready, or that it is free."""
         while hand.pid in self._hands:
             try:
-                message, descriptors, _, _ = socket.recv_fds(hand.channel, MESSAGE_BYTES, MOST_DESCRIPTORS)
+                message, descriptors = receive(hand.channel)
             except BlockingIOError:
                 return
             except OSError:
-                message, descriptors = b"", []
-            if not message:
+                message, descriptors = None, []
+            if message is None:
                 self._selector.unregister(hand.channel)  # it has ended, or is about to
                 hand.channel.close()
                 return
@@ -128,38 +134,55 @@ class Launcher:
                 hand.channel.shutdown(socket.SHUT_WR)
 
     def _serve(self) -> bool:
+        """Take a request of the server's; false once it asks no more."""
         try:
-            message, descriptors, _, _ = socket.recv_fds(self._server, MESSAGE_BYTES, MOST_DESCRIPTORS)
+            request, descriptors = receive(self._server)
         except ConnectionResetError:
             return False
-        if not message:
-            return False
-        request: dict[str, Any] = json.loads(message)
-        given = list(descriptors)
-        if request["act"] == "create":
-            slot = self._slot(request["arguments"]["slot"])
-            if slot is None:
-                self._tell(request["number"], error="the slot's namespaces are gone")
-                return True
-            request["arguments"]["slot"] = slot.uid_base
-            given = [slot.user_namespace, slot.network_namespace]
-        sandbox = request["arguments"]["id"] if request["act"] == "execute" else None
-        made = _Request(json.dumps(request).encode(), given, request["number"], sandbox)
-        if sandbox is not None:
-            self._waiting.append(made)
+        except MessageCut as error:
+            if error.number is not None:
+                self._tell(error.number, error=str(error))
             return True
-        self._give(made)
-        for descriptor in descriptors:
-            os.close(descriptor)
+        if request is None:
+            return False
+        try:
+            self._take(request, descriptors)
+        except Exception as error:
+            log_unexpected(f"the request {request.get('act')}")
+            self._tell(request["number"], error=f"{type(error).__name__}: {error}")
         return True
+
+    def _take(self, request: dict[str, Any], descriptors: list[int]) -> None:
+        """Give a request to a worker, now or soon."""
+        if request["act"] == "execute":
+            self._waiting.append(_Request(request, descriptors, request["number"], request["arguments"]["id"]))
+            return
+        try:
+            given = descriptors
+            if request["act"] == "create":
+                slot = self._slot(request["arguments"]["slot"])
+                if slot is None:
+                    self._tell(request["number"], error="the slot's namespaces are gone")
+                    return
+                request["arguments"]["slot"] = slot.uid_base
+                given = [slot.user_namespace, slot.network_namespace]
+            self._give(_Request(request, given, request["number"], None))
+        finally:
+            for descriptor in descriptors:
+                os.close(descriptor)
 
     def _hand_out(self) -> None:
         """Have the programs started that wait for a worker."""
         while self._waiting and (self._idle or not self._is_rushed()):
             request = self._waiting.popleft()
-            self._give(request)
-            for descriptor in request.descriptors:
-                os.close(descriptor)
+            try:
+                self._give(request)
+            except Exception as error:
+                log_unexpected("starting a program")
+                self._tell(request.number, error=f"{type(error).__name__}: {error}")
+            finally:
+                for descriptor in request.descriptors:
+                    os.close(descriptor)
 
     def _is_rushed(self) -> bool:
         since = time.monotonic() - _RUSH_SECONDS
@@ -170,7 +193,11 @@ class Launcher:
             hand = self._pick(request.sandbox) if self._idle else self._hire()
             hand.sandbox = request.sandbox or hand.sandbox
             try:
-                socket.send_fds(hand.channel, [request.message], request.descriptors)
+                send(hand.channel, request.message, request.descriptors)
+            except MessageTooLong as error:
+                self._idle.append(hand)
+                self._tell(request.number, error=str(error))
+                return
             except OSError:  # somebody killed it
                 continue
             hand.number = request.number
@@ -217,7 +244,7 @@ class Launcher:
 
     def _tell(self, number: int, **fields: Any) -> None:
         with contextlib.suppress(OSError):
-            self._server.send(json.dumps({"number": number, **fields}).encode())
+            send(self._server, {"number": number, **fields})
 
 
 def _do_nothing(_number: int, _frame: object) -> None:

@@ -18,7 +18,6 @@ class Acts:
         """`lock` is the file; None where no act changes anything."""
         self._lock = lock
         self._launcher = os.getpid()
-        self._file: int | None = None
 
     def wait_for_others(self) -> None:
         """Wait until nobody acts for a launcher that is no more."""
@@ -34,13 +33,14 @@ class Acts:
         if harmless or self._lock is None:
             yield os.getppid() == self._launcher
             return
-        if self._file is None:
-            self._file = _open(self._lock)
-        fcntl.flock(self._file, fcntl.LOCK_SH)
+        # Opened for this act alone: a lock is let go of by the last process that has the open file.
+        file = _open(self._lock)
         try:
+            fcntl.flock(file, fcntl.LOCK_SH)
             yield os.getppid() == self._launcher
         finally:
-            fcntl.flock(self._file, fcntl.LOCK_UN)
+            fcntl.flock(file, fcntl.LOCK_UN)
+            os.close(file)
 
 
 def _open(lock: str) -> int:

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loopyard.runtime.crun.launcher.messages import MESSAGE_BYTES, MessageCut, MessageTooLong, receive, send
 from loopyard.runtime.crun.launcher.place import Place
 from loopyard.runtime.errors import RuntimeFault, RuntimeUnavailable
 
 log = logging.getLogger("loopyard.runtime.launcher")
 
-_MESSAGE_BYTES = 1 << 16
-_MOST_DESCRIPTORS = 3
 _START_SECONDS = 60
 _FULL_PAUSE = 0.002
 _REVIVAL_PAUSE, _LONGEST_REVIVAL_PAUSE = 0.1, 10.0
@@ -27,6 +26,10 @@ _KILLED = 137
 
 class LauncherFault(RuntimeFault):
     """The launcher could not do what it was asked; the message says why."""
+
+
+class LauncherLost(LauncherFault):
+    """The launcher, or its child that was to act, was killed. The act may have been done, in part or not at all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ class LauncherClient:
         self._waiting: dict[int, _Waiting] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
+        self._watch: int | None = None
+        """A descriptor of its process."""
         self._starting = asyncio.Lock()
         self._reviving: asyncio.Task[None] | None = None
         self.generation = 0
@@ -76,7 +81,7 @@ class LauncherClient:
         try:
             async with asyncio.timeout(_START_SECONDS):
                 hello: dict[str, Any] = json.loads(
-                    await asyncio.get_running_loop().sock_recv(ours, _MESSAGE_BYTES) or b"{}"
+                    await asyncio.get_running_loop().sock_recv(ours, MESSAGE_BYTES) or b"{}"
                 )
         except TimeoutError:
             hello = {}
@@ -86,7 +91,10 @@ class LauncherClient:
         self.disk_limits = hello["disk_limits"]
         self.generation += 1
         self._socket = ours
-        asyncio.get_running_loop().add_reader(ours.fileno(), self._receive)
+        loop = asyncio.get_running_loop()
+        loop.add_reader(ours.fileno(), self._receive)
+        self._watch = os.pidfd_open(self._process.pid)
+        loop.add_reader(self._watch, self._ended)
 
     async def close(self) -> None:
         """Let the launcher end; what it started goes on."""
@@ -113,6 +121,7 @@ class LauncherClient:
         the exit status to come.
 
         Raises:
+            LauncherLost: Somebody was killed, so it is not known whether it was done.
             LauncherFault: It failed; the message says why.
         """
         try:
@@ -123,24 +132,29 @@ class LauncherClient:
         loop = asyncio.get_running_loop()
         waiting = _Waiting(loop.create_future(), loop.create_future())
         self._waiting[number] = waiting
-        message = json.dumps({"number": number, "act": act, "arguments": arguments}).encode()
-        await self._send(message, descriptors)
+        try:
+            await self._send({"number": number, "act": act, "arguments": arguments}, descriptors)
+        except (LauncherFault, MessageTooLong) as error:
+            self._waiting.pop(number, None)
+            if isinstance(error, MessageTooLong):
+                raise LauncherFault(str(error)) from error
+            raise
         answer = await waiting.answer
         if "error" in answer:
-            raise LauncherFault(answer["error"])
+            raise (LauncherLost if answer.get("lost") else LauncherFault)(answer["error"])
         return answer, waiting.ended
 
-    async def _send(self, message: bytes, descriptors: Sequence[int]) -> None:
+    async def _send(self, message: dict[str, Any], descriptors: Sequence[int]) -> None:
         while self._socket is not None:
             try:
-                socket.send_fds(self._socket, [message], descriptors)
+                send(self._socket, message, descriptors)
             except BlockingIOError:
                 await asyncio.sleep(_FULL_PAUSE)
             except OSError as error:
-                raise LauncherFault(f"the launcher is gone: {error}") from error
+                raise LauncherLost(f"the launcher is gone: {error}") from error
             else:
                 return
-        raise LauncherFault("the launcher is gone")
+        raise LauncherLost("the launcher is gone")
 
     async def attempt(self, act: str, **arguments: Any) -> str | None:
         """The same, but answers with what went wrong, or None."""
@@ -153,17 +167,33 @@ class LauncherClient:
     def _receive(self) -> None:
         while self._socket is not None:
             try:
-                message, descriptors, _, _ = socket.recv_fds(self._socket, _MESSAGE_BYTES, _MOST_DESCRIPTORS)
+                message, descriptors = receive(self._socket)
             except BlockingIOError:
                 return
             except OSError:
-                message, descriptors = b"", []
-            if not message:
-                self._lost()
-                if self._reviving is None or self._reviving.done():
-                    self._reviving = asyncio.create_task(self._revive_soon())
+                message, descriptors = None, []
+            except ValueError as error:
+                log.exception("an answer of the launcher is not understood")
+                if isinstance(error, MessageCut) and error.number is not None:
+                    self._deliver({"number": error.number, "error": str(error)}, [])
+                continue
+            if message is None:
+                self._died()
                 return
-            self._deliver(json.loads(message), descriptors)
+            self._deliver(message, descriptors)
+
+    def _died(self) -> None:
+        """The launcher is no more. Its workers may have the other end of the socket still, so that alone does not
+        tell."""
+        self._lost()
+        if self._reviving is None or self._reviving.done():
+            self._reviving = asyncio.create_task(self._revive_soon())
+
+    def _ended(self) -> None:
+        """The launcher's process has ended; what is there of its answers counts."""
+        self._receive()
+        if self._socket is not None:
+            self._died()
 
     def _deliver(self, answer: dict[str, Any], descriptors: list[int]) -> None:
         waiting = self._waiting.get(answer["number"])
@@ -176,6 +206,7 @@ class LauncherClient:
             if not waiting.ended.done():
                 waiting.ended.set_result(answer["ended"])
             answer["error"] = f"the launcher's child ended with {answer['ended']} before its work was done"
+            answer["lost"] = True
         if not waiting.answer.done():
             waiting.answer.set_result({**answer, "descriptors": descriptors})
 
@@ -184,15 +215,20 @@ class LauncherClient:
         self._fail_all("the launcher was killed")
 
     def _hang_up(self) -> None:
+        loop = asyncio.get_running_loop()
         if self._socket is not None:
-            asyncio.get_running_loop().remove_reader(self._socket.fileno())
+            loop.remove_reader(self._socket.fileno())
             self._socket.close()
             self._socket = None
+        if self._watch is not None:
+            loop.remove_reader(self._watch)
+            os.close(self._watch)
+            self._watch = None
 
     def _fail_all(self, reason: str) -> None:
         for waiting in self._waiting.values():
             if not waiting.answer.done():
-                waiting.answer.set_result({"error": reason})
+                waiting.answer.set_result({"error": reason, "lost": True})
             if not waiting.ended.done():
                 waiting.ended.set_result(_KILLED)
         self._waiting.clear()

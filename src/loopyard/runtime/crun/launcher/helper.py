@@ -10,10 +10,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loopyard.runtime.commands.claim import described, use
 from loopyard.runtime.crun.launcher import joining
-
-_MESSAGE_BYTES = 1 << 16
-_DESCRIPTORS = 5
+from loopyard.runtime.crun.launcher.messages import receive, send
+from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
+from loopyard.runtime.proc import start_ticks
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +36,18 @@ class Helper:
     sandbox: dict[str, Any] | None = None
 
     @classmethod
-    def fork(cls, not_for_it: Sequence[socket.socket]) -> "Helper":
-        """A new one. It closes the sockets that are `not_for_it`."""
+    def fork(cls) -> "Helper":
+        """A new one."""
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        me = os.getpid()
+        supervisor = described(me, start_ticks(me))
         pid = os.fork()
         if pid == 0:
             try:
-                for end in (ours, *not_for_it):
-                    end.close()
-                _help(theirs)
+                keep_only([theirs.fileno()])
+                _help(theirs, supervisor)
+            except Exception:
+                log_unexpected("helping to start a program")
             finally:
                 os._exit(0)
         theirs.close()
@@ -59,29 +63,31 @@ class Helper:
         """Have it join a sandbox ahead of time. It ends with the sandbox, or at once if it may not."""
         self.sandbox = sandbox
         with contextlib.suppress(OSError):
-            self._channel.send(json.dumps(sandbox).encode())
+            send(self._channel, sandbox)
 
-    def begin(self, sandbox: dict[str, Any], process: int, pid_file: int, streams: Sequence[int]) -> None:
+    def begin(
+        self, sandbox: dict[str, Any], process: int, pid_file: int, claimed: int, streams: Sequence[int]
+    ) -> None:
         """Have it start the program that is described in the file behind the descriptor `process`, and write its
-        process id to `pid_file`.
+        process id to `pid_file`. It uses the claim just before.
 
         Raises:
             OSError: It has just ended.
         """
-        socket.send_fds(self._channel, [json.dumps(sandbox).encode()], [process, pid_file, *streams])
+        send(self._channel, sandbox, [process, pid_file, claimed, *streams])
 
     def report(self, timeout_seconds: float | None) -> Report | None:
         """Wait for what it has to say; None if it does not say anything in time, or was killed. It must be dismissed
         then, before the program can be waited for."""
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
-        said = b""
+        said = None
         if poll.poll(None if timeout_seconds is None else timeout_seconds * 1000):
             with contextlib.suppress(OSError):
-                said = self._channel.recv(_MESSAGE_BYTES)
+                said, _ = receive(self._channel)
         else:
             os.kill(self.pid, signal.SIGKILL)
-        return Report(**json.loads(said)) if said else None
+        return None if said is None else Report(**said)
 
     def dismiss(self) -> None:
         """Let it end, and wait for that."""
@@ -89,25 +95,25 @@ class Helper:
         os.waitpid(self.pid, 0)
 
 
-def _help(channel: socket.socket) -> None:
+def _help(channel: socket.socket, supervisor: bytes) -> None:
     joining.warm_up()
     json.dumps(json.loads('{"args": ["true"], "user": {"uid": 0}}'))
     joined: joining.Joined | None = None
     while True:
-        message, descriptors, _, _ = socket.recv_fds(channel, _MESSAGE_BYTES, _DESCRIPTORS)
-        if not message:
+        message, descriptors = receive(channel)
+        if message is None:
             return
         try:
-            joined = joined or joining.Joined(**json.loads(message))
+            joined = joined or joining.Joined(**message)
             if not descriptors:
                 _wait(channel, joined)
                 continue
-            report = _start(joined, *descriptors)
+            report = _start(joined, supervisor, *descriptors)
         except OSError as error:  # crun may know a way, or a better reason
             if not descriptors:
                 return
             report = {"hindered": str(error)}
-        channel.send(json.dumps(report).encode())
+        send(channel, report)
         return
 
 
@@ -121,8 +127,11 @@ def _wait(channel: socket.socket, joined: joining.Joined) -> None:
         os._exit(0)
 
 
-def _start(joined: joining.Joined, told: int, pid_file: int, *streams: int) -> dict[str, int | str]:
+def _start(
+    joined: joining.Joined, supervisor: bytes, told: int, pid_file: int, claimed: int, *streams: int
+) -> dict[str, Any]:
     process = json.loads(os.pread(told, os.fstat(told).st_size, 0))
+    use(claimed, supervisor)
     try:
         pid = joined.spawn(process, streams)
     except joining.ProgramRefused as refusal:

@@ -12,7 +12,7 @@ class ProgramFailed(OSError):
     """A program did not exit with 0; the message holds what it printed."""
 
 
-_sealed: dict[str, str] = {}
+_sealed: dict[str, int] = {}
 
 
 def seal(program: str) -> None:
@@ -24,19 +24,25 @@ def seal(program: str) -> None:
             os.sendfile(copy, file.fileno(), 0, os.fstat(file.fileno()).st_size)
         fcntl.fcntl(copy, _F_ADD_SEALS, _ALL_SEALS)
         if os.access(f"/proc/self/fd/{copy}", os.X_OK):
-            _sealed[program] = f"/proc/self/fd/{copy}"
+            _sealed[program] = copy
     except OSError:  # where the kernel does not let memory be run
         return
 
 
+def sealed() -> list[int]:
+    """The descriptors of the copies, which whoever starts programs needs."""
+    return list(_sealed.values())
+
+
 def start(argv: Sequence[str], stdin: int, stdout: int, stderr: int) -> int:
-    """Start a program with these descriptors as its standard streams, and no others. Returns its process id.
+    """Start a program with these descriptors as its standard streams, and no others: all the rest are closed when a
+    program is executed. Returns its process id.
 
     It ignores the signals that the launcher ignores no longer.
     """
     actions = [(os.POSIX_SPAWN_DUP2, fd, target) for target, fd in enumerate((stdin, stdout, stderr))]
     defaults = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGUSR1)
-    program = _sealed.get(argv[0], argv[0])
+    program = f"/proc/self/fd/{_sealed[argv[0]]}" if argv[0] in _sealed else argv[0]
     return os.posix_spawnp(program, list(argv), os.environ, file_actions=actions, setsigdef=defaults)
 
 
@@ -46,7 +52,7 @@ def run(argv: Sequence[str], stdin: bytes = b"", *, fine: Sequence[int] = (0,)) 
     Raises:
         ProgramFailed: It exited with a status that is not among `fine`.
     """
-    given, output = os.memfd_create("stdin"), os.memfd_create("output")
+    given, output = os.memfd_create("stdin", os.MFD_CLOEXEC), os.memfd_create("output", os.MFD_CLOEXEC)
     os.write(given, stdin)
     os.lseek(given, 0, os.SEEK_SET)
     status = os.waitstatus_to_exitcode(os.waitpid(start(argv, given, output, output), 0)[1])

@@ -3,12 +3,10 @@
 The mounts are made in the sandbox's own mount namespace by this process, which has rights there that nobody inside has.
 """
 
-import contextlib
 import errno
 import json
 import os
 import shutil
-import signal
 import stat
 import time
 from collections.abc import Callable, Generator, Mapping, Sequence
@@ -16,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from loopyard.runtime.crun import cgroups
 from loopyard.runtime.crun.launcher.changes import changes
 from loopyard.runtime.crun.launcher.layers import mounted, short_paths
 from loopyard.runtime.crun.syscalls import (
@@ -61,22 +60,22 @@ class _Found:
 
 
 def stop_all(answer: Callable[..., None], *, cgroup: str, bundle: str, init: int, spare: list[int]) -> None:
-    """Kill everything in the sandbox but its first process and the trees of processes below `spare`."""
+    """Kill everything in the sandbox but its first process and the trees of processes below `spare`. Can be repeated,
+    also after a kill in the middle: the limit on processes is what the sandbox's configuration says in any case."""
     folder = _processes(cgroup)
-    others = _others(folder, init, spare)
-    if others:
-        limit = json.loads(Path(f"{bundle}/config.json").read_text())["linux"]["resources"]["pids"]["limit"]
-        Path(f"{folder}/pids.max").write_text("0")  # so that none starts another one meanwhile
-        try:
-            deadline = time.monotonic() + _END_SECONDS
-            while others and time.monotonic() < deadline:
-                for pid in others:
-                    with contextlib.suppress(ProcessLookupError):
-                        os.kill(pid, signal.SIGKILL)
-                time.sleep(_LOOK_SECONDS)
-                others = _others(folder, init, spare)
-        finally:
-            Path(f"{folder}/pids.max").write_text(str(limit))
+    limit = json.loads(Path(f"{bundle}/config.json").read_text())["linux"]["resources"]["pids"]["limit"]
+    try:
+        others = _others(folder, init, spare)
+        if others:
+            Path(f"{folder}/pids.max").write_text("0")  # so that none starts another one meanwhile
+        deadline = time.monotonic() + _END_SECONDS
+        while others and time.monotonic() < deadline:
+            for pid in others:
+                cgroups.kill(pid, folder)
+            time.sleep(_LOOK_SECONDS)
+            others = _others(folder, init, spare)
+    finally:
+        Path(f"{folder}/pids.max").write_text(str(limit))
     if others:
         raise OSError(f"{len(others)} processes cannot be ended")
     answer(done=True)
@@ -89,10 +88,7 @@ def _processes(cgroup: str) -> str:
 
 
 def _others(top: str, init: int, spare: Sequence[int]) -> set[int]:
-    pids: set[int] = set()
-    for folder, _, _ in os.walk(top):
-        with open(f"{folder}/cgroup.procs", encoding="ascii") as listed:
-            pids.update(int(line) for line in listed)
+    pids = cgroups.listed(top)
     spared = {init, *(pid for pid in spare if pid in pids)}
     parents = _parents(pids) if spare else {}
     for pid in pids:

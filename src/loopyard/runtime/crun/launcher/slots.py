@@ -1,12 +1,13 @@
 """Slots: a uid range and a network namespace, made ready before a sandbox needs them, and used again after it."""
 
-import json
 import os
 import socket
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from loopyard.runtime.crun.launcher.messages import send
 from loopyard.runtime.crun.launcher.programs import run
 from loopyard.runtime.crun.syscalls import CLONE_NEWNET, CLONE_NEWUSER, setns, unshare
 
@@ -53,16 +54,13 @@ def prepare(
     setns(host_network, CLONE_NEWNET)
     outside = (f"addr add {host_address}/31 dev {link}", f"link set {link} addrgenmode none up")
     run(["ip", "-batch", "-"], "\n".join(outside).encode())
-    socket.send_fds(donations, [json.dumps([number, uid_base]).encode()], [user, network])
+    send(donations, {"number": number, "uid_base": uid_base}, [user, network])
     answer(done=True)
 
 
-def received(message: bytes, descriptors: list[int]) -> tuple[int, Slot]:
+def received(message: dict[str, Any], descriptors: list[int]) -> tuple[int, Slot]:
     """A slot that a worker has made ready, and its number."""
-    number, uid_base = json.loads(message)
-    for descriptor in descriptors:
-        os.set_inheritable(descriptor, False)
-    return number, Slot(descriptors[0], descriptors[1], uid_base)
+    return message["number"], Slot(descriptors[0], descriptors[1], message["uid_base"])
 
 
 def _user_namespace(uid_base: int) -> int:

@@ -14,7 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loopyard.runtime.commands.claim import claim, described, use
 from loopyard.runtime.crun.launcher.helper import Helper, Report
+from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
 from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.launcher.refusals import Refusal, refusal
 from loopyard.runtime.crun.launcher.streams import KeptStream
@@ -99,7 +101,7 @@ def execute(
     timeout_seconds: float | None,
     most_bytes: int,
 ) -> None:
-    """Run a command in the sandbox `id`, and stay until it has ended.
+    """Run a command in the sandbox `id`, and stay until it has ended. Does nothing if it was begun before.
 
     Args:
         crun: The command line up to crun's own command.
@@ -114,47 +116,54 @@ def execute(
         stdin: Whether the named pipe `stdin` in the live folder is its standard input.
         timeout_seconds: After how long its process group is killed; None for never.
         most_bytes: How much of each stream is kept.
-        answer: Told this process's id, and the clock tick at which it started.
+        answer: Told this process's id once the command is begun, or that it was `begun_before`.
         ended: Called when the result is written.
     """
+    claimed = claim(folder, live)
+    if claimed is None:  # a request that was made again, since the answer to the first was lost
+        helper.dismiss()
+        os.close(process)
+        answer(begun_before=True)
+        ended()
+        return
     command = _Command(Path(folder), Path(live))
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
     ends = [_stream(command, name, uid, most_bytes) for name in _STREAMS]
     given, hold = _stdin(live) if stdin else (os.open(os.devnull, os.O_RDONLY), None)
     pid_file = os.open(f"{live}/pid", os.O_WRONLY | os.O_CREAT, 0o600)
     set_subreaper(subreaper=True)  # the helper goes, and leaves the command to this process
-    helper.begin(sandbox, process, pid_file, (given, *ends))
+    helper.begin(sandbox, process, pid_file, claimed, (given, *ends))
     os.close(pid_file)
     me = os.getpid()
-    supervisor = {"pid": me, "start_ticks": start_ticks(me)}
-    try:
-        write_whole(command.live / "supervisor.json", supervisor)  # while the helper is at it
-    except OSError:
-        _give_up(command, helper)
-        raise
     report = helper.report(command.left(deadline))
     by_crun = report is not None and report.hindered is not None
     if by_crun:
+        use(claimed, described(me, start_ticks(me)))
         os.unlink(f"{live}/pid")
         os.set_inheritable(process, False)  # crun opens it by its name
         argv = [*crun, "--log", f"file:{live}/crun.log", "exec", "--process", f"/proc/{me}/fd/{process}"]
         child = start([*argv, "--pid-file", f"{live}/pid", id], given, *ends)
     else:
         child = command.pid() if report is None else report.pid
-    answer(**supervisor)  # not before: whoever ends all that runs in the sandbox then ends this too
+    answer(pid=me)  # not before: whoever ends all that runs in the sandbox then ends this too
     helper.dismiss()
     set_subreaper(subreaper=False)
-    for end in (*ends, given):
+    for end in (*ends, given, claimed):
         os.close(end)
     if child is None:
         command.refuse(_not_begun(command, hold, report, deadline))
     else:
-        status = _watch(command, child, hold, deadline)
-        refused = refusal(command.live) if by_crun else None
-        if refused is None:
-            command.finish(status)
+        try:
+            status = _watch(command, child, hold, deadline)
+        except Exception:
+            log_unexpected("watching over a command")
+            _give_up(command, child)
         else:
-            command.refuse(refused)
+            refused = refusal(command.live) if by_crun else None
+            if refused is None:
+                command.finish(status)
+            else:
+                command.refuse(refused)
     os.close(process)
     ended()
     command.tidy()
@@ -163,16 +172,14 @@ def execute(
         stream.close()
 
 
-def _give_up(command: _Command, helper: Helper) -> None:
-    """Nobody could watch over the command: end it."""
-    helper.report(0)
-    helper.dismiss()
-    if (pid := command.pid()) is not None:
-        with contextlib.suppress(ProcessLookupError):
-            kill_group(pid, signal.SIGKILL)
-        with contextlib.suppress(ChildProcessError):
-            os.waitpid(pid, 0)
-    set_subreaper(subreaper=False)
+def _give_up(command: _Command, child: int) -> None:
+    """End a command that cannot be watched over any more, and tell that it is lost."""
+    pid = command.pid()
+    with contextlib.suppress(ProcessLookupError):
+        kill_group(child if pid is None else pid, signal.SIGKILL)
+    for stream in command.streams:
+        stream.lost = True
+    command.finish(_KILLED, lost=True)
 
 
 def _not_begun(command: _Command, hold: int | None, report: Report | None, deadline: float | None) -> Refusal:
@@ -275,7 +282,10 @@ def _leave(command: _Command) -> None:
     """Let go of the command; but what it left running may go on writing, so a child stays for that."""
     if any(stream.open for stream in command.streams) and os.fork() == 0:
         try:
+            keep_only(number for stream in command.streams for number in (stream.pipe, stream.file))
             _stay(command)
+        except Exception:
+            log_unexpected("moving the output of what a command left running")
         finally:
             os._exit(0)
 

@@ -5,7 +5,6 @@ A forked Python spends most of its first act on copying the pages it touches; la
 
 import contextlib
 import gc
-import json
 import os
 import signal
 import socket
@@ -16,9 +15,8 @@ from typing import Any
 from loopyard.runtime.crun.launcher import attached, box, disks, refitting, sealing, slots, supervisor
 from loopyard.runtime.crun.launcher.acts import Acts
 from loopyard.runtime.crun.launcher.helper import Helper
+from loopyard.runtime.crun.launcher.messages import MessageTooLong, receive, send
 
-MESSAGE_BYTES = 1 << 16
-MOST_DESCRIPTORS = 5
 _MOST_ACTS = 200
 """After so many acts a worker makes room for a fresh one, whatever it may have piled up."""
 
@@ -74,10 +72,9 @@ class Worker:
         gc.disable()
         os.setsid()
         for left in reversed(range(_MOST_ACTS)):
-            message, descriptors, _, _ = socket.recv_fds(self._channel, MESSAGE_BYTES, MOST_DESCRIPTORS)
-            if not message:
+            request, descriptors = receive(self._channel)
+            if request is None:
                 return 0
-            request: dict[str, Any] = json.loads(message)
             with self._acts.begin(request["act"] in _HARMLESS) as allowed:
                 if not allowed:
                     return 0
@@ -87,7 +84,8 @@ class Worker:
             if request["act"] != "execute":
                 self._tell(request["number"], ended=status)
             elif left > 0:
-                self._prepare(request["arguments"]["sandbox"])
+                with contextlib.suppress(OSError):  # without a helper the next program is started a little later
+                    self._prepare(request["arguments"]["sandbox"])
             if left == 0:  # it must not say that it is free: the launcher would hand it what nobody reads
                 return 0
             try:
@@ -103,16 +101,16 @@ class Worker:
         def answer(descriptors: Sequence[int] = (), **fields: Any) -> None:
             self._tell(number, descriptors, **fields)
 
-        if act == "create":
-            arguments["slot"] = slots.Slot(descriptors[0], descriptors[1], arguments["slot"])
-        elif act == "execute":
-            arguments["process"], arguments["helper"] = descriptors[0], self._take_helper(arguments["sandbox"])
-            arguments["ended"] = partial(self._tell, number, ended=0)  # what remains to be done nobody waits for
-        elif act == "prepare":
-            arguments["donations"] = self._channel
-        elif act == "attach":
-            arguments |= {"descriptors": descriptors, "server": self._server}
         try:
+            if act == "create":
+                arguments["slot"] = slots.Slot(descriptors[0], descriptors[1], arguments["slot"])
+            elif act == "execute":
+                arguments["process"], arguments["helper"] = descriptors[0], self._take_helper(arguments["sandbox"])
+                arguments["ended"] = partial(self._tell, number, ended=0)  # what remains to be done nobody waits for
+            elif act == "prepare":
+                arguments["donations"] = self._channel
+            elif act == "attach":
+                arguments |= {"descriptors": descriptors, "server": self._server}
             return _ACTS[act](answer, **arguments) or 0, True
         except Exception as error:  # whatever it is, the server must hear of it
             answer(error=f"{type(error).__name__}: {error}")
@@ -138,8 +136,11 @@ class Worker:
         self._sandbox = sandbox
 
     def _new_helper(self) -> Helper:
-        return Helper.fork((self._server, self._channel))
+        return Helper.fork()
 
     def _tell(self, number: int, descriptors: Sequence[int] = (), **fields: Any) -> None:
         with contextlib.suppress(OSError):  # the server is gone; its next start looks at what was written
-            socket.send_fds(self._server, [json.dumps({"number": number, **fields}).encode()], descriptors)
+            try:
+                send(self._server, {"number": number, **fields}, descriptors)
+            except MessageTooLong as error:
+                send(self._server, {"number": number, "error": str(error)})

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from loopyard.runtime.crun.launcher.acts import Acts
-from loopyard.runtime.crun.launcher.worker import MESSAGE_BYTES, Worker
+from loopyard.runtime.crun.launcher.messages import MESSAGE_BYTES
+from loopyard.runtime.crun.launcher.worker import Worker
 
 
 @pytest.fixture
