@@ -67,6 +67,22 @@ class WrongState(LoopyardError):
     retryable = False
 
 
+class RequestKeyReused(LoopyardError):
+    """An `x-request-id` came with another request than before. The one that came first was carried out, this one was
+    not."""
+
+    status = 409
+    code = "request_id_reused"
+    retryable = False
+
+    def __init__(self, key: str) -> None:
+        super().__init__(
+            f"x-request-id: {key[:80]!r} was sent before with another path or body, so this request was not carried "
+            "out. Send the same value only to repeat a request as it was, and a new one for each other request.",
+            field="x-request-id",
+        )
+
+
 class Busy(LoopyardError):
     """The resource is busy for now; the same call succeeds later."""
 

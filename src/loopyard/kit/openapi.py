@@ -14,10 +14,11 @@ _MEANINGS = {
     "403": "The API key, or the devbox's user, may not do this.",
     "404": "There is nothing of this id.",
     "408": "The time to wait has passed.",
-    "409": "The resource is not in a state that allows this.",
+    "409": "The resource is not in a state that allows this, or the `x-request-id` was used for another request.",
     "413": "More was sent than the server takes.",
     "429": "The account has as much as it may have.",
     "503": "The infrastructure failed; the request may be repeated.",
+    "507": "The disk of the host is full; nothing was done.",
 }
 
 

@@ -8,7 +8,7 @@ from loopyard.auth.caller import CallerDep
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
 from loopyard.kit.errors import Unavailable
-from loopyard.kit.idempotency import RequestKey, claim
+from loopyard.kit.idempotency import RequestIdentity, RequestKey, claim
 from loopyard.kit.ids import new_id
 from loopyard.kit.metadata import MetadataFilterParam
 from loopyard.kit.paging import PageParams, cursor_of
@@ -69,7 +69,7 @@ async def _take(
     account_id: str,
     devbox_id: str,
     operation: str,
-    request_key: str | None,
+    request_key: RequestIdentity | None,
     params: SnapshotParams | None,
 ) -> Snapshot:
     snapshot_id = new_id("snp")

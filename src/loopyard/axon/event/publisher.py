@@ -16,7 +16,9 @@ from loopyard.axon.event.subscribers import Subscribers
 from loopyard.axon.service import not_found
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database, after_commit
+from loopyard.kit.errors import LoopyardError, RequestKeyReused
 from loopyard.kit.failpoint import failpoint
+from loopyard.kit.idempotency import RequestIdentity
 from loopyard.kit.tasks import Tasks
 
 _MOST_EVENTS = 500
@@ -44,15 +46,13 @@ class _Pending:
     account_id: str
     axon_id: str
     event: NewEvent
-    request_key: str | None
+    request: RequestIdentity | None
     done: asyncio.Future[Published] = field(default_factory=lambda: asyncio.get_running_loop().create_future())
 
     @property
     def key(self) -> _Key | None:
         """Identity of a repeated request; None if the caller gave none."""
-        if self.request_key is None or "\x00" in self.request_key:
-            return None
-        return (self.account_id, f"axons.publish/{self.axon_id}", self.request_key)
+        return None if self.request is None else (self.account_id, f"axons.publish/{self.axon_id}", self.request.key)
 
 
 Listener = Callable[[Sequence[Event]], None]
@@ -74,14 +74,17 @@ class Publisher:
     def add_listener(self, listener: Listener) -> None:
         self._listeners.append(listener)
 
-    async def publish(self, account_id: str, axon_id: str, event: NewEvent, request_key: str | None) -> Published:
+    async def publish(
+        self, account_id: str, axon_id: str, event: NewEvent, request: RequestIdentity | None
+    ) -> Published:
         """Append one event; returns once it is durable. A repeated request appends nothing, and returns what the first
         did.
 
         Raises:
             NotFound: The account has no such axon.
+            RequestKeyReused: Another request had this one's key.
         """
-        pending = _Pending(account_id, axon_id, event, request_key)
+        pending = _Pending(account_id, axon_id, event, request)
         self._pending.append(pending)
         if not self._committing:
             self._committing = True
@@ -139,36 +142,38 @@ class Publisher:
         failpoint("axon.published")
         for pending, answer in zip(group, answers, strict=True):
             if not pending.done.done():
-                if answer is None:
-                    pending.done.set_exception(not_found(pending.axon_id))
+                if isinstance(answer, LoopyardError):
+                    pending.done.set_exception(answer)
                 else:
                     pending.done.set_result(answer)
 
-    async def _append_group(self, session: AsyncSession, group: Sequence[_Pending]) -> list[Published | None]:
+    async def _append_group(self, session: AsyncSession, group: Sequence[_Pending]) -> list[Published | LoopyardError]:
         heads = await axons.heads(session, {pending.axon_id for pending in group}, lock=True)
         keys = [pending.key for pending in group]
         given = [key for key in keys if key is not None]
         known = await repository.claimed(session, given) if given else {}
-        answers: dict[_Key, Published] = {key: _parse(text) for key, text in known.items()}
+        answers: dict[_Key, tuple[Published, str | None]] = {
+            key: (_parse(text), digest) for key, (text, digest) in known.items()
+        }
         timestamp = now_ms()
         fresh: dict[str, list[NewEvent]] = {}
-        published: list[Published | None] = []
+        published: list[Published | LoopyardError] = []
         claims: list[dict[str, object]] = []
         for pending, key in zip(group, keys, strict=True):
             head = heads.get(pending.axon_id)
             if head is None or head.account_id != pending.account_id:
-                published.append(None)
+                published.append(not_found(pending.axon_id))
                 continue
-            if key is not None and key in answers:
-                published.append(answers[key])
+            if key is not None and pending.request is not None and key in answers:
+                published.append(_repeated(pending.request, *answers[key]))
                 continue
             events = fresh.setdefault(pending.axon_id, [])
             events.append(pending.event)
             answer = Published(head.last_sequence + len(events), timestamp)
             published.append(answer)
-            if key is not None:
-                answers[key] = answer
-                claims.append(_claim(key, answer))
+            if key is not None and pending.request is not None:
+                answers[key] = (answer, pending.request.digest)
+                claims.append(_claim(key, pending.request.digest, answer))
         for axon_id, events in fresh.items():
             stored = await repository.append(session, axon_id, heads[axon_id].last_sequence, events, timestamp)
             after_commit(session, lambda axon_id=axon_id, stored=stored: self._tell(axon_id, stored))
@@ -192,7 +197,16 @@ def _fail(pending: _Pending, error: BaseException) -> None:
         pending.done.cancel()
 
 
-def _claim(key: _Key, answer: Published) -> dict[str, object]:
+def _repeated(request: RequestIdentity, answer: Published, digest: str | None) -> Published | LoopyardError:
+    """The answer to a request whose key came before, with the request of this digest."""
+    try:
+        request.check(digest)
+    except RequestKeyReused as error:
+        return error
+    return answer
+
+
+def _claim(key: _Key, digest: str, answer: Published) -> dict[str, object]:
     text = f"{answer.sequence}.{answer.timestamp_ms}"
     return {
         "account_id": key[0],
@@ -200,6 +214,7 @@ def _claim(key: _Key, answer: Published) -> dict[str, object]:
         "key": key[2],
         "resource_id": text,
         "create_time_ms": answer.timestamp_ms,
+        "digest": digest,
     }
 
 

@@ -27,7 +27,7 @@ _AXON, _KEYS = Axon.metadata.tables["axon"], IdempotencyKey.metadata.tables["ide
 _INSERT = insert(AxonEvent.metadata.tables["axon_event"])
 _ADVANCE = update(_AXON).where(_AXON.c.id == bindparam("of")).values(last_sequence=bindparam("last"))
 _CLAIM = insert(_KEYS)
-_CLAIMED = select(_KEYS.c.account_id, _KEYS.c.operation, _KEYS.c.key, _KEYS.c.resource_id).where(
+_CLAIMED = select(_KEYS.c.account_id, _KEYS.c.operation, _KEYS.c.key, _KEYS.c.resource_id, _KEYS.c.digest).where(
     tuple_(_KEYS.c.account_id, _KEYS.c.operation, _KEYS.c.key).in_(bindparam("wanted", expanding=True))
 )
 
@@ -121,10 +121,13 @@ async def _within(session: AsyncSession, axon_id: str, span: Span) -> list[int]:
     ]
 
 
-async def claimed(session: AsyncSession, keys: Sequence[tuple[str, str, str]]) -> dict[tuple[str, str, str], str]:
-    """Values stored under keys (account, operation, request key), of the keys that are known."""
+async def claimed(
+    session: AsyncSession, keys: Sequence[tuple[str, str, str]]
+) -> dict[tuple[str, str, str], tuple[str, str | None]]:
+    """Values stored under keys (account, operation, request key), of the keys that are known, each with the digest of
+    the request."""
     rows = await session.execute(_CLAIMED, {"wanted": keys})
-    return {(row[0], row[1], row[2]): row[3] for row in rows}
+    return {(row[0], row[1], row[2]): (row[3], row[4]) for row in rows}
 
 
 async def claim(session: AsyncSession, keys: Sequence[dict[str, Any]]) -> None:

@@ -1,6 +1,7 @@
 """Runs statements on axons' databases, and gives them the axons' events."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any, cast
 
 import orjson
@@ -10,8 +11,10 @@ from loopyard.axon import service as axons
 from loopyard.axon.event import repository as events
 from loopyard.axon.event.repository import Span
 from loopyard.axon.sql.worker.events_table import COLUMNS
-from loopyard.axon.sql.workers import SqlWorkers
+from loopyard.axon.sql.workers import KeyTaken, SqlWorkers
 from loopyard.kit.db import Database
+from loopyard.kit.errors import RequestKeyReused
+from loopyard.kit.idempotency import RequestIdentity
 
 _PAGE_EVENTS = 4096
 _PAGE_BYTES = 1024**2
@@ -23,7 +26,9 @@ class SqlService:
         self._database = database
         self._workers = workers
 
-    async def query(self, account_id: str, axon_id: str, statement: dict[str, Any], request_key: str | None) -> bytes:
+    async def query(
+        self, account_id: str, axon_id: str, statement: dict[str, Any], request: RequestIdentity | None
+    ) -> bytes:
         """Run one statement; returns the wire's SqlQueryResultView as JSON. A repeated request that changed something
         is not run again.
 
@@ -31,23 +36,31 @@ class SqlService:
             NotFound: The account has no such axon.
             BadRequest: The statement failed, is not allowed, or took more than its limits.
             Busy: Too many statements are running.
+            RequestKeyReused: Another request had this one's key, and changed something.
         """
-        return await self._call(account_id, axon_id, [statement], request_key, batch=False)
+        return await self._call(account_id, axon_id, [statement], request, batch=False)
 
     async def batch(
-        self, account_id: str, axon_id: str, statements: Sequence[dict[str, Any]], request_key: str | None
+        self, account_id: str, axon_id: str, statements: Sequence[dict[str, Any]], request: RequestIdentity | None
     ) -> bytes:
         """Run statements in one transaction; returns the wire's SqlBatchResultView as JSON.
 
         Raises:
-            NotFound, BadRequest, Busy: As `query`; but a statement that failed is told in the answer.
+            NotFound, BadRequest, Busy, RequestKeyReused: As `query`; but a statement that failed is told in the answer.
         """
-        return await self._call(account_id, axon_id, statements, request_key, batch=True)
+        return await self._call(account_id, axon_id, statements, request, batch=True)
 
     async def _call(
-        self, account_id: str, axon_id: str, statements: Sequence[dict[str, Any]], key: str | None, *, batch: bool
+        self,
+        account_id: str,
+        axon_id: str,
+        statements: Sequence[dict[str, Any]],
+        request: RequestIdentity | None,
+        *,
+        batch: bool,
     ) -> bytes:
-        call = orjson.dumps({"statements": statements, "key": key, "batch": batch})
+        identity = {"key": None, "digest": None} if request is None else asdict(request)
+        call = orjson.dumps({"statements": statements, "batch": batch, **identity})
 
         async def answer(wanted: dict[str, object]) -> object:
             async with self._database.read() as session:
@@ -58,7 +71,10 @@ class SqlService:
         async with self._workers.turn(axon_id):
             async with self._database.read() as session:
                 await axons.get(session, account_id, axon_id)  # it may have been deleted while others had their turn
-            return await self._workers.call(axon_id, call, answer)
+            try:
+                return await self._workers.call(axon_id, call, answer)
+            except KeyTaken:
+                raise RequestKeyReused("" if request is None else request.key) from None
 
 
 async def _answer(session: AsyncSession, account_id: str, axon_id: str, wanted: dict[str, object]) -> object:

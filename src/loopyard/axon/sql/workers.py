@@ -42,6 +42,10 @@ class _Worker:
     at_work: bool = False
 
 
+class KeyTaken(Exception):
+    """The key of a call was kept with another call, which changed something."""
+
+
 class SqlWorkers:
     """The worker processes of one server. Calls on one axon run one after the other."""
 
@@ -84,6 +88,7 @@ class SqlWorkers:
 
         Raises:
             BadRequest: The statement failed, was refused, or took more than its limits.
+            KeyTaken: The call's key was kept with another digest.
             Busy: All workers are in use for too long.
             Unavailable: No worker could be started.
         """
@@ -116,6 +121,8 @@ class SqlWorkers:
             raise
         worker.at_work = False
         worker.used_at = asyncio.get_running_loop().time()
+        if kind == frames.KEY_TAKEN:
+            raise KeyTaken
         if kind != frames.ANSWER:
             raise BadRequest(f"sql: {orjson.loads(body)['message']}", field="sql")
         return body

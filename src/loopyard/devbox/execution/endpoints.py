@@ -23,7 +23,7 @@ from loopyard.devbox.execution.schemas import (
 from loopyard.devbox.execution.service import ExecutionService
 from loopyard.kit.changes import Changes
 from loopyard.kit.errors import BadRequest, WaitTimeout
-from loopyard.kit.idempotency import RequestKey
+from loopyard.kit.idempotency import RequestIdentity, RequestKey
 from loopyard.kit.ids import new_id
 from loopyard.kit.parts import part
 from loopyard.kit.sse import PING_SECONDS, EventStream
@@ -96,7 +96,9 @@ async def execute_sync(
     if params.attach_stdin:
         raise BadRequest("attach_stdin: only execute_async can attach standard input.", field="attach_stdin")
     execution_id = _execution_id(request_key)
-    await service.start(caller.account_id, id, execution_id, params.command, shell_name=params.shell_name)
+    await service.start(
+        caller.account_id, id, execution_id, params.command, shell_name=params.shell_name, request=request_key
+    )
     return await service.result(await engine.wait(id, execution_id))
 
 
@@ -118,15 +120,16 @@ async def execute_async(
         params.command,
         shell_name=params.shell_name,
         attach_stdin=bool(params.attach_stdin),
+        request=request_key,
     )
     return await service.view(await engine.get(id, execution_id))
 
 
-def _execution_id(request_key: str | None) -> str:
+def _execution_id(request: RequestIdentity | None) -> str:
     """The id for the execution of this request: the same for every retry of it, so that a retry runs nothing twice."""
-    if request_key is None:
+    if request is None:
         return new_id("exe")
-    return f"exe_{hashlib.blake2b(request_key.encode(), digest_size=16).hexdigest()}"
+    return f"exe_{hashlib.blake2b(request.key.encode(), digest_size=16).hexdigest()}"
 
 
 @router.get("/{devbox_id}/executions/{execution_id}", operation_id="executions.retrieve")

@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.execution import repository, shell
 from loopyard.devbox.execution.live import Key, Live
-from loopyard.devbox.execution.models import Execution
+from loopyard.devbox.execution.models import REQUEST, Execution
 from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING, Purpose
 from loopyard.devbox.faults import faults_as_answers
 from loopyard.kit.changes import Changes
@@ -41,13 +41,14 @@ class NewExecution:
     """A command to be run. `command` is what its author wrote, `spec` what the runtime makes of it.
 
     With `shell_name`, `command` runs in that named shell, after all that was started in it before, and `spec.argv`
-    does not matter.
+    does not matter. `request` is the digest of the request that it comes by, if that may be repeated.
     """
 
     spec: CommandSpec
     command: str
     purpose: Purpose = "exec"
     shell_name: str | None = None
+    request: str | None = None
 
 
 def change_key(devbox_id: str, execution_id: str) -> str:
@@ -300,6 +301,8 @@ def _row(devbox_id: str, new: NewExecution) -> dict[str, Any]:
     del spec["id"]
     if new.shell_name is not None:
         del spec["argv"]
+    if new.request is not None:
+        spec[REQUEST] = new.request
     return {
         "devbox_id": devbox_id,
         "id": new.spec.id,
@@ -317,6 +320,7 @@ def _row(devbox_id: str, new: NewExecution) -> dict[str, Any]:
 def spec_of(execution: Execution) -> CommandSpec:
     """What the runtime is asked to run."""
     fields = dict(execution.spec)
+    fields.pop(REQUEST, None)
     user = fields.pop("user", None)
     if execution.shell_name is not None:
         fields["argv"] = shell.argv(execution.devbox_id, execution.shell_name, execution.command)

@@ -9,6 +9,10 @@ _UNFINISHED = text("status <> 'completed'")
 _IN_SHELL = text("shell_name IS NOT NULL")
 
 
+REQUEST = "request"
+"""What an execution's `spec` has the digest of the request under that it was started by, if that can be repeated."""
+
+
 class Execution(Base):
     """A command in a devbox. The runtime's command has the same id, and keeps the output."""
 

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy import Insert, bindparam, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox.execution.models import Execution
+from loopyard.devbox.execution.models import REQUEST, Execution
 from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING, ExecutionStatus
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.states import Status
@@ -41,6 +41,14 @@ _ENDING = (
 
 async def get(session: AsyncSession, devbox_id: str, execution_id: str) -> Execution | None:
     return await session.get(Execution, (devbox_id, execution_id))
+
+
+async def request_digest(session: AsyncSession, devbox_id: str, execution_id: str) -> str | None:
+    """Of the request that an execution was started by; None if that is not known."""
+    spec = await session.scalar(
+        select(Execution.spec).where(Execution.devbox_id == devbox_id, Execution.id == execution_id)
+    )
+    return None if spec is None else spec.get(REQUEST)
 
 
 @cache

@@ -5,6 +5,7 @@ from typing import cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.devbox.execution import repository
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.output import DEFAULT_LINES, MAX_BYTES, Chunk, Tail, follow, tail
@@ -15,6 +16,7 @@ from loopyard.devbox.faults import faults_as_answers
 from loopyard.devbox.service import DevboxService
 from loopyard.kit.db import Database
 from loopyard.kit.errors import NotFound
+from loopyard.kit.idempotency import RequestIdentity
 from loopyard.runtime.errors import CommandNotFound
 from loopyard.runtime.protocol import CommandSpec, Runtime, Stream
 
@@ -41,11 +43,14 @@ class ExecutionService:
         *,
         shell_name: str | None = None,
         attach_stdin: bool = False,
+        request: RequestIdentity | None = None,
     ) -> None:
         """Start a command, or queue it in a named shell that is busy; do nothing if its id is used in this devbox
-        already, whatever command that was.
+        already. With a `request` the id is the request's, else the caller's, and then it does not matter what command
+        it was used for.
 
         Raises:
+            RequestKeyReused: Another request had this one's key.
             NotFound: The account has no such devbox.
             Busy: The devbox is still being made.
             WrongState: The devbox has ended.
@@ -53,9 +58,11 @@ class ExecutionService:
 
         async def check(session: AsyncSession, fresh: bool) -> None:
             await self._devboxes.check(session, account_id, devbox_id, running=fresh)
+            if not fresh and request is not None:
+                request.check(await repository.request_digest(session, devbox_id, execution_id))
 
         spec = CommandSpec(id=execution_id, argv=["/bin/bash", "-c", command], attach_stdin=attach_stdin)
-        new = NewExecution(spec, command, shell_name=shell_name)
+        new = NewExecution(spec, command, shell_name=shell_name, request=None if request is None else request.digest)
         await self._engine.start(devbox_id, new, account_id=account_id, check=check)
 
     async def kill(self, account_id: str, devbox_id: str, execution_id: str, *, group: bool) -> Execution:

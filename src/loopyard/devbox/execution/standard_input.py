@@ -11,7 +11,7 @@ from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.states import COMPLETED
 from loopyard.kit.db import Database
 from loopyard.kit.errors import BadRequest, Busy
-from loopyard.kit.idempotency import claim
+from loopyard.kit.idempotency import RequestIdentity, claim
 from loopyard.kit.ids import new_id
 from loopyard.runtime.errors import CommandNotFound
 from loopyard.runtime.protocol import Runtime
@@ -42,7 +42,7 @@ class StandardInput:
         execution: Execution,
         text: str | None,
         signal_name: StdinSignal | None,
-        request_key: str | None,
+        request_key: RequestIdentity | None,
     ) -> bool:
         """Send text, then a signal: `EOF` closes standard input, `INTERRUPT` is Ctrl-C for the command's process group.
         A repeat of a request that was carried out sends nothing, and answers the same.
@@ -53,6 +53,7 @@ class StandardInput:
         Raises:
             BadRequest: There is nothing to send, or the command has no standard input attached.
             Busy: The command is queued still.
+            RequestKeyReused: Another request had this one's key.
         """
         if not text and signal_name is None:
             raise BadRequest("text: give text or a signal to send.", field="text")

@@ -187,7 +187,12 @@ class AxonDatabase:
             return answer
         return None
 
-    def keep_answer(self, key: str, answer: bytes) -> None:
+    def digest_of(self, key: str) -> str | None:
+        """The digest that was kept with an answer; None if there is none."""
+        kept = self.answer_of(_digest_key(key))
+        return None if kept is None else kept.decode()
+
+    def keep_answer(self, key: str, digest: str, answer: bytes) -> None:
         """Keep an answer in the open transaction, if it changed anything. Where there is no room for it, it is not
         kept: nobody could free a full database otherwise."""
         if self._state() == self._state_at_begin:
@@ -197,7 +202,8 @@ class AxonDatabase:
         try:
             forget = f"DELETE FROM main.{REQUESTS} WHERE at_ms < ?"  # noqa: S608
             self._own(forget, (now - limits.REQUEST_KEEP_MS,))
-            self._own(f"INSERT INTO main.{REQUESTS} VALUES (?, ?, ?)", (key, now, answer))  # noqa: S608
+            for name, value in ((key, answer), (_digest_key(key), digest.encode())):
+                self._own(f"INSERT INTO main.{REQUESTS} VALUES (?, ?, ?)", (name, now, value))  # noqa: S608
         except (apsw.FullError, apsw.TooBigError):
             if self._connection.in_transaction:
                 self._own("ROLLBACK TO keep")
@@ -251,3 +257,8 @@ def _shown(value: Any) -> Any:
 
 def _size(values: Sequence[Any]) -> int:
     return sum(len(value) if isinstance(value, str) else 8 for value in values)
+
+
+def _digest_key(key: str) -> str:
+    """Where the digest of a request is kept: no key of a request has a line break."""
+    return f"{key}\ndigest"

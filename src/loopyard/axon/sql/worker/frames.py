@@ -4,7 +4,7 @@ import socket
 import struct
 
 HEADER = struct.Struct("!cI")
-CALL, ANSWER, REFUSAL, EVENTS_WANTED, EVENTS = b"C", b"A", b"R", b"W", b"E"
+CALL, ANSWER, REFUSAL, KEY_TAKEN, EVENTS_WANTED, EVENTS = b"C", b"A", b"R", b"K", b"W", b"E"
 MOST_BYTES = 128 * 1024**2
 """Limit on one message."""
 

@@ -34,27 +34,34 @@ class Worker:
         try:
             if self._database is None:
                 self._database = AxonDatabase(self._path, Source(self._last_sequence, self._fetch))
-            return frames.ANSWER, self._call(self._database, call)
+            return self._call(self._database, call)
         except StatementFailed as failure:
             return frames.REFUSAL, orjson.dumps({"message": str(failure)})
         except Exception as error:
             return frames.REFUSAL, orjson.dumps({"message": f"{type(error).__name__}: {error}"})
 
-    def _call(self, database: AxonDatabase, call: dict[str, Any]) -> bytes:
+    def _call(self, database: AxonDatabase, call: dict[str, Any]) -> tuple[bytes, bytes]:
         key: str | None = call["key"]
         database.begin(limits.SECONDS)
         try:
             if key is not None and (kept := database.answer_of(key)) is not None:
-                return kept
+                return self._repeated(database, call, kept)
             run = _batch if call["batch"] else _query
             answer, whole = run(database, call["statements"])
             if whole:
                 if key is not None:
-                    database.keep_answer(key, answer)
+                    database.keep_answer(key, call["digest"], answer)
                 database.commit()
-            return answer
+            return frames.ANSWER, answer
         finally:
             database.roll_back()
+
+    def _repeated(self, database: AxonDatabase, call: dict[str, Any], kept: bytes) -> tuple[bytes, bytes]:
+        """The answer that was `kept` under a call's key, if that was the same call."""
+        digest = database.digest_of(call["key"])
+        if digest not in (None, call["digest"]):
+            return frames.KEY_TAKEN, b""
+        return frames.ANSWER, kept
 
     def _last_sequence(self) -> int:
         """The last sequence, asked for once in a call, so that a call sees one state of the events."""

@@ -65,9 +65,7 @@ class Helper:
         with contextlib.suppress(OSError):
             send(self._channel, sandbox)
 
-    def begin(
-        self, sandbox: dict[str, Any], process: int, pid_file: int, claimed: int, streams: Sequence[int]
-    ) -> None:
+    def begin(self, sandbox: dict[str, Any], process: int, pid_file: int, claimed: int, streams: Sequence[int]) -> None:
         """Have it start the program that is described in the file behind the descriptor `process`, and write its
         process id to `pid_file`. It uses the claim just before.
 

@@ -57,9 +57,7 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
         OSError: The channel is broken.
         ValueError: It is not JSON; its descriptors are closed.
     """
-    message, descriptors, flags, _ = socket.recv_fds(
-        channel, MESSAGE_BYTES, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC
-    )
+    message, descriptors, flags, _ = socket.recv_fds(channel, MESSAGE_BYTES, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
     if not message:
         return None, descriptors
     try:
