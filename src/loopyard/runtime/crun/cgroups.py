@@ -55,6 +55,13 @@ def remove(cgroup: str) -> None:
                 os.rmdir(below)  # noqa: PTH106
 
 
+def remove_empty(cgroup: str) -> None:
+    """Remove a cgroup that has none below it."""
+    for folder in folders(cgroup):
+        with contextlib.suppress(OSError):
+            folder.rmdir()
+
+
 def kill(pid: int, folder: str) -> None:
     """Kill a process that the cgroup at `folder`, or one below it, lists; nothing if it is not there any more, though
     another process may have its number by now."""

@@ -20,6 +20,9 @@ from loopyard.runtime.programs import search_path
 RUN = Path("/run/loopyard")
 """Gone with the machine's power, like the sandboxes."""
 
+_CGROUP = "/loopyard"
+"""The cgroup above those of all servers."""
+
 SLOTS = 1024
 BLOCKS = 32
 _FIRST_RANGE = 16384
@@ -90,7 +93,7 @@ class Instance:
         return uid_base // UIDS - _FIRST_RANGE - self.block * SLOTS
 
     def cgroup(self, sandbox_id: str) -> str:
-        return f"/loopyard/{self.block}/{sandbox_id}"
+        return f"{_CGROUP}/{self.block}/{sandbox_id}"
 
 
 def claim(data_dir: Path, network: str) -> tuple[Instance, int]:
@@ -130,12 +133,25 @@ def clear(block: int, own: Instance) -> bool:
         if block == own.block or _taken(block, _owner(RUN / str(block))):
             return False
         other = Instance(block, own.network)
-        table = ("nft", "delete", "table", "inet", other.table)
-        subprocess.run(table, check=False, capture_output=True, env={**os.environ, "PATH": search_path()})
-        cgroups.remove(f"/loopyard/{block}")
+        _remove_rules(other)
         shutil.rmtree(other.folder, ignore_errors=True)
         shutil.rmtree(memory_folder(str(block)), ignore_errors=True)
     return True
+
+
+def leave(own: Instance) -> None:
+    """Remove the rules and cgroups of a server that ends without a sandbox that runs. It has its block still."""
+    with _all_blocks():
+        _remove_rules(own)
+        others = (block for block in _blocks() if block != own.block)
+        if not any(_taken(block, _owner(RUN / str(block))) for block in others):
+            cgroups.remove_empty(_CGROUP)
+
+
+def _remove_rules(of: Instance) -> None:
+    table = ("nft", "delete", "table", "inet", of.table)
+    subprocess.run(table, check=False, capture_output=True, env={**os.environ, "PATH": search_path()})
+    cgroups.remove(f"{_CGROUP}/{of.block}")
 
 
 def _blocks() -> list[int]:

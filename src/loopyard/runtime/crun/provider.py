@@ -189,6 +189,9 @@ class CrunRuntime(Inside):
         if hasattr(self, "_gateway"):
             self._gateway.close()
         if hasattr(self, "_hold"):
+            known = hasattr(self, "_way_out")  # else it could not be opened, and there may be some
+            if known and not any(is_alive(box.pid, box.start_ticks) for box in self._boxes.values()):
+                await asyncio.to_thread(instance.leave, self._instance)
             os.close(self._hold)
             del self._hold
 

@@ -6,12 +6,15 @@ from collections.abc import Callable, Collection, Sequence
 
 from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.crun.boxes import Box
-from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost
 from loopyard.runtime.crun.shared_folders import SharedFolders
 from loopyard.runtime.crun.whereabouts import Whereabouts
 from loopyard.runtime.errors import NoSpaceLeft, SealingFailed
 from loopyard.runtime.layout import Layout, read_json, write_whole
 from loopyard.runtime.sealing import PutBack, SharedFolder
+
+_ATTEMPTS = 5
+"""How often an act is asked for, if the launcher or its worker is killed meanwhile."""
 
 _REPORT = "put-back.json"
 _NO_SPACE = re.compile(rf"\[Errno ({errno.ENOSPC}|{errno.EDQUOT})\]")
@@ -102,7 +105,14 @@ class CrunSealing:
 
     async def _ask(self, act: str, **arguments: object) -> None:
         try:
-            await self._launcher.ask(act, **arguments)
+            for left in reversed(range(_ATTEMPTS)):
+                try:
+                    await self._launcher.ask(act, **arguments)
+                except LauncherLost:  # all of these acts can be repeated, whatever was done of them
+                    if left == 0:
+                        raise
+                else:
+                    return
         except LauncherFault as fault:
             if _NO_SPACE.search(str(fault)):
                 raise NoSpaceLeft("the disk of the devbox is full") from fault
