@@ -79,6 +79,7 @@ from loopyard.kit import error_handlers, openapi
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database
 from loopyard.kit.ending import Ending, EndingMiddleware
+from loopyard.kit.host_room import HostRoom
 from loopyard.kit.itself import Itself
 from loopyard.kit.parts import Parts
 from loopyard.kit.paths import refuse_impossible
@@ -254,6 +255,7 @@ def create_app(
 
 def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_listener: socket.socket | None) -> Parts:
     parts = Parts()
+    parts.add(HostRoom, HostRoom(settings.data_dir))
     ending = parts.add(Ending, Ending())
     parts.add(Database, database)
     parts.add(Runtime, runtime)

@@ -7,13 +7,18 @@ from typing import Any, cast
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
+from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
-from loopyard.kit.errors import BadRequest, ErrorView, LoopyardError
+from loopyard.kit.errors import BadRequest, ErrorView, LoopyardError, StorageFull
+from loopyard.kit.full_disk import is_full
 
 log = logging.getLogger("loopyard.http")
 
 _CODES = {404: "not_found", 405: "method_not_allowed", 413: "too_large", 415: "unsupported_media_type"}
+_DISK_FULL = "53100"
+"""PostgreSQL's code for that; SQLite has words only."""
+
 _PLACES = {"body", "query", "path", "header", "cookie"}
 
 
@@ -22,6 +27,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LoopyardError, _loopyard_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
+    app.add_exception_handler(OSError, _storage_error)
+    app.add_exception_handler(DBAPIError, _storage_error)
     app.add_exception_handler(Exception, _unexpected_error)
 
 
@@ -55,6 +62,21 @@ async def _http_error(_: Request, error: Exception) -> JSONResponse:
 async def _unexpected_error(request: Request, error: Exception) -> JSONResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     return _answer(LoopyardError("The server failed to answer this request; its log has the details."))
+
+
+async def _storage_error(request: Request, error: Exception) -> JSONResponse:
+    """A full disk of the host, below the store or a file, is told as such."""
+    if not _is_of_full_disk(error):
+        return await _unexpected_error(request, error)
+    log.error("%s %s failed: the disk is full: %s", request.method, request.url.path, error)
+    return _answer(StorageFull("The disk of the host is full. The same call works once its operator has made room."))
+
+
+def _is_of_full_disk(error: Exception) -> bool:
+    if isinstance(error, OSError):
+        return is_full(error)
+    cause = error.orig if isinstance(error, DBAPIError) else None
+    return getattr(cause, "sqlstate", None) == _DISK_FULL or "disk is full" in str(cause)
 
 
 def explain(problems: Sequence[Any], body: Any = None) -> BadRequest:

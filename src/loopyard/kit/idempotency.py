@@ -17,6 +17,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import upsert_into
 from loopyard.kit.errors import RequestKeyReused
+from loopyard.kit.host_room import HostRoom
+from loopyard.kit.parts import parts_of
 from loopyard.store.base import Base, ForeignId
 
 KEEP_MS = 24 * 3600 * 1000
@@ -54,7 +56,12 @@ async def _identity(
         ),
     ] = None,
 ) -> RequestIdentity | None:
-    """The identity of a request that may be repeated; None without a key."""
+    """The identity of a request that may be repeated; None without a key. All of these begin something that writes.
+
+    Raises:
+        StorageFull: The host's disk has no room for that.
+    """
+    parts_of(request.app).get(HostRoom).check()
     if x_request_id is None or "\x00" in x_request_id:
         return None
     digest = hashlib.blake2b(f"{request.method} {request.url.path}\n".encode(), digest_size=_DIGEST_BYTES)

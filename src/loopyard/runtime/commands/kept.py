@@ -10,9 +10,9 @@ from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
 
+from loopyard.kit.full_disk import has_room, is_full, reserve
 from loopyard.runtime.commands.claim import RESULT, SUPERVISOR, claim
 from loopyard.runtime.errors import CommandNotFound, HostDiskFull
-from loopyard.runtime.full_disk import is_full, reserve
 from loopyard.runtime.layout import Layout, read_json, subfolders, write_whole
 from loopyard.runtime.proc import kill_group, start_ticks
 from loopyard.runtime.processes import is_alive, wait_end
@@ -52,6 +52,8 @@ class Commands:
         live = self.live(folder)
         if folder in self._starting or (folder.exists() and (self.is_begun(folder) or not live.exists())):
             return None  # without a live folder it was lost with the machine's power
+        if not has_room(self._layout.data):
+            raise HostDiskFull("The disk of the host is nearly full, so no command is started.")
         live.mkdir(mode=0o700, parents=True, exist_ok=True)
         if stdin_for is not None and not (live / "stdin").exists():
             os.mkfifo(live / "stdin", 0o600)

@@ -3,6 +3,7 @@
 The numbers and layouts are those of the kernel's header `linux/btrfs.h`.
 """
 
+import contextlib
 import fcntl
 import os
 import struct
@@ -20,6 +21,11 @@ def _ioctl_number(direction: int, number: int, size: int) -> int:
     return direction << 30 | size << 16 | 0x94 << 8 | number
 
 
+_GETFLAGS, _SETFLAGS, _NOCOW = 2 << 30 | 8 << 16 | ord("f") << 8 | 1, 1 << 30 | 8 << 16 | ord("f") << 8 | 2, 0x00800000
+_FITRIM = 3 << 30 | 24 << 16 | ord("X") << 8 | 121
+_SYNC = 0x94 << 8 | 8
+_DEV_INFO = _ioctl_number(3, 30, 4096)
+_RESIZE = _ioctl_number(1, 3, 4096)
 _SUBVOL_CREATE = _ioctl_number(1, 14, 4096)
 _SNAP_DESTROY = _ioctl_number(1, 15, 4096)
 _SNAP_CREATE_V2 = _ioctl_number(1, 23, 4096)
@@ -43,6 +49,43 @@ def enable_quotas(path: str) -> bool:
                 continue
             return True
         return False
+    finally:
+        os.close(folder)
+
+
+def keep_in_place(descriptor: int) -> None:
+    """Have a new file written in place where it lies on a btrfs itself: else room that was taken is no use."""
+    with contextlib.suppress(OSError):  # no other file system knows that
+        flags = bytearray(8)
+        fcntl.ioctl(descriptor, _GETFLAGS, flags)
+        (held,) = struct.unpack_from("i", flags)
+        fcntl.ioctl(descriptor, _SETFLAGS, bytearray(struct.pack("q", held | _NOCOW)))
+
+
+def resize(path: str, size: int) -> None:
+    """Let the file system that is mounted at `path` use the first `size` bytes of its device."""
+    _named(path, _RESIZE, struct.pack("q", 0), f"1:{size}")
+
+
+def device(path: str) -> tuple[int, int]:
+    """Of the one device of the file system at `path`: how many bytes are given out to no kind of use, and how many the
+    file system has of it."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        told = bytearray(struct.pack("Q", 1).ljust(4096, b"\0"))
+        fcntl.ioctl(folder, _DEV_INFO, told)
+    finally:
+        os.close(folder)
+    used, size = struct.unpack_from("QQ", told, 24)
+    return size - used, size
+
+
+def trim(path: str) -> None:
+    """Tell the device below the file system at `path` what is free. A file gives that back to its own file system."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.ioctl(folder, _SYNC)
+        fcntl.ioctl(folder, _FITRIM, bytearray(struct.pack("QQQ", 0, 2**64 - 1, 0)))
     finally:
         os.close(folder)
 

@@ -9,7 +9,10 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from loopyard.kit.full_disk import is_full
+from loopyard.runtime.crun.btrfs import keep_in_place
 from loopyard.runtime.crun.launcher.place import Place
+from loopyard.runtime.crun.launcher.room import FIRST_BYTES, mark
 from loopyard.runtime.errors import RuntimeUnavailable
 from loopyard.runtime.layout import Layout
 from loopyard.runtime.programs import search_path
@@ -31,9 +34,14 @@ def prepare(layout: Layout, crun: Path, disk_gib: int | None) -> Place:
     if not image.exists():
         if not _can_have_disk():
             log.warning("no limits on disk use: they need btrfs in the kernel, and apt-get install btrfs-progs")
-            return Place(crun=str(crun), pool=str(layout.pool), pool_image=None, acts=str(layout.acts))
+            return Place(crun=str(crun), pool=str(layout.pool), pool_image=None, acts=str(layout.acts), kept_for=None)
         _make(image, disk_gib)
-    return Place(crun=str(crun), pool=str(layout.pool), pool_image=str(image), acts=str(layout.acts))
+    kept_for = None
+    if Path(mark(str(image))).exists():
+        kept_for = [str(layout.sandboxes), str(layout.ready_ones)]
+    else:
+        log.warning("the sandboxes' disk %s was made without room reserved for it: keep room on the host's", image)
+    return Place(crun=str(crun), pool=str(layout.pool), pool_image=str(image), acts=str(layout.acts), kept_for=kept_for)
 
 
 def _can_have_disk() -> bool:
@@ -50,12 +58,32 @@ def _make(image: Path, disk_gib: int | None) -> None:
     if size < _LEAST_BYTES:
         raise RuntimeUnavailable(f"{image.parent} has only {free >> 20} MiB free; sandboxes need at least 2 GiB.")
     temporary = image.with_name(image.name + ".new")
-    with temporary.open("wb") as file:
-        os.fchmod(file.fileno(), 0o600)
-        file.truncate(size)
-    command = ("mkfs.btrfs", "--quiet", "--metadata", "single", "--data", "single", str(temporary))
+    kept = _reserve(temporary, size)
+    options = ("--nodiscard", "--byte-count", str(FIRST_BYTES)) if kept else ()
+    command = ("mkfs.btrfs", "--quiet", "--metadata", "single", "--data", "single", *options, str(temporary))
     made = subprocess.run(command, check=False, capture_output=True, text=True)
     if made.returncode != 0:
         temporary.unlink()
         raise RuntimeUnavailable(f"The sandboxes' disk could not be made: {made.stderr.strip()}")
+    if kept:
+        Path(mark(str(image))).touch()
+    else:
+        log.warning("the file system of %s cannot reserve room: if it gets full, the sandboxes' disk breaks", image)
     temporary.rename(image)
+
+
+def _reserve(file: Path, size: int) -> bool:
+    """Make a file of this size, and take the room of its beginning; false where the file system cannot do that."""
+    descriptor = os.open(file, os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    try:
+        os.ftruncate(descriptor, size)
+        keep_in_place(descriptor)
+        try:
+            os.posix_fallocate(descriptor, 0, FIRST_BYTES)
+        except OSError as error:
+            if is_full(error):
+                raise RuntimeUnavailable(f"{file.parent} has no room for the sandboxes' disk.") from error
+            return False
+    finally:
+        os.close(descriptor)
+    return True

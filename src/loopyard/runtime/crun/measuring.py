@@ -30,7 +30,7 @@ async def _disks(layout: Layout) -> dict[str, int | None]:
         return dict.fromkeys(kinds, None)
     disk = str(layout.pool_image) if layout.pool_image.exists() else None
     # A launcher of its own finds the file system that a server has mounted, as the next one does after a crash.
-    place = Place(crun=str(host.program("crun")), pool=str(layout.pool), pool_image=disk, acts=None)
+    place = Place(crun=str(host.program("crun")), pool=str(layout.pool), pool_image=disk, acts=None, kept_for=None)
     launcher = LauncherClient(place)
     await launcher.start()
     try:

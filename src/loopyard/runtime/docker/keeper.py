@@ -19,10 +19,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
+from loopyard.kit.full_disk import is_full
 from loopyard.runtime.commands.claim import claim, described, use
 from loopyard.runtime.docker import hijack, wrapper
 from loopyard.runtime.docker.asking import Refused, ask, start
-from loopyard.runtime.full_disk import is_full
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import start_ticks
 

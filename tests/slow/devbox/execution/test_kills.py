@@ -55,9 +55,12 @@ class Crowd:
     host: Host
     box: str = ""
     sent: list[Sent] = field(default_factory=list[Sent])
+    armed: bool = False
+    """Whether the server dies at a failpoint."""
 
     def start(self, failpoint: str | None = None) -> None:
         env: dict[str, str | None] = {"LOOPYARD_RUNTIME__SPARE_SLOTS": "2", "LOOPYARD_RUNTIME__READY_SANDBOXES": "0"}
+        self.armed = failpoint is not None
         self.server.start({**env, "LOOPYARD_FAILPOINT": failpoint})
         self.host.begin()
 
@@ -252,7 +255,7 @@ _ACTS: list[Callable[[Crowd, random.Random, list[Sent]], None]] = [
 
 def _revive(crowd: Crowd, failpoint: str | None = None) -> None:
     """Have a server that answers; with a failpoint, one that the next command kills there."""
-    if failpoint is not None and crowd.server.alive:
+    if (failpoint is not None or crowd.armed) and crowd.server.alive:
         crowd.server.kill()
     if not crowd.server.alive:
         if crowd.server._process is not None:  # pyright: ignore[reportPrivateUsage]

@@ -10,10 +10,12 @@ import socket
 import sys
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
-from loopyard.runtime.crun.launcher import place, programs, slots
+from loopyard.runtime.crun.launcher import place, programs, room, slots
 from loopyard.runtime.crun.launcher.acts import Acts
 from loopyard.runtime.crun.launcher.messages import MessageCut, MessageTooLong, receive, send
 from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
@@ -57,7 +59,8 @@ class _Request:
 class Launcher:
     """Reads requests from `server`, a sequential-packet socket, until the server closes it or dies."""
 
-    def __init__(self, server: socket.socket, acts: Acts) -> None:
+    def __init__(self, server: socket.socket, acts: Acts, keep_room: Callable[[], int] | None) -> None:
+        """`keep_room` starts the process that keeps room on the host, and returns its id; None for no such process."""
         self._server = server
         self._acts = acts
         self._hands: dict[int, _Hand] = {}
@@ -73,6 +76,8 @@ class Launcher:
         for source in (server, self._wake):
             self._selector.register(source, selectors.EVENT_READ)
         self._idle += [self._hire() for _ in range(_WARM)]
+        self._keep_room = keep_room
+        self._room = None if keep_room is None else keep_room()
 
     def run(self) -> None:
         while True:
@@ -228,6 +233,8 @@ class Launcher:
                 self._lay_off(ended[0], os.waitstatus_to_exitcode(ended[1]))
 
     def _lay_off(self, pid: int, status: int) -> None:
+        if pid == self._room and self._keep_room is not None:  # somebody killed it
+            self._room = self._keep_room()
         hand = self._hands.get(pid)
         if hand is None:
             return
@@ -251,6 +258,12 @@ def _do_nothing(_number: int, _frame: object) -> None:
     """The signal wakes the loop by its descriptor."""
 
 
+def _room_keeper(given: place.Place) -> Callable[[], int] | None:
+    if given["pool_image"] is None or given["kept_for"] is None:
+        return None
+    return partial(room.keep, given["pool_image"], given["pool"], given["kept_for"])
+
+
 def main() -> int:
     server = socket.socket(fileno=int(sys.argv[1]))
     server.set_inheritable(False)
@@ -267,7 +280,7 @@ def main() -> int:
     programs.seal(given["crun"])
     gc.collect()
     gc.freeze()
-    launcher = Launcher(server, acts)
+    launcher = Launcher(server, acts, _room_keeper(given))
     server.send(json.dumps({"number": 0, "disk_limits": disk_limits}).encode())
     launcher.run()
     return 0

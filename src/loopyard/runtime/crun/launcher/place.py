@@ -7,6 +7,7 @@ import shutil
 from typing import TypedDict
 
 from loopyard.runtime.crun import btrfs
+from loopyard.runtime.crun.launcher import room
 from loopyard.runtime.crun.launcher.programs import ProgramFailed, run
 from loopyard.runtime.crun.syscalls import CLONE_NEWNS, MS_REC, MS_SLAVE, mount, new_mount, umount, unshare
 
@@ -28,12 +29,14 @@ _CGROUP2_FLAGS = (
 class Place(TypedDict):
     """`pool` is the folder to mount the disk at; `pool_image` the file that holds it, None for no disk of its own;
     `crun` the program; `acts` the file that is locked while somebody changes sandboxes, None for a launcher that only
-    looks."""
+    looks; `kept_for` the folders of the folders of the sandboxes that room is to be kept for on the disk, None where
+    none is."""
 
     crun: str
     pool: str
     pool_image: str | None
     acts: str | None
+    kept_for: list[str] | None
 
 
 def enter(given: Place) -> bool:
@@ -51,7 +54,7 @@ def enter(given: Place) -> bool:
         mount("tmpfs", UNIFIED, "tmpfs", 0, "size=16m,mode=755")
     if given["pool_image"] is None:
         return False
-    return _mount_pool(given["pool_image"], given["pool"])
+    return _mount_pool(given["pool_image"], given["pool"], kept=given["kept_for"] is not None)
 
 
 def _hasten_moves() -> None:
@@ -85,10 +88,14 @@ def tidy(cgroup: str) -> None:
         shutil.rmtree(f"{UNIFIED}/{cgroup.lstrip('/')}", ignore_errors=True)
 
 
-def _mount_pool(image: str, pool: str) -> bool:
+def _mount_pool(image: str, pool: str, *, kept: bool) -> bool:
+    if kept:
+        room.fill(image)
+    # Room that is kept must not be given back.
+    discarding = "nodiscard" if os.path.exists(room.mark(image)) else "discard=async"
     # --nooverlap finds the loop device again on which the sandboxes of an earlier server still run.
     try:
-        run(["mount", "-t", "btrfs", "-o", "loop,noatime,discard=async,nosuid,nodev", image, pool])
+        run(["mount", "-t", "btrfs", "-o", f"loop,noatime,{discarding},nosuid,nodev", image, pool])
     except ProgramFailed as error:
         raise OSError(f"the sandboxes' disk {image} cannot be mounted: {error}") from error
     _go_past_cache(pool)

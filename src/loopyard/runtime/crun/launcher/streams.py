@@ -5,8 +5,8 @@ import fcntl
 import os
 from dataclasses import dataclass
 
+from loopyard.kit.full_disk import is_full
 from loopyard.runtime.crun.draining import Draining
-from loopyard.runtime.full_disk import is_full
 
 _PIPE_BYTES = 1 << 20
 _FIRST_PIPE_BYTES = 1 << 16

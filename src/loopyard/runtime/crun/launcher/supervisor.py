@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from loopyard.kit.full_disk import is_full
 from loopyard.runtime.commands.claim import claim, described, use
 from loopyard.runtime.crun.launcher.helper import Helper, Report
 from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
@@ -21,7 +22,6 @@ from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.launcher.refusals import Refusal, refusal
 from loopyard.runtime.crun.launcher.streams import KeptStream
 from loopyard.runtime.crun.syscalls import set_subreaper
-from loopyard.runtime.full_disk import is_full
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import kill_group, start_ticks
 

@@ -1,0 +1,165 @@
+"""Keeps room on the host for the sandboxes' disk: all that its file system may write to is taken beforehand.
+
+A btrfs whose file meets a full host turns read-only for good. So its file system is made small, no larger than the room
+that is reserved for it, and grows into the file in steps, as long as the host has room. Where the host has none left,
+sandboxes meet a full disk, which does no harm. A child of the launcher sees to that. It stays without its launcher as
+long as any sandbox runs, and gives back what is free when none does.
+"""
+
+import contextlib
+import fcntl
+import json
+import os
+import select
+import signal
+import struct
+from collections.abc import Generator
+from contextlib import contextmanager
+
+from loopyard.kit.full_disk import LEAST_FREE_BYTES, is_full
+from loopyard.runtime.crun import btrfs
+from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
+from loopyard.runtime.proc import start_ticks
+
+FIRST_BYTES = 1 << 30
+"""The size of the file system when it is made, in bytes."""
+
+_CUSHION_BYTES = 768 << 20
+"""How much of its device the file system has not given out to data or metadata, as long as the host has room. It grows
+when it has less: there may be no room for metadata though there is much for data."""
+
+_MARK = "pool.reserved"
+
+_HOST_BYTES = 4 * LEAST_FREE_BYTES
+"""What is left to the host for all else."""
+
+_STEP_BYTES = 1 << 30
+_LEAST_STEP_BYTES = 64 << 20
+_AHEAD = 4
+"""A step is at least so many times what was written since the last look."""
+
+_LOOK_SECONDS = 0.2
+_SUPERBLOCK, _MAGIC_AT, _SIZE_AT = 64 << 10, 0x40, 0x70
+_MAGIC = b"_BHRfS_M"
+
+
+def mark(image: str) -> str:
+    """The file beside the one of a disk that says that room is kept for it."""
+    return os.path.join(os.path.dirname(image), _MARK)
+
+
+def fill(image: str) -> None:
+    """Take all the room that the file system in the file `image` may write to. It need not be mounted.
+
+    Raises:
+        OSError: The host has not got that room; or there is no file system in the file.
+    """
+    with _held(image) as file:
+        size = _size_of(file)
+        try:
+            os.posix_fallocate(file, 0, size)
+        except OSError as error:
+            if not is_full(error):
+                raise
+            missing = max(0, size - os.fstat(file).st_blocks * 512)
+            raise OSError(
+                error.errno,
+                f"the sandboxes' disk needs {(missing >> 20) + 1} MiB more than the host's disk has free; make room",
+            ) from error
+
+
+def keep(image: str, pool: str, sandboxes: list[str]) -> int:
+    """Start the process that keeps room for the file system in `image`, which is mounted at `pool`. `sandboxes` are the
+    folders of sandboxes' folders. Returns its process id."""
+    launcher = os.pidfd_open(os.getpid())
+    pid = os.fork()
+    if pid == 0:
+        try:
+            signal.set_wakeup_fd(-1)
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setsid()
+            keep_only([launcher])
+            _keep(launcher, image, pool, sandboxes)
+        except Exception:
+            log_unexpected("keeping room for the sandboxes' disk")
+        finally:
+            os._exit(0)
+    os.close(launcher)
+    return pid
+
+
+def _keep(launcher: int, image: str, pool: str, sandboxes: list[str]) -> None:
+    poll = select.poll()
+    poll.register(launcher, select.POLLIN)
+    is_alone = False
+    free, _ = btrfs.device(pool)
+    while True:
+        before, (free, _) = free, btrfs.device(pool)
+        if free < _CUSHION_BYTES:
+            _grow(image, pool, max(_STEP_BYTES, _AHEAD * (before - free)))
+        if not is_alone:
+            is_alone = bool(poll.poll(_LOOK_SECONDS * 1000))
+        elif any(map(_any_runs, sandboxes)):
+            select.select((), (), (), _LOOK_SECONDS)
+        else:
+            give_back(image, pool)
+            return
+
+
+def give_back(image: str, pool: str) -> None:
+    """Give the host back what is free in the file system; nobody may write to it any more."""
+    with _held(image), contextlib.suppress(OSError):
+        btrfs.trim(pool)
+
+
+def _grow(image: str, pool: str, wanted: int) -> None:
+    """Make the file system larger, as far as the host has room."""
+    with _held(image) as file:
+        (_, size), most = btrfs.device(pool), os.fstat(file).st_size
+        host = os.fstatvfs(file)
+        room = host.f_bavail * host.f_frsize - _HOST_BYTES
+        step = min(wanted, most - size, room) // _LEAST_STEP_BYTES * _LEAST_STEP_BYTES
+        if step <= 0:
+            return
+        try:
+            os.posix_fallocate(file, size, step)
+        except OSError as error:
+            if is_full(error):
+                return
+            raise
+        btrfs.resize(pool, size + step)
+
+
+def _size_of(file: int) -> int:
+    head = os.pread(file, 4096, _SUPERBLOCK)
+    if head[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] != _MAGIC:
+        raise OSError("there is no btrfs in the file of the sandboxes' disk")
+    (size,) = struct.unpack_from("<Q", head, _SIZE_AT)
+    return min(size, os.fstat(file).st_size)
+
+
+def _any_runs(folder: str) -> bool:
+    """Whether a sandbox runs whose folder is in this one."""
+    with contextlib.suppress(FileNotFoundError):
+        return any(_runs(f"{folder}/{name}/state.json") for name in os.listdir(folder))
+    return False
+
+
+def _runs(state: str) -> bool:
+    try:
+        with open(state, encoding="utf-8") as file:
+            told = json.load(file)
+        return start_ticks(told["pid"]) == told["start_ticks"]
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+@contextmanager
+def _held(image: str) -> Generator[int]:
+    """A descriptor of the file, while nobody else takes or gives back room in it."""
+    file = os.open(image, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield file
+    finally:
+        os.close(file)
