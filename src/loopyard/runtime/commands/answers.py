@@ -1,9 +1,13 @@
 """What every provider answers from its commands' folders."""
 
+import asyncio
 from typing import Generic, TypeVar
 
 from loopyard.runtime.commands.kept import Commands
 from loopyard.runtime.protocol import CommandResult, Stream
+
+_SHORT_BYTES = 64 << 10
+"""Longer pieces of output are read in a thread: they hold the event loop up, above all where the disk is busy."""
 
 C = TypeVar("C", bound=Commands)
 
@@ -22,7 +26,9 @@ class WithCommands(Generic[C]):
     async def read_output(
         self, sandbox_id: str, command_id: str, stream: Stream, offset: int = 0, limit: int = 1 << 20
     ) -> bytes:
-        return self._commands.read(sandbox_id, command_id, stream, offset, limit)
+        if limit <= _SHORT_BYTES:
+            return self._commands.read(sandbox_id, command_id, stream, offset, limit)
+        return await asyncio.to_thread(self._commands.read, sandbox_id, command_id, stream, offset, limit)
 
     async def output_size(self, sandbox_id: str, command_id: str, stream: Stream) -> int:
         return self._commands.size(sandbox_id, command_id, stream)

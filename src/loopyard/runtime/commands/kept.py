@@ -6,12 +6,15 @@ import errno
 import os
 import shutil
 import signal
+from collections.abc import Sequence
 from dataclasses import asdict
 from functools import lru_cache
 from pathlib import Path
+from typing import Any
 
 from loopyard.kit.full_disk import has_room, is_full, reserve
 from loopyard.runtime.commands.claim import RESULT, SUPERVISOR, claim
+from loopyard.runtime.commands.file_watch import FileWatch
 from loopyard.runtime.errors import CommandNotFound, HostDiskFull
 from loopyard.runtime.layout import Layout, read_json, subfolders, write_whole
 from loopyard.runtime.proc import kill_group, start_ticks
@@ -20,6 +23,8 @@ from loopyard.runtime.protocol import CommandResult, Stream
 
 _LOST = CommandResult(exit_status=137, lost=True)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
+_GATHERING_SECONDS = 0.005
+"""The least time of a wait for output, so that a flood of short writes is read in pieces of some length."""
 _STDIN_PAUSE = 0.02
 
 
@@ -35,7 +40,10 @@ class Commands:
         self._layout = layout
         self.running = layout.data / "running"
         """Nothing in it is needed once the machine has started again, so it may lie in memory."""
-        self._ended: dict[Path, asyncio.Future[int]] = {}
+        self._ended: dict[Path, asyncio.Future[Any]] = {}
+        self._ends: set[asyncio.Future[None]] = set()
+        """Those of `_ended` that this makes itself."""
+        self._watch = FileWatch()
         self._starting: set[Path] = set()
         """What this process is about to start: without a supervisor yet, and not lost for that."""
 
@@ -83,7 +91,7 @@ class Commands:
         """Its supervisor runs, or never will."""
         self._starting.discard(folder)
 
-    def watched(self, folder: Path, ended: asyncio.Future[int]) -> None:
+    def watched(self, folder: Path, ended: asyncio.Future[Any]) -> None:
         """Its supervisor says by `ended` when it is done; without that, only its death tells."""
         self._ended[folder] = ended
         ended.add_done_callback(lambda _: self._ended.pop(folder, None))
@@ -199,19 +207,40 @@ class Commands:
         self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float
     ) -> bool:
         """Wait for output past `offset`: true once there is some, false at the end or when the time has passed."""
-        path = self._folder(sandbox_id, command_id) / stream
+        folder = self._folder(sandbox_id, command_id)
+        path = folder / stream
         loop = asyncio.get_running_loop()
-        deadline = loop.time() + timeout_seconds
+        began = loop.time()
         pause = _FIRST_PAUSE
         while True:
-            ended = self.result(sandbox_id, command_id) is not None  # before the look, so that no last word is missed
+            # Both are asked for before the look, so that nothing is missed between it and the waiting.
+            events = [self._watch.next_write(path), self._end(folder)]
+            ended = self.result(sandbox_id, command_id) is not None
             if _size(path) > offset:
                 return True
-            left = deadline - loop.time()
+            left = began + timeout_seconds - loop.time()
             if ended or left <= 0:
                 return False
-            await asyncio.sleep(min(pause, left))
-            pause = min(pause * 1.5, _LONGEST_PAUSE)
+            if None in events:  # it is not begun yet, or the host watches no more files
+                left = min(left, pause)
+                pause = min(pause * 1.5, _LONGEST_PAUSE)
+            await _wait_any([event for event in events if event is not None], left)
+            await asyncio.sleep(max(0.0, began + _GATHERING_SECONDS - loop.time()))
+
+    def _end(self, folder: Path) -> asyncio.Future[Any] | None:
+        """Done when the command's supervisor has ended; None if it has none. Shared: do not cancel it."""
+        if (ended := self._ended.get(folder)) is None and (supervisor := _supervisor(self.live(folder))) is not None:
+            ended = asyncio.ensure_future(wait_end(*supervisor))
+            self._ends.add(ended)
+            ended.add_done_callback(self._ends.discard)
+            self.watched(folder, ended)
+        return ended
+
+    def close(self) -> None:
+        """Wait for nothing any more."""
+        self._watch.close()
+        for end in tuple(self._ends):
+            end.cancel()
 
     async def write_stdin(self, sandbox_id: str, command_id: str, data: bytes, *, eof: bool) -> None:
         """Write to the command's standard input, waiting while it is full. Raises CommandNotFound."""
@@ -288,7 +317,8 @@ def _read_result(folder: Path) -> CommandResult | None:
     content = read_json(folder / RESULT)
     if content is None:
         return None
-    return CommandResult(**{**content, "truncated": tuple(content.get("truncated", ()))})
+    content["truncated"] = tuple(content.get("truncated", ()))
+    return CommandResult(**content)
 
 
 def _pid(live: Path) -> int | None:
@@ -305,6 +335,14 @@ def _command_pid(live: Path) -> tuple[int, int] | None:
         return None if pid is None else (pid, start_ticks(pid))
     except (FileNotFoundError, ProcessLookupError):
         return None
+
+
+async def _wait_any(events: Sequence[asyncio.Future[Any]], seconds: float) -> None:
+    """Wait for the first of some events that others may wait for too, so long at most."""
+    if events:
+        await asyncio.wait(events, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    else:
+        await asyncio.sleep(seconds)
 
 
 async def _write_all(pipe: int, data: bytes) -> None:

@@ -178,6 +178,7 @@ class CrunRuntime(Inside):
         return self._ready.count
 
     async def close(self) -> None:
+        self._commands.close()
         if hasattr(self, "_ready"):
             await self._ready.close()
         if hasattr(self, "_slots"):

@@ -119,6 +119,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
         await self._snapshots.sweep()
 
     async def close(self) -> None:
+        self._commands.close()
         if hasattr(self, "_engine"):
             await self._engine.close()
 

@@ -1,0 +1,84 @@
+"""Wakes whoever waits for a file to be written to, by inotify: waiting costs nothing until then."""
+
+import asyncio
+import ctypes
+import os
+import struct
+from contextlib import suppress
+from pathlib import Path
+
+_MODIFY, _DELETE_SELF, _OVERFLOW, _ONESHOT = 0x2, 0x400, 0x4000, 0x80000000
+_EVENT = struct.Struct("iIII")
+_READ_BYTES = 64 << 10
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class FileWatch:
+    """One inotify instance for all files that a process waits for. Belongs to the event loop that first uses it."""
+
+    def __init__(self) -> None:
+        self._descriptor: int | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._watched: dict[Path, asyncio.Future[None]] = {}
+        self._paths: dict[int, Path] = {}
+
+    def next_write(self, path: Path) -> asyncio.Future[None] | None:
+        """A future that is done at the next write to the file, or its removal. Shared: do not cancel it.
+
+        None where the file cannot be watched: it is not there, or the host's limit of watches is reached.
+        """
+        if (waiting := self._watched.get(path)) is not None:
+            return waiting
+        if (descriptor := self._open()) is None:
+            return None
+        watch = _libc.inotify_add_watch(descriptor, os.fsencode(path), _MODIFY | _DELETE_SELF | _ONESHOT)
+        if watch < 0:
+            return None
+        waiting = self._watched[path] = asyncio.get_running_loop().create_future()
+        self._paths[watch] = path
+        return waiting
+
+    def close(self) -> None:
+        """Watch nothing any more, and wake whoever waits."""
+        if self._descriptor is not None and self._loop is not None:
+            if not self._loop.is_closed():
+                self._loop.remove_reader(self._descriptor)
+            os.close(self._descriptor)
+            self._descriptor = None
+        self._wake_all()
+
+    def _open(self) -> int | None:
+        if self._descriptor is None:
+            descriptor = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+            if descriptor < 0:
+                return None
+            self._descriptor, self._loop = descriptor, asyncio.get_running_loop()
+            self._loop.add_reader(descriptor, self._read)
+        return self._descriptor
+
+    def _read(self) -> None:
+        data = b""
+        if self._descriptor is not None:
+            with suppress(BlockingIOError):
+                data = os.read(self._descriptor, _READ_BYTES)
+        position = 0
+        while position < len(data):
+            watch, mask, _, name_bytes = _EVENT.unpack_from(data, position)
+            position += _EVENT.size + name_bytes
+            if mask & _OVERFLOW:
+                self._wake_all()
+            elif (path := self._paths.pop(watch, None)) is not None:
+                _wake(self._watched.pop(path, None))
+
+    def _wake_all(self) -> None:
+        waiting = list(self._watched.values())
+        self._watched.clear()
+        self._paths.clear()
+        for one in waiting:
+            _wake(one)
+
+
+def _wake(waiting: asyncio.Future[None] | None) -> None:
+    if waiting is not None and not waiting.done() and not waiting.get_loop().is_closed():
+        waiting.set_result(None)
