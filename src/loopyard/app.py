@@ -42,6 +42,7 @@ from loopyard.blueprint.service import BlueprintService
 from loopyard.broker import assembly as brokers
 from loopyard.broker.brokers import Brokers
 from loopyard.config import Settings
+from loopyard.connections.bodies import StalledBodyMiddleware
 from loopyard.devbox.activity import Activity
 from loopyard.devbox.code_mounts import CodeHost
 from loopyard.devbox.endpoints import router as devbox_router
@@ -240,6 +241,7 @@ def create_app(
         app.include_router(router)
     app.router.routes.append(WebSocketRoute(pty_attach.PATH, pty_attach.Attach(parts).serve))
     openapi.install(app)
+    app.add_middleware(StalledBodyMiddleware, seconds=settings.connections.body_seconds)
     app.add_middleware(AuditMiddleware, audit=parts.get(AuditLog))
     app.add_middleware(
         TunnelProxy,

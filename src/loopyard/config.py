@@ -13,6 +13,7 @@ from loopyard.agent.config import AgentConfig
 from loopyard.audit.config import AuditConfig
 from loopyard.benchmark_job.config import JobConfig
 from loopyard.blueprint.config import BuildConfig
+from loopyard.connections.config import ConnectionSettings
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.object.config import ObjectConfig
@@ -73,6 +74,9 @@ class Settings(BaseSettings):
     gateway: GatewaySettings = Field(
         default_factory=GatewaySettings,
         description="Calls of devboxes to upstreams with credentials that they never see.",
+    )
+    connections: ConnectionSettings = Field(
+        default_factory=ConnectionSettings, description="Connections to the server's port."
     )
     limits: Limits = Field(
         default_factory=Limits, description="What each account may have that has no limits of its own."

@@ -18,10 +18,11 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from loopyard.app import create_app
 from loopyard.config import Settings
+from loopyard.connections.limits import ConnectionLimits, raise_open_files
 from loopyard.data_folder import StartFailed, hold_data_folder
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.http2.connection import Connection
-from loopyard.http2.switching import EitherProtocol
+from loopyard.http2.switching import limited
 from loopyard.key.bootstrap import KEY_FILE, BootstrapKey, ensure_key
 from loopyard.kit.allocator import use_one_arena
 from loopyard.kit.db import Database
@@ -52,6 +53,7 @@ def run(settings: Settings, host: str, port: int, log_level: str) -> int:
     """Run until SIGTERM or SIGINT. Returns the exit status: 0 after a clean end, 1 if it could not start."""
     use_one_arena()
     logging.basicConfig(level=log_level.upper(), format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    raise_open_files()
     try:
         with (
             hold_data_folder(settings.data_dir),
@@ -140,7 +142,7 @@ async def _serve(
             log_config=None,  # its own would write accesses to standard output, where a full pipe stops the server
             log_level=log_level,
             access_log=log_level == "debug",
-            http=EitherProtocol,
+            http=limited(ConnectionLimits(settings.connections)),
             ws="websockets-sansio",
             backlog=_BACKLOG,
             timeout_graceful_shutdown=_GRACE_SECONDS + _PATIENCE_SECONDS,

@@ -11,6 +11,7 @@ from fastapi.security.utils import get_authorization_scheme_param
 from loopyard.auth.acting import Caller, act_for, lacking
 from loopyard.auth.authenticator import Authenticator, RefusedKey
 from loopyard.auth.operations import OPERATIONS, entry
+from loopyard.connections.limits import let_in
 from loopyard.kit.ending import mark
 from loopyard.kit.errors import Forbidden, Unauthorized
 from loopyard.kit.parts import parts_of
@@ -41,6 +42,7 @@ class _Bearer(SecurityBase):
             request.scope[KEY] = refusal.key_id
             raise refusal.error from None
         request.scope[CALLER] = caller
+        let_in(request.scope)
         if caller.scopes is not None:
             _check(request, caller)
         if caller.key_id is not None:

@@ -26,6 +26,7 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
+from loopyard.connections.limits import ConnectionLimits, put_into
 from loopyard.http2.budget import Budget
 from loopyard.http2.goodbye import Staying
 from loopyard.http2.request import Malformed, scope_of
@@ -71,7 +72,9 @@ _SETTINGS: dict[SettingCodes, int] = {
 class Connection(asyncio.Protocol):
     """What uvicorn's server expects of a connection, over `h2`."""
 
-    def __init__(self, config: uvicorn.Config, server_state: ServerState, app_state: dict[str, Any]) -> None:
+    def __init__(
+        self, config: uvicorn.Config, server_state: ServerState, app_state: dict[str, Any], limits: ConnectionLimits
+    ) -> None:
         self._config = config
         self._app = cast("ASGIApp", config.loaded_app)  # pyright: ignore[reportUnknownMemberType]
         self._server_state = server_state
@@ -87,10 +90,13 @@ class Connection(asyncio.Protocol):
         self._resets = Budget(RESETS, RESETS_PER_SECOND)
         self._calls = Budget(CALLS, CALLS_PER_SECOND)
         self._ending = False
+        self._limits = limits
+        self._is_known = False
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
         self._server_state.connections.add(cast("Any", self))
+        self._limits.add(self)
         self._addresses = {"server": get_local_addr(self._transport), "client": get_remote_addr(self._transport)}
         self._h2.local_settings = Settings(client=False, initial_values=_SETTINGS)
         self._h2.initiate_connection()
@@ -100,6 +106,7 @@ class Connection(asyncio.Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:  # noqa: ARG002
         self._server_state.connections.discard(cast("Any", self))
+        self._limits.forget(self)
         self._stop_timer()
         for stream in self._streams.values():
             stream.lose()
@@ -132,6 +139,16 @@ class Connection(asyncio.Protocol):
             return
         for event in events:
             self._handle(event)
+
+    def drop(self) -> None:
+        """Close it at once."""
+        self._transport.abort()
+
+    def let_in(self) -> None:
+        """A request on it was let in."""
+        if not self._is_known:
+            self._is_known = True
+            self._limits.forget(self)
 
     def shutdown(self) -> None:
         """Take no more requests, and close once those under way are answered."""
@@ -228,6 +245,7 @@ class Connection(asyncio.Protocol):
         scope["asgi"] = {"version": self._config.asgi_version, "spec_version": "2.3"}
         scope["state"] = self._app_state.copy()
         scope.update(self._addresses)
+        put_into(scope, self)
         stream = Stream(self, stream_id, scope)
         self._streams[stream_id] = stream
         task = asyncio.get_running_loop().create_task(self._run(stream_id, stream))
@@ -273,7 +291,8 @@ class Connection(asyncio.Protocol):
 
     def _rest(self) -> None:
         if not self._transport.is_closing():
-            self._start_timer(IDLE_SECONDS, self.shutdown)
+            seconds = IDLE_SECONDS if self._is_known else self._limits.settings.head_seconds
+            self._start_timer(seconds, self.shutdown)
 
     def _close_if_done(self) -> None:
         if self._ending and not self._streams:

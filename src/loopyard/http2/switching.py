@@ -1,22 +1,52 @@
-"""Tells HTTP/2 from HTTP/1.1 by the first bytes of a connection."""
+"""HTTP/1.1 and HTTP/2 on one port, told apart by the first bytes, with limits of time and size for a request's head."""
+
+import asyncio
+from typing import cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from loopyard.connections.limits import HEAD_BYTES, ConnectionLimits, put_into
 from loopyard.http2.connection import Connection
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """What a client of HTTP/2 says first (RFC 9113, 3.4)."""
 
+TOO_LONG = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-type: text/plain\r\n"
+    b"content-length: 35\r\n\r\nThe head of the request is too long"
+)
+TOO_SLOW = (
+    b"HTTP/1.1 408 Request Timeout\r\nconnection: close\r\ncontent-type: text/plain\r\n"
+    b"content-length: 38\r\n\r\nThe head of the request took too long."
+)
+
 
 class EitherProtocol(HttpToolsProtocol):
     """HTTP/1.1, unless the client begins with the preface of HTTP/2."""
 
+    limits: ConnectionLimits
+    """Of the server that it belongs to, by `limited`."""
+
     _first: bytes | None = b""
     """What has come while it may still become the preface; None once that is decided."""
+    _head_bytes = 0
+    """How much of a head has come; 0 where none is under way."""
+    _timer: asyncio.TimerHandle | None = None
+    _is_known = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self.limits.add(self)
+        self._await_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_timer()
+        self.limits.forget(self)
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._first is None:
-            super().data_received(data)
+            self._read(data)
             return
         first = self._first + data
         if len(first) < len(PREFACE) and PREFACE.startswith(first):
@@ -26,12 +56,68 @@ class EitherProtocol(HttpToolsProtocol):
         if first.startswith(PREFACE):
             self._switch(first)
         else:
-            super().data_received(first)
+            self._read(first)
+
+    def drop(self) -> None:
+        """Close it at once."""
+        self.transport.abort()
+
+    def let_in(self) -> None:
+        """A request on it was let in."""
+        if not self._is_known:
+            self._is_known = True
+            self.limits.forget(self)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        put_into(cast("dict[str, object]", self.scope), self)
+        self._head_bytes = 1
+        if self._timer is None:
+            self._await_head()
+
+    def on_headers_complete(self) -> None:
+        self._head_bytes = 0
+        self._stop_timer()
+        super().on_headers_complete()
+
+    def handle_websocket_upgrade(self) -> None:
+        self._stop_timer()
+        self.limits.forget(self)  # the application lets it in or closes it
+        super().handle_websocket_upgrade()
+
+    def _read(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_bytes and not self.transport.is_closing():
+            self._head_bytes += len(data)
+            if self._head_bytes > HEAD_BYTES:
+                self._refuse(TOO_LONG)
+
+    def _await_head(self) -> None:
+        seconds = self.limits.settings.head_seconds
+        self._timer = asyncio.get_running_loop().call_later(seconds, self._refuse, TOO_SLOW)
+
+    def _refuse(self, answer: bytes) -> None:
+        self._stop_timer()
+        if self._head_bytes and not self.transport.is_closing():
+            self.transport.write(answer)
+        self.transport.close()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _switch(self, data: bytes) -> None:
         self._unset_keepalive_if_required()
+        self._stop_timer()
         self.connections.discard(self)
-        connection = Connection(self.config, self.server_state, self.app_state)
+        self.limits.forget(self)
+        connection = Connection(self.config, self.server_state, self.app_state, self.limits)
         self.transport.set_protocol(connection)
         connection.connection_made(self.transport)
         connection.data_received(data)
+
+
+def limited(limits: ConnectionLimits) -> type[EitherProtocol]:
+    """The protocol of a server with these limits."""
+    return type("LimitedProtocol", (EitherProtocol,), {"limits": limits})

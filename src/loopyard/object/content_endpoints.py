@@ -8,6 +8,7 @@ from starlette.requests import ClientDisconnect
 
 from loopyard.auth.authenticator import Authenticator
 from loopyard.auth.caller import KEY
+from loopyard.connections.limits import let_in
 from loopyard.kit.db import DatabaseDep
 from loopyard.kit.ending import mark
 from loopyard.kit.errors import BadRequest, Forbidden, NotFound
@@ -52,10 +53,12 @@ async def _admit(
     store.signer.check(action, id, expires, made_by, signature)
     request.scope[KEY] = made_by
     if made_by is None:
+        let_in(request.scope)
         return
     if not await authenticator.is_good(made_by):
         raise Forbidden("The API key that this URL was made with is not good any more.", field="key")
     mark(made_by)
+    let_in(request.scope)
 
 
 AuthenticatorDep = Annotated[Authenticator, Depends(part(Authenticator))]

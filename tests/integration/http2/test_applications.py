@@ -14,8 +14,10 @@ from h2.events import DataReceived
 from hyperframe.frame import DataFrame
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from loopyard.connections.config import ConnectionSettings
+from loopyard.connections.limits import ConnectionLimits
 from loopyard.http2 import connection
-from loopyard.http2.switching import EitherProtocol
+from loopyard.http2.switching import limited
 from tests.integration.http2.talking import Talk
 
 Serve = Callable[[ASGIApp], AbstractContextManager[Talk]]
@@ -30,7 +32,7 @@ def serve() -> Serve:
 @contextmanager
 def _serve(app: ASGIApp) -> Generator[Talk]:
     """Serve an application, and talk to it."""
-    config = uvicorn.Config(app, http=EitherProtocol, lifespan="off", log_config=None)
+    config = uvicorn.Config(app, http=limited(ConnectionLimits(ConnectionSettings())), lifespan="off", log_config=None)
     server = uvicorn.Server(config)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 14)  # so that an answer nobody reads is felt soon

@@ -10,6 +10,7 @@ import logging
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from loopyard.auth.live import LiveConnections
+from loopyard.connections.limits import let_in
 from loopyard.devbox.activity import Activity
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.schemas import TunnelView
@@ -65,6 +66,7 @@ class TunnelProxy:
         try:
             authorization = headers.get(scope["headers"], AUTHORIZATION)
             devbox = await self._gate.admit(found, None if authorization is None else authorization.decode("latin-1"))
+            let_in(scope)
             with self._live.holding(devbox.tunnel_made_by, lambda: self._passing.drop(found.tunnel_key)):
                 connection = await self._gate.connect(devbox, found.port)
                 if scope["type"] == "websocket":
