@@ -10,6 +10,7 @@ from benchmarks.measures.crowd import execute_in_a_crowd
 from benchmarks.measures.devboxes import create, execute
 from benchmarks.measures.evaluation import evaluation, evaluation_memory
 from benchmarks.measures.gateway import gateway
+from benchmarks.measures.hostile import hostile
 from benchmarks.measures.memory import idle_memory
 from benchmarks.measures.run_lists import run_lists
 from benchmarks.measures.scenario_runs import scenario_run
@@ -34,4 +35,5 @@ MEASURES: Mapping[str, Callable[[Context], Awaitable[list[Measure]]]] = {
     "gateway": gateway,
     "lists": run_lists,
     "axons": axons,
+    "hostile": hostile,
 }

@@ -29,6 +29,7 @@ from uvicorn.server import ServerState
 from loopyard.connections.limits import ConnectionLimits, put_into
 from loopyard.http2.budget import Budget
 from loopyard.http2.goodbye import Staying
+from loopyard.http2.plain import without_huffman
 from loopyard.http2.request import Malformed, scope_of
 from loopyard.http2.stream import Header, Stream
 
@@ -60,7 +61,7 @@ _LINGER_SECONDS = 60
 _PIECE_BYTES = 1 << 14
 """How much of what came is read before it is looked at: frames are short, and there may be thousands in a buffer."""
 
-_HEADER_BYTES = 1 << 16
+_HEADER_BYTES = 1 << 15
 _FLUSH_BYTES = 1 << 18
 _SETTINGS: dict[SettingCodes, int] = {
     SettingCodes.MAX_CONCURRENT_STREAMS: MOST_STREAMS,
@@ -79,7 +80,7 @@ class Connection(asyncio.Protocol):
         self._app = cast("ASGIApp", config.loaded_app)  # pyright: ignore[reportUnknownMemberType]
         self._server_state = server_state
         self._app_state = app_state
-        self._h2 = H2Connection(H2Configuration(client_side=False, header_encoding=None))
+        self._h2 = without_huffman(H2Connection(H2Configuration(client_side=False, header_encoding=None)))
         self._h2.state_machine = Staying()
         self._streams: dict[int, Stream] = {}
         self._writable = True

@@ -60,8 +60,17 @@ async def test_a_removed_file_wakes(watch: FileWatch, file: Path) -> None:
     assert await done(waiting)
 
 
-async def test_a_file_that_is_not_there_cannot_be_watched(watch: FileWatch, tmp_path: Path) -> None:
-    assert watch.next_write(tmp_path / "none") is None
+async def test_a_file_that_is_not_there_yet_wakes_when_it_is_made_and_written_to(
+    watch: FileWatch, tmp_path: Path
+) -> None:
+    waiting = watch.next_write(tmp_path / "later")
+    assert not await done(waiting, 0.02)
+    append(tmp_path / "later")
+    assert await done(waiting)
+
+
+async def test_a_file_in_a_folder_that_is_not_there_cannot_be_watched(watch: FileWatch, tmp_path: Path) -> None:
+    assert watch.next_write(tmp_path / "none" / "stdout") is None
 
 
 async def test_closing_wakes_whoever_waits(watch: FileWatch, file: Path) -> None:

@@ -7,7 +7,8 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
-_MODIFY, _DELETE_SELF, _OVERFLOW, _ONESHOT = 0x2, 0x400, 0x4000, 0x80000000
+_MODIFY, _MOVED_TO, _CREATE, _DELETE_SELF = 0x2, 0x80, 0x100, 0x400
+_OVERFLOW, _ONESHOT = 0x4000, 0x80000000
 _EVENT = struct.Struct("iIII")
 _READ_BYTES = 64 << 10
 
@@ -24,15 +25,19 @@ class FileWatch:
         self._paths: dict[int, Path] = {}
 
     def next_write(self, path: Path) -> asyncio.Future[None] | None:
-        """A future that is done at the next write to the file, or its removal. Shared: do not cancel it.
+        """A future that is done at the next write to the file, or to any file in its folder if it is not there yet.
+        Shared: do not cancel it.
 
-        None where the file cannot be watched: it is not there, or the host's limit of watches is reached.
+        None where it cannot be watched: the folder is not there, or the host's limit of watches is reached.
         """
+        return self._next(path, _MODIFY) or self._next(path.parent, _MODIFY | _CREATE | _MOVED_TO)
+
+    def _next(self, path: Path, mask: int) -> asyncio.Future[None] | None:
         if (waiting := self._watched.get(path)) is not None:
             return waiting
         if (descriptor := self._open()) is None:
             return None
-        watch = _libc.inotify_add_watch(descriptor, os.fsencode(path), _MODIFY | _DELETE_SELF | _ONESHOT)
+        watch = _libc.inotify_add_watch(descriptor, os.fsencode(path), mask | _DELETE_SELF | _ONESHOT)
         if watch < 0:
             return None
         waiting = self._watched[path] = asyncio.get_running_loop().create_future()

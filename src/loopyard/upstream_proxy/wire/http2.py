@@ -19,6 +19,7 @@ from h2.events import (
 from h2.exceptions import ProtocolError, StreamClosedError
 from h2.settings import SettingCodes, Settings
 
+from loopyard.http2.plain import without_huffman
 from loopyard.upstream_proxy.hop import Field
 from loopyard.upstream_proxy.wire.errors import UpstreamFault
 from loopyard.upstream_proxy.wire.message import CHUNK_BYTES, HEAD_BYTES, AnswerHead, RequestHead
@@ -38,7 +39,7 @@ class Http2Connection:
         self._writer = writer
         self._answer_seconds = answer_seconds
         config = H2Configuration(client_side=True, header_encoding="latin-1", validate_outbound_headers=False)
-        self._http = H2Connection(config)
+        self._http = without_huffman(H2Connection(config))
         self._http.local_settings = Settings(
             client=True,
             initial_values={
