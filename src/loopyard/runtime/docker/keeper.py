@@ -291,6 +291,15 @@ def _write(path: Path, content: str) -> None:
     temporary.rename(path)
 
 
+def _close_all_but(kept: int) -> None:
+    """Close what this process inherited: who started it waits for the end of its output, and may have left it under
+    other numbers too."""
+    for entry in list(Path("/proc/self/fd").iterdir()):
+        if (descriptor := int(entry.name)) > 2 and descriptor != kept:
+            with contextlib.suppress(OSError):  # the folder's own
+                os.close(descriptor)
+
+
 def main() -> int:
     folder, live = map(Path, sys.argv[1:])
     keeping: Keeping = json.loads(sys.stdin.read())
@@ -304,6 +313,7 @@ def main() -> int:
     nothing = os.open(os.devnull, os.O_RDWR)
     for descriptor in range(3):
         os.dup2(nothing, descriptor)
+    _close_all_but(tell)
     claimed = claim(str(folder), str(live))
     if claimed is None:  # another keeper has begun it
         os.write(tell, b"ok")

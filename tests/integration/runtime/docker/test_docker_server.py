@@ -3,6 +3,7 @@
 import os
 from collections.abc import Generator, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from runloop_api_client import BadRequestError, NotFoundError, Runloop
@@ -10,6 +11,7 @@ from runloop_api_client import BadRequestError, NotFoundError, Runloop
 from loopyard.runtime.config import DockerConfig
 from loopyard.runtime.errors import SandboxStuck
 from loopyard.runtime.protocol import SandboxSpec
+from tests.integration.broker.talking import Conversation
 from tests.integration.runtime.dockerd import NoEngine, docker_engine
 from tests.serving import ServerProcess, serving
 
@@ -81,3 +83,55 @@ async def test_what_a_dead_engine_does_not_do_is_told_and_can_be_asked_for_again
                 await act("box")
     assert (tmp_path / "sandboxes" / "box").exists(), "what is not known to be gone is not forgotten"
     await runtime.close()
+
+
+@pytest.mark.parametrize("part", ["gateways", "mcp"])
+def test_calls_of_upstreams_are_refused_where_their_devbox_cannot_be_told(api: Runloop, part: str) -> None:
+    name = f"refused-{part}"
+    secret = api.secrets.create(name=f"KEY_{part.upper()}", value="-").id
+    make = api.gateway_configs if part == "gateways" else api.mcp_configs
+    more: Any = {"allowed_tools": ["*"]} if part == "mcp" else {}
+    config = make.create(name=name, endpoint="https://1.1.1.1", auth_mechanism={"type": "bearer"}, **more).id
+    spec: Any = {"UP": {"gateway" if part == "gateways" else "mcp_config": config, "secret": secret}}
+    asked: Any = {part: spec}
+    with pytest.raises(BadRequestError) as refused:
+        api.devboxes.create(**asked)
+    assert refused.value.body["field"].startswith(part)  # type: ignore[index]
+    assert "crun" in str(refused.value)
+
+
+def test_a_command_that_goes_on_is_answered_at_once(api: Runloop) -> None:
+    devbox = api.devboxes.create_and_await_running()
+    started = api.devboxes.execute_async(devbox.id, command="cat; sleep 3600", attach_stdin=True)
+    assert started.status == "running"
+    sent = api.devboxes.executions.send_std_in(started.execution_id, devbox_id=devbox.id, text="heard\n")
+    assert sent.success
+    with api.devboxes.executions.stream_stdout_updates(started.execution_id, devbox_id=devbox.id) as told:
+        assert next(iter(told)).output == "heard\n"
+    api.devboxes.shutdown(devbox.id)
+
+
+_ACP = """
+import json, sys
+for line in sys.stdin:
+    asked = json.loads(line)
+    result = {"protocolVersion": 1, "agentCapabilities": {}}
+    if asked["method"] == "session/new":
+        result = {"sessionId": "s1"}
+    elif asked["method"] == "session/prompt":
+        content = {"type": "text", "text": "heard " + asked["params"]["prompt"][0]["text"]}
+        update = {"sessionUpdate": "agent_message_chunk", "content": content}
+        told = {"jsonrpc": "2.0", "method": "session/update", "params": {"sessionId": "s1", "update": update}}
+        print(json.dumps(told), flush=True)
+        result = {"stopReason": "end_turn"}
+    print(json.dumps({"jsonrpc": "2.0", "id": asked["id"], "result": result}), flush=True)
+"""
+
+
+def test_an_agent_is_spoken_to_by_an_axon(docker_server: ServerProcess) -> None:
+    talk = Conversation(docker_server)
+    mounts = [{"type": "file_mount", "target": "/tmp/agent.py", "content": _ACP}]
+    talk.create(binary="python3", args=["-u", "/tmp/agent.py"], mounts=mounts)
+    talk.prompt(talk.open_session(), "hello")
+    talk.wait("session/prompt", seconds=60)
+    assert talk.said() == ["heard hello"]
