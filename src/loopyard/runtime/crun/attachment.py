@@ -16,6 +16,7 @@ from typing import Any
 
 from loopyard.kit.ids import new_id
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.crun.launcher.messages import receive_with_descriptors
 from loopyard.runtime.errors import CommandStartFailed
 from loopyard.runtime.proc import kill_group
 from loopyard.runtime.protocol import Terminal
@@ -132,9 +133,7 @@ async def _terminal(listener: socket.socket, ended: asyncio.Future[int], folder:
     connection = accepting.result()[0]
     with connection:
         connection.setblocking(True)
-        _, descriptors, flags, _ = await asyncio.to_thread(
-            socket.recv_fds, connection, 4096, 1, socket.MSG_CMSG_CLOEXEC
-        )
+        _, descriptors, flags = await asyncio.to_thread(receive_with_descriptors, connection, 4096, 1)
     if not descriptors or flags & socket.MSG_CTRUNC:
         raise CommandStartFailed("The command could not be started: it got no terminal.")
     return descriptors[0]

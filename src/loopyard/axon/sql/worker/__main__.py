@@ -38,8 +38,10 @@ def main(descriptor: int) -> None:
     with socket.socket(fileno=descriptor) as control:
         try:
             while True:
-                data, descriptors, _, _ = socket.recv_fds(control, _MESSAGE_BYTES, 1)
-                if not data:
+                data, descriptors, flags, _ = socket.recv_fds(control, _MESSAGE_BYTES, 1)
+                for descriptor in descriptors:
+                    os.set_inheritable(descriptor, False)
+                if not data or flags & (socket.MSG_TRUNC | socket.MSG_CTRUNC):
                     return
                 message = json.loads(data)
                 if "fork" in message:

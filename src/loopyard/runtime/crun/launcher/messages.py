@@ -4,6 +4,7 @@ import json
 import os
 import re
 import socket
+import struct
 from collections.abc import Sequence
 from typing import Any
 
@@ -48,6 +49,24 @@ def send(channel: socket.socket, content: dict[str, Any], descriptors: Sequence[
     socket.send_fds(channel, [message], descriptors)
 
 
+def receive_with_descriptors(channel: socket.socket, most_bytes: int, most: int) -> tuple[bytes, list[int], int]:
+    """Bytes, the descriptors that come with them, which no program that is started inherits, and the flags of recvmsg.
+    `socket.recv_fds` takes no flags, though it has a parameter for them.
+
+    Raises:
+        BlockingIOError: There is nothing, and the channel does not wait.
+        OSError: The channel is broken.
+    """
+    room = socket.CMSG_LEN(most * struct.calcsize("i"))
+    data, ancillary, flags, _ = channel.recvmsg(most_bytes, room, socket.MSG_CMSG_CLOEXEC)
+    descriptors: list[int] = []
+    for level, kind, content in ancillary:
+        if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
+            count = len(content) // struct.calcsize("i")
+            descriptors += struct.unpack_from(f"{count}i", content)
+    return data, descriptors, flags
+
+
 def receive(channel: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
     """The next message, None at the end, and its descriptors, which no program that is started inherits.
 
@@ -57,7 +76,7 @@ def receive(channel: socket.socket) -> tuple[dict[str, Any] | None, list[int]]:
         OSError: The channel is broken.
         ValueError: It is not JSON; its descriptors are closed.
     """
-    message, descriptors, flags, _ = socket.recv_fds(channel, MESSAGE_BYTES, MOST_DESCRIPTORS, socket.MSG_CMSG_CLOEXEC)
+    message, descriptors, flags = receive_with_descriptors(channel, MESSAGE_BYTES, MOST_DESCRIPTORS)
     if not message:
         return None, descriptors
     try:
