@@ -7,6 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
+from loopyard.runtime.crun.launcher.client import LauncherFault
 from loopyard.runtime.crun.provider import CrunRuntime
 from loopyard.runtime.errors import CommandStartFailed
 from loopyard.runtime.protocol import Runtime
@@ -71,3 +72,19 @@ async def test_calls_that_meet_a_killed_launcher_are_told_so_and_the_next_work(
         said = await asyncio.gather(*(box.sure("echo works") for _ in range(5)), return_exceptions=True)
         assert all(answer == "works" or isinstance(answer, CommandStartFailed) for answer in said)
         assert await box.sure("echo again") == "again"
+
+
+async def test_a_request_that_is_too_long_is_refused_by_name_and_the_launcher_lives_on(
+    runtime: Runtime, make_box: MakeBox
+) -> None:
+    if not isinstance(runtime, CrunRuntime):
+        pytest.skip("other providers have no launcher")
+    box = await make_box()
+    launcher = runtime._launcher  # pyright: ignore[reportPrivateUsage]
+    before = launcher.generation
+    with pytest.raises(LauncherFault, match="the request list has"):
+        await launcher.ask("list", folder="x" * 70_000, after="")
+    with pytest.raises(LauncherFault, match="KeyError"):
+        await launcher.ask("no such act")
+    assert await box.sure("echo works") == "works"
+    assert launcher.generation == before

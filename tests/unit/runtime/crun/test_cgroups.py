@@ -4,7 +4,9 @@ A machine has one of them only; the kernel's own is tried by
 `tests/integration/runtime/conformance/serial/test_sandbox_limits.py` and `tests/slow/serial/blueprint/test_cpu.py`.
 """
 
+import json
 import os
+import signal
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -108,3 +110,42 @@ def test_swap_is_limited_where_the_kernel_counts_it(
     else:
         (tree.top / "memory" / "memory.memsw.limit_in_bytes").write_text("0\n")
     assert host.can_limit_swap()
+
+
+def _sandbox(tree: Tree, bundle: Path, limit: int) -> None:
+    """A sandbox in the cgroup, with its configuration; nothing runs in it."""
+    bundle.mkdir()
+    (bundle / "config.json").write_text(json.dumps({"linux": {"resources": {"pids": {"limit": limit}}}}))
+    tree.write("pids", "cgroup.procs", "")
+
+
+def test_the_limit_on_processes_is_put_back_though_a_kill_left_it_at_nothing(tree: Tree, tmp_path: Path) -> None:
+    _sandbox(tree, tmp_path / "bundle", 4096)
+    tree.write("pids", "pids.max", "0")  # the worker was killed when the last process had just ended
+    told: list[dict[str, object]] = []
+    sealing.stop_all(
+        lambda **fields: told.append(fields), cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[]
+    )
+    assert (tree.folder("pids") / "pids.max").read_text() == "4096"
+    assert told == [{"done": True}]
+
+
+@pytest.mark.parametrize("is_listed", [True, False])
+def test_only_a_process_that_is_in_the_cgroup_still_is_killed(
+    tree: Tree, monkeypatch: pytest.MonkeyPatch, is_listed: bool
+) -> None:
+    killed: list[int] = []
+
+    def send(process: int, number: int) -> None:
+        assert os.readlink(f"/proc/self/fd/{process}") == "anon_inode:[pidfd]"
+        killed.append(number)
+
+    monkeypatch.setattr(signal, "pidfd_send_signal", send)
+    tree.write("pids", "cgroup.procs", f"1\n{os.getpid()}\n" if is_listed else "1\n")
+    cgroups.kill(os.getpid(), str(tree.folder("pids")))
+    assert killed == ([signal.SIGKILL] if is_listed else [])
+
+
+def test_a_number_that_nobody_has_is_killed_by_nobody(tree: Tree) -> None:
+    tree.write("pids", "cgroup.procs", "4194305\n")
+    cgroups.kill(4194305, str(tree.folder("pids")))

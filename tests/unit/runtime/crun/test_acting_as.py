@@ -1,0 +1,22 @@
+"""A thread that could not take on another user's ids for files has its own again."""
+
+import pytest
+
+from loopyard.runtime.crun import files
+from loopyard.runtime.crun.accounts import Account
+from loopyard.runtime.crun.files import Viewpoint
+
+
+def test_ids_that_were_taken_on_in_part_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[tuple[int, int]] = []
+
+    def set_ids(uid: int, gid: int) -> None:
+        asked.append((uid, gid))
+        if uid:
+            raise PermissionError("setfsuid had no effect")
+
+    monkeypatch.setattr(files, "set_fs_ids", set_ids)
+    view = Viewpoint(1, 1, 65536, Account("user", 1000, 1000, "/home/user", "/bin/bash", ()))
+    with pytest.raises(PermissionError), files._acting_as(view):  # pyright: ignore[reportPrivateUsage]
+        pass
+    assert asked == [(66536, 66536), (0, 0)]
