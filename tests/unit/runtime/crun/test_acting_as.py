@@ -16,7 +16,7 @@ def test_ids_that_were_taken_on_in_part_are_given_back(monkeypatch: pytest.Monke
             raise PermissionError("setfsuid had no effect")
 
     monkeypatch.setattr(files, "set_fs_ids", set_ids)
-    view = Viewpoint(1, 1, 65536, Account("user", 1000, 1000, "/home/user", "/bin/bash", ()))
+    view = Viewpoint(1, 1, 65536, Account("user", 1000, 1000, (), "/home/user", "/bin/bash"))
     with pytest.raises(PermissionError), files._acting_as(view):  # pyright: ignore[reportPrivateUsage]
         pass
     assert asked == [(66536, 66536), (0, 0)]
