@@ -1,9 +1,10 @@
 """What every answer must be like."""
 
 import re
-from typing import Any
+from typing import Any, cast
 
 import httpx
+from runloop_api_client import APIStatusError
 
 _CODE = re.compile(r"[a-z][a-z_]*[a-z]")
 
@@ -22,3 +23,9 @@ def assert_error_shape(content_type: str, body: Any) -> None:
     assert isinstance(body["message"], str)
     assert body["message"]
     assert isinstance(body.get("field", "x"), str), body
+
+
+def error_of(refused: APIStatusError) -> dict[str, Any]:
+    """The body of an answer that the official client raised."""
+    assert isinstance(refused.body, dict)
+    return cast("dict[str, Any]", refused.body)

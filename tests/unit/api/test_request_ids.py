@@ -6,18 +6,23 @@ from typing import Any
 import pytest
 from runloop_api_client import APIStatusError, ConflictError, Runloop
 
+from tests.integration.api.answers import error_of
 from tests.integration.devbox.waiting import POLL, execute
 from tests.integration.scenario.definitions import bash, scenario
 
 Call = Callable[[Runloop, str, str, str], Any]
 """Makes a request; arguments: the client, a devbox that runs, the key, and a word that the body differs by."""
 
+
+def _scenario(api: Runloop, _: str, key: str, word: str) -> str:
+    fields: dict[str, Any] = {**scenario(bash("one", "echo score=1.0")), "name": word}
+    return api.scenarios.create(**fields, idempotency_key=key).id
+
+
 CREATES: dict[str, Call] = {
     "devboxes.create": lambda api, _, key, word: api.devboxes.create(name=word, idempotency_key=key).id,
     "snapshots": lambda api, box, key, word: api.devboxes.snapshot_disk_async(box, name=word, idempotency_key=key).id,
-    "scenarios": lambda api, _, key, word: (
-        api.scenarios.create(**{**scenario(bash("one", "echo score=1.0")), "name": word}, idempotency_key=key).id
-    ),
+    "scenarios": _scenario,
     "benchmarks": lambda api, _, key, word: api.benchmarks.create(name=word, idempotency_key=key).id,
     "secrets": lambda api, _, key, word: api.secrets.create(name="REPEATED", value=word, idempotency_key=key).id,
     "objects": lambda api, _, key, word: api.objects.create(name=word, content_type="text", idempotency_key=key).id,
@@ -32,9 +37,8 @@ def test_another_body_is_refused_and_a_repeat_is_answered(api: Runloop, devbox_i
     first = call(api, devbox_id, key, "first")
     with pytest.raises(ConflictError) as refused:
         call(api, devbox_id, key, "second")
-    assert isinstance(refused.value.body, dict)
-    assert refused.value.body["code"] == "request_id_reused"
-    assert refused.value.body["field"] == "x-request-id"
+    assert error_of(refused.value)["code"] == "request_id_reused"
+    assert error_of(refused.value)["field"] == "x-request-id"
     assert call(api, devbox_id, key, "first") == first
     if name == "secrets":
         api.secrets.delete("REPEATED")
@@ -55,8 +59,7 @@ def test_a_second_command_is_refused_and_not_run(api: Runloop, devbox_id: str, w
     for other in ({"command": f"echo two >> {way}"}, {"command": f"echo one >> {way}", "shell_name": "main"}):
         with pytest.raises(ConflictError) as refused:
             send(**other)
-        assert isinstance(refused.value.body, dict)
-        assert refused.value.body["code"] == "request_id_reused"
+        assert error_of(refused.value)["code"] == "request_id_reused"
     again = send(f"echo one >> {way}")
     if way == "execute_async":
         assert again.execution_id == first.execution_id

@@ -47,7 +47,8 @@ class Command:
         status = await process.wait()
         if limit is not None:
             limit.cancel()
-        lost = tuple(name for name, output in self.outputs.items() if output.lost)
+        streams: tuple[Stream, ...] = ("stdout", "stderr")
+        lost = tuple(stream for stream in streams if self.outputs[stream].lost)
         self.end(CommandResult(exit_status=status, timed_out=self._timed_out, truncated=lost))
 
     def _time_out(self, process: Process) -> None:

@@ -10,6 +10,7 @@ from sqlalchemy.exc import OperationalError
 
 from loopyard.kit import error_handlers, host_room
 from loopyard.kit.errors import StorageFull
+from tests.integration.api.answers import error_of
 from tests.integration.devbox.waiting import POLL
 
 pytestmark = pytest.mark.anyio
@@ -70,7 +71,6 @@ def test_nothing_new_is_begun_on_a_disk_that_is_nearly_full(api: Runloop, monkey
             with pytest.raises(APIStatusError) as refused:
                 begin()
             assert refused.value.status_code == 507
-            assert isinstance(refused.value.body, dict)
-            assert refused.value.body["code"] == "insufficient_storage"
+            assert error_of(refused.value)["code"] == "insufficient_storage"
         assert api.devboxes.retrieve(box).status == "running"
         assert api.devboxes.shutdown(box).status == "shutdown"  # what makes room is let through

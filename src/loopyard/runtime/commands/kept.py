@@ -317,8 +317,8 @@ def _read_result(folder: Path) -> CommandResult | None:
     content = read_json(folder / RESULT)
     if content is None:
         return None
-    content["truncated"] = tuple(content.get("truncated", ()))
-    return CommandResult(**content)
+    truncated = tuple(content.pop("truncated", ()))
+    return CommandResult(**content, truncated=truncated)
 
 
 def _pid(live: Path) -> int | None:

@@ -123,9 +123,11 @@ def test_the_limit_on_processes_is_put_back_though_a_kill_left_it_at_nothing(tre
     _sandbox(tree, tmp_path / "bundle", 4096)
     tree.write("pids", "pids.max", "0")  # the worker was killed when the last process had just ended
     told: list[dict[str, object]] = []
-    sealing.stop_all(
-        lambda **fields: told.append(fields), cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[]
-    )
+
+    def answer(**fields: object) -> None:
+        told.append(fields)
+
+    sealing.stop_all(answer, cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[])
     assert (tree.folder("pids") / "pids.max").read_text() == "4096"
     assert told == [{"done": True}]
 
