@@ -64,6 +64,15 @@ class Crowd:
         self.server.start({**env, "LOOPYARD_FAILPOINT": failpoint})
         self.host.begin()
 
+    def end(self) -> None:
+        """Kill the server, which may be about to die at its failpoint."""
+        if self.server._process is None:  # pyright: ignore[reportPrivateUsage]
+            return
+        try:
+            self.server.kill()
+        except ProcessLookupError:
+            self.server.wait_dead()
+
     def launcher(self) -> int:
         return self.host.launcher(self.server.pid)
 
@@ -216,8 +225,7 @@ def _fill(crowd: Crowd, chance: random.Random) -> Path:
 
 
 def _kill_server(crowd: Crowd, _chance: random.Random, _batch: list[Sent]) -> None:
-    if crowd.server.alive:
-        crowd.server.kill()
+    crowd.end()
 
 
 def _kill_launcher(crowd: Crowd, _chance: random.Random, _batch: list[Sent]) -> None:
@@ -255,11 +263,8 @@ _ACTS: list[Callable[[Crowd, random.Random, list[Sent]], None]] = [
 
 def _revive(crowd: Crowd, failpoint: str | None = None) -> None:
     """Have a server that answers; with a failpoint, one that the next command kills there."""
-    if (failpoint is not None or crowd.armed) and crowd.server.alive:
-        crowd.server.kill()
-    if not crowd.server.alive:
-        if crowd.server._process is not None:  # pyright: ignore[reportPrivateUsage]
-            crowd.server.wait_dead()
+    if failpoint is not None or crowd.armed or not crowd.server.alive:
+        crowd.end()
         crowd.start(failpoint)
 
 
