@@ -13,6 +13,7 @@ _NAME_BYTES = 4087
 _READ_ONLY = 2
 _LIMIT_REFERENCED = 1
 _QUOTA_TREE, _QGROUP_INFO = 8, 242
+_DEVICE_TREE, _EXTENT = 4, 204
 _FOUND_AT, _FIRST_ITEM_AT, _ITEM_HEADER_BYTES = 64, 104, 32
 _SIMPLE_QUOTAS, _FULL_QUOTAS = 4, 1
 
@@ -78,6 +79,29 @@ def device(path: str) -> tuple[int, int]:
         os.close(folder)
     used, size = struct.unpack_from("QQ", told, 24)
     return size - used, size
+
+
+def end_of_use(path: str) -> int:
+    """Where the last part of the one device of the file system at `path` ends that is given out to any kind of use, in
+    bytes from its start."""
+    folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    last, end, start = 2**64 - 1, 0, 0
+    try:
+        while True:
+            key = struct.pack("QQQQQQQIIII", _DEVICE_TREE, 1, 1, start, last, 0, last, _EXTENT, _EXTENT, 64, 0)
+            search = bytearray(key.ljust(4096, b"\0"))
+            fcntl.ioctl(folder, _TREE_SEARCH, search)
+            (found,) = struct.unpack_from("I", search, _FOUND_AT)
+            if not found:
+                return end
+            place = _FIRST_ITEM_AT
+            for _ in range(found):
+                _, _, offset, _, size = struct.unpack_from("QQQII", search, place)
+                (length,) = struct.unpack_from("Q", search, place + _ITEM_HEADER_BYTES + 24)
+                end, start = max(end, offset + length), offset + 1
+                place += _ITEM_HEADER_BYTES + size
+    finally:
+        os.close(folder)
 
 
 def trim(path: str) -> None:

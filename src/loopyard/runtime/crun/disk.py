@@ -13,6 +13,7 @@ from loopyard.kit.full_disk import is_full
 from loopyard.runtime.crun.btrfs import keep_in_place
 from loopyard.runtime.crun.launcher.place import Place
 from loopyard.runtime.crun.launcher.room import FIRST_BYTES, mark
+from loopyard.runtime.crun.syscalls import fallocate
 from loopyard.runtime.errors import RuntimeUnavailable
 from loopyard.runtime.layout import Layout
 from loopyard.runtime.programs import search_path
@@ -36,11 +37,7 @@ def prepare(layout: Layout, crun: Path, disk_gib: int | None) -> Place:
             log.warning("no limits on disk use: they need btrfs in the kernel, and apt-get install btrfs-progs")
             return Place(crun=str(crun), pool=str(layout.pool), pool_image=None, acts=str(layout.acts), kept_for=None)
         _make(image, disk_gib)
-    kept_for = None
-    if Path(mark(str(image))).exists():
-        kept_for = [str(layout.sandboxes), str(layout.ready_ones)]
-    else:
-        log.warning("the sandboxes' disk %s was made without room reserved for it: keep room on the host's", image)
+    kept_for = [str(layout.sandboxes), str(layout.ready_ones)]
     return Place(crun=str(crun), pool=str(layout.pool), pool_image=str(image), acts=str(layout.acts), kept_for=kept_for)
 
 
@@ -65,10 +62,11 @@ def _make(image: Path, disk_gib: int | None) -> None:
     if made.returncode != 0:
         temporary.unlink()
         raise RuntimeUnavailable(f"The sandboxes' disk could not be made: {made.stderr.strip()}")
+    noted = Path(mark(str(image)))
     if kept:
-        Path(mark(str(image))).touch()
+        noted.touch()
     else:
-        log.warning("the file system of %s cannot reserve room: if it gets full, the sandboxes' disk breaks", image)
+        noted.unlink(missing_ok=True)
     temporary.rename(image)
 
 
@@ -79,7 +77,7 @@ def _reserve(file: Path, size: int) -> bool:
         os.ftruncate(descriptor, size)
         keep_in_place(descriptor)
         try:
-            os.posix_fallocate(descriptor, 0, FIRST_BYTES)
+            fallocate(descriptor, 0, FIRST_BYTES)
         except OSError as error:
             if is_full(error):
                 raise RuntimeUnavailable(f"{file.parent} has no room for the sandboxes' disk.") from error

@@ -259,7 +259,7 @@ def _do_nothing(_number: int, _frame: object) -> None:
 
 
 def _room_keeper(given: place.Place) -> Callable[[], int] | None:
-    if given["pool_image"] is None or given["kept_for"] is None:
+    if given["pool_image"] is None or given["kept_for"] is None or not room.is_kept(given["pool_image"]):
         return None
     return partial(room.keep, given["pool_image"], given["pool"], given["kept_for"])
 
@@ -273,7 +273,7 @@ def main() -> int:
     try:
         disk_limits = place.enter(given)
     except OSError as error:
-        server.send(json.dumps({"number": 0, "error": str(error)}).encode())
+        send(server, {"number": 0, "error": str(error)})
         return 1
     acts = Acts(given["acts"])
     acts.wait_for_others()
@@ -281,7 +281,8 @@ def main() -> int:
     gc.collect()
     gc.freeze()
     launcher = Launcher(server, acts, _room_keeper(given))
-    server.send(json.dumps({"number": 0, "disk_limits": disk_limits}).encode())
+    keeps_room = given["pool_image"] is None or room.is_kept(given["pool_image"])
+    send(server, {"number": 0, "disk_limits": disk_limits, "keeps_room": keeps_room})
     launcher.run()
     return 0
 

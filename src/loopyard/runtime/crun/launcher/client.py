@@ -89,6 +89,11 @@ class LauncherClient:
             ours.close()
             raise RuntimeUnavailable(f"The launcher did not start: {hello.get('error', 'see the messages above')}")
         self.disk_limits = hello["disk_limits"]
+        if self._place["kept_for"] is not None and not hello["keeps_room"]:
+            log.warning(
+                "the host has no room to reserve for the sandboxes' disk %s: should its disk get full, that one breaks",
+                self._place["pool_image"],
+            )
         self.generation += 1
         self._socket = ours
         loop = asyncio.get_running_loop()

@@ -29,8 +29,8 @@ _CGROUP2_FLAGS = (
 class Place(TypedDict):
     """`pool` is the folder to mount the disk at; `pool_image` the file that holds it, None for no disk of its own;
     `crun` the program; `acts` the file that is locked while somebody changes sandboxes, None for a launcher that only
-    looks; `kept_for` the folders of the folders of the sandboxes that room is to be kept for on the disk, None where
-    none is."""
+    looks; `kept_for` the folders of the folders of the sandboxes that room is to be kept for on the disk, None for a
+    launcher that only looks."""
 
     crun: str
     pool: str
@@ -54,7 +54,7 @@ def enter(given: Place) -> bool:
         mount("tmpfs", UNIFIED, "tmpfs", 0, "size=16m,mode=755")
     if given["pool_image"] is None:
         return False
-    return _mount_pool(given["pool_image"], given["pool"], kept=given["kept_for"] is not None)
+    return _mount_pool(given["pool_image"], given["pool"], looks=given["kept_for"] is None)
 
 
 def _hasten_moves() -> None:
@@ -88,16 +88,19 @@ def tidy(cgroup: str) -> None:
         shutil.rmtree(f"{UNIFIED}/{cgroup.lstrip('/')}", ignore_errors=True)
 
 
-def _mount_pool(image: str, pool: str, *, kept: bool) -> bool:
-    if kept:
+def _mount_pool(image: str, pool: str, *, looks: bool) -> bool:
+    kept = room.is_kept(image)
+    if kept and not looks:
         room.fill(image)
     # Room that is kept must not be given back.
-    discarding = "nodiscard" if os.path.exists(room.mark(image)) else "discard=async"
+    discarding = "nodiscard" if kept else "discard=async"
     # --nooverlap finds the loop device again on which the sandboxes of an earlier server still run.
     try:
         run(["mount", "-t", "btrfs", "-o", f"loop,noatime,{discarding},nosuid,nodev", image, pool])
     except ProgramFailed as error:
         raise OSError(f"the sandboxes' disk {image} cannot be mounted: {error}") from error
+    if not kept and not looks and room.adopt(image, pool):
+        run(["mount", "-o", "remount,nodiscard", pool])
     _go_past_cache(pool)
     return btrfs.enable_quotas(pool)
 

@@ -19,6 +19,7 @@ from contextlib import contextmanager
 from loopyard.kit.full_disk import LEAST_FREE_BYTES, is_full
 from loopyard.runtime.crun import btrfs
 from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
+from loopyard.runtime.crun.syscalls import fallocate
 from loopyard.runtime.proc import start_ticks
 
 FIRST_BYTES = 1 << 30
@@ -57,7 +58,7 @@ def fill(image: str) -> None:
     with _held(image) as file:
         size = _size_of(file)
         try:
-            os.posix_fallocate(file, 0, size)
+            fallocate(file, 0, size)
         except OSError as error:
             if not is_full(error):
                 raise
@@ -66,6 +67,25 @@ def fill(image: str) -> None:
                 error.errno,
                 f"the sandboxes' disk needs {(missing >> 20) + 1} MiB more than the host's disk has free; make room",
             ) from error
+
+
+def is_kept(image: str) -> bool:
+    """Whether room is kept for the file system in this file."""
+    return os.path.exists(mark(image))
+
+
+def adopt(image: str, pool: str) -> bool:
+    """Keep room from now on for a file system, mounted at `pool`, that was made as large as its file: make it no larger
+    than what it has given out, and take that. Returns whether the host had the room."""
+    with _held(image) as file:
+        size = min(btrfs.end_of_use(pool) + _STEP_BYTES, os.fstat(file).st_size)
+        try:
+            btrfs.resize(pool, size)
+            fallocate(file, 0, size)
+        except OSError:
+            return False
+        os.close(os.open(mark(image), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    return True
 
 
 def keep(image: str, pool: str, sandboxes: list[str]) -> int:
@@ -122,7 +142,7 @@ def _grow(image: str, pool: str, wanted: int) -> None:
         if step <= 0:
             return
         try:
-            os.posix_fallocate(file, size, step)
+            fallocate(file, size, step)
         except OSError as error:
             if is_full(error):
                 return

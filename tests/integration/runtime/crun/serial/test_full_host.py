@@ -3,7 +3,7 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from pathlib import Path
 
 import pytest
@@ -92,14 +92,41 @@ async def test_room_is_given_back_when_no_sandbox_runs(small_host: Path) -> None
     await Box(runtime, "box").sure("head -c 300M /dev/urandom > kept; sync")
     await runtime.suspend("box")
     await runtime.close()
-    for _ in range(100):
-        if (held := pool.stat().st_blocks * 512) < 600 * _MIB:
-            break
-        await asyncio.sleep(0.1)
-    assert 300 * _MIB < held < 600 * _MIB
+    await _until(lambda: 300 * _MIB < pool.stat().st_blocks * 512 < 600 * _MIB)
     again = await _open(small_host)
     assert pool.stat().st_blocks * 512 >= 1 << 30
     await again.create(SandboxSpec(id="box"))
     assert await Box(again, "box").sure("stat -c %s kept") == str(300 * _MIB)
     await again.destroy("box")
     await again.close()
+
+
+def _enlarge(pool: Path) -> None:
+    """Make the file system as large as its file, as it was made before."""
+    script = 'mount -o loop "$1" "$2" && btrfs filesystem resize max "$2" && umount "$2"'
+    subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", str(pool), str(pool.with_name("pool"))], check=True)
+
+
+async def test_a_disk_of_before_gets_its_room_and_keeps_what_is_on_it(small_host: Path) -> None:
+    runtime = await _open(small_host)
+    await runtime.create(SandboxSpec(id="box"))
+    await Box(runtime, "box").sure("head -c 200M /dev/urandom > kept; sha256sum < kept > sum; sync")
+    await runtime.suspend("box")
+    await runtime.close()
+    pool, mark = small_host / "data" / "pool.btrfs", small_host / "data" / "pool.reserved"
+    await _until(lambda: pool.stat().st_blocks * 512 < 600 * _MIB)
+    mark.unlink()
+    _enlarge(pool)
+    again = await _open(small_host)
+    assert mark.exists()
+    assert 1 << 30 <= pool.stat().st_blocks * 512 < 3 << 30
+    await again.create(SandboxSpec(id="box"))
+    assert await Box(again, "box").sure("sha256sum < kept | diff - sum; echo same") == "same"
+    await again.destroy("box")
+    await again.close()
+
+
+async def _until(there: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not there():  # noqa: ASYNC110  (nobody tells)
+            await asyncio.sleep(0.1)
