@@ -8,6 +8,7 @@ import httpx
 import pytest
 from runloop_api_client import BadRequestError, Runloop
 
+from tests.integration.api.answers import assert_error
 from tests.integration.axon.publishing import event
 from tests.processes import descendants
 from tests.serving import ServerProcess
@@ -58,6 +59,24 @@ def test_a_repeated_request_changes_nothing_twice(http: httpx.Client, client: Ru
     ]
     assert answers[0] == answers[1]
     assert client.axons.sql.query(axon, sql="SELECT count(*) FROM a").rows == [[1]]
+
+
+def test_another_statement_with_a_used_key_is_refused(http: httpx.Client, client: Runloop, axon: str) -> None:
+    client.axons.sql.query(axon, sql="CREATE TABLE a(x)")
+
+    def post(way: str, body: object) -> httpx.Response:
+        return http.post(f"/v1/axons/{axon}/sql/{way}", json=body, headers={"x-request-id": "the same"})
+
+    first = post("query", {"sql": "INSERT INTO a VALUES (1)"})
+    for way, body in (
+        ("query", {"sql": "INSERT INTO a VALUES (2)"}),
+        ("batch", {"statements": [{"sql": "INSERT INTO a VALUES (1)"}]}),
+    ):
+        refused = post(way, body)
+        assert_error(409, refused)
+        assert refused.json()["code"] == "request_id_reused"
+    assert post("query", {"sql": "INSERT INTO a VALUES (1)"}).text == first.text
+    assert client.axons.sql.query(axon, sql="SELECT x FROM a").rows == [[1]]
 
 
 @pytest.mark.parametrize(
