@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from loopyard.kit.ids import new_id
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun import cgroups
 from loopyard.runtime.crun.provider import CrunRuntime
@@ -13,6 +14,8 @@ from loopyard.runtime.protocol import SandboxSpec
 from tests.integration.runtime.box import Box
 
 pytestmark = pytest.mark.anyio
+
+ONE = new_id("box")
 
 
 def _tables() -> list[str]:
@@ -32,8 +35,8 @@ async def test_a_stop_without_sandboxes_leaves_no_rules_and_no_cgroups(tmp_path:
     assert isinstance(runtime, CrunRuntime)
     await runtime.open()
     table, cgroup = _own(runtime)
-    await runtime.create(SandboxSpec(id="one"))
-    assert await Box(runtime, "one").sure("echo works") == "works"
+    await runtime.create(SandboxSpec(id=ONE))
+    assert await Box(runtime, ONE).sure("echo works") == "works"
     assert table in _tables()
     await runtime.close()
     assert table in _tables()  # what runs needs it
@@ -41,8 +44,8 @@ async def test_a_stop_without_sandboxes_leaves_no_rules_and_no_cgroups(tmp_path:
     assert isinstance(runtime, CrunRuntime)
     await runtime.open()
     assert _own(runtime) == (table, cgroup)
-    assert await Box(runtime, "one").sure("echo works") == "works"
-    await runtime.destroy("one")
+    assert await Box(runtime, ONE).sure("echo works") == "works"
+    await runtime.destroy(ONE)
     await runtime.close()
     assert table not in _tables()
     assert cgroups.folders(cgroup) == []

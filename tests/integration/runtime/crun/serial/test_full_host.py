@@ -3,11 +3,12 @@
 import asyncio
 import os
 import subprocess
-from collections.abc import Callable, Generator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Generator
 from pathlib import Path
 
 import pytest
 
+from loopyard.kit.ids import new_id
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.errors import HostDiskFull
 from loopyard.runtime.protocol import Runtime, SandboxSpec, SandboxState
@@ -15,6 +16,9 @@ from tests.integration.runtime.box import Box
 
 pytestmark = pytest.mark.anyio
 
+Open = Callable[[], Awaitable[Runtime]]
+
+BOX = new_id("box")
 _MIB = 1 << 20
 _HOST_BYTES = 6 << 30
 
@@ -34,11 +38,23 @@ def small_host(tmp_path: Path) -> Generator[Path]:
         subprocess.run(["umount", "--lazy", str(mounted)], check=True)
 
 
-async def _open(host: Path) -> Runtime:
-    images = Path(os.environ["LOOPYARD_RUNTIME__IMAGES"])
-    runtime = CrunConfig(images=images, disk_gib=4, ready_sandboxes=0, spare_slots=1).build(host / "data")
-    await runtime.open()
-    return runtime
+@pytest.fixture
+async def opened(small_host: Path) -> AsyncGenerator[Open]:
+    """Opens a runtime there, again and again; the last one is closed without its sandboxes."""
+    last: list[Runtime] = []
+
+    async def open_it() -> Runtime:
+        images = Path(os.environ["LOOPYARD_RUNTIME__IMAGES"])
+        runtime = CrunConfig(images=images, disk_gib=4, ready_sandboxes=0, spare_slots=1).build(small_host / "data")
+        await runtime.open()
+        last[:] = [runtime]
+        return runtime
+
+    yield open_it
+    for runtime in last:
+        for sandbox_id in await runtime.sandboxes():
+            await runtime.destroy(sandbox_id)
+        await runtime.close()
 
 
 def _fill(host: Path, left: int = 0) -> Path:
@@ -50,10 +66,10 @@ def _fill(host: Path, left: int = 0) -> Path:
     return ballast
 
 
-async def test_the_disk_of_the_sandboxes_never_meets_a_full_host(small_host: Path) -> None:
-    runtime = await _open(small_host)
-    await runtime.create(SandboxSpec(id="box"))
-    box = Box(runtime, "box")
+async def test_the_disk_of_the_sandboxes_never_meets_a_full_host(small_host: Path, opened: Open) -> None:
+    runtime = await opened()
+    await runtime.create(SandboxSpec(id=BOX))
+    box = Box(runtime, BOX)
     await box.sure("head -c 100M /dev/urandom > kept; sha256sum < kept > sum; sync")
     ballast = _fill(small_host, 40 * _MIB)
     # More than is reserved by far: the sandbox meets the end of its disk, as a full disk of its own.
@@ -69,36 +85,30 @@ async def test_the_disk_of_the_sandboxes_never_meets_a_full_host(small_host: Pat
         await box.start("true")
     await runtime.close()
     ballast.unlink()
-    again = await _open(small_host)
-    try:
-        assert (await again.status("box")).state == SandboxState.RUNNING
-        box = Box(again, "box")
-        assert await box.sure("sha256sum < kept | diff - sum; cat more") == "again"
-        # The host has room again, and so the disk grows.
-        assert await box.sure("head -c 1500M /dev/zero | tr '\\0' y > big; sync; stat -c %s big") == str(1500 * _MIB)
-        await again.suspend("box")
-        await again.create(SandboxSpec(id="box"))
-        assert await box.sure("sha256sum < kept | diff - sum; stat -c %s big") == str(1500 * _MIB)
-    finally:
-        await again.destroy("box")
-        await again.close()
+    again = await opened()
+    assert (await again.status(BOX)).state == SandboxState.RUNNING
+    box = Box(again, BOX)
+    assert await box.sure("sha256sum < kept | diff - sum; cat more") == "again"
+    # The host has room again, and so the disk grows.
+    assert await box.sure("head -c 1500M /dev/zero | tr '\\0' y > big; sync; stat -c %s big") == str(1500 * _MIB)
+    await again.suspend(BOX)
+    await again.create(SandboxSpec(id=BOX))
+    assert await box.sure("sha256sum < kept | diff - sum; stat -c %s big") == str(1500 * _MIB)
 
 
-async def test_room_is_given_back_when_no_sandbox_runs(small_host: Path) -> None:
-    runtime = await _open(small_host)
+async def test_room_is_given_back_when_no_sandbox_runs(small_host: Path, opened: Open) -> None:
+    runtime = await opened()
     pool = small_host / "data" / "pool.btrfs"
     assert pool.stat().st_blocks * 512 >= 1 << 30
-    await runtime.create(SandboxSpec(id="box"))
-    await Box(runtime, "box").sure("head -c 300M /dev/urandom > kept; sync")
-    await runtime.suspend("box")
+    await runtime.create(SandboxSpec(id=BOX))
+    await Box(runtime, BOX).sure("head -c 300M /dev/urandom > kept; sync")
+    await runtime.suspend(BOX)
     await runtime.close()
     await _until(lambda: 300 * _MIB < pool.stat().st_blocks * 512 < 600 * _MIB)
-    again = await _open(small_host)
+    again = await opened()
     assert pool.stat().st_blocks * 512 >= 1 << 30
-    await again.create(SandboxSpec(id="box"))
-    assert await Box(again, "box").sure("stat -c %s kept") == str(300 * _MIB)
-    await again.destroy("box")
-    await again.close()
+    await again.create(SandboxSpec(id=BOX))
+    assert await Box(again, BOX).sure("stat -c %s kept") == str(300 * _MIB)
 
 
 def _enlarge(pool: Path) -> None:
@@ -107,23 +117,21 @@ def _enlarge(pool: Path) -> None:
     subprocess.run(["unshare", "-m", "sh", "-c", script, "sh", str(pool), str(pool.with_name("pool"))], check=True)
 
 
-async def test_a_disk_of_before_gets_its_room_and_keeps_what_is_on_it(small_host: Path) -> None:
-    runtime = await _open(small_host)
-    await runtime.create(SandboxSpec(id="box"))
-    await Box(runtime, "box").sure("head -c 200M /dev/urandom > kept; sha256sum < kept > sum; sync")
-    await runtime.suspend("box")
+async def test_a_disk_of_before_gets_its_room_and_keeps_what_is_on_it(small_host: Path, opened: Open) -> None:
+    runtime = await opened()
+    await runtime.create(SandboxSpec(id=BOX))
+    await Box(runtime, BOX).sure("head -c 200M /dev/urandom > kept; sha256sum < kept > sum; sync")
+    await runtime.suspend(BOX)
     await runtime.close()
     pool, mark = small_host / "data" / "pool.btrfs", small_host / "data" / "pool.reserved"
     await _until(lambda: pool.stat().st_blocks * 512 < 600 * _MIB)
     mark.unlink()
     _enlarge(pool)
-    again = await _open(small_host)
+    again = await opened()
     assert mark.exists()
     assert 1 << 30 <= pool.stat().st_blocks * 512 < 3 << 30
-    await again.create(SandboxSpec(id="box"))
-    assert await Box(again, "box").sure("sha256sum < kept | diff - sum; echo same") == "same"
-    await again.destroy("box")
-    await again.close()
+    await again.create(SandboxSpec(id=BOX))
+    assert await Box(again, BOX).sure("sha256sum < kept | diff - sum; echo same") == "same"
 
 
 async def _until(there: Callable[[], bool]) -> None:
