@@ -27,5 +27,6 @@ def assert_error_shape(content_type: str, body: Any) -> None:
 
 def error_of(refused: APIStatusError) -> dict[str, Any]:
     """The body of an answer that the official client raised."""
-    assert isinstance(refused.body, dict)
-    return cast("dict[str, Any]", refused.body)
+    body = refused.body
+    assert isinstance(body, dict)
+    return cast("dict[str, Any]", body)

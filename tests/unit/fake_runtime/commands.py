@@ -47,8 +47,7 @@ class Command:
         status = await process.wait()
         if limit is not None:
             limit.cancel()
-        streams: tuple[Stream, ...] = ("stdout", "stderr")
-        lost = tuple(stream for stream in streams if self.outputs[stream].lost)
+        lost: tuple[Stream, ...] = tuple(stream for stream, output in self.outputs.items() if output.lost)
         self.end(CommandResult(exit_status=status, timed_out=self._timed_out, truncated=lost))
 
     def _time_out(self, process: Process) -> None:
