@@ -29,6 +29,9 @@ WHOLE = "".join(f"{number}\n" for number in range(1, LINES + 1)) + "END\n"
 SECONDS = float(os.environ.get("LOOPYARD_KILL_SECONDS", "20"))
 SEED = int(os.environ.get("LOOPYARD_KILL_SEED", "0")) or time.time_ns() % 1_000_000
 FAILPOINTS = (None, None, None, "execution.recorded", "execution.started", "execution.ended")
+LEFT = (0, 4096, 1 << 20, 20 << 20)
+"""How much room is left to commands, in bytes, when their disk is filled."""
+
 COMMANDS_BYTES = 96 << 20
 """The size of the file system that holds what commands wrote."""
 
@@ -187,6 +190,27 @@ def test_the_launcher_comes_back_though_a_command_of_a_killed_worker_still_write
     assert time.monotonic() - began < 30
 
 
+def test_the_end_that_a_full_disk_did_not_take_is_told(crowd: Crowd) -> None:
+    _revive(crowd)
+    ballast = _fill(crowd, 60 << 20)
+    try:
+        with crowd.server.client() as api:
+            begun = api.devboxes.execute_async(crowd.box, command="seq 1 12000000; echo END")
+            ended = api.devboxes.executions.await_completed(
+                begun.execution_id, devbox_id=crowd.box, polling_config=POLL
+            )
+            assert (ended.exit_status, ended.stdout_truncated, ended.stderr_truncated) == (0, True, False)
+            assert ended.stdout is not None
+            assert ended.stdout.splitlines()[-1].startswith("[loopyard:")
+            assert "END" not in ended.stdout
+    finally:
+        ballast.unlink()
+    text = _all_of(crowd, begun.execution_id)
+    lines = text.splitlines()
+    assert lines[:1000] == [str(number) for number in range(1, 1001)]
+    assert lines[-1].startswith("[loopyard:")
+
+
 def test_whoever_is_killed_a_command_runs_once_and_its_output_is_whole_or_says_so(crowd: Crowd) -> None:
     _revive(crowd)
     chance = random.Random(SEED)  # noqa: S311
@@ -196,7 +220,7 @@ def test_whoever_is_killed_a_command_runs_once_and_its_output_is_whole_or_says_s
         batch = [Sent(f"random-{SEED}-{number + more}") for more in range(chance.randint(1, 6))]
         number += len(batch)
         threads = [threading.Thread(target=crowd.send, args=(one,)) for one in batch]
-        ballast = _fill(crowd, chance) if chance.random() < 0.3 else None
+        ballast = _fill(crowd, chance.choice(LEFT)) if chance.random() < 0.3 else None
         for thread in threads:
             thread.start()
         time.sleep(chance.choice([0.0, 0.01, 0.05, 0.2, 0.5]))
@@ -214,10 +238,9 @@ def test_whoever_is_killed_a_command_runs_once_and_its_output_is_whole_or_says_s
         _check(crowd, one)
 
 
-def _fill(crowd: Crowd, chance: random.Random) -> Path:
-    """Leave little or no room where commands write."""
+def _fill(crowd: Crowd, left: int) -> Path:
+    """Leave so many bytes of room where commands write."""
     ballast = crowd.server.data_dir / "commands" / "ballast"
-    left = chance.choice([0, 4096, 1 << 20, 20 << 20])
     found = os.statvfs(ballast.parent)
     with ballast.open("wb") as file, contextlib.suppress(OSError):
         os.posix_fallocate(file.fileno(), 0, max(1, found.f_bavail * found.f_frsize - left))

@@ -5,12 +5,15 @@ import fcntl
 import os
 from dataclasses import dataclass
 
-from loopyard.kit.full_disk import is_full
+from loopyard.kit.full_disk import LEAST_FREE_BYTES, is_full
 from loopyard.runtime.crun.draining import Draining
 
 _PIPE_BYTES = 1 << 20
 _FIRST_PIPE_BYTES = 1 << 16
 _F_SETPIPE_SZ = 1031
+_LOOK_BYTES = 8 << 20
+"""After so many bytes it is looked whether the disk has room for more. The last `LEAST_FREE_BYTES` are left to others:
+half of them to those streams that have not come so far."""
 
 
 @dataclass
@@ -30,6 +33,8 @@ class KeptStream:
     wide: bool = False
     lost: bool = False
     draining: Draining | None = None
+    looked_at: int = 0
+    nearly_full: bool = False
 
     def move(self, *, all: bool) -> None:
         """Move what is there: all of it, or only so much that what comes meanwhile in small pieces can gather.
@@ -41,6 +46,8 @@ class KeptStream:
             try:
                 if self.written >= self.room:
                     moved = len(os.read(self.pipe, _PIPE_BYTES))
+                elif self.nearly_full:
+                    moved = self._refuse()
                 elif self.file < 0:
                     moved = self._begin()
                 else:
@@ -87,11 +94,25 @@ class KeptStream:
         self.written += count
         if self.draining is not None:
             self.draining.wrote(count)
+        if self.written - self.looked_at >= _LOOK_BYTES:
+            self.looked_at = self.written
+            found = os.fstatvfs(self.file)
+            self.nearly_full = found.f_bavail * found.f_frsize < LEAST_FREE_BYTES // 2
+
+    def _refuse(self) -> int:
+        """Keep no more of what comes, if anything does; returns how much came."""
+        data = os.read(self.pipe, _PIPE_BYTES)
+        if data:
+            self._stop()
+        return len(data)
 
     def _lose(self, error: OSError) -> None:
         """Keep no more, if the disk is full: the command must not hang for that."""
         if not is_full(error):
             raise error
+        self._stop()
+
+    def _stop(self) -> None:
         self.room = self.written
         self.lost = True
         with contextlib.suppress(OSError):  # the command has ended, and its result tells

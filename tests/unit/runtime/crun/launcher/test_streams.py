@@ -98,3 +98,21 @@ def test_what_is_past_the_room_is_thrown_away_and_not_lost_to_the_disk(tmp_path:
         stream.move(all=True)
     assert (tmp_path / "stdout").read_bytes() == b"12345"
     assert not stream.lost
+
+
+def test_a_large_stream_leaves_the_last_room_of_the_disk_to_others(
+    pipe: tuple[KeptStream, Write], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stream, write = pipe
+
+    def nearly_full(_: int) -> os.statvfs_result:
+        return os.statvfs_result((4096, 4096, 1000, 1, 1, 10, 10, 10, 0, 255))
+
+    monkeypatch.setattr(os, "fstatvfs", nearly_full)
+    piece = b"x" * 65_536
+    for _ in range(128):
+        write(piece)
+    assert not stream.lost  # nothing more has come so far, so it may be whole
+    write(b"more")
+    assert stream.lost
+    assert (tmp_path / "stdout").stat().st_size == 128 * len(piece)
