@@ -7,6 +7,7 @@ from pathlib import PurePosixPath
 from typing import Protocol
 
 from loopyard.bench.definition import ScenarioDefinition
+from loopyard.kit.patching import APPLY_PATCH
 
 FOLDER = PurePosixPath("/tmp/loopyard")  # noqa: S108 - inside the box
 """Where an agent's files are put in the box: outside of the working directory, which belongs to the task."""
@@ -67,8 +68,8 @@ class Oracle:
         if reference.type == "patch":
             patch = FOLDER / "reference.patch"
             # git takes a patch only with the end of its last line.
-            contents = reference.contents.rstrip("\n") + "\n"
-            return Turn(f"git apply --verbose {patch}", {patch: contents})
+            contents = reference.contents if reference.contents.endswith("\n") else f"{reference.contents}\n"
+            return Turn(f"{APPLY_PATCH}\napply_patch {patch}", {patch: contents})
         return Turn(reference.contents)
 
 

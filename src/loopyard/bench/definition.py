@@ -6,7 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, cast
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator, model_validator
 
-from loopyard.bench.parts import FilledText, Part, Text, find_folder
+from loopyard.bench.parts import FilledText, Part, ScriptText, SolutionText, Text, find_folder
 from loopyard.bench.scorers import Filled, ScoringFunction
 
 DEFAULT_SCORER_TIMEOUT_SEC = 1800
@@ -58,7 +58,7 @@ class Environment(Part):
     """An absolute path in the box. The agent starts and the scorers run there. Default: the user's home."""
     blueprint_id: str | None = None
     snapshot_id: str | None = None
-    dockerfile: FilledText | None = None
+    dockerfile: ScriptText | None = None
     """A blueprint is built from it before the first run, and kept for the next ones."""
     build_context: Annotated[Path, BeforeValidator(_folder)] | None = None
     """What the Dockerfile copies from: a folder in the scenario's own."""
@@ -89,7 +89,7 @@ class ReferenceOutput(Part):
 
     text_keys: ClassVar[tuple[str, ...]] = ("contents",)
     type: Literal["script", "patch"]
-    contents: FilledText
+    contents: SolutionText
 
 
 class ScenarioDefinition(Part):

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from loopyard.bench.definition import BenchmarkDefinition, ScenarioDefinition
 from loopyard.bench.parts import Part
 from loopyard.bench.scorers import SCORER_TYPES
+from loopyard.bench.texts import NotText, read_exact, without_mark
 
 SCENARIO_FILE = "scenario.toml"
 BENCHMARK_FILE = "benchmark.toml"
@@ -82,11 +83,11 @@ def load(folder: Path) -> Suite:
 
 def _parse(path: Path, model: type[P], faults: list[str]) -> P | None:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        table = tomllib.loads(without_mark(read_exact(path)))
     except tomllib.TOMLDecodeError as error:
         faults.append(f"{path}: not valid TOML: {error}")
-    except UnicodeDecodeError:
-        faults.append(f"{path}: not UTF-8 text; save it as UTF-8")
+    except NotText as error:
+        faults.append(f"{path}: {error}")
     except OSError as error:
         faults.append(f"{path}: cannot be read: {error.strerror}")
     else:

@@ -6,6 +6,8 @@ from typing import Annotated, Any, ClassVar, cast
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, model_validator
 
+from loopyard.bench.texts import NotText, as_script, read_exact, without_mark
+
 FILE_SUFFIX = "_file"
 
 
@@ -49,10 +51,29 @@ def _contents(value: Any, info: ValidationInfo) -> Any:
     return read_text(folder, f"{info.field_name}{FILE_SUFFIX}", value.name)
 
 
+def _script(value: Any, info: ValidationInfo) -> Any:
+    contents = _contents(value, info)
+    return as_script(contents) if isinstance(value, _TextFile) else contents
+
+
+def _solution(value: Any, info: ValidationInfo) -> Any:
+    if info.data.get("type") == "script":
+        return _script(value, info)
+    contents = _contents(value, info)
+    return without_mark(contents) if isinstance(value, _TextFile) else contents
+
+
 Text = Annotated[str, BeforeValidator(_contents)]
-"""The type of the keys in `text_keys`."""
+"""The type of the keys in `text_keys`: what a file holds, to the byte."""
 
 FilledText = Annotated[Text, Field(min_length=1)]
+
+ScriptText = Annotated[str, BeforeValidator(_script), Field(min_length=1)]
+"""The type of those that are scripts, which run also when their file was saved with `\\r\\n`."""
+
+SolutionText = Annotated[str, BeforeValidator(_solution), Field(min_length=1)]
+"""The type of one that is a script or a patch, as the key `type` before it says. Line ends of a patch are those of the
+files that it changes, so they are kept."""
 
 
 def read_text(folder: Path, key: str, name: object) -> str:
@@ -67,11 +88,11 @@ def read_text(folder: Path, key: str, name: object) -> str:
     if not path.is_relative_to(folder.resolve()):
         raise ValueError(f"{key} = {name!r} leads out of the scenario's folder; copy the file into it")
     try:
-        return path.read_text(encoding="utf-8")
+        return read_exact(path)
     except OSError as error:
         raise ValueError(f"{key} = {name!r} cannot be read ({error.strerror}); correct the path") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{key} = {name!r} is not UTF-8 text; save it as UTF-8") from error
+    except NotText as error:
+        raise ValueError(f"{key} = {name!r}: {error}") from error
 
 
 def find_folder(folder: Path, name: object) -> Path:

@@ -4,7 +4,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from loopyard.bench.parts import FilledText, Part, Text
+from loopyard.bench.parts import FilledText, Part, ScriptText, Text
 
 Filled = Annotated[str, Field(min_length=1)]
 
@@ -14,7 +14,7 @@ class BashScriptScorer(Part):
 
     text_keys: ClassVar[tuple[str, ...]] = ("bash_script",)
     type: Literal["bash_script_scorer"]
-    bash_script: FilledText
+    bash_script: ScriptText
 
 
 class CommandScorer(Part):
@@ -22,7 +22,7 @@ class CommandScorer(Part):
 
     text_keys: ClassVar[tuple[str, ...]] = ("command",)
     type: Literal["command_scorer"]
-    command: FilledText
+    command: ScriptText
 
 
 class TestFile(Part):

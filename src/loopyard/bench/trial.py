@@ -216,7 +216,7 @@ async def _take_turn(
         await client.devboxes.write_file_contents(devbox_id, file_path=str(path), contents=contents)
     lines = [f"cd -- {shlex.quote(directory)} || exit"] if directory else []
     # From files, since the text of a command may be shorter than a variable.
-    lines += [f'export {path.name}="$(cat {path})"' for path in variables]
+    lines += [f'{path.name}="$(cat {path} && echo .)"; export {path.name}="${{{path.name}%.}}"' for path in variables]
     lines.append(f"exec timeout --kill-after={_GRACE_SECONDS} {seconds:g} bash {script}")
     begun = time.monotonic()
     execution = await client.devboxes.execute_async(devbox_id, command="\n".join(lines))

@@ -31,8 +31,14 @@ def test_oracle_applies_a_patch_by_git(scenario: ScenarioDefinition) -> None:
     patched = scenario.model_copy(update={"reference_output": ReferenceOutput(type="patch", contents="--- a\n+++ b")})
     turn = Oracle().turn(patched)
     [(path, contents)] = turn.files.items()
-    assert turn.script == f"git apply --verbose {path}"
+    assert turn.script.endswith(f"\napply_patch {path}")
     assert contents == "--- a\n+++ b\n"
+
+
+@pytest.mark.parametrize("patch", ["--- a\n+++ b\n \n\n", "--- a\r\n+++ b\r\n"])
+def test_oracle_keeps_the_bytes_of_a_patch(scenario: ScenarioDefinition, patch: str) -> None:
+    patched = scenario.model_copy(update={"reference_output": ReferenceOutput(type="patch", contents=patch)})
+    assert list(Oracle().turn(patched).files.values()) == [patch]
 
 
 def test_a_command_gets_the_problem_as_a_variable_and_as_a_file(scenario: ScenarioDefinition) -> None:

@@ -1,11 +1,14 @@
 """Reading folders of scenarios."""
 
+import uuid
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from loopyard.bench.loader import FolderFault, load
-from loopyard.bench.scorers import TestBasedScorer
+from loopyard.bench.scorers import BashScriptScorer, TestBasedScorer
 from tests.integration.bench.folders import TINY, write_scenario, write_tiny
 
 REAL_BUGS = Path(__file__).parents[3] / "examples" / "real-bugs"
@@ -168,3 +171,90 @@ def test_the_examples_are_sound_in_form_and_of_several_kinds() -> None:
     assert len(references) == len(scenarios)
     assert set(references) == {"script", "patch"}
     assert len({scenario.metadata["package"] for scenario in scenarios}) == len(scenarios)
+
+
+_FILES = """
+name = "files"
+problem_statement_file = "problem.md"
+reference_output = { type = "TYPE", contents_file = "solution" }
+
+[[scoring_functions]]
+name = "tests"
+weight = 0.5
+[scoring_functions.scorer]
+type = "test_based_scorer"
+test_command = "true"
+[[scoring_functions.scorer.test_files]]
+file_path = "t"
+file_contents_file = "t"
+
+[[scoring_functions]]
+name = "script"
+weight = 0.5
+[scoring_functions.scorer]
+type = "bash_script_scorer"
+bash_script_file = "score.sh"
+"""
+_TEXTS = st.text(st.characters(exclude_categories=["Cs"]), min_size=1) | st.lists(
+    st.sampled_from(["a", "\n", "\r\n", "\r", "\u2028", "\x85", "\ufeff", "\0", "漢"]), min_size=1
+).map("".join)
+
+
+def write_bytes(folder: Path, toml: bytes, **files: bytes) -> Path:
+    path = folder / uuid.uuid4().hex
+    path.mkdir()
+    (path / "scenario.toml").write_bytes(toml)
+    for name, content in files.items():
+        (path / name.replace("__", ".")).write_bytes(content)
+    return path
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@given(_TEXTS)
+def test_the_bytes_of_a_file_are_its_text(tmp_path: Path, text: str) -> None:
+    content = text.encode()
+    files = {"problem__md": content, "solution": content, "t": content, "score__sh": b"true"}
+    [scenario] = load(write_bytes(tmp_path, _FILES.replace("TYPE", "patch").encode(), **files)).scenarios
+    assert scenario.problem_statement == text
+    scorer = scenario.scoring_functions[0].scorer
+    assert isinstance(scorer, TestBasedScorer)
+    assert scorer.test_files[0].file_contents == text
+    assert scenario.reference_output is not None
+    if not text.startswith("\ufeff"):
+        assert scenario.reference_output.contents == text
+
+
+@pytest.mark.parametrize(
+    ("saved", "run"),
+    [
+        (b"a\r\nb\r\n", "a\nb\n"),
+        (b"\xef\xbb\xbf#!/bin/bash\r\na\r\n", "#!/bin/bash\na\n"),
+        (b"cat <<E\r\nx\nE\n", "cat <<E\r\nx\nE\n"),
+        (b"printf '\r'\n", "printf '\r'\n"),
+    ],
+)
+def test_a_script_runs_though_it_was_saved_elsewhere(tmp_path: Path, saved: bytes, run: str) -> None:
+    files = {"problem__md": b"x", "solution": saved, "t": b"", "score__sh": saved}
+    [scenario] = load(write_bytes(tmp_path, _FILES.replace("TYPE", "script").encode(), **files)).scenarios
+    scorer = scenario.scoring_functions[1].scorer
+    assert isinstance(scorer, BashScriptScorer)
+    assert scorer.bash_script == run
+    assert scenario.reference_output is not None
+    assert scenario.reference_output.contents == run
+
+
+def test_a_byte_order_mark_means_nothing_in_toml_and_in_patches(tmp_path: Path) -> None:
+    toml = b"\xef\xbb\xbf" + _FILES.replace("TYPE", "patch").replace("\n", "\r\n").encode()
+    patch = b"\xef\xbb\xbf--- a\r\n+++ b\r\n"
+    files = {"problem__md": b"x", "solution": patch, "t": b"", "score__sh": b"true"}
+    [scenario] = load(write_bytes(tmp_path, toml, **files)).scenarios
+    assert scenario.reference_output is not None
+    assert scenario.reference_output.contents == "--- a\r\n+++ b\r\n"
+
+
+def test_a_line_that_is_not_utf_8_is_named(tmp_path: Path) -> None:
+    files = {"problem__md": b"one\ntwo\xe9\n", "solution": b"x", "t": b"", "score__sh": b"true"}
+    [fault] = faults(write_bytes(tmp_path, _FILES.replace("TYPE", "patch").encode(), **files))
+    assert "problem_statement_file = 'problem.md': line 2 is not UTF-8 text" in fault
+    [fault] = faults(write_bytes(tmp_path, b"name = 'caf\xe9'\n"))
+    assert "line 1 is not UTF-8 text" in fault

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from loopyard.agent.source import AgentSource, Version
+from loopyard.kit.patching import APPLY_PATCH
 
-_PLACES = re.compile(r"\{(problem|model|arguments)\}")
+_PLACES = re.compile(r"\{(problem|model|arguments|apply_patch)\}")
 _ARGUMENT = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")
 
 Variable = Annotated[str, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
@@ -33,7 +34,8 @@ class AgentDescription(BaseModel):
     version: Version | None = None
     """Which version is installed; None for the newest."""
     template: str = Field(alias="command", min_length=1)
-    """Bash, with the places {problem}, {model} and {arguments}. Other braces mean nothing."""
+    """Bash, with the places {problem}, {model}, {arguments}, and {apply_patch}, which defines the function
+    `apply_patch FILE`. Other braces mean nothing."""
     model: str = "--model {model}"
     """What {model} becomes if a model is named; else it becomes nothing."""
     default_model: str | None = None
@@ -78,6 +80,7 @@ class AgentDescription(BaseModel):
             "problem": shlex.quote(problem_path),
             "model": "" if not chosen else self.model.replace("{model}", shlex.quote(self._named(chosen))),
             "arguments": " ".join(self._argument(name, value) for name, value in (kwargs or {}).items()),
+            "apply_patch": APPLY_PATCH,
         }
         return _PLACES.sub(lambda found: filled[found[1]], self.template).strip()
 
