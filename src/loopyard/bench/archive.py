@@ -3,15 +3,21 @@
 import gzip
 import io
 import tarfile
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 
 class BadFolder(Exception):
     """A folder holds what cannot be packed; the message names it."""
 
 
-def pack(folder: Path) -> bytes:
+def pack(folder: Path, contents: Mapping[Path, bytes] = MappingProxyType({})) -> bytes:
     """The folder's content as a gzipped tar archive. Modes are kept; owners and times are not.
+
+    Args:
+        folder: What is packed.
+        contents: What some of its files hold in the archive, instead of what they hold.
 
     Raises:
         BadFolder: Something in it is neither file, folder nor link within it, or cannot be read.
@@ -22,16 +28,12 @@ def pack(folder: Path) -> bytes:
         tarfile.open(fileobj=zipped, mode="w", format=tarfile.PAX_FORMAT) as archive,
     ):
         for path in sorted(folder.rglob("*")):
-            archive_one(archive, folder, path)
+            _archive_one(archive, folder, path, contents.get(path))
     return packed.getvalue()
 
 
-def archive_one(archive: tarfile.TarFile, folder: Path, path: Path) -> None:
-    """Add one member, named relative to the folder.
-
-    Raises:
-        BadFolder: It is neither file, folder nor link within the folder, or cannot be read.
-    """
+def _archive_one(archive: tarfile.TarFile, folder: Path, path: Path, content: bytes | None) -> None:
+    """Add one member, named relative to the folder; a file with `content` if that is given."""
     if path.is_symlink():
         if not path.resolve().is_relative_to(folder.resolve()):
             raise BadFolder(f"{path} is a link that leads out of {folder}; put a copy there")
@@ -42,10 +44,13 @@ def archive_one(archive: tarfile.TarFile, folder: Path, path: Path) -> None:
         member.uid = member.gid = 0
         member.uname = member.gname = ""
         member.mtime = 0
-        if member.isreg() or member.islnk():
+        if content is not None:
+            member.type, member.size = tarfile.REGTYPE, len(content)
+            archive.addfile(member, io.BytesIO(content))
+        elif member.isreg() or member.islnk():
             member.type, member.size = tarfile.REGTYPE, path.stat().st_size
-            with path.open("rb") as content:
-                archive.addfile(member, content)
+            with path.open("rb") as file:
+                archive.addfile(member, file)
         else:
             archive.addfile(member)
     except OSError as error:

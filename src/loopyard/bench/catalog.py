@@ -16,7 +16,7 @@ from loopyard.bench.wire_errors import describe
 _PAGE = 100
 
 
-_OWN_KEYS = {"dockerfile", "build_context", "allowed_hostnames"}
+_OWN_KEYS = {"dockerfile", "build_context", "build_args", "allowed_hostnames"}
 """Of the environment: they become a blueprint and a network policy, whose ids the server gets."""
 
 

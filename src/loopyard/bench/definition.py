@@ -55,13 +55,16 @@ class Environment(Part):
 
     text_keys: ClassVar[tuple[str, ...]] = ("dockerfile",)
     working_directory: Annotated[str, Field(pattern=r"^/")] | None = None
-    """An absolute path in the box. The agent starts and the scorers run there. Default: the user's home."""
+    """An absolute path in the box. The agent starts and the scorers run there. Default: the image's WORKDIR, else the
+    user's home."""
     blueprint_id: str | None = None
     snapshot_id: str | None = None
     dockerfile: ScriptText | None = None
     """A blueprint is built from it before the first run, and kept for the next ones."""
     build_context: Annotated[Path, BeforeValidator(_folder)] | None = None
     """What the Dockerfile copies from: a folder in the scenario's own."""
+    build_args: dict[str, str] | None = None
+    """Values of the Dockerfile's ARGs."""
     allowed_hostnames: list[Filled] | None = None
     """The hosts that the box may reach, `*.` for any label before the rest; none at all for an empty list."""
     launch_parameters: LaunchParameters | None = None
@@ -78,6 +81,8 @@ class Environment(Part):
             raise ValueError(f"give only one of {' and '.join(given)}")
         if self.build_context is not None and self.dockerfile is None:
             raise ValueError("build_context is for a dockerfile; give one too")
+        if self.build_args and self.dockerfile is None:
+            raise ValueError("build_args are for a dockerfile; give one too")
         launch = self.launch_parameters
         if self.allowed_hostnames is not None and launch is not None and launch.network_policy_id is not None:
             raise ValueError("give only one of allowed_hostnames and launch_parameters.network_policy_id")

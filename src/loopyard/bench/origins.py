@@ -7,11 +7,13 @@ import.
 
 import asyncio
 import hashlib
-from collections.abc import Awaitable, Callable
+import json
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 
 import httpx
 from runloop_api_client import AsyncRunloop
+from runloop_api_client.types import BlueprintCreateParams
 
 from loopyard.bench.archive import pack
 from loopyard.bench.definition import Environment
@@ -61,8 +63,10 @@ class Origins:
         context = (
             None if environment.build_context is None else await asyncio.to_thread(pack, environment.build_context)
         )
-        name = f"scenario-{_digest(dockerfile.encode(), context or b'')}"
-        return await self._once(name, lambda: self._built(name, dockerfile, context))
+        arguments = environment.build_args or {}
+        told = [json.dumps(arguments, sort_keys=True).encode()] if arguments else []
+        name = f"scenario-{_digest(dockerfile.encode(), context or b'', *told)}"
+        return await self._once(name, lambda: self._built(name, dockerfile, context, arguments))
 
     async def _policy(self, environment: Environment) -> str | None:
         if environment.allowed_hostnames is None:
@@ -79,17 +83,16 @@ class Origins:
             self._made[name] = asyncio.ensure_future(make())
         return await self._made[name]
 
-    async def _built(self, name: str, dockerfile: str, context: bytes | None) -> str:
+    async def _built(self, name: str, dockerfile: str, context: bytes | None, arguments: Mapping[str, str]) -> str:
         async for found in self._client.blueprints.list(name=name, limit=_PAGE):
             if found.name == name and found.status == "build_complete":
                 return found.id
-        if context is None:
-            blueprint = await self._client.blueprints.create(name=name, dockerfile=dockerfile)
-        else:
-            uploaded = await self._upload(f"{name}.tgz", context)
-            blueprint = await self._client.blueprints.create(
-                name=name, dockerfile=dockerfile, build_context={"type": "object", "object_id": uploaded}
-            )
+        given: BlueprintCreateParams = {"name": name, "dockerfile": dockerfile}
+        if arguments:
+            given["build_args"] = dict(arguments)
+        if context is not None:
+            given["build_context"] = {"type": "object", "object_id": await self._upload(f"{name}.tgz", context)}
+        blueprint = await self._client.blueprints.create(**given)
         for _ in range(int(BUILD_SECONDS / _LOOK_SECONDS)):
             status = (await self._client.blueprints.retrieve(blueprint.id)).status
             if status == "build_complete":

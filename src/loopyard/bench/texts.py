@@ -34,9 +34,13 @@ def without_mark(text: str) -> str:
 
 
 def as_script(text: str) -> str:
-    """The text of a script or Dockerfile so that a Linux program reads it as it was meant: without a byte order mark,
-    and with `\\n` for the line ends of a file that was saved with `\\r\\n` throughout. Line ends that are mixed are
-    kept: there a carriage return is content."""
-    text = without_mark(text)
-    ends = text.count("\n")
-    return text.replace("\r\n", "\n") if ends and ends == text.count("\r\n") else text
+    """The text of a script or Dockerfile so that a Linux program reads it as it was meant: see `script_bytes`."""
+    return script_bytes(text.encode()).decode()
+
+
+def script_bytes(content: bytes) -> bytes:
+    """A script without a byte order mark, and with `\\n` for the line ends of a file that was saved with `\\r\\n`
+    throughout. Line ends that are mixed are kept: there a carriage return is content."""
+    content = content.removeprefix(_BYTE_ORDER_MARK.encode())
+    ends = content.count(b"\n")
+    return content.replace(b"\r\n", b"\n") if ends and ends == content.count(b"\r\n") else content

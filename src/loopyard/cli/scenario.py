@@ -55,13 +55,17 @@ def import_tasks(
         str | None,
         typer.Option(help="SWE-bench: what runs the tests; {tests} stands for them.", metavar="COMMAND"),
     ] = None,
+    skip_bad: Annotated[
+        bool, typer.Option("--skip-bad", help="Import the tasks that can be imported, and list the others.")
+    ] = False,
 ) -> None:
     """Turn tasks of Harbor or SWE-bench into scenarios.
 
     They go to the server that RUNLOOP_BASE_URL and RUNLOOP_API_KEY name, with a blueprint for each environment, and
     their names and ids are printed. With `--to` they become folders that `loopyard bench run` takes.
 
-    Nothing is written unless all tasks can be imported; each fault is told with its file, line and field.
+    Nothing is written unless all tasks can be imported, or `--skip-bad` is given; each fault is told with its file,
+    line and field.
     docs/scenario-folders.md says what becomes of what.
     """
     from loopyard.bench.importing import session
@@ -71,8 +75,13 @@ def import_tasks(
     if (harbor is None) == (swebench is None):
         typer.echo("Name what to import: either --harbor DIR or --swebench FILE.jsonl.", err=True)
         raise typer.Exit(_MISUSED)
+    left_out: list[str] | None = [] if skip_bad else None
     try:
-        drafts = _drafts(harbor, swebench, image, clone, setup, test_command)
+        drafts = _drafts(harbor, swebench, image, clone, setup, test_command, left_out)
+        if left_out:
+            typer.echo("These tasks cannot be imported and are left out:", err=True)
+            for line in left_out:
+                typer.echo(f"  {line}", err=True)
         if to is not None:
             for place in session.to_folder(drafts, to):
                 typer.echo(place)
@@ -158,17 +167,19 @@ def _drafts(
     clone: str | None,
     setup: Path | None,
     test_command: str | None,
+    left_out: list[str] | None,
 ) -> "list[Draft]":
     from loopyard.bench.importing.harbor.convert import drafts as of_harbor
     from loopyard.bench.importing.swebench.convert import Options
     from loopyard.bench.importing.swebench.convert import drafts as of_swebench
     from loopyard.bench.loader import FolderFault
+    from loopyard.bench.texts import NotText, as_script, read_exact
 
     if harbor is not None:
-        return of_harbor(harbor)
+        return of_harbor(harbor, left_out=left_out)
     assert swebench is not None  # noqa: S101
     try:
-        script = None if setup is None else setup.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
+        script = None if setup is None else as_script(read_exact(setup))
+    except (OSError, NotText) as error:
         raise FolderFault([f"{setup}: cannot be read: {error}"]) from error
     return of_swebench(swebench, Options(image, clone, script, test_command))

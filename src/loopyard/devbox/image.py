@@ -8,24 +8,30 @@ from loopyard.runtime.images import ImageSettings
 
 @dataclass(frozen=True, slots=True)
 class ImageNotes:
-    """`user` is as the wire's `user_parameters`; `entrypoint` is empty where the image has none."""
+    """`user` is as the wire's `user_parameters`; `entrypoint` is empty where the image has none; `working_directory` is
+    None where commands start in the user's home."""
 
     user: dict[str, Any] | None = None
     entrypoint: tuple[str, ...] = ()
+    working_directory: str | None = None
 
     @classmethod
     def of(cls, settings: ImageSettings) -> "ImageNotes":
         user = settings.user
-        return cls(None if user is None else {"uid": user.uid, "username": user.name}, settings.entrypoint)
+        named = None if user is None else {"uid": user.uid, "username": user.name}
+        return cls(named, settings.entrypoint, settings.working_directory)
 
     @classmethod
     def read(cls, stored: dict[str, Any] | None) -> "ImageNotes":
         """What a row has; None is of an image that says nothing."""
-        return cls() if stored is None else cls(stored["user"], tuple(stored["entrypoint"]))
+        if stored is None:
+            return cls()
+        return cls(stored["user"], tuple(stored["entrypoint"]), stored.get("working_directory"))
 
     @property
     def stored(self) -> dict[str, Any] | None:
         """What a row is given."""
-        if self.user is None and not self.entrypoint:
+        if self == ImageNotes():
             return None
-        return {"user": self.user, "entrypoint": list(self.entrypoint)}
+        directory = {} if self.working_directory is None else {"working_directory": self.working_directory}
+        return {"user": self.user, "entrypoint": list(self.entrypoint), **directory}

@@ -14,6 +14,10 @@ BASE_NAME = "loopyard-base"
 FILES_NAME = "loopyard-files"
 """What a Dockerfile calls the folder of `BuildSpec.files`."""
 
+STARTS_IN_WORKDIR = "loopyard.starts-in-workdir"
+"""The label, with the value `true`, of an image whose commands start in its WORKDIR also where that is `/` or is not
+said, as they do in a container. Without it they start in the user's home there."""
+
 BuildFault = Literal["out_of_memory", "out_of_disk", "build_failed"]
 
 
@@ -29,11 +33,12 @@ class BuildFailed(RuntimeFault):
 class ImageSettings:
     """What an image says of how it is used. `user` None leaves that to whoever makes a sandbox of it. `entrypoint` is
     its ENTRYPOINT with CMD as its arguments; empty for an image without ENTRYPOINT. `runs` tells whether it has either
-    of the two, which a service needs."""
+    of the two, which a service needs. `working_directory` is where commands start; None for the user's home."""
 
     user: User | None = None
     entrypoint: tuple[str, ...] = ()
     runs: bool = False
+    working_directory: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

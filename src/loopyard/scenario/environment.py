@@ -19,7 +19,8 @@ class ScenarioEnvironment(Params):
     launch_parameters: LaunchParameters | None = None
     snapshot_id: Text | None = None
     working_directory: Annotated[Text, Field(min_length=1, max_length=4096)] | None = None
-    """Relative to the user's home, or absolute. It is made if it is not there. Default: the home."""
+    """Relative to the user's home, or absolute. It is made if it is not there. Default: where the image says, else the
+    home."""
 
     def devbox(self) -> DevboxCreateParams:
         """What a devbox for it is made of."""

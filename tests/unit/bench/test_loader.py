@@ -213,15 +213,14 @@ def write_bytes(folder: Path, toml: bytes, **files: bytes) -> Path:
 @given(_TEXTS)
 def test_the_bytes_of_a_file_are_its_text(tmp_path: Path, text: str) -> None:
     content = text.encode()
-    files = {"problem__md": content, "solution": content, "t": content, "score__sh": b"true"}
+    files = {"problem__md": content, "solution": b"-" + content, "t": content, "score__sh": b"true"}
     [scenario] = load(write_bytes(tmp_path, _FILES.replace("TYPE", "patch").encode(), **files)).scenarios
     assert scenario.problem_statement == text
     scorer = scenario.scoring_functions[0].scorer
     assert isinstance(scorer, TestBasedScorer)
     assert scorer.test_files[0].file_contents == text
     assert scenario.reference_output is not None
-    if not text.startswith("\ufeff"):
-        assert scenario.reference_output.contents == text
+    assert scenario.reference_output.contents == f"-{text}"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from loopyard.auth.acting import require
 from loopyard.benchmark.run.inheritance import Inheritance
 from loopyard.devbox import repository as devboxes
 from loopyard.devbox.endings import Endings
+from loopyard.devbox.image import ImageNotes
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.service import DevboxService, Initiator
@@ -102,7 +103,7 @@ class RunService:
             start_time_ms=now_ms(),
         )
         with named_by_profile():
-            await self._devboxes.create(
+            devbox = await self._devboxes.create(
                 session,
                 account_id,
                 create,
@@ -110,6 +111,8 @@ class RunService:
                 initiator=Initiator("scenario", run.id),
                 working_directory=working_directory,
             )
+        if run.working_directory is None:
+            run.working_directory = ImageNotes.read(devbox.image).working_directory
         await model_usage.keep_wishes(session, run.devbox_id, wishes)
         await repository.insert(session, run)
         after_commit(session, lambda: failpoint("run.started"))

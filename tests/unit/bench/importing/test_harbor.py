@@ -1,17 +1,20 @@
 """Harbor's tasks as scenario folders, and every fault of a task."""
 
+import io
 import shutil
+import tarfile
 from pathlib import Path
 
 import pytest
 from typer.testing import CliRunner
 
 from loopyard.bench.importing.draft import write
-from loopyard.bench.importing.harbor import dockerfile
+from loopyard.bench.importing.harbor import compose, dockerfile, scripts
 from loopyard.bench.importing.harbor.convert import drafts
 from loopyard.bench.loader import FolderFault, load
 from loopyard.cli import app
 
+LABEL = 'LABEL loopyard.starts-in-workdir="true"\n'
 TASKS = Path(__file__).parents[3] / "integration/bench/importing/harbor_tasks"
 
 
@@ -34,7 +37,9 @@ def test_a_task_becomes_a_folder_that_is_sound_and_is_not_overwritten(task: Path
     launch = scenario.environment.launch_parameters
     assert launch is not None
     assert (launch.custom_cpu_cores, launch.custom_gb_memory, launch.custom_disk_size) == (1, 2, 2)
-    assert scenario.environment.working_directory == "/workspace"
+    assert scenario.environment.working_directory is None
+    assert scenario.environment.dockerfile is not None
+    assert scenario.environment.dockerfile.endswith(LABEL)
     assert scenario.environment.allowed_hostnames is None
     with pytest.raises(FolderFault, match="exists already"):
         write(made, tmp_path / "out")
@@ -43,7 +48,7 @@ def test_a_task_becomes_a_folder_that_is_sound_and_is_not_overwritten(task: Path
 def test_a_prebuilt_image_is_taken_instead_of_a_build(task: Path) -> None:
     (task / "task.toml").write_text('[environment]\ndocker_image = "example/task:1"\nworkdir = "/srv"')
     [made] = drafts(task)
-    assert made.dockerfile == "FROM example/task:1\n"
+    assert made.dockerfile == f"FROM example/task:1\n{LABEL}"
     assert made.build_context is None
     assert made.environment["working_directory"] == "/srv"
 
@@ -90,7 +95,7 @@ name = "one"
     )
     (task / "instruction.md").write_text(" ")
     (task / "tests" / "test.sh").unlink()
-    (task / "environment" / "docker-compose.yaml").write_text("services: {}")
+    (task / "environment" / "docker-compose.yaml").write_text("services:\n  main: {}\n  db: {}\n")
     assert [line.rsplit(": ", 1)[0] for line in faults(task)] == [
         "task.toml:18: steps",
         "task.toml:3: environment.os",
@@ -102,7 +107,7 @@ name = "one"
         "task.toml:13: verifier.network_mode",
         "instruction.md:1",
         "tests/test.sh:1",
-        "environment/docker-compose.yaml:1",
+        "environment/docker-compose.yaml:3: services.db",
     ]
 
 
@@ -142,21 +147,139 @@ def test_links_out_of_a_task_are_refused(task: Path) -> None:
     assert "is a link that leads out of" in line
 
 
+def test_good_tasks_are_imported_beside_bad_ones_where_that_is_asked_for(tmp_path: Path) -> None:
+    tasks = Path(shutil.copytree(TASKS, tmp_path / "tasks"))
+    (tasks / "count-words" / "instruction.md").write_bytes(b"one\ncaf\xe9\n")
+    arguments = ["scenario", "import", "--harbor", str(tasks), "--to", str(tmp_path / "out")]
+    assert CliRunner().invoke(app, arguments).exit_code == 2
+    called = CliRunner().invoke(app, [*arguments, "--skip-bad"])
+    assert called.exit_code == 0
+    assert "count-words/instruction.md:2: is not UTF-8 text" in called.stderr
+    assert called.stdout == f"{tmp_path / 'out' / 'fix-greeting'}\n"
+    (tasks / "fix-greeting" / "instruction.md").unlink()
+    assert CliRunner().invoke(app, [*arguments, "--skip-bad"]).exit_code == 2
+
+
+def test_a_text_that_is_not_utf_8_is_told_with_the_other_faults(task: Path) -> None:
+    (task / "task.toml").write_bytes(b"\xef\xbb\xbf[environment]\r\ngpus = 1\r\n")
+    (task / "instruction.md").write_bytes(b"caf\xe9\n")
+    (task / "environment" / "Dockerfile").write_bytes(b"FROM a\n# \xe9\n")
+    assert [line.partition(": ")[0] for line in faults(task)] == [
+        "task.toml:2", "instruction.md:1", "environment/Dockerfile:2"
+    ]  # fmt: skip
+
+
+def test_a_statement_keeps_its_bytes(task: Path) -> None:
+    (task / "instruction.md").write_bytes("\ufeffone\r\ntwo\u2028".encode())
+    [made] = drafts(task)
+    assert made.problem_statement == "\ufeffone\r\ntwo\u2028"
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("FROM a\nRUN <<E\nx\n", "2: unterminated heredoc"),
+        ("FROM a\nFOO x\n", "2: unknown instruction: FOO"),
+        ("# nothing\n", "1: has no FROM"),
+    ],
+)
+def test_what_is_no_dockerfile_is_told_with_its_line(task: Path, text: str, told: str) -> None:
+    (task / "environment" / "Dockerfile").write_text(text)
+    [line] = faults(task)
+    assert line.startswith(f"environment/Dockerfile:{told}")
+
+
+@pytest.mark.parametrize(
+    ("text", "kept"),
+    [
+        ("FROM a\nCOPY <<SQL /q\nFROM users\nSQL\n", "FROM a\nCOPY <<SQL /q\nFROM users\nSQL\n"),
+        ("FROM a\nRUN x \\\n", "FROM a\nRUN x \n"),
+        ("FROM a\nRUN x \\\\\n", "FROM a\nRUN x \\\\\n"),
+    ],
+)
+def test_a_dockerfile_is_kept_and_ended(text: str, kept: str) -> None:
+    assert dockerfile.ended(text, {}) == dockerfile.Ended(kept + LABEL)
+
+
+def test_values_that_no_line_can_say_are_build_arguments() -> None:
+    values = {"A": 'x"$y\\', "B": "one\ntwo", "C": "z" * 10_000, "D": ""}
+    ended = dockerfile.ended("FROM a\n", values)
+    assert ended.text.removeprefix(f"FROM a\n{LABEL}").splitlines() == [
+        'ENV A="x\\"\\$y\\\\"',
+        "ARG LOOPYARD_VALUE_0",
+        'ENV B="$LOOPYARD_VALUE_0"',
+        "ARG LOOPYARD_VALUE_1",
+        'ENV C="$LOOPYARD_VALUE_1"',
+        'ENV D=""',
+    ]
+    assert ended.build_args == {"LOOPYARD_VALUE_0": "one\ntwo", "LOOPYARD_VALUE_1": "z" * 10_000}
+    other = dockerfile.ended("# escape=`\nFROM a\n", {"A": "x"})
+    assert other.build_args == {"LOOPYARD_VALUE_0": "x"}
+
+
+def test_a_value_with_lines_reaches_the_folder(task: Path, tmp_path: Path) -> None:
+    (task / "task.toml").write_text('[environment.env]\nPEM = "one\\ntwo"\n')
+    [place] = write(drafts(task), tmp_path / "out")
+    [scenario] = load(place).scenarios
+    assert scenario.environment.build_args == {"LOOPYARD_VALUE_0": "one\ntwo"}
+
+
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        ("FROM a\n", None),
-        ("FROM a\nWORKDIR /x\nWORKDIR y/z\n", "/x/y/z"),
-        ("FROM a AS one\nWORKDIR /x\nFROM b\n", None),
-        ("FROM a AS one\nWORKDIR /x\nFROM --platform=linux/amd64 one as two\nworkdir 'y'\n", "/x/y"),
-        ("FROM a\n# WORKDIR /c\nRUN echo WORKDIR /d\n", None),
+        ("services:\n  main:\n    environment:\n      - A=b\n      - T\n", {"A": "b", "T": "${T}"}),
+        ("\ufeffservices: {main: {environment: {A: 1, B: ~, C: '${C:-x}'}}}", {"A": "1", "B": "${B}", "C": "${C:-x}"}),
+        ("services: {main: {}}\nx-more: 1\n", {}),
+        ("", {}),
     ],
 )
-def test_the_working_directory_is_that_of_the_last_stage(text: str, found: str | None) -> None:
-    assert dockerfile.workdir(text) == found
+def test_a_compose_file_may_set_variables(text: str, found: dict[str, str]) -> None:
+    assert compose.variables(Path("c.yaml"), text) == found
 
 
-def test_a_working_directory_from_a_variable_must_be_told(task: Path) -> None:
-    (task / "environment" / "Dockerfile").write_text("FROM a\nENV D=/d\nWORKDIR $D\n")
-    [line] = faults(task)
-    assert line.startswith("environment/Dockerfile:3: WORKDIR: $D cannot be known before the build; set")
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("services:\n  main: {}\n  db: {}\n", "c.yaml:3: services.db: a scenario is one box"),
+        ("services:\n  main:\n    ports: [80]\n", "c.yaml:3: services.main.ports: only variables"),
+        ("volumes: {}\n", "c.yaml:1: volumes: only variables"),
+        ("services: [1\n", "c.yaml:2: not valid YAML"),
+        ("[1]", "c.yaml:1: a compose file is a mapping"),
+        (
+            "services:\n  main:\n    environment:\n      A: true\n",
+            "c.yaml:4: services.main.environment: the value of A",
+        ),
+        ("services: {main: {environment: 1}}", "c.yaml:1: services.main.environment: is a list"),
+    ],
+)
+def test_what_else_a_compose_file_says_is_told(text: str, told: str) -> None:
+    with pytest.raises(FolderFault) as caught:
+        compose.variables(Path("c.yaml"), text)
+    assert caught.value.faults[0].startswith(told)
+
+
+def test_a_compose_files_variables_are_the_tasks(task: Path) -> None:
+    (task / "environment" / "docker-compose.yaml").write_text("services: {main: {environment: {A: b, B: c, T: ~}}}")
+    (task / "task.toml").write_text('[environment.env]\nB = "d"\n')
+    [made] = drafts(task)
+    assert made.dockerfile is not None
+    assert made.dockerfile.endswith('ENV A="b"\nENV B="d"\n')
+    assert made.required_environment_variables == ["T"]
+
+
+@pytest.mark.parametrize(
+    ("script", "command", "kept"),
+    [
+        (b"#!/bin/sh\ntrue\n", "/tests/test.sh", b"#!/bin/sh\ntrue\n"),
+        (b"\xef\xbb\xbf#!/bin/sh\r\ntrue\r\n", "/tests/test.sh", b"#!/bin/sh\ntrue\n"),
+        (b"true\n", "bash /tests/test.sh", b"true\n"),
+    ],
+)
+def test_a_script_runs_as_it_was_meant(task: Path, script: bytes, command: str, kept: bytes) -> None:
+    (task / "tests" / "test.sh").write_bytes(script)
+    (task / "tests" / "other.sh").write_bytes(b"x\r\n")
+    packed = scripts.packed(task / "tests", "test.sh")
+    assert packed.command == command
+    with tarfile.open(fileobj=io.BytesIO(packed.archive)) as archive:
+        members = {name: archive.extractfile(name) for name in ("test.sh", "other.sh")}
+        assert {name: file.read() for name, file in members.items() if file} == {"test.sh": kept, "other.sh": b"x\r\n"}

@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Mapping
 from pathlib import Path
 
-from loopyard.bench.archive import BadFolder, pack
+from loopyard.bench.archive import BadFolder
 from loopyard.bench.importing.draft import Draft, Plain
 from loopyard.bench.importing.harbor import dockerfile, scripts
 from loopyard.bench.importing.harbor.config import Healthcheck
@@ -21,11 +21,15 @@ _LONGEST_LIFE_SECONDS = 172_800
 _FOLDERS = "mkdir -p /logs/agent /logs/verifier /logs/artifacts"
 
 
-def drafts(folder: Path) -> list[Draft]:
+def drafts(folder: Path, *, left_out: list[str] | None = None) -> list[Draft]:
     """A scenario for each task in the folder, or for the one task that it is.
 
+    Args:
+        folder: The task's, or that of the tasks.
+        left_out: Where the faults of tasks that cannot be imported are put; None to import all or none.
+
     Raises:
-        FolderFault: Tasks cannot be imported; all faults of all tasks are told.
+        FolderFault: No task can be imported, or some cannot and `left_out` is None; all faults of all tasks are told.
     """
     made: list[Draft] = []
     faults: list[str] = []
@@ -34,8 +38,10 @@ def drafts(folder: Path) -> list[Draft]:
             made.append(draft(read(path)))
         except FolderFault as fault:
             faults += fault.faults
-    if faults:
+    if faults and (left_out is None or not made):
         raise FolderFault(faults)
+    if left_out is not None:
+        left_out += faults
     return made
 
 
@@ -47,16 +53,20 @@ def draft(task: Task) -> Draft:
     """
     config = task.config
     environment = config.environment
-    for_agent, wanted = values(task, environment.env, "environment", "env")
+    for_agent, wanted = values(task, {**task.variables, **environment.env}, "environment", "env")
     for_tests, wanted_by_tests = values(task, config.verifier.env, "verifier", "env")
     for_solution, _ = values(task, config.solution.env, "solution", "env")
     # As in Harbor, an image that is there is not built again.
     text = f"FROM {environment.docker_image}\n" if environment.docker_image else task.dockerfile or ""
     context = task.folder / "environment" if environment.docker_image is None else None
+    try:
+        recipe = dockerfile.ended(text, for_agent)
+    except dockerfile.Invalid as error:
+        raise FolderFault([told(task.folder / "environment" / "Dockerfile", error.line, "", str(error))]) from error
     seconds = config.verifier.timeout_sec
     try:
-        tests = pack(task.folder / "tests")
-        reference = scripts.solution(pack(task.folder / "solution"), for_solution) if task.has_solution else None
+        tests = scripts.packed(task.folder / "tests", scripts.TEST)
+        solution = scripts.packed(task.folder / "solution", scripts.SOLVE) if task.has_solution else None
     except BadFolder as error:
         raise FolderFault([str(error)]) from error
     return Draft(
@@ -65,10 +75,10 @@ def draft(task: Task) -> Draft:
         scorer_name="tests",
         scorer_script=scripts.scorer(tests, for_tests, seconds),
         scorer_timeout_sec=math.ceil(seconds) + 60,
-        reference=reference,
-        dockerfile=dockerfile.with_variables(text, for_agent),
+        reference=None if solution is None else scripts.solution(solution, for_solution),
+        dockerfile=recipe.text,
         build_context=context,
-        environment=_environment(task),
+        environment={**_environment(task), **({"build_args": recipe.build_args} if recipe.build_args else {})},
         metadata=_metadata(task),
         required_environment_variables=list(dict.fromkeys([*wanted, *wanted_by_tests])),
     )
@@ -85,7 +95,6 @@ def _environment(task: Task) -> Mapping[str, Plain]:
     if environment.healthcheck is not None:
         commands.append(_healthcheck(environment.healthcheck))
     found: dict[str, Plain] = {
-        "working_directory": _workdir(task),
         "launch_parameters": {
             **size,
             "keep_alive_time_seconds": min(math.ceil(life), _LONGEST_LIFE_SECONDS),
@@ -93,22 +102,11 @@ def _environment(task: Task) -> Mapping[str, Plain]:
             "launch_commands": commands,
         },
     }
+    if environment.workdir is not None:  # else the image says it
+        found["working_directory"] = environment.workdir
     if environment.hosts is not None:
         found["allowed_hostnames"] = environment.hosts
     return found
-
-
-def _workdir(task: Task) -> str:
-    """Where commands run: as the task says, else as its Dockerfile does, else at the root, where containers start."""
-    if task.config.environment.workdir is not None:
-        return task.config.environment.workdir
-    if task.dockerfile is None:
-        return "/"
-    try:
-        return dockerfile.workdir(task.dockerfile) or "/"
-    except dockerfile.Unresolved as error:
-        text = f"{error} cannot be known before the build; set environment.workdir in task.toml"
-        raise FolderFault([told(task.folder / "environment" / "Dockerfile", error.line, "WORKDIR", text)]) from error
 
 
 def _healthcheck(check: Healthcheck) -> str:

@@ -1,47 +1,70 @@
 """What an import must know of a Dockerfile, and what it adds to one."""
 
-import re
 from collections.abc import Mapping
+from dataclasses import dataclass, field
 
-_FROM = re.compile(r"^FROM\s+(?:--\S+\s+)*(\S+)(?:\s+AS\s+(\S+))?\s*$", re.IGNORECASE)
-_WORKDIR = re.compile(r"^WORKDIR\s+(.+?)\s*$", re.IGNORECASE)
+from e2b_dockerfile_utils import DockerfileAst, DockerfileSyntaxError, parse_dockerfile_ast
+
+from loopyard.runtime.images import STARTS_IN_WORKDIR
+
+_ARGUMENT = "LOOPYARD_VALUE_"
+_SPECIAL = '\\"$'
+_LONGEST = 8192
+"""Characters of a value that is written into the Dockerfile."""
 
 
-class Unresolved(Exception):
-    """The working directory depends on a variable. `line` counts from 1."""
+class Invalid(Exception):
+    """It is no Dockerfile. `line` counts from 1."""
 
     def __init__(self, line: int, text: str) -> None:
         super().__init__(text)
         self.line = line
 
 
-def workdir(text: str) -> str | None:
-    """Where the last stage's WORKDIRs lead; None if it has none, so that the image says it.
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A Dockerfile with what an import adds at its end, and the build arguments that this needs."""
+
+    text: str
+    build_args: dict[str, str] = field(default_factory=dict[str, str])
+
+
+def ended(text: str, variables: Mapping[str, str]) -> Ended:
+    """The Dockerfile with an ENV for each variable, exact whatever its value, and the label that commands start in
+    its WORKDIR, as those of a container do.
 
     Raises:
-        Unresolved: There is a variable in it.
+        Invalid: It cannot be parsed, or has no FROM.
     """
-    stages: dict[str, str | None] = {}
-    name, current = "", None
-    for number, line in enumerate(text.splitlines(), 1):
-        stripped = line.strip()
-        if found := _FROM.match(stripped):
-            if name:
-                stages[name] = current
-            current, name = stages.get(found[1].lower()), (found[2] or "").lower()
-        elif found := _WORKDIR.match(stripped):
-            path = found[1].strip("\"'")
-            if "$" in path:
-                raise Unresolved(number, path)
-            current = path if path.startswith("/") else f"{(current or '').rstrip('/')}/{path}"
-    return current
+    parsed = _parsed(text)
+    text, escape = text.rstrip(), parsed.escape_token
+    if text.endswith(escape) and not text.endswith(escape * 2):  # it would go on in the first line that is added
+        text = text.removesuffix(escape)
+    lines = [text, f'LABEL {STARTS_IN_WORKDIR}="true"']
+    arguments: dict[str, str] = {}
+    for name, value in variables.items():
+        if _is_plain(value) and escape == "\\":
+            lines.append(f'ENV {name}="{_escaped(value)}"')
+        else:  # no line of a Dockerfile can say it
+            argument = f"{_ARGUMENT}{len(arguments)}"
+            arguments[argument] = value
+            lines += [f"ARG {argument}", f'ENV {name}="${argument}"']
+    return Ended("\n".join(lines) + "\n", arguments)
 
 
-def with_variables(text: str, variables: Mapping[str, str]) -> str:
-    """The Dockerfile with an ENV for each variable at its end."""
-    lines = [f"ENV {name}={_quoted(value)}" for name, value in variables.items()]
-    return text.rstrip("\n") + "\n" + "".join(f"{line}\n" for line in lines)
+def _parsed(text: str) -> DockerfileAst:
+    try:
+        parsed = parse_dockerfile_ast(text)
+    except DockerfileSyntaxError as error:
+        raise Invalid(error.line or 1, str(error).partition(": ")[2]) from error
+    if not any(instruction.name == "FROM" for instruction in parsed.instructions):
+        raise Invalid(1, "has no FROM; name the image that it begins with")
+    return parsed
 
 
-def _quoted(value: str) -> str:
-    return '"' + re.sub(r'([\\"$])', r"\\\1", value) + '"'
+def _is_plain(value: str) -> bool:
+    return value.isprintable() and len(value) <= _LONGEST
+
+
+def _escaped(value: str) -> str:
+    return "".join(f"\\{char}" if char in _SPECIAL else char for char in value)

@@ -5,31 +5,46 @@ script there as root, and read the reward that the tests leave in `/logs/verifie
 """
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
 
+from loopyard.bench.archive import BadFolder, pack
 from loopyard.bench.importing.embedded import exports, unpack
+from loopyard.bench.texts import script_bytes
+
+TEST, SOLVE = "test.sh", "solve.sh"
 
 _GRACE_SECONDS = 10
-
-_REWARD = r"""
-flat() { tr -d ' \t\r\n' < "$1"; }
-found() { flat /logs/verifier/reward.json | sed -nE "$1"; }
-if [ -s /logs/verifier/reward.json ]; then
-    # A number under `reward`, the only number of an object, or a lone number.
-    reward=$(found 's/^.*[{,]"reward":([-+0-9.eE]+)[,}].*$/\1/p')
-    [ -n "$reward" ] || reward=$(found 's/^\{"[^"]*":([-+0-9.eE]+)\}$/\1/p')
-    [ -n "$reward" ] || reward=$(found 's/^([-+0-9.eE]+)$/\1/p')
-    [ -n "$reward" ] || { echo "reward.json has no number under 'reward'"; exit 1; }
-elif [ -s /logs/verifier/reward.txt ]; then
-    reward=$(flat /logs/verifier/reward.txt)
-else
-    echo "tests/test.sh left no reward in /logs/verifier/reward.txt or reward.json"
-    exit 1
-fi
-echo "score=$reward"
-"""
+_RUN_BY_THEMSELVES = (b"#!", b"\x7fELF")
 
 
-def scorer(tests: bytes, variables: Mapping[str, str], seconds: float) -> str:
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """A folder with a script that is to be run. `command` runs it where the folder is unpacked at `/` and its name."""
+
+    archive: bytes
+    command: str
+
+
+def packed(folder: Path, script: str) -> Packed:
+    """A folder of a task. Its script runs although it was saved with `\\r\\n` or a byte order mark, and by Bash where
+    its first line names no program, as Harbor runs it. All else in the folder is kept to the byte.
+
+    Raises:
+        BadFolder: The folder cannot be packed.
+    """
+    path = folder / script
+    try:
+        content = script_bytes(path.read_bytes())
+    except OSError as error:
+        raise BadFolder(f"{path} cannot be read: {error.strerror}") from error
+    place = f"/{folder.name}/{script}"
+    command = place if content.startswith(_RUN_BY_THEMSELVES) else f"bash {place}"
+    return Packed(pack(folder, {path: content}), command)
+
+
+def scorer(tests: Packed, variables: Mapping[str, str], seconds: float) -> str:
     """Runs `tests/test.sh` and gives its reward as the score. What it prints is shown with a bar before each line, so
     that nothing in it is taken for the score.
 
@@ -41,26 +56,30 @@ def scorer(tests: bytes, variables: Mapping[str, str], seconds: float) -> str:
     return f"""#!/bin/bash
 # Made by `loopyard scenario import --harbor`.
 rm -rf /logs/verifier && mkdir -p /logs/verifier /logs/agent /logs/artifacts || exit 1
-{unpack(tests, "/tests")}chmod +x /tests/test.sh || exit 1
-{exports(variables)}timeout --kill-after={_GRACE_SECONDS} {seconds:g} /tests/test.sh \
+{unpack(tests.archive, "/tests")}chmod +x /tests/test.sh || exit 1
+{exports(variables)}timeout --kill-after={_GRACE_SECONDS} {seconds:g} {tests.command} \
 > /logs/verifier/test-stdout.txt 2>&1 < /dev/null
 status=$?
 tail -c 100000 /logs/verifier/test-stdout.txt | sed 's/^/| /'
 echo
 if [ "$status" -eq 124 ]; then echo "tests/test.sh did not end within {seconds:g} seconds"; exit 1; fi
-{_REWARD}"""
+{_reward()}"""
 
 
-def solution(files: bytes, variables: Mapping[str, str]) -> str:
+def solution(solving: Packed, variables: Mapping[str, str]) -> str:
     """Runs `solution/solve.sh`.
 
     Args:
-        files: The folder `solution`, packed.
+        solving: The folder `solution`, packed.
         variables: The solution's variables.
     """
     return f"""#!/bin/bash
 # Made by `loopyard scenario import --harbor`.
 mkdir -p /logs/agent || exit 1
-{unpack(files, "/solution")}chmod +x /solution/solve.sh || exit 1
-{exports({"DEBIAN_FRONTEND": "noninteractive", **variables})}exec /solution/solve.sh
+{unpack(solving.archive, "/solution")}chmod +x /solution/solve.sh || exit 1
+{exports({"DEBIAN_FRONTEND": "noninteractive", **variables})}exec {solving.command}
 """
+
+
+def _reward() -> str:
+    return files("loopyard.bench.importing.harbor").joinpath("reward.sh").read_text(encoding="utf-8")

@@ -8,25 +8,27 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from loopyard.bench.importing.harbor import compose
 from loopyard.bench.importing.harbor.config import TaskConfig
 from loopyard.bench.importing.place import line_of, of_errors, told
 from loopyard.bench.loader import FolderFault
+from loopyard.bench.texts import NotText, as_script, read_exact, without_mark
 
 CONFIG_FILE = "task.toml"
-_TEMPLATE = re.compile(r"^\$\{([^}:]+)(?::-(.*))?\}$")
+_TEMPLATE = re.compile(r"\$\{([^}:]+)(?::-(.*))?\}", re.DOTALL)
 _LINE = re.compile(r"line (\d+)")
-_COMPOSE = ("docker-compose.yaml", "docker-compose.yml", "compose.yaml", "compose.yml")
 
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task. `text` is the whole of its `task.toml`."""
+    """One task. `text` is the whole of its `task.toml`; `variables` are those of its compose file."""
 
     folder: Path
     text: str
     config: TaskConfig
     instruction: str
     dockerfile: str | None
+    variables: Mapping[str, str]
 
     @property
     def name(self) -> str:
@@ -62,7 +64,7 @@ def read(folder: Path) -> Task:
         FolderFault: Anything in it is missing, wrong, or more than a scenario can be.
     """
     path = folder / CONFIG_FILE
-    text = _text(path)
+    text = without_mark(_text(path))
     try:
         config = TaskConfig.model_validate(tomllib.loads(text))
     except tomllib.TOMLDecodeError as error:
@@ -71,24 +73,40 @@ def read(folder: Path) -> Task:
     except ValidationError as error:
         raise FolderFault(of_errors(path, text, error.errors(include_url=False))) from error
     faults = [told(path, line_of(text, field), ".".join(field), why) for field, why in config.unsupported()]
-    instruction = folder / "instruction.md"
-    statement = instruction.read_text(encoding="utf-8") if instruction.is_file() else ""
-    if not statement.strip():
-        faults.append(told(instruction, 1, "", "is missing or empty; it says what the agent is to do"))
+    statement = _part(folder / "instruction.md", faults)
+    if statement is not None and not statement.strip():
+        faults.append(told(folder / "instruction.md", 1, "", "is missing or empty; it says what the agent is to do"))
     if not (folder / "tests" / "test.sh").is_file():
         faults.append(told(folder / "tests" / "test.sh", 1, "", "is missing; it scores the work"))
     environment = folder / "environment"
-    faults += [
-        told(environment / name, 1, "", "a scenario is one box; several services cannot be imported")
-        for name in _COMPOSE
-        if (environment / name).exists()
-    ]
     dockerfile = environment / "Dockerfile"
     if not dockerfile.is_file() and config.environment.docker_image is None:
         faults.append(told(dockerfile, 1, "", f"is missing, and {CONFIG_FILE} has no environment.docker_image"))
+    recipe = _part(dockerfile, faults)
+    variables = _of_compose(environment, faults)
     if faults:
         raise FolderFault(faults)
-    return Task(folder, text, config, statement, _text(dockerfile) if dockerfile.is_file() else None)
+    return Task(folder, text, config, statement or "", as_script(recipe or "") or None, variables)
+
+
+def _part(path: Path, faults: list[str]) -> str | None:
+    """A file's text, empty where there is no such file; None where it cannot be read, which is told with the others."""
+    try:
+        return _text(path) if path.is_file() else ""
+    except FolderFault as fault:
+        faults += fault.faults
+        return None
+
+
+def _of_compose(environment: Path, faults: list[str]) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name in compose.FILES:
+        if text := _part(environment / name, faults):
+            try:
+                found |= compose.variables(environment / name, text)
+            except FolderFault as fault:
+                faults += fault.faults
+    return found
 
 
 def values(task: Task, table: Mapping[str, str], *field: str) -> tuple[dict[str, str], list[str]]:
@@ -102,7 +120,7 @@ def values(task: Task, table: Mapping[str, str], *field: str) -> tuple[dict[str,
     known: dict[str, str] = {}
     required: list[str] = []
     for name, value in table.items():
-        template = _TEMPLATE.match(value)
+        template = _TEMPLATE.fullmatch(value)
         if template is None:
             known[name] = value
         elif template[2] is not None:
@@ -116,8 +134,8 @@ def values(task: Task, table: Mapping[str, str], *field: str) -> tuple[dict[str,
 
 def _text(path: Path) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_exact(path)
     except OSError as error:
         raise FolderFault([told(path, 1, "", f"cannot be read: {error.strerror}")]) from error
-    except UnicodeDecodeError as error:
-        raise FolderFault([told(path, 1, "", "is not UTF-8 text")]) from error
+    except NotText as error:
+        raise FolderFault([told(path, error.line, "", "is not UTF-8 text; save the file as UTF-8")]) from error

@@ -22,7 +22,7 @@ from loopyard.runtime.crun.building.command import Ground, Place
 from loopyard.runtime.crun.building.keeping import ImagesKeeper
 from loopyard.runtime.crun.building.watching import Watch
 from loopyard.runtime.crun.image_config import ImageConfig
-from loopyard.runtime.images import BuildFailed, BuildFault, BuildSpec, ImageSettings
+from loopyard.runtime.images import STARTS_IN_WORKDIR, BuildFailed, BuildFault, BuildSpec, ImageSettings
 from loopyard.runtime.layout import read_json, subfolders
 from loopyard.runtime.protocol import Runtime, SandboxSpec, User
 
@@ -163,7 +163,8 @@ class CrunImageBuilder:
         link.symlink_to(root.name)
         link.rename(self._images / spec.id)
         run = (*config.entrypoint, *config.command) if config.entrypoint else ()
-        return ImageSettings(config.user, run, runs=bool(config.entrypoint or config.command))
+        runs = bool(config.entrypoint or config.command)
+        return ImageSettings(config.user, run, runs=runs, working_directory=config.cwd)
 
     async def _leave(self, build_id: str, work: Path) -> None:
         await self._stop(build_id)
@@ -214,10 +215,11 @@ def _reason(said: str) -> BuildFault:
 
 def _config(given: dict[str, object], root: Path) -> ImageConfig:
     entries = [str(entry).partition("=") for entry in given.get("Env") or ()]  # type: ignore[union-attr, attr-defined]
-    cwd = str(given.get("WorkingDir") or "")
+    cwd = str(given.get("WorkingDir") or "/")
+    labels = cast("dict[str, object]", given.get("Labels") or {})
     return ImageConfig(
         environment={name: value for name, _, value in entries if name},
-        cwd=cwd if cwd not in ("", "/") else None,
+        cwd=cwd if cwd != "/" or labels.get(STARTS_IN_WORKDIR) == "true" else None,
         user=_user(str(given.get("User") or ""), root),
         entrypoint=_words(given.get("Entrypoint")),
         command=_words(given.get("Cmd")),
