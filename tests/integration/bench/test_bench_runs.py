@@ -205,3 +205,42 @@ def test_a_wrong_call_is_told_apart_from_a_failed_run(server: ServerProcess, sui
     ended = Bench(suite, "--agent", "nop", server=wrong).wait()
     assert ended.status == 1
     assert "There is no server to run on: http://127.0.0.1:9" in ended.err
+
+
+def test_bytes_of_a_folder_reach_box_scorer_and_patch(server: ServerProcess, suite: Path) -> None:
+    launch = (
+        "printf 'a\\\\r\\\\nb\\\\r\\\\n' > f.txt && git init -q . && git add f.txt "
+        "&& git -c user.name=a -c user.email=a@example.com commit -qm x"
+    )
+    toml = f"""
+name = "{suite.name}"
+problem_statement_file = "problem.md"
+[environment]
+working_directory = "/home/user/w"
+[environment.launch_parameters]
+launch_commands = ["cd ~/w && {launch}"]
+[[scoring_functions]]
+name = "bytes"
+weight = 1.0
+[scoring_functions.scorer]
+type = "test_based_scorer"
+test_command = "printf 'a\\\\r\\\\nc\\\\r\\\\n' | cmp - f.txt && [ $(grep -c $'\\\\r' fixture.txt) = 2 ]"
+[[scoring_functions.scorer.test_files]]
+file_path = "fixture.txt"
+file_contents_file = "fixture.txt"
+[reference_output]
+type = "patch"
+contents_file = "solution.patch"
+"""
+    folder = suite / "one"
+    folder.mkdir()
+    (folder / "scenario.toml").write_text(toml)
+    (folder / "problem.md").write_bytes(b"\xef\xbb\xbfone\r\n\n\n")
+    (folder / "fixture.txt").write_bytes(b"one\r\ntwo\r\nthree\n")
+    patch = b"--- a/f.txt\n+++ b/f.txt\n@@ -1,2 +1,2 @@\n a\r\n-b\r\n+c\r\n"
+    (folder / "solution.patch").write_bytes(patch)
+    command = 'cmp "$PROBLEM_STATEMENT_FILE" <(printf %s "$PROBLEM_STATEMENT") && od -An -c "$PROBLEM_STATEMENT_FILE"'
+    ended = Bench(suite, *agents(["oracle"]), "--agent-command", command, server=server).wait()
+    assert ended.result(suite.name, "oracle")["score"] == 1.0, ended.out + ended.err
+    seen = ended.result(suite.name, "command")["agent_result"]
+    assert (seen["exit_status"], seen["output"].split()) == (0, r"357 273 277 o n e \r \n \n \n".split())
