@@ -23,7 +23,7 @@ _READ = ("state", "agent_result", "functions", "put_back", "model_usage")
 
 
 class JournalFault(Exception):
-    """There is no journal to go on from, or it cannot be used; the message says what to do."""
+    """The journal cannot be used; the message says what to do."""
 
 
 @dataclass(slots=True)
@@ -143,13 +143,11 @@ class Journal:
 
 @contextmanager
 def journal(path: Path, *, resume: bool) -> Generator[Journal]:
-    """The journal at a path, an empty one unless `resume`.
+    """The journal at a path, an empty one unless `resume`, and also with it if none was begun.
 
     Raises:
-        JournalFault: There is none to resume, another bench uses it, or the file cannot be written.
+        JournalFault: Another bench uses it, or the file cannot be written.
     """
-    if resume and not path.exists():
-        raise JournalFault("There is nothing to resume: no bench of this folder with these agents was begun here.")
     try:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)

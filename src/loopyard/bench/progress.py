@@ -105,6 +105,8 @@ def _title(trial: Trial) -> str:
 
 def _ending(trial: Trial, result: Result) -> str:
     what = f"score {score_text(result)}" if result.state == State.SCORED else str(result.state)
+    if result.setup_failure is not None:
+        what = "its box could not be set up"
     return f"{_title(trial)}: {what}{' [red](broken)[/]' if result.broken else ''} in {result.seconds:.1f} s"
 
 

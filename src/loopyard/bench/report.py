@@ -18,7 +18,12 @@ from loopyard.bench.runner import Pace
 SHOWN_LINES = 15
 """Of each output in what is shown for people. The JSON has all that the server gave."""
 
-_STYLES = {State.SCORED: "green", State.INFRASTRUCTURE_FAILED: "yellow", State.CANCELED: "dim"}
+_STYLES = {
+    State.SCORED: "green",
+    State.INFRASTRUCTURE_FAILED: "yellow",
+    State.BROKEN_SCENARIO: "bold red",
+    State.CANCELED: "dim",
+}
 
 
 def show(console: Console, results: Sequence[Result]) -> None:
@@ -32,6 +37,8 @@ def show(console: Console, results: Sequence[Result]) -> None:
             escape(result.scenario), escape(result.agent), score_text(result), f"{result.seconds:.1f} s", state
         )
     console.print(table)
+    for line in broken_scenarios(results):
+        console.print(line, soft_wrap=True)
     for result in results:
         for line in (*warning(result), *details(result)):
             console.print(line, soft_wrap=True)
@@ -50,13 +57,29 @@ def show(console: Console, results: Sequence[Result]) -> None:
         console.print(f"[bold]{escape(summary.agent)}[/]: {mean} ({', '.join(apart)})")
 
 
+def broken_scenarios(results: Sequence[Result]) -> list[str]:
+    """Why no attempt at a scenario could begin, once for each scenario and as the first attempt says it, as Rich
+    markup."""
+    failures: dict[str, list[str | None]] = {}
+    for result in results:
+        if result.state == State.BROKEN_SCENARIO:
+            failures.setdefault(result.scenario, []).append(result.setup_failure)
+    lines: list[str] = []
+    for scenario, said in failures.items():
+        times = "1 attempt" if len(said) == 1 else f"{len(said)} attempts"
+        head = f"[bold]{escape(scenario)}[/]: [red]the scenario is broken[/]: its box could not be set up ({times})"
+        lines += [head, *_tail(said[0])]
+    return lines
+
+
 def details(result: Result) -> list[str]:
-    """Why a result is not as it should be, or how its agent ended, as Rich markup; no lines if all is well."""
+    """Why a result is not as it should be, or how its agent ended, as Rich markup; no lines if all is well, nor where
+    `broken_scenarios` tells it."""
     lines: list[str] = []
     head = f"[bold]{escape(result.scenario)}[/] by {escape(result.agent)}"
     if result.state == State.INFRASTRUCTURE_FAILED:
         lines = [f"{head}: [yellow]infrastructure failed[/], which says nothing about the agent", *_tail(result.reason)]
-    elif result.broken:
+    elif result.broken and result.state == State.SCORED:
         lines = [f"{head}: [red]the scenario is broken[/]: {escape('; '.join(result.faults))}"]
         for function in result.functions:
             lines += [

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from loopyard.bench.model_usage import ModelUsage
@@ -11,10 +11,12 @@ SCORE_TOLERANCE = 1e-6
 
 
 class State(StrEnum):
-    """How an attempt ended. Only `SCORED` says anything about the agent."""
+    """How an attempt ended. Only `SCORED` says anything about the agent. `BROKEN_SCENARIO` is that of every attempt at
+    a scenario whose box could be set up in none of them."""
 
     SCORED = "scored"
     INFRASTRUCTURE_FAILED = "infrastructure failed"
+    BROKEN_SCENARIO = "broken scenario"
     CANCELED = "canceled"
 
 
@@ -62,12 +64,16 @@ class Result:
     functions: list[FunctionResult] = field(default_factory=list[FunctionResult])
     model_usage: ModelUsage | None = None
     """None where no call of a model went through a gateway."""
+    setup_failure: str | None = None
+    """What the scenario's own setup of the box, such as a launch command, said when it failed; None if it did not."""
     put_back: PutBack | None = None
     """Of the reference output only: what it changed that scorers do not see."""
 
     @property
     def faults(self) -> list[str]:
         """Why the scenario is broken: one line each, none if it is sound or if nothing is known of it."""
+        if self.state == State.BROKEN_SCENARIO:
+            return ["its box could not be set up, in any attempt"]
         if self.state != State.SCORED or self.expected_score is None or self.score is None:
             return []
         found: list[str] = []
@@ -93,6 +99,23 @@ class AgentSummary:
     infrastructure_failed: int
     canceled: int
     broken: int
+
+
+def with_broken_scenarios(results: Sequence[Result]) -> list[Result]:
+    """The results, where those of a scenario whose setup failed in all attempts say that the scenario is broken: that
+    is no failure of the infrastructure, which would be gone at another time. Attempts that were canceled do not
+    count."""
+    tried: dict[str, list[Result]] = {}
+    for result in results:
+        if result.state != State.CANCELED:
+            tried.setdefault(result.scenario, []).append(result)
+    broken = {name for name, own in tried.items() if all(result.setup_failure is not None for result in own)}
+    return [
+        replace(result, state=State.BROKEN_SCENARIO)
+        if result.scenario in broken and result.state == State.INFRASTRUCTURE_FAILED
+        else result
+        for result in results
+    ]
 
 
 def summarize(results: Sequence[Result]) -> list[AgentSummary]:

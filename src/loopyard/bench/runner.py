@@ -9,7 +9,7 @@ from runloop_api_client import AsyncRunloop
 
 from loopyard.bench.journal import Entry, Journal
 from loopyard.bench.plan import Trial
-from loopyard.bench.results import Result, State
+from loopyard.bench.results import Result, State, with_broken_scenarios
 from loopyard.bench.trial import cancel, carry_out
 
 
@@ -47,7 +47,8 @@ async def run_trials(
     journal: Journal,
     watcher: Watcher,
 ) -> list[Result]:
-    """Carry out the trials, but those that the journal has a score of. Returns a result for each, in their order.
+    """Carry out the trials, but those that the journal has a score of. Returns a result for each, in their order;
+    those of a scenario whose box could be set up in no attempt say that it is broken.
 
     When this task is cancelled, the trials under way are cancelled on the server, so that no box is left running, and
     all that are not scored by then are `canceled`.
@@ -95,4 +96,4 @@ async def run_trials(
         for task in tasks:
             task.cancel()
         await asyncio.wait(tasks)
-    return [task.result() for task in tasks]
+    return with_broken_scenarios([task.result() for task in tasks])

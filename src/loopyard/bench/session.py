@@ -59,7 +59,7 @@ def run(options: Options) -> int:
         suite = load(options.folder).only(options.scenarios)
         trials = plan(suite, options.agents)
         _check(options)
-        with _journal(options) as kept:
+        with _journal(options, err) as kept:
             return asyncio.run(_run(options, suite, trials, kept, err))
     except FolderFault as fault:
         err.print("[bold red]These scenarios cannot be run:[/]")
@@ -124,12 +124,15 @@ async def server(data_dir: Path, err: Console) -> AsyncGenerator[AsyncRunloop]:
 
 
 @contextmanager
-def _journal(options: Options) -> Generator[Journal]:
+def _journal(options: Options, err: Console) -> Generator[Journal]:
     """The journal of the bench that is called so: of this folder, these scenarios and agents, on this server."""
     server = os.environ.get("RUNLOOP_BASE_URL", "")
     called = (str(options.folder.resolve()), server, *sorted(options.scenarios), *map(repr, options.agents))
+    path = place(options.data_dir, *called)
+    if options.resume and not path.exists():
+        err.print("No bench of this folder with these agents was begun here: this one starts from the beginning.")
     try:
-        with journal(place(options.data_dir, *called), resume=options.resume) as kept:
+        with journal(path, resume=options.resume) as kept:
             yield kept
     except JournalFault as fault:
         raise Misuse(str(fault)) from fault

@@ -29,6 +29,8 @@ _SLACK_SECONDS = 120
 _CLEANUP_SECONDS = 30
 _SHOWN_LINES = "100"
 _TIMED_OUT = {124, 137}
+_SETUP_FAILED = ("execution_failed", "out_of_memory", "out_of_disk")
+"""Why a box ends that never ran, through what the scenario has done in it before."""
 
 Phase = Callable[[str], None]
 """Told what the trial is doing now, in a word or two."""
@@ -43,6 +45,7 @@ class _Progress:
     """What is known so far, for a trial that ends early."""
 
     run: ScenarioRunView | None = None
+    setup_failure: str | None = None
     agent_result: AgentResult | None = None
 
 
@@ -80,7 +83,7 @@ async def carry_out(
     except InfrastructureFailed as failure:
         state, reason = State.INFRASTRUCTURE_FAILED, str(failure)
     except (APIError, RunloopError, PollingTimeout) as error:
-        state, reason = State.INFRASTRUCTURE_FAILED, await _why(client, known.run, error)
+        state, reason = State.INFRASTRUCTURE_FAILED, await _why(client, known, error)
     except asyncio.CancelledError:
         state, reason = State.CANCELED, "interrupted"
     finally:
@@ -104,6 +107,7 @@ async def carry_out(
             for one in (contract.scoring_function_results if contract else [])
         ],
         model_usage=await of_run(client, known.run.id) if known.run and state != State.CANCELED else None,
+        setup_failure=known.setup_failure,
         put_back=await put_back(client, scored.id) if scored and isinstance(trial.agent, Oracle) else None,
     )
     failpoint("bench.scored")
@@ -233,9 +237,9 @@ def _output(execution: DevboxAsyncExecutionDetailView) -> str:
     return "\n".join(parts)
 
 
-async def _why(client: AsyncRunloop, run: ScenarioRunView | None, error: Exception) -> str:
+async def _why(client: AsyncRunloop, known: _Progress, error: Exception) -> str:
     """The error, and what the server knows of its cause."""
-    reasons = [describe(error)]
+    reasons, run = [describe(error)], known.run
     if run is not None:
         try:
             devbox = await client.devboxes.retrieve(run.devbox_id)
@@ -243,6 +247,10 @@ async def _why(client: AsyncRunloop, run: ScenarioRunView | None, error: Excepti
             if devbox.status in ("failure", "shutdown"):
                 ending = devbox.failure_reason or devbox.shutdown_reason or "no reason given"
                 reasons = [f"the box ended: {devbox.status} ({ending})", *told]
+                if devbox.failure_reason in _SETUP_FAILED and not any(
+                    entry.status == "running" for entry in devbox.state_transitions
+                ):
+                    known.setup_failure = "\n".join(told) or ending
             else:
                 now = await client.scenarios.runs.retrieve(run.id)
                 reasons.append(f"the run is {now.state}, its box is {devbox.status}")

@@ -107,19 +107,20 @@ def test_a_broken_scenario_is_told_with_the_scorers_output(server: ServerProcess
     assert "no score at all" in ended.out
 
 
-def test_a_failure_of_the_infrastructure_is_no_score(server: ServerProcess, client: Runloop, suite: Path) -> None:
+def test_a_setup_that_always_fails_is_the_scenarios_fault(server: ServerProcess, client: Runloop, suite: Path) -> None:
     launch = '[environment]\nlaunch_parameters = { launch_commands = ["echo the index is away >&2; exit 7"] }'
     write_tiny(suite, f"{suite.name}-away", replace_1="[environment]", by_1=launch)
     write_tiny(suite, f"{suite.name}-sound")
-    ended = Bench(suite, "--agent-command", "true", server=server).wait()
+    ended = Bench(suite, "--agent-command", "true", *agents(["nop"]), server=server).wait()
     assert ended.status == 1
     result = ended.result(f"{suite.name}-away", "command")
-    assert (result["state"], result["score"]) == ("infrastructure failed", None)
+    assert (result["state"], result["score"], result["broken"]) == ("broken scenario", None, True)
     assert "execution_failed" in result["reason"]
     assert "the index is away" in result["reason"]
     assert ended.result(f"{suite.name}-sound", "command")["score"] == 0.0
-    assert "which says nothing about the agent" in ended.out
-    assert "command: mean score 0.000 (1 scored, 1 infrastructure failed, not counted)" in ended.out
+    assert "its box could not be set up (2 attempts)" in ended.out
+    assert ended.out.count("    the index is away") == 1
+    assert "command: mean score 0.000 (1 scored, 1 broken)" in ended.out
     assert client.devboxes.retrieve(result["devbox_id"]).status in ("failure", "shutdown")
 
 
@@ -243,4 +244,4 @@ contents_file = "solution.patch"
     ended = Bench(suite, *agents(["oracle"]), "--agent-command", command, server=server).wait()
     assert ended.result(suite.name, "oracle")["score"] == 1.0, ended.out + ended.err
     seen = ended.result(suite.name, "command")["agent_result"]
-    assert (seen["exit_status"], seen["output"].split()) == (0, r"357 273 277 o n e \r \n \n \n".split())
+    assert (seen["exit_status"], "".join(seen["output"].split())) == (0, r"357273277one\r\n\n\n")

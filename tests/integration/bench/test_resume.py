@@ -128,8 +128,9 @@ def test_a_killed_bench_with_a_server_of_its_own_goes_on(suite: Path, tmp_path: 
     _check_all_scored(Bench(suite, *QUICK, "--resume", data_dir=data_dir).wait(), name)
 
 
-def test_there_must_be_something_to_resume(server: ServerProcess, suite: Path) -> None:
-    write_tiny(suite, f"{suite.name}-a")
+def test_with_nothing_begun_it_starts(server: ServerProcess, suite: Path) -> None:
+    name = f"{suite.name}-a"
+    write_tiny(suite, name)
     ended = Bench(suite, *QUICK, "--resume", server=server).wait()
-    assert ended.status == 2
-    assert "nothing to resume" in ended.err
+    _check_all_scored(ended, name)
+    assert "starts from the beginning" in ended.err

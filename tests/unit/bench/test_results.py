@@ -2,13 +2,22 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from loopyard.bench import report
-from loopyard.bench.results import AgentResult, FunctionResult, Result, State, exit_status, summarize
+from loopyard.bench.results import (
+    AgentResult,
+    FunctionResult,
+    Result,
+    State,
+    exit_status,
+    summarize,
+    with_broken_scenarios,
+)
 from loopyard.bench.runner import Pace
 
 
@@ -59,6 +68,23 @@ def test_a_failure_of_the_infrastructure_is_shown_apart_from_a_score_of_zero() -
     assert "the box ended: failure (execution_failed)" in text
     assert "mean score 0.000 (1 scored, 1 infrastructure failed, not counted)" in text
     assert "broken" not in text
+
+
+def test_a_scenario_whose_box_is_never_set_up_is_broken_and_told_once() -> None:
+    failed = [replace(FAILED, agent=agent, setup_failure=f"exited with 7\nat {agent}") for agent in ("a", "b", "c")]
+    results = with_broken_scenarios([*failed, CANCELED])
+    assert [result.state for result in results] == [*[State.BROKEN_SCENARIO] * 3, State.CANCELED]
+    assert [result.broken for result in results] == [True, True, True, False]
+    assert exit_status(results) == 1
+    text = shown(*results)
+    assert "the scenario is broken: its box could not be set up (3 attempts)" in text
+    assert (text.count("exited with 7"), text.count("infrastructure")) == (1, 0)
+
+
+@pytest.mark.parametrize("other", [scored(0.0), FAILED])
+def test_a_setup_that_fails_at_times_is_a_failure_of_the_infrastructure(other: Result) -> None:
+    results = [replace(FAILED, setup_failure="exited with 7"), other]
+    assert with_broken_scenarios(results) == results
 
 
 def test_a_broken_scenario_is_shown_with_the_end_of_its_scorers_output() -> None:

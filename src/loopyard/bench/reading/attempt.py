@@ -20,6 +20,7 @@ class Ending(StrEnum):
     AGENT_FAILED = "agent failed"
     """The agent used up its box's memory or disk, say. It counts as 0."""
     INFRASTRUCTURE_FAILED = "infrastructure failed"
+    BROKEN_SCENARIO = "broken scenario"
     CANCELED = "canceled"
     UNFINISHED = "unfinished"
 

@@ -10,6 +10,7 @@ from rich.table import Table
 
 from loopyard.bench.put_back import warning
 from loopyard.bench.report import details, score_text
+from loopyard.bench.results import State
 from loopyard.bench.validation.verdicts import NOP, REFERENCE, Judgement, Verdict
 
 _STYLES = {Verdict.SOUND: "green", Verdict.BROKEN: "bold red", Verdict.FLAKY: "bold yellow", Verdict.UNKNOWN: "yellow"}
@@ -32,7 +33,8 @@ def table(console: Console, judgements: Sequence[Judgement]) -> None:
             console.print(f"[bold]{escape(judgement.scenario)}[/]: {escape(reason)}", soft_wrap=True)
         if judgement.verdict != Verdict.SOUND:
             for results in judgement.results.values():
-                for line in (line for result in results for line in details(result)):
+                scored = (result for result in results if result.state == State.SCORED)  # the reasons tell the rest
+                for line in (line for result in scored for line in details(result)):
                     console.print(line, soft_wrap=True)
     sound = sum(judgement.verdict == Verdict.SOUND for judgement in judgements)
     console.print(f"{sound} of {len(judgements)} scenarios are sound")

@@ -1,5 +1,6 @@
 """What the attempts at a scenario tell about it."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -36,6 +37,7 @@ def judge(scenario: str, results: dict[str, list[Result]], *, has_reference: boo
     lost = [result for result in everything if result.state != State.SCORED]
     flaky = [reason for agent, own in results.items() for reason in _differences(agent, own)]
     broken = [reason for agent, own in results.items() for reason in _faults(agent, own)]
+    broken += _setup_failures(everything)
     if not has_reference:
         broken.append("it has no reference output, so nothing tells that it can be solved")
     if flaky:
@@ -43,9 +45,17 @@ def judge(scenario: str, results: dict[str, list[Result]], *, has_reference: boo
     if broken:
         return Judgement(scenario, Verdict.BROKEN, broken, results)
     if lost:
-        reasons = [f"{result.agent}: {result.state}: {result.reason or 'no reason given'}" for result in lost]
+        counts = Counter(f"{result.agent}: {result.state}: {result.reason or 'no reason given'}" for result in lost)
+        reasons = [reason if count == 1 else f"{count} times: {reason}" for reason, count in counts.items()]
         return Judgement(scenario, Verdict.UNKNOWN, reasons, results)
     return Judgement(scenario, Verdict.SOUND, [], results)
+
+
+def _setup_failures(results: Sequence[Result]) -> list[str]:
+    """Why no attempt could begin, as the first of them says it."""
+    failures = [result.setup_failure for result in results if result.state == State.BROKEN_SCENARIO]
+    count = f"{len(failures)} of {len(results)} attempts"
+    return [f"its box could not be set up ({count}): {failures[0]}"] if failures else []
 
 
 def _differences(agent: str, results: Sequence[Result]) -> list[str]:

@@ -1,5 +1,7 @@
 """What attempts tell about a scenario."""
 
+from dataclasses import replace
+
 import pytest
 
 from loopyard.bench.results import FunctionResult, Result, State
@@ -37,6 +39,21 @@ def test_the_verdict_and_its_reason(nop: list[Result], oracle: list[Result], ver
     assert judgement.verdict == verdict
     assert word in " ".join(judgement.reasons)
     assert bool(judgement.reasons) == (verdict != Verdict.SOUND)
+
+
+def test_a_box_that_is_never_set_up_is_the_scenarios_fault() -> None:
+    lost = [
+        replace(_lost(name), state=State.BROKEN_SCENARIO, setup_failure="no such tool") for name in ("nop", "oracle")
+    ]
+    judgement = judge("s", {"nop": lost[:1] * 2, "oracle": lost[1:] * 2}, has_reference=True)
+    assert judgement.verdict == Verdict.BROKEN
+    assert judgement.reasons == ["its box could not be set up (4 of 4 attempts): no such tool"]
+
+
+def test_what_was_lost_is_told_once() -> None:
+    judgement = judge("s", {"nop": [_lost("nop")] * 2, "oracle": [GOOD]}, has_reference=True)
+    assert judgement.verdict == Verdict.UNKNOWN
+    assert judgement.reasons == ["2 times: nop: infrastructure failed: the box went down"]
 
 
 def test_without_a_reference_output_nothing_is_known_to_solve_it() -> None:
