@@ -191,6 +191,11 @@ class Connection(asyncio.Protocol):
                 self._h2.end_stream(stream_id)
             self._flush()
 
+    async def send_trailers(self, stream_id: int, fields: Iterable[Header]) -> None:
+        if self._is_open(stream_id):
+            self._h2.send_headers(stream_id, fields, end_stream=True)
+            self._flush()
+
     def taken(self, stream_id: int, size: int) -> None:
         if size > 0 and not self._transport.is_closing():
             self._h2.acknowledge_received_data(size, stream_id)

@@ -8,6 +8,7 @@ from urllib.parse import unquote
 from starlette.types import Scope
 
 from loopyard.http2.stream import Header
+from loopyard.http2.trailers import EXTENSION
 
 _METHOD = re.compile(rb"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
 _TARGET = re.compile(rb"\*|/[!\"$-~]*")
@@ -47,4 +48,5 @@ def scope_of(given: Iterable[Any], *, has_body: bool, root_path: str) -> Scope:
         "raw_path": root_path.encode() + raw_path,
         "query_string": query,
         "headers": plain,
+        "extensions": {EXTENSION: {}},
     }

@@ -7,6 +7,8 @@ from typing import Any, Protocol
 
 from starlette.types import ASGIApp, Message, Scope
 
+from loopyard.http2.trailers import EXTENSION
+
 log = logging.getLogger("loopyard.http2")
 
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
@@ -24,6 +26,10 @@ class Carrier(Protocol):
 
     async def send_data(self, stream_id: int, data: bytes, *, end: bool) -> None:
         """Send a part of the answer's body, as fast as the client takes it."""
+        ...
+
+    async def send_trailers(self, stream_id: int, fields: Iterable[Header]) -> None:
+        """Send the fields that end the answer."""
         ...
 
     def taken(self, stream_id: int, size: int) -> None:
@@ -50,6 +56,7 @@ class Stream:
         self._body_ended = False
         self._body_told = False
         self._complete = False
+        self._trailers_follow = False
         self._gone = False
         self._news = asyncio.Event()
 
@@ -124,11 +131,14 @@ class Stream:
             return
         if message["type"] == "http.response.start":
             await self._send_head(message)
+        elif message["type"] == EXTENSION:
+            await self._send_trailers(message)
         else:
             await self._send_body(message)
 
     async def _send_head(self, message: Message) -> None:
         self.started = True
+        self._trailers_follow = bool(message.get("trailers"))
         given: Iterable[Any] = message.get("headers", ())
         named = [(bytes(name).lower(), bytes(value)) for name, value in given]
         head = [(b":status", str(message["status"]).encode()), *(one for one in named if one[0] not in _HOP_BY_HOP)]
@@ -136,9 +146,20 @@ class Stream:
 
     async def _send_body(self, message: Message) -> None:
         body = b"" if self.scope["method"] == "HEAD" else bytes(message.get("body", b""))
-        end = not message.get("more_body", False)
+        end = not message.get("more_body", False) and not self._trailers_follow
         if body or end:
             await self._carrier.send_data(self._id, body, end=end)
         if end:
-            self._complete = True
-            self._news.set()
+            self._end()
+
+    async def _send_trailers(self, message: Message) -> None:
+        given: Iterable[Any] = message["headers"]
+        if fields := [(bytes(name).lower(), bytes(value)) for name, value in given]:
+            await self._carrier.send_trailers(self._id, fields)
+        else:
+            await self._carrier.send_data(self._id, b"", end=True)
+        self._end()
+
+    def _end(self) -> None:
+        self._complete = True
+        self._news.set()

@@ -3,10 +3,13 @@
 import asyncio
 from typing import cast
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from typing import Any, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 from loopyard.connections.limits import HEAD_BYTES, ConnectionLimits, put_into
 from loopyard.http2.connection import Connection
+from loopyard.http2.trailers import Trailing
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """What a client of HTTP/2 says first (RFC 9113, 3.4)."""
@@ -106,6 +109,9 @@ class EitherProtocol(HttpToolsProtocol):
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, cast("Any", Trailing(app, cycle)))
 
     def _switch(self, data: bytes) -> None:
         self._unset_keepalive_if_required()

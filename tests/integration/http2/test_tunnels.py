@@ -5,10 +5,11 @@ from collections.abc import Generator, Iterator
 
 import httpx
 import pytest
+from h2.events import TrailersReceived
 from runloop_api_client import Runloop
 
 from tests.integration.devbox.tunnel import services
-from tests.integration.http2.talking import http2
+from tests.integration.http2.talking import http2, talking
 from tests.serving import ServerProcess
 
 PORT = 8000
@@ -51,6 +52,17 @@ def test_an_answer_that_is_cut_off_does_not_look_whole(through: httpx.Client) ->
     with pytest.raises(httpx.RemoteProtocolError):
         through.get("/cut-off")
     assert through.get("/status/418").status_code == 418
+
+
+def test_trailers_pass(server: ServerProcess, through: httpx.Client) -> None:
+    with talking(server) as talk:
+        stream = talk.h2.get_next_available_stream_id()
+        head = {**dict(talk.head("/trailers")), ":authority": through.headers["Host"]}
+        talk.h2.send_headers(stream, list(head.items()), end_stream=True)
+        talk.flush()
+        assert talk.answer(stream) == (200, b"abc")
+        [trailers] = talk.all(TrailersReceived, stream)
+        assert [(bytes(name), bytes(value)) for name, value in trailers.headers or []] == [(b"x-sum", b"42")]  # type: ignore[arg-type]
 
 
 def test_a_head_is_answered_with_the_length_and_no_body(through: httpx.Client) -> None:

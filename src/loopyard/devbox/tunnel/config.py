@@ -12,6 +12,11 @@ class TunnelConfig(BaseModel):
         default=None,
         description="The only domain whose names lead into tunnels. Null takes any: the key alone tells.",
     )
+    trust_forwarded: bool = Field(
+        default=False,
+        description="Whether a proxy before the server sets X-Forwarded-For, -Proto and -Host, so that services in "
+        "devboxes get what it says. Otherwise they are replaced.",
+    )
     answer_seconds: float = Field(
         default=300, gt=0, description="How long a service in a devbox may take to begin its answer, before a 504."
     )

@@ -21,7 +21,9 @@ _HOP_BY_HOP = frozenset(
         b"upgrade",
     }
 )
-_FORWARDED = frozenset((b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host"))
+_FORWARDED = (b"x-forwarded-", b"forwarded")
+"""How headers begin that tell who called."""
+_NOT_AFTER_A_BODY = frozenset({b"content-length", b"content-type", b"content-encoding", b"host", b"date"})
 
 
 def get(headers: Iterable[tuple[bytes, bytes]], name: bytes) -> bytes | None:
@@ -43,19 +45,32 @@ def end_to_end(headers: Iterable[tuple[bytes, bytes]], drop: frozenset[bytes] = 
     return [(key, value) for key, value in pairs if key not in gone]
 
 
-def inwards(scope: Scope, drop: frozenset[bytes] = frozenset()) -> Headers:
-    """A request's headers as the service in the devbox gets them: its own Host, who called it how, no tunnel token."""
+def inwards(scope: Scope, drop: frozenset[bytes] = frozenset(), *, trust_forwarded: bool = False) -> Headers:
+    """A request's headers as the service in the devbox gets them: its own Host, who called it how, no tunnel token.
+
+    Args:
+        scope: The request.
+        drop: More that is left out.
+        trust_forwarded: Whether the caller is a proxy of the operator's, whose word on who called it counts. Of others
+            it is replaced.
+    """
     given: Headers = list(scope["headers"])
-    forwarded = [value for key, value in given if key == b"x-forwarded-for"]
-    if scope.get("client"):
-        forwarded.append(str(scope["client"][0]).encode())
+    peer = str(scope["client"][0]) if scope.get("client") else ""
     scheme = b"https" if scope["scheme"] in ("https", "wss") else b"http"
+    told = given if trust_forwarded else []
+    chain = b",".join(value for key, value in told if key == b"x-forwarded-for")
+    kept = [(key, value) for key, value in end_to_end(given, drop | {AUTHORIZATION}) if not key.startswith(_FORWARDED)]
     return [
-        *end_to_end(given, _FORWARDED | {AUTHORIZATION} | drop),
-        (b"x-forwarded-for", b", ".join(forwarded)),
-        (b"x-forwarded-proto", get(given, b"x-forwarded-proto") or scheme),
-        (b"x-forwarded-host", get(given, b"x-forwarded-host") or get(given, b"host") or b""),
+        *kept,
+        (b"x-forwarded-for", chain.rpartition(b",")[2].strip() or peer.encode()),
+        (b"x-forwarded-proto", get(told, b"x-forwarded-proto") or scheme),
+        (b"x-forwarded-host", get(told, b"x-forwarded-host") or get(given, b"host") or b""),
     ]
+
+
+def in_trailers(fields: Iterable[tuple[bytes, bytes]]) -> Headers:
+    """The fields after a body that may go on: without those that say how a message is to be read."""
+    return [field for field in end_to_end(fields, _NOT_AFTER_A_BODY) if not field[0].startswith(b":")]
 
 
 def target(scope: Scope) -> bytes:

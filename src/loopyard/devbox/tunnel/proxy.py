@@ -19,6 +19,7 @@ from loopyard.devbox.tunnel.address import Address
 from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.devbox.tunnel.gate import AUTHORIZATION, Gate
 from loopyard.devbox.tunnel.http import Exchange
+from loopyard.devbox.tunnel.http2 import Http2Exchange, is_grpc
 from loopyard.devbox.tunnel.passing import Passing
 from loopyard.kit.errors import LoopyardError, NotFound
 
@@ -62,7 +63,7 @@ class TunnelProxy:
         return None if host is None else address.parse(host.decode("latin-1"), self._config.domain)
 
     async def _pass(self, found: Address, scope: Scope, receive: Receive, send: Send) -> None:
-        exchange: Exchange | None = None
+        exchange: Exchange | Http2Exchange | None = None
         try:
             authorization = headers.get(scope["headers"], AUTHORIZATION)
             devbox = await self._gate.admit(found, None if authorization is None else authorization.decode("latin-1"))
@@ -77,9 +78,11 @@ class TunnelProxy:
                         send,
                         answer_seconds=self._config.answer_seconds,
                         used=lambda: self._use(devbox),
+                        trust_forwarded=self._config.trust_forwarded,
                     )
                     return
-                exchange = Exchange(connection, self._config.answer_seconds)
+                kind = Http2Exchange if scope["http_version"] == "2" and is_grpc(scope) else Exchange
+                exchange = kind(connection, self._config.answer_seconds, trust_forwarded=self._config.trust_forwarded)
                 if TunnelView.model_validate(devbox.tunnel).http_keep_alive:
                     with self._activity.using(devbox):
                         await exchange.run(scope, receive, send)

@@ -44,6 +44,7 @@ async def relay(
     *,
     answer_seconds: float,
     used: Callable[[], None],
+    trust_forwarded: bool = False,
 ) -> None:
     """Open the same WebSocket to the devbox, and pass messages on until either side closes.
 
@@ -52,6 +53,7 @@ async def relay(
         scope, receive, send: The caller's side, as ASGI has it; it is accepted once the devbox has accepted.
         answer_seconds: How long the service in the devbox may take to accept.
         used: Called with every message.
+        trust_forwarded: Whether the caller's word on who called it counts.
 
     Raises:
         BadRequest: The request cannot be passed on.
@@ -60,7 +62,7 @@ async def relay(
     """
     await receive()  # that the caller wants to connect
     try:
-        service = await _open(connection, scope, answer_seconds)
+        service = await _open(connection, scope, answer_seconds, trust_forwarded=trust_forwarded)
     except InvalidStatus as refusal:
         await _pass_refusal(refusal.response, send)
         return
@@ -70,10 +72,12 @@ async def relay(
         await _pass(service, receive, send, used)
 
 
-async def _open(connection: socket.socket, scope: Scope, answer_seconds: float) -> ClientConnection:
+async def _open(
+    connection: socket.socket, scope: Scope, answer_seconds: float, *, trust_forwarded: bool
+) -> ClientConnection:
     """Raises InvalidStatus too, if the service refuses in HTTP."""
     host = headers.get(scope["headers"], b"host") or b"localhost"
-    given = headers.inwards(scope, _HANDSHAKE)
+    given = headers.inwards(scope, _HANDSHAKE, trust_forwarded=trust_forwarded)
     try:
         return await connect(
             f"ws://{host.decode('latin-1')}{headers.target(scope).decode('latin-1')}",

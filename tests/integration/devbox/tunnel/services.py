@@ -84,6 +84,13 @@ class Handler(http.server.BaseHTTPRequestHandler):
                 self.end_headers()
             else:
                 self.plain(b"" if status == 204 else b"said so", status, X_Own="kept", Connection="X-Hop", X_Hop="gone")
+        elif path == "/trailers":
+            self.send_response(200)
+            self.send_header("Transfer-Encoding", "chunked")
+            self.send_header("Trailer", "X-Sum")
+            self.end_headers()
+            self.chunk(b"abc")
+            self.wfile.write(b"0\r\nX-Sum: 42\r\nContent-Length: 9\r\n\r\n")
         elif path == "/hang-up":
             self.close_connection = True
         elif path == "/cut-off":

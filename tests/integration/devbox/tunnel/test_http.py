@@ -136,6 +136,19 @@ def test_a_service_that_does_not_answer_in_http_is_a_bad_gateway(http: httpx.Cli
     assert answer.json()["code"] == "bad_gateway"
 
 
+def test_trailers_pass(server: ServerProcess, key: str) -> None:
+    url = httpx.URL(server.base_url)
+    with socket.create_connection((url.host, url.port or 80), 30) as caller:
+        asked = f"GET /trailers HTTP/1.1\r\nHost: {services.name(key, PORT)}\r\nTE: trailers\r\n\r\n".encode()
+        for _ in range(2):  # the connection stays good for more
+            caller.sendall(asked)
+            answer = b""
+            while not answer.endswith(b"\r\n0\r\nx-sum: 42\r\n\r\n"):
+                assert (piece := caller.recv(1 << 16)), answer
+                answer += piece
+            assert b"\r\ntrailer: X-Sum\r\n" in answer
+
+
 def test_an_answer_that_is_cut_off_does_not_look_whole(http: httpx.Client) -> None:
     with pytest.raises(httpx.RemoteProtocolError):
         http.get("/cut-off")

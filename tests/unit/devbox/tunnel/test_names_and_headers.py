@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from loopyard.devbox.tunnel import headers
 from loopyard.devbox.tunnel.address import Address, Kind, new_key, parse
+from loopyard.devbox.tunnel.http2 import is_grpc
 
 KEY = "t" + "0123456789" * 4
 
@@ -70,15 +71,50 @@ def test_what_belongs_to_the_hop_stays_behind() -> None:
     assert headers.end_to_end(given, frozenset({b"dropped"})) == [(b"accept", b"a"), (b"accept", b"b")]
 
 
-def test_who_called_is_told_after_those_told_before() -> None:
-    scope = {
-        "headers": [(b"host", b"h"), (b"x-forwarded-for", b"1.2.3.4"), (b"x-forwarded-proto", b"https")],
-        "client": ("5.6.7.8", 1),
-        "scheme": "ws",
-    }
+CLAIMS = [
+    (b"x-forwarded-for", b"1.2.3.4, 9.9.9.9"),
+    (b"x-forwarded-proto", b"https"),
+    (b"x-forwarded-host", b"other"),
+    (b"x-forwarded-port", b"1"),
+    (b"forwarded", b"for=1.2.3.4"),
+]
+
+
+def test_what_a_caller_says_of_itself_is_replaced() -> None:
+    given = [(b"host", b"h"), (b"connection", b"x-forwarded-for"), *CLAIMS]
+    scope = {"headers": given, "client": ("5.6.7.8", 1), "scheme": "ws"}
     assert headers.inwards(scope) == [
         (b"host", b"h"),
-        (b"x-forwarded-for", b"1.2.3.4, 5.6.7.8"),
-        (b"x-forwarded-proto", b"https"),
+        (b"x-forwarded-for", b"5.6.7.8"),
+        (b"x-forwarded-proto", b"http"),
         (b"x-forwarded-host", b"h"),
     ]
+
+
+def test_what_the_operators_proxy_says_counts() -> None:
+    scope = {"headers": [(b"host", b"h"), *CLAIMS], "client": ("5.6.7.8", 1), "scheme": "http"}
+    assert headers.inwards(scope, trust_forwarded=True) == [
+        (b"host", b"h"),
+        (b"x-forwarded-for", b"9.9.9.9"),
+        (b"x-forwarded-proto", b"https"),
+        (b"x-forwarded-host", b"other"),
+    ]
+
+
+def test_trailers_say_nothing_of_the_message() -> None:
+    given = [(b"x-sum", b"42"), (b"content-length", b"9"), (b"transfer-encoding", b"chunked"), (b":status", b"200")]
+    assert headers.in_trailers(given) == [(b"x-sum", b"42")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "grpc"),
+    [
+        (b"application/grpc", True),
+        (b"Application/grpc+proto; x=1", True),
+        (b"application/grpc-web+proto", False),
+        (b"application/json", False),
+        (None, False),
+    ],
+)
+def test_grpc_is_told_by_its_type(kind: bytes | None, grpc: bool) -> None:
+    assert is_grpc({"headers": [] if kind is None else [(b"content-type", kind)]}) is grpc
