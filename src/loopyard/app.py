@@ -111,6 +111,7 @@ from loopyard.pty.tunnels import PtyTunnels
 from loopyard.runtime.images import BuildsImages
 from loopyard.runtime.protocol import Runtime, SandboxSpec
 from loopyard.runtime.readiness import KeepsReady
+from loopyard.runtime.refusals import TellsRefusals
 from loopyard.runtime.upkeep import HasKeepers, Keeper
 from loopyard.scenario.endpoints import router as scenario_router
 from loopyard.scenario.run.counts import Folder
@@ -275,6 +276,8 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     code_host = CodeHost(settings.code_host)
     events = parts.add(Events, Events(database))
     parts.add(Sampling, Sampling(database, runtime, events))
+    if isinstance(runtime, TellsRefusals):
+        runtime.refused = events.refused
     ledger = parts.add(Ledger, Ledger(database, events))
     recordings = parts.add(Recordings, Recordings(settings.data_dir / "gateway"))
     store = parts.add(ObjectStore, _object_store(settings))

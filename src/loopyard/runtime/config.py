@@ -47,6 +47,12 @@ class CrunConfig(BaseModel):
         default_factory=list[int],
         description="TCP ports of this host that sandboxes may reach at their gateway's address, such as the API's.",
     )
+    names_open_seconds: float = Field(
+        default=60,
+        gt=0,
+        description="How long an address that a network policy opens by name stays open at least after its last use by "
+        "that sandbox, however short the name's time to live is.",
+    )
 
     def images_of(self, data_dir: Path) -> Path:
         """Where a server over this data folder keeps images."""

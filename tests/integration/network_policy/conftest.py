@@ -7,7 +7,7 @@ import pytest
 from runloop_api_client import Runloop
 
 from tests.integration.network_policy.box import Box, MakeBox, end_all, new_policy
-from tests.integration.network_policy.world import World, environment, making
+from tests.integration.network_policy.world import NAMES_OPEN_SECONDS, World, environment, making
 from tests.serving import ServerProcess
 
 
@@ -20,7 +20,8 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Generator[World]:
 @pytest.fixture(scope="session")
 def server(world: World) -> Generator[ServerProcess]:
     """A server in the world, in place of the one that other tests share."""
-    server = world.server("main").start(environment(spare_slots=4, mirrors=["shared.test"]))
+    settings = environment(spare_slots=4, mirrors=["shared.test"], names_open_seconds=NAMES_OPEN_SECONDS)
+    server = world.server("main").start(settings)
     yield server
     end_all(server)
     server.stop()

@@ -30,6 +30,9 @@ GATEWAY = "203.0.113.1"
 NEIGHBOUR = "203.0.113.77"
 _ADDRESSES = (SHARED, OTHER, RESOLVER, PRIVATE, METADATA, PUBLIC_RESOLVER, NEIGHBOUR)
 
+NAMES_OPEN_SECONDS = 6
+"""How long addresses stay open after their last use, on the servers of these tests."""
+
 ZONE: dict[str, dict[str, Any]] = {
     "allowed.test": {"A": [SHARED], "TXT": ['"a text"'], "HTTPS": ["1 . alpn=h2"]},
     "other.test": {"A": [OTHER]},

@@ -55,6 +55,11 @@ class Events:
         self._waiting.append(event(devbox_id, source, message, level=level, once=once))
         self._wake.set()
 
+    def refused(self, sandbox_id: str, message: str) -> None:
+        """A network policy has refused something to a sandbox, which may be a devbox."""
+        if sandbox_id.startswith("dbx_"):
+            self.note(sandbox_id, "kmsg", message, level="warning")
+
     async def run(self) -> None:
         """Write down, for ever."""
         while True:

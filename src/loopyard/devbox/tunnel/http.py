@@ -96,8 +96,7 @@ class Exchange:
         except TimeoutError as error:
             raise GatewayTimeout("The service in the devbox did not answer in time.") from error
         if not isinstance(response, h11.Response):
-            hint = f" If it speaks HTTP/2 only: {_BY_HTTP2}" if not self._first else ""
-            raise BadGateway(f"The service in the devbox hung up before it answered.{hint}")
+            raise BadGateway("The service in the devbox hung up before it answered.")
         drop = _OWN | {b"content-length"} if response.status_code == 304 else _OWN
         head = headers.end_to_end(list(response.headers), drop)
         chunked = headers.get(response.headers, b"transfer-encoding") is not None and scope["method"] != "HEAD"
@@ -123,6 +122,9 @@ class Exchange:
                     raise BadGateway(f"The service in the devbox speaks HTTP/2 only. {_BY_HTTP2}")
                 self._http.receive_data(data)
         except h11.RemoteProtocolError as error:
+            if not self._first:
+                hint = f"If it speaks HTTP/2 only: {_BY_HTTP2}"
+                raise BadGateway(f"The service in the devbox hung up before it answered. {hint}") from error
             raise BadGateway(f"The service in the devbox does not speak HTTP: {error}") from error
         except OSError as error:
             raise BadGateway(f"The service in the devbox hung up: {error.strerror}.") from error

@@ -52,6 +52,7 @@ from loopyard.runtime.protocol import (
     SandboxStatus,
     SandboxUsage,
 )
+from loopyard.runtime.refusals import Refused
 from loopyard.runtime.upkeep import Keeper
 
 log = logging.getLogger("loopyard.runtime")
@@ -65,6 +66,8 @@ class CrunRuntime(Inside):
     def __init__(self, config: CrunConfig, data_dir: Path) -> None:
         super().__init__(config, Layout(data_dir), config.images_of(data_dir))
         self._acts: dict[str, asyncio.Lock] = {}
+        self.refused: Refused = lambda _sandbox_id, _message: None
+        """See `TellsRefusals`."""
 
     @property
     def features(self) -> Features:
@@ -105,7 +108,14 @@ class CrunRuntime(Inside):
         network.allow_forwarding()
         self._gateway = listen_for_gateway()
         gateway_port: int = self._gateway.getsockname()[1]
-        self._way_out = WayOut(self._instance, self._config.mirrors, self._config.open_host_ports, gateway_port)
+        self._way_out = WayOut(
+            self._instance,
+            self._config.mirrors,
+            self._config.open_host_ports,
+            gateway_port,
+            open_seconds=self._config.names_open_seconds,
+            refused=self._tell_refused,
+        )
         policies = {box.slot: box.network_policy for box in self._boxes.values()}
         try:
             await self._way_out.open(policies)
@@ -167,6 +177,10 @@ class CrunRuntime(Inside):
         # A service has a slot of its own, but the network of its sandbox.
         found = (name for name, box in tuple(self._boxes.items()) if box.slot == slot and not is_service(name))
         return next(found, None)
+
+    def _tell_refused(self, address: str, message: str) -> None:
+        if (sandbox_id := self.sandbox_at(address)) is not None:
+            self.refused(sandbox_id, message)
 
     def keep_ready(self, like: SandboxSpec) -> None:
         """See `KeepsReady`."""

@@ -1,7 +1,8 @@
 """Decides on the sandboxes' way out, beside the server: `python -m loopyard.runtime.crun.egress DESCRIPTOR`.
 
 The descriptor is a socket. The first line that comes says for whom it works and which policies are in force; each line
-after that changes one. Each is answered by one line. It ends when the other end is closed.
+after that changes one. Each is answered by one line; lines between the answers tell what was refused by name. It ends
+when the other end is closed.
 """
 
 import asyncio
@@ -24,6 +25,7 @@ from loopyard.runtime.errors import RuntimeFault
 
 log = logging.getLogger("loopyard.runtime.network")
 
+_MOST_UNREAD = 1 << 20
 _NICENESS = 5
 """Sandboxes can give this as much to do as a processor can: the server goes first."""
 
@@ -34,7 +36,14 @@ async def _serve(descriptor: int) -> None:
     logging.getLogger().setLevel(told["log_level"])
     gate = None
     try:
-        gate = Gate(Instance(told["block"], told["network"]), told["mirrors"], told["host_ports"], told["gateway"])
+        gate = Gate(
+            Instance(told["block"], told["network"]),
+            told["mirrors"],
+            told["host_ports"],
+            told["gateway"],
+            open_seconds=told["open_seconds"],
+            refused=lambda sandbox_address, message: _tell(writer, sandbox_address, message),
+        )
         policies = {int(slot): POLICY.validate_python(policy) for slot, policy in told["policies"].items()}
         await gate.open({slot: policy for slot, policy in policies.items() if policy is not None})
     except (RuntimeFault, OSError) as error:
@@ -63,6 +72,12 @@ async def _line(reader: asyncio.StreamReader) -> bytes:
         return await reader.readline()
     except OSError:
         return b""
+
+
+def _tell(writer: asyncio.StreamWriter, sandbox_address: str, message: str) -> None:
+    """Say what was refused, unless the server is behind with reading: that is no reason to hold it all."""
+    if writer.transport.get_write_buffer_size() < _MOST_UNREAD:
+        _answer(writer, refused=sandbox_address, message=message)
 
 
 def _answer(writer: asyncio.StreamWriter, **answer: object) -> None:

@@ -26,6 +26,13 @@ _MOST_LEARNED = 4096
 _GRACE_SECONDS = 5.0
 """How much longer than an answer's time to live its addresses stay open: whoever has just asked may still connect."""
 
+OPEN_SECONDS = 60.0
+"""How long an address stays open at least after its last use: programs keep what a name stands for longer than the
+answer lives."""
+
+_AHEAD = 1.5
+"""How far ahead a use keeps an address open, so that not every use has to tell the kernel."""
+
 _UNUSED_CHAINS = 32
 _WATCH_SECONDS = 5.0
 
@@ -50,7 +57,16 @@ class Held:
 class Firewall:
     """The rules of one server's sandboxes. Sandboxes are named by their slots, packets by the sandboxes' addresses."""
 
-    def __init__(self, instance: Instance, closed: Closed, ports: table.Ports, mirrors: Sequence[str]) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        closed: Closed,
+        ports: table.Ports,
+        mirrors: Sequence[str],
+        open_seconds: float = OPEN_SECONDS,
+    ) -> None:
+        """`open_seconds` is how long an address stays open at least after its last use."""
+        self._open_seconds = open_seconds
         self._instance = instance
         self._closed = closed
         self._ports = ports
@@ -121,8 +137,8 @@ class Firewall:
         self.changed(source)
 
     def learn(self, sandbox_address: str, name: str, addresses: Iterable[str], ttl: float) -> bool:
-        """Open addresses to a sandbox for as long as the answer that named them lives. Returns whether all are open:
-        not if the sandbox has too many open already, or its policy no longer allows the name.
+        """Open addresses to a sandbox for as long as the answer that named them lives, and as after a use of them.
+        Returns whether all are open: not if the sandbox has too many open already, or its policy no longer allows the name.
 
         Raises:
             RulesRefused: The kernel did not take it.
@@ -138,12 +154,29 @@ class Firewall:
         fresh = [one for one in addresses if one not in held.learned]
         if len(held.learned) + len(fresh) > _MOST_LEARNED:
             return False
-        seconds = ttl + _GRACE_SECONDS
+        seconds = max(ttl, self._open_seconds) + _GRACE_SECONDS
         new = {one: max(seconds, held.learned.get(one, (0.0, None))[0] - now) for one in addresses}
         elements = [_learned(sandbox_address, one, timeout) for one, timeout in new.items()]
         self._elements.change(remove=elements, put=elements)
         held.learned.update({one: (now + timeout, name) for one, timeout in new.items()})
         return True
+
+    def used(self, sandbox_address: str, one: str) -> None:
+        """A sandbox uses an address that was open to it by name: it stays open for a while, or is open again."""
+        held, now = self._held.get(sandbox_address), time.monotonic()
+        if held is None or not held.restricted or (known := held.learned.get(one)) is None:
+            return
+        until, name = known
+        if until - now >= self._open_seconds or (name is not None and not held.hostnames.allow(name)):
+            return
+        seconds = self._open_seconds * _AHEAD
+        element = _learned(sandbox_address, one, seconds)
+        try:
+            self._elements.change(remove=[element], put=[element])
+        except RulesRefused as fault:
+            log.warning("an address in use does not stay open: %s", fault)
+        else:
+            held.learned[one] = now + seconds, name
 
     def _hold(self, source: str, policy: NetworkPolicy) -> Held:
         names = (*policy.hostnames, *(self._mirrors if policy.mirrors else ()))

@@ -9,6 +9,7 @@ from loopyard.runtime.crun.egress.closed import Closed
 from loopyard.runtime.crun.egress.firewall import Firewall
 from loopyard.runtime.crun.egress.name_server import NameServer
 from loopyard.runtime.crun.egress.questions import Questions, Resolvers
+from loopyard.runtime.crun.egress.refusals import Refusals, Tell
 from loopyard.runtime.crun.egress.streams import Streams
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.protocol import NetworkPolicy
@@ -17,9 +18,20 @@ from loopyard.runtime.protocol import NetworkPolicy
 class Gate:
     """Open it before anything runs, and close it last. Closing leaves the rules in force: then there are no names."""
 
-    def __init__(self, instance: Instance, mirrors: Sequence[str], host_ports: Sequence[int], gateway: int) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        mirrors: Sequence[str],
+        host_ports: Sequence[int],
+        gateway: int,
+        *,
+        open_seconds: float,
+        refused: Tell,
+    ) -> None:
         """`mirrors` are the names that a policy's `mirrors` opens, `host_ports` the TCP ports of this host that
         sandboxes may reach, at their gateway's address. `gateway` is the port that the agent gateway listens on.
+        `open_seconds` is how long an address stays open at least after its last use, and `refused` is told what is
+        refused by name.
 
         Raises:
             RuntimeUnavailable: This host cannot do it.
@@ -28,9 +40,10 @@ class Gate:
         closed = Closed(IPv4Network(instance.network))
         ours = self._listeners
         ports = table.Ports(ours.names_port, ours.streams_port, tuple(sorted(set(host_ports))), gateway)
-        self._firewall = Firewall(instance, closed, ports, mirrors)
-        self._names = NameServer(Questions(self._firewall, closed, Resolvers()))
-        self._streams = Streams(self._firewall, closed)
+        refusals = Refusals(refused)
+        self._firewall = Firewall(instance, closed, ports, mirrors, open_seconds)
+        self._names = NameServer(Questions(self._firewall, closed, Resolvers(), refusals))
+        self._streams = Streams(self._firewall, closed, refusals, open_seconds)
 
     async def open(self, policies: Mapping[int, NetworkPolicy]) -> None:
         """Put the policies of the sandboxes that run in force, by slot, in place of all that was before.

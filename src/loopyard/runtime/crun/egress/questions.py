@@ -25,6 +25,7 @@ from dns.rdatatype import RdataType
 
 from loopyard.runtime.crun.egress.closed import Closed
 from loopyard.runtime.crun.egress.firewall import Firewall, Held
+from loopyard.runtime.crun.egress.refusals import Refusals
 
 log = logging.getLogger("loopyard.runtime.network")
 
@@ -75,7 +76,8 @@ class Resolvers:
 class Questions:
     """Knows what to answer to whom."""
 
-    def __init__(self, firewall: Firewall, closed: Closed, resolvers: Resolvers) -> None:
+    def __init__(self, firewall: Firewall, closed: Closed, resolvers: Resolvers, refusals: Refusals) -> None:
+        self._refusals = refusals
         self._firewall = firewall
         self._closed = closed
         self._resolvers = resolvers
@@ -116,6 +118,7 @@ class Questions:
         name = one.name.to_text(omit_final_dot=True).lower()
         if one.rdclass != dns.rdataclass.IN or not held.hostnames.allow(name):
             answer.set_rcode(dns.rcode.NXDOMAIN)
+            self._refusals.note(sandbox_address, f"The network policy does not allow {name}: it was not resolved.")
             return
         if one.rdtype in _EMPTY:
             return
@@ -148,10 +151,14 @@ class Questions:
         named = [text for text in found if text not in public and self._is_named(text, sandbox_address)]
         if len(public) + len(named) < len(found):
             log.info("%s leads to closed addresses, which are left out", name)
+            left_out = ", ".join(text for text in found if text not in public and text not in named)
+            told = f"{name} leads to {left_out}, which is closed to devboxes or not named by the network policy."
+            self._refusals.note(sandbox_address, told)
         if not public and not named:
             return
         if not self._firewall.learn(sandbox_address, name, public, ttl):
             answer.set_rcode(dns.rcode.SERVFAIL)
+            self._refusals.note(sandbox_address, f"{name} was not opened: too many addresses are open at a time.")
             return
         for alias in chain.cnames:
             answer.answer.append(alias)

@@ -17,9 +17,10 @@ from ipaddress import IPv4Address
 from typing import Any, cast
 
 from loopyard.runtime.crun.egress.closed import Closed
-from loopyard.runtime.crun.egress.firewall import Firewall
+from loopyard.runtime.crun.egress.firewall import OPEN_SECONDS, Firewall
 from loopyard.runtime.crun.egress.listeners import Listeners
 from loopyard.runtime.crun.egress.opening import MOST_BYTES, Opening, Refused, agrees_to_upgrade, recognize
+from loopyard.runtime.crun.egress.refusals import Refusals
 
 log = logging.getLogger("loopyard.runtime.network")
 
@@ -46,7 +47,12 @@ class _Stream:
 class Streams:
     """One for all sandboxes of a server."""
 
-    def __init__(self, firewall: Firewall, closed: Closed) -> None:
+    def __init__(
+        self, firewall: Firewall, closed: Closed, refusals: Refusals, open_seconds: float = OPEN_SECONDS
+    ) -> None:
+        self._refusals = refusals
+        self._look_seconds = open_seconds / 3
+        self._looking: asyncio.Task[None] | None = None
         self._firewall = firewall
         self._closed = closed
         self._open: dict[str, set[_Stream]] = {}
@@ -57,14 +63,25 @@ class Streams:
     async def open(self, listeners: Listeners) -> None:
         self._server = await asyncio.start_server(self._connected, sock=listeners.streams, limit=_CHUNK_BYTES)
         self._firewall.changed = self.check_again
+        self._looking = asyncio.create_task(self._look())
 
     async def close(self) -> None:
+        if self._looking is not None:
+            self._looking.cancel()
+            await asyncio.gather(self._looking, return_exceptions=True)
         if self._server is not None:
             self._server.close()
         tasks = [stream.task for streams in self._open.values() for stream in streams]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _look(self) -> None:
+        """Keep open what is in use, for ever."""
+        while True:
+            await asyncio.sleep(self._look_seconds)
+            for source, address in {(one.source, one.address) for streams in self._open.values() for one in streams}:
+                self._firewall.used(source, address)
 
     def check_again(self, source: str) -> None:
         """End what a sandbox's policy no longer allows."""
@@ -93,6 +110,8 @@ class Streams:
             writer.close()
         except Refused as reason:
             log.info("a connection of %s to %s:%s was refused: %s", source, stream.address, stream.port, reason)
+            told = f"A connection to {stream.name or stream.address}, port {stream.port}, was refused: {reason}."
+            self._refusals.note(source, told)
             _abort(writer)
         except (OSError, EOFError, TimeoutError):
             _abort(writer)
@@ -100,6 +119,7 @@ class Streams:
             _abort(writer)  # the policy has changed, or the server ends
         finally:
             self._count -= 1
+            self._firewall.used(source, stream.address)
             mine.discard(stream)
             if not mine:
                 self._open.pop(source, None)
@@ -107,7 +127,8 @@ class Streams:
     async def _carry(self, stream: _Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         held = self._firewall.held(stream.source)
         if held is None or not held.restricted or not self._closed.is_open(IPv4Address(stream.address)):
-            raise Refused("it is not open")
+            raise Refused("the network policy does not allow this address")
+        self._firewall.used(stream.source, stream.address)
         async with asyncio.timeout(_CONNECT_SECONDS):
             theirs = await asyncio.open_connection(stream.address, stream.port, limit=_CHUNK_BYTES)
         try:
@@ -160,7 +181,7 @@ class Streams:
         held = self._firewall.held(stream.source)
         stream.name = opening.name
         if held is None or (opening.name is not None and not held.hostnames.allow(opening.name)):
-            raise Refused(f"it is meant for {opening.name}")
+            raise Refused(f"the network policy does not allow {opening.name}")
 
 
 async def _opening(reader: asyncio.StreamReader, said: bytearray, port: int) -> Opening:

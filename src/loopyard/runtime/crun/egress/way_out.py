@@ -11,7 +11,7 @@ import logging
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -34,15 +34,28 @@ _PAUSE_SECONDS = 1.0
 class WayOut:
     """Open it before anything runs, and close it last. Closing leaves the rules in force: then there are no names."""
 
-    def __init__(self, instance: Instance, mirrors: Sequence[str], host_ports: Sequence[int], gateway: int) -> None:
+    def __init__(
+        self,
+        instance: Instance,
+        mirrors: Sequence[str],
+        host_ports: Sequence[int],
+        gateway: int,
+        *,
+        open_seconds: float,
+        refused: Callable[[str, str], None],
+    ) -> None:
         """`mirrors` are the names that a policy's `mirrors` opens, `host_ports` the TCP ports of this host that
-        sandboxes may reach, at their gateway's address. `gateway` is the port that the agent gateway listens on."""
+        sandboxes may reach, at their gateway's address. `gateway` is the port that the agent gateway listens on.
+        `open_seconds` is how long an address that a name opened stays open at least after its last use. `refused` is
+        called with a sandbox's address and a message, when something was refused by name."""
+        self._refused = refused
         self._told = {
             "block": instance.block,
             "network": instance.network,
             "mirrors": list(mirrors),
             "host_ports": list(host_ports),
             "gateway": gateway,
+            "open_seconds": open_seconds,
             "log_level": logging.getLogger().getEffectiveLevel(),
         }
         self._policies: dict[int, NetworkPolicy] = {}
@@ -120,21 +133,31 @@ class WayOut:
         self._send({**self._told, "policies": policies})
         try:
             async with asyncio.timeout(_START_SECONDS):
-                hello: dict[str, Any] = json.loads(await _line(reader) or b"{}")
+                hello = await self._hello(reader)
         except TimeoutError:
-            hello = {}
+            hello: dict[str, Any] = {}
         if hello.get("fault", "it did not start") is not None:
             self._lose()
             raise RulesRefused(hello.get("fault", "what decides on it did not start; see the messages above"))
         self._ready.set()
         return reader
 
+    async def _hello(self, reader: asyncio.StreamReader) -> dict[str, Any]:
+        """Its first answer; empty if it ends before."""
+        while line := await _line(reader):
+            said: dict[str, Any] = json.loads(line)
+            if "refused" not in said:  # it takes questions before all policies are in force
+                return said
+        return {}
+
     async def _keep(self, reader: asyncio.StreamReader) -> None:
         """Take its answers; start it anew if somebody kills it."""
         while True:
             while line := await _line(reader):
                 answer: dict[str, Any] = json.loads(line)
-                if (waiting := self._waiting.pop(answer["number"], None)) is not None and not waiting.done():
+                if "refused" in answer:
+                    self._refused(answer["refused"], answer["message"])
+                elif (waiting := self._waiting.pop(answer["number"], None)) is not None and not waiting.done():
                     waiting.set_result(answer["fault"])
             self._lose()
             await self._reap()
