@@ -1,6 +1,7 @@
 """Carries out one trial on a server: a run is started, the agent has its turn in the box, its work is scored."""
 
 import asyncio
+import re
 import shlex
 import time
 from collections.abc import Callable
@@ -29,6 +30,7 @@ _SLACK_SECONDS = 120
 _CLEANUP_SECONDS = 30
 _SHOWN_LINES = "100"
 _TIMED_OUT = {124, 137}
+_NOT_IN_VARIABLES = re.compile(r"[^A-Za-z0-9_]")
 _SETUP_FAILED = ("execution_failed", "out_of_memory", "out_of_disk")
 """Why a box ends that never ran, through what the scenario has done in it before."""
 
@@ -185,7 +187,7 @@ async def _ask(
             metadata={"agent": trial.agent.name, "benchmark": benchmark},
             run_profile={
                 "env_vars": dict(trial.environment),
-                "secrets": {name: name for name in trial.scenario.required_secret_names},
+                "secrets": {_variable(name): name for name in trial.scenario.required_secret_names},
                 "purpose": "bench",
             },
             extra_headers={"x-request-id": request_id},
@@ -196,6 +198,11 @@ async def _ask(
     except asyncio.CancelledError:
         known.run = await starting
         raise
+
+
+def _variable(secret: str) -> str:
+    """The variable that a secret is in: its name, with underscores for what no variable's name may hold."""
+    return _NOT_IN_VARIABLES.sub("_", secret)
 
 
 async def _scored(client: AsyncRunloop, run_id: str, patience: PollingConfig) -> ScenarioRunView:

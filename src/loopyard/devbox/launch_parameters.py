@@ -104,8 +104,6 @@ class LaunchParameters(Params):
         if self.resource_size_request == "CUSTOM_SIZE":
             if self.custom_cpu_cores is None or self.custom_gb_memory is None:
                 raise ValueError("CUSTOM_SIZE needs custom_cpu_cores and custom_gb_memory")
-            if not 2 <= self.custom_gb_memory / self.custom_cpu_cores <= 8:
-                raise ValueError("custom_gb_memory must be 2 to 8 times custom_cpu_cores")
         elif any(value is not None for value in (*custom, self.custom_disk_size)):
             raise ValueError("custom sizes need resource_size_request to be CUSTOM_SIZE")
         inner = self.lifecycle.after_idle if self.lifecycle else None

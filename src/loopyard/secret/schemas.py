@@ -23,7 +23,8 @@ def _fits(value: SecretStr) -> SecretStr:
     return value
 
 
-SecretName = Annotated[Text, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$", max_length=255)]
+SecretName = Annotated[Text, StringConstraints(pattern=r"^[A-Za-z_][A-Za-z0-9_-]*$", max_length=255)]
+"""A label. What a devbox's variable is called is said where the secret is asked for."""
 SecretValue = Annotated[SecretStr, AfterValidator(_fits)]
 
 

@@ -52,13 +52,24 @@ def test_it_is_updated_and_deleted_by_name_and_by_id(client: Runloop) -> None:
 
 
 @pytest.mark.semantic
-def test_names_are_unique_and_those_of_variables(client: Runloop) -> None:
+def test_names_are_unique_labels(client: Runloop) -> None:
     client.secrets.create(name="ONLY_ONE", value="x")
-    for name in ("ONLY_ONE", "", "with-hyphen", "1ST", "a/b", "x" * 256):
+    for name in ("ONLY_ONE", "", "-a", "1ST", "a/b", "x" * 256):
         with pytest.raises(BadRequestError) as raised:
             client.secrets.create(name=name, value="canary-refused")
         assert raised.value.body["field"] == "name"  # type: ignore[index, call-overload]
         assert "canary" not in str(raised.value.body)
+
+
+@pytest.mark.semantic
+def test_a_name_with_hyphens_is_in_the_variable_that_the_devbox_says(client: Runloop) -> None:
+    client.secrets.create(name="magic-number-secret", value="42")
+    assert client.secrets.update("magic-number-secret", value="43").name == "magic-number-secret"
+    one = client.devboxes.create_and_await_running(secrets={"MAGIC": "magic-number-secret"})
+    assert run(client, one.id, 'printf %s "$MAGIC"') == "43"
+    with pytest.raises(BadRequestError):
+        client.devboxes.create(secrets={"magic-number-secret": "magic-number-secret"})
+    client.devboxes.shutdown(one.id)
 
 
 @pytest.mark.semantic

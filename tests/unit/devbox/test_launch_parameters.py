@@ -31,6 +31,13 @@ def test_a_custom_size() -> None:
     assert (limits.cpu_cores, limits.memory_bytes, limits.disk_bytes) == (4, 16 * GIB, 32 * GIB)
 
 
+@pytest.mark.parametrize(("cores", "memory"), [(1, 1), (0.5, 64), (16, 1), (1, 10)])
+def test_cores_and_memory_are_independent(cores: float, memory: int) -> None:
+    given = {"resource_size_request": "CUSTOM_SIZE", "custom_cpu_cores": cores, "custom_gb_memory": memory}
+    limits = LaunchParameters.model_validate(given).limits
+    assert (limits.cpu_cores, limits.memory_bytes) == (cores, memory * GIB)
+
+
 @pytest.mark.parametrize(
     "given",
     [
@@ -38,8 +45,6 @@ def test_a_custom_size() -> None:
         {"resource_size_request": "CUSTOM_SIZE"},
         {"resource_size_request": "CUSTOM_SIZE", "custom_cpu_cores": 3, "custom_gb_memory": 12},
         {"resource_size_request": "CUSTOM_SIZE", "custom_cpu_cores": 18, "custom_gb_memory": 64},
-        {"resource_size_request": "CUSTOM_SIZE", "custom_cpu_cores": 4, "custom_gb_memory": 4},
-        {"resource_size_request": "CUSTOM_SIZE", "custom_cpu_cores": 1, "custom_gb_memory": 10},
         {"resource_size_request": "CUSTOM_SIZE", "custom_cpu_cores": 2, "custom_gb_memory": 5},
         {"resource_size_request": "CUSTOM_SIZE", "custom_cpu_cores": 2, "custom_gb_memory": 8, "custom_disk_size": 3},
         {"resource_size_request": "HUGE"},

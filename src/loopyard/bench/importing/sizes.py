@@ -11,20 +11,19 @@ _MOST_GIB = 64
 
 
 def launch_size(cpus: float | None, memory_mb: int | None, storage_mb: int | None) -> Mapping[str, Plain]:
-    """The launch parameters for a box with at least these resources; none at all where nothing is asked for. Memory is
-    2 to 8 GiB for each core: what is missing of one is added for the other.
+    """The launch parameters for a box with at least these resources; none at all where nothing is asked for. Without
+    processors asked for it has one, and without memory 2 GiB for each.
 
     Raises:
         ValueError: No box is that large.
     """
     if cpus is None and memory_mb is None and storage_mb is None:
         return {}
-    memory = _even(max(1, math.ceil((memory_mb or 2 * _MB) / _MB)))
-    wanted = max(cpus or 1, memory / 8)
+    wanted = cpus or 1
     cores = next((size for size in _CORES if size >= wanted), None)
     if cores is None:
         raise ValueError(f"{wanted:g} processors are more than the {_CORES[-1]} that a box can have")
-    memory = _even(max(memory, math.ceil(2 * cores)))
+    memory = _even(max(1, math.ceil(2 * cores if memory_mb is None else memory_mb / _MB)))
     size: dict[str, Plain] = {
         "resource_size_request": "CUSTOM_SIZE",
         "custom_cpu_cores": cores,

@@ -15,13 +15,16 @@ from loopyard.scorer.registered.schemas import ScorerListView, ScorerParams, Sco
 
 router = APIRouter(prefix="/v1/scenarios/scorers", tags=["scorers"])
 
+_PREFIX, _FORMER_PREFIX = "scs", "sco"
+"""How ids begin. Those of the first versions sort before all others, as they are older."""
+
 
 @router.post("", operation_id="scenarios.scorers.create")
 async def create(
     params: ScorerParams, caller: CallerDep, session: WriteSession, request_key: RequestKey = None
 ) -> ScorerView:
     """Register a scorer: a Bash script that takes its context as JSON in `$RL_SCORER_CONTEXT`."""
-    scorer_id = new_id("sco")
+    scorer_id = new_id(_PREFIX)
     owner = await claim(session, caller.account_id, "scenarios.scorers.create", request_key, scorer_id)
     if owner != scorer_id:
         return ScorerView.model_validate(await service.get(session, caller.account_id, owner))
@@ -39,7 +42,9 @@ async def list_scorers(
     ] = None,
 ) -> ScorerListView:
     """The account's scorers, newest first."""
-    page = await repository.page(session, caller.account_id, search, cursor_of(page_query, "sco"))
+    is_former = (page_query.starting_after or "").startswith(f"{_FORMER_PREFIX}_")
+    cursor = cursor_of(page_query, _FORMER_PREFIX if is_former else _PREFIX)
+    page = await repository.page(session, caller.account_id, search, cursor)
     views = [ScorerView.model_validate(scorer) for scorer in page.items]
     return ScorerListView(scorers=views, has_more=page.has_more, total_count=page.total_count)
 

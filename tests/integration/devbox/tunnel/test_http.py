@@ -144,7 +144,8 @@ def test_trailers_pass(server: ServerProcess, key: str) -> None:
             caller.sendall(asked)
             answer = b""
             while not answer.endswith(b"\r\n0\r\nx-sum: 42\r\n\r\n"):
-                assert (piece := caller.recv(1 << 16)), answer
+                piece = caller.recv(1 << 16)
+                assert piece, answer
                 answer += piece
             assert b"\r\ntrailer: X-Sum\r\n" in answer
 

@@ -41,6 +41,7 @@ def test_a_repeated_request_registers_one(client: Runloop) -> None:
     name = _type()
     made = {client.scenarios.scorers.create(type=name, bash_script="x", extra_headers=headers).id for _ in range(3)}
     assert len(made) == 1
+    assert made.pop().startswith("scs_")
 
 
 @pytest.mark.semantic

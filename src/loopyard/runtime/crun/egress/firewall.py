@@ -138,7 +138,8 @@ class Firewall:
 
     def learn(self, sandbox_address: str, name: str, addresses: Iterable[str], ttl: float) -> bool:
         """Open addresses to a sandbox for as long as the answer that named them lives, and as after a use of them.
-        Returns whether all are open: not if the sandbox has too many open already, or its policy no longer allows the name.
+        Returns whether all are open: not if the sandbox has too many open already, or its policy no longer allows the
+        name.
 
         Raises:
             RulesRefused: The kernel did not take it.
