@@ -136,9 +136,11 @@ from loopyard.upkeep.sweep import Sweep
 from loopyard.upstream_proxy.addresses import Addresses
 from loopyard.upstream_proxy.grants import Grants
 from loopyard.version import VERSION
+from loopyard.welcome import router as welcome_router
 
 _ROUTERS = (
     health_router,
+    welcome_router,
     run_router,  # what is asked for most stands first: a path is looked for in this order
     axons.EVENTS,
     execution_router,

@@ -12,6 +12,7 @@ from loopyard.bench.definition import BenchmarkDefinition, ScenarioDefinition
 from loopyard.bench.parts import Part
 from loopyard.bench.scorers import SCORER_TYPES
 from loopyard.bench.texts import NotText, read_exact, without_mark
+from loopyard.kit.complaints import in_words
 
 SCENARIO_FILE = "scenario.toml"
 BENCHMARK_FILE = "benchmark.toml"
@@ -114,5 +115,6 @@ def _fault(detail: Any) -> str:
         case "value_error":
             text = str(detail["ctx"]["error"])
         case _:
-            text = f"{detail['msg'][0].lower()}{detail['msg'][1:]}; correct this value"
+            words = in_words(detail)
+            text = f"{words[0].lower()}{words[1:]}; correct this value"
     return f"{key}: {text}" if key else text

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
+from loopyard.kit.complaints import in_words
 from loopyard.kit.errors import BadRequest, ErrorView, LoopyardError, StorageFull
 from loopyard.kit.full_disk import is_full
 
@@ -95,8 +96,7 @@ def explain(problems: Sequence[Any], body: Any = None) -> BadRequest:
     if str(first.get("type", "")).startswith("union_tag"):
         path.append(str(first["ctx"]["discriminator"]).strip("'"))
     field = ".".join(str(part) for part in path) or "body"
-    message = str(first.get("msg", "not valid")).removeprefix("Value error, ")
-    return BadRequest(f"{field}: {message}", field=field)
+    return BadRequest(f"{field}: {in_words(first)}", field=field)
 
 
 def _fields(path: list[Any], body: Any) -> list[Any]:

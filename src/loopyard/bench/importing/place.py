@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from loopyard.kit.complaints import in_words
+
 _HEADER = re.compile(r"^\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 
@@ -42,7 +44,7 @@ def of_errors(path: Path, toml: str, errors: Sequence[Any]) -> list[str]:
     found: list[str] = []
     for error in errors:
         location: tuple[str | int, ...] = error["loc"]
-        text = "is required; add it" if error["type"] == "missing" else str(error["msg"])
+        text = "is required; add it" if error["type"] == "missing" else in_words(error)
         found.append(told(path, line_of(toml, location), ".".join(map(str, location)), text))
     return found
 

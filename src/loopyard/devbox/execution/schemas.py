@@ -28,7 +28,7 @@ def _encodable(text: str) -> str:
     return text
 
 
-Command = Annotated[Text, Field(min_length=1, max_length=MOST_COMMAND_BYTES), AfterValidator(_fits)]
+Command = Annotated[Text, AfterValidator(_fits), Field(min_length=1, max_length=MOST_COMMAND_BYTES)]
 """Bash text, 120,000 bytes at most."""
 
 ShellName = Annotated[Text, Field(min_length=1, max_length=1024)]
