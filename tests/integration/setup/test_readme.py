@@ -6,11 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
+import pytest
 from runloop_api_client import Runloop
 
-from tests.integration.benchmark_job.making import make_scenario, outcomes, wait
+from tests.integration.benchmark_job.making import make_scenario
 from tests.serving import ServerProcess
 
 README = (Path(__file__).parents[3] / "README.md").read_text()
@@ -35,12 +35,16 @@ def test_the_example_prints_what_is_said(server: ServerProcess, tmp_path: Path) 
     assert f"It prints `{ended.stdout.strip()}`" in README
 
 
-def test_the_benchmark_job_that_is_shown_is_taken_and_run(client: Runloop) -> None:
+def test_the_benchmark_job_that_is_shown_is_taken_and_run(
+    client: Runloop, capsys: pytest.CaptureFixture[str]
+) -> None:
     (shown,) = EXAMPLES[1:]
-    scenario_id = make_scenario(client)
-    call = shown.split("client.benchmark_jobs.create", 1)[1].split("\n)\n", 1)[0] + ")"
-    asked: dict[str, Any] = eval(f"dict{call}", {"scenario": SimpleNamespace(id=scenario_id)})  # noqa: S307
-    quick: Any = asked["spec"]["agent_configs"][:1]  # the others want a model
-    spec: Any = {**asked["spec"], "scenario_ids": [scenario_id], "agent_configs": quick}
-    job = client.benchmark_jobs.create(name=asked["name"], spec=spec)
-    assert [(one.agent_name, one.average_score) for one in outcomes(wait(client, job.id))] == [("nop", 0.0)]
+    with_model = re.search(r"^            \{\n.*?^            \},\n", shown, re.MULTILINE | re.DOTALL)
+    assert with_model is not None
+    assert "mini-swe-agent" in with_model[0]
+    asked = with_model[0].rstrip(",\n ")
+    secrets: dict[str, str] = eval(asked)["agent_environment"]["secrets"]  # noqa: S307
+    exec(shown.replace(with_model[0], ""), {"client": client, "scenario": SimpleNamespace(id=make_scenario(client))})  # noqa: S102
+    assert capsys.readouterr().out == "nop 0.0\n"
+    names = {secret.name for secret in client.secrets.list(limit=5000).secrets}
+    assert set(secrets.values()) <= names, "the secrets that the agent is given are made before"

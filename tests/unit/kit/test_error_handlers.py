@@ -49,7 +49,7 @@ def test_the_field_is_named_without_the_tags_of_unions(body: Any, field: str) ->
 
 class Note(Params):
     text: Annotated[Text, Field(min_length=1, max_length=3)]
-    lines: Annotated[list[str], Field(max_length=1)] = []
+    lines: Annotated[list[str] | None, Field(max_length=1)] = None
 
 
 @pytest.mark.parametrize(
