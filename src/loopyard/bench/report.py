@@ -14,6 +14,7 @@ from rich.table import Table
 from loopyard.bench.put_back import warning
 from loopyard.bench.results import Result, State, summarize
 from loopyard.bench.runner import Pace
+from loopyard.kit.exhaustion import reason
 
 SHOWN_LINES = 15
 """Of each output in what is shown for people. The JSON has all that the server gave."""
@@ -92,6 +93,8 @@ def details(result: Result) -> list[str]:
     agent = result.agent_result
     if agent is not None and (agent.timed_out or agent.exit_status != 0 or result.broken):
         how = "ran out of time" if agent.timed_out else f"exited with {agent.exit_status}"
+        if agent.exit_status != 0 and (words := reason(agent.output)) is not None:
+            how += f" ({words})"
         lines += [f"{head}: the agent {how}; what it had done was scored", *_tail(agent.output)]
     return lines
 

@@ -12,6 +12,8 @@ from loopyard.devbox.mounts import CodeMountParameters, MountedObject
 from loopyard.devbox.object_mounts import ObjectMounts
 from loopyard.devbox.states import FailureReason
 from loopyard.kit.errors import LoopyardError
+from loopyard.kit.exhaustion import ran_out
+from loopyard.kit.exhaustion import reason as in_words
 from loopyard.runtime.errors import FileAccessDenied, NoSpaceLeft, RuntimeFault
 from loopyard.runtime.protocol import CommandSpec, Runtime, User
 
@@ -20,9 +22,6 @@ KILLED = 137
 """The exit status of what was killed by SIGKILL, as the kernel does when memory runs out."""
 
 _SHOWN_LINES = 20
-
-_NO_SPACE = ("No space left on device", "Disk quota exceeded")
-"""What programs say of a full disk: nothing else tells whether one was in a command's way."""
 
 _MAKE_FOLDER = """
 set -e
@@ -151,8 +150,9 @@ class Launcher:
             raise LaunchFailed("health_check_failed", message)
         ended = "took too long" if execution.timed_out else f"exited with {execution.exit_status}"
         output = (await self._tail(execution)).strip()
-        reason: FailureReason = "out_of_disk" if any(words in output for words in _NO_SPACE) else "execution_failed"
-        raise LaunchFailed(reason, f"The launch command {ended}: {execution.command}\n{output}".strip())
+        reason: FailureReason = "out_of_disk" if ran_out(output) == "disk" else "execution_failed"
+        why = f" ({words})" if (words := in_words(output)) is not None else ""
+        raise LaunchFailed(reason, f"The launch command {ended}{why}: {execution.command}\n{output}".strip())
 
     async def _tail(self, execution: Execution) -> str:
         try:

@@ -114,10 +114,12 @@ class SandboxState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SandboxStatus:
-    """What a sandbox is now. `out_of_memory` is true once the kernel has killed anything in it for its memory limit."""
+    """What a sandbox is now. `out_of_memory` is true once the kernel has killed anything in it for its memory limit,
+    `out_of_processes` once it has refused it a further process."""
 
     state: SandboxState
     out_of_memory: bool = False
+    out_of_processes: bool = False
 
 
 @dataclass(frozen=True, slots=True)

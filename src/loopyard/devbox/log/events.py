@@ -38,6 +38,11 @@ def oom_id(start: int) -> str:
     return f"oom.{start}"
 
 
+def processes_id(start: int) -> str:
+    """What names that a devbox could start no more processes since one of its starts."""
+    return f"pids.{start}"
+
+
 class Events:
     """Gathers events and writes them down together, twice a second at most, so that nobody waits for it."""
 

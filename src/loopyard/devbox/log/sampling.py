@@ -4,7 +4,7 @@ import asyncio
 import logging
 
 from loopyard.devbox.log import repository
-from loopyard.devbox.log.events import Events, oom_id
+from loopyard.devbox.log.events import Events, oom_id, processes_id
 from loopyard.kit.db import Database
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime, SandboxUsage
@@ -14,6 +14,9 @@ log = logging.getLogger("loopyard.devbox")
 INTERVAL_SECONDS = 60.0
 
 OUT_OF_MEMORY = "Out of memory: the kernel killed a process of this devbox."
+OUT_OF_PROCESSES = (
+    "Out of processes: the kernel refused this devbox one more than it may have."
+)
 
 
 class Sampling:
@@ -46,6 +49,8 @@ class Sampling:
             self._events.note(devbox_id, "stats", in_words(usage))
             if status.out_of_memory:
                 self._events.note(devbox_id, "kmsg", OUT_OF_MEMORY, level="error", once=oom_id(start))
+            if status.out_of_processes:
+                self._events.note(devbox_id, "kmsg", OUT_OF_PROCESSES, level="error", once=processes_id(start))
 
 
 def in_words(usage: SandboxUsage) -> str:

@@ -4,15 +4,16 @@ from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.output import tail
 from loopyard.devbox.execution.states import COMPLETED
 from loopyard.devbox.log import repository
-from loopyard.devbox.log.events import oom_id
+from loopyard.devbox.log.events import oom_id, processes_id
 from loopyard.devbox.log.models import DevboxEvent
-from loopyard.devbox.log.sampling import OUT_OF_MEMORY, in_words
+from loopyard.devbox.log.sampling import OUT_OF_MEMORY, OUT_OF_PROCESSES, in_words
 from loopyard.devbox.log.schemas import LogLevel, LogSource, LogView
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.states import Status
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
+from loopyard.kit.exhaustion import reason
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime, Stream
 
@@ -78,14 +79,19 @@ class LogService:
 
         start = execution.start_time_ms
         entries, used = [entry("info", start, cmd=execution.command)], 0
+        written = ""
         for stream, level in _STREAMS:
             text, size = await self._output(execution, stream, room - used)
+            written += text
             entries += [entry(level, start, message=line) for line in text.splitlines()]
             used += size
         if execution.status == COMPLETED and execution.exit_status is not None:
             level = "info" if execution.exit_status == 0 else "error"
             end = execution.end_time_ms or start
-            why = {"message": "It took too long and was stopped."} if execution.timed_out else {}
+            why: dict[str, str] = {}
+            if execution.exit_status != 0 and (words := reason(written)) is not None:
+                why = {"message": f"It failed: {words}."}
+            why = {"message": "It took too long and was stopped."} if execution.timed_out else why
             why = {"message": "The devbox went down under it."} if execution.lost else why
             entries.append(entry(level, end, exit_code=execution.exit_status, **why))
         return entries, used
@@ -112,6 +118,8 @@ class LogService:
         found = [LogView(level="info", source="stats", timestamp_ms=time_ms, message=in_words(usage))]
         if status.out_of_memory and oom_id(devbox.starts) not in known:
             found.append(LogView(level="error", source="kmsg", timestamp_ms=time_ms, message=OUT_OF_MEMORY))
+        if status.out_of_processes and processes_id(devbox.starts) not in known:
+            found.append(LogView(level="error", source="kmsg", timestamp_ms=time_ms, message=OUT_OF_PROCESSES))
         return found
 
 

@@ -84,6 +84,16 @@ def out_of_memory(cgroup: str) -> bool:
     return any(len(row) == 2 and row[0] == "oom_kill" and int(row[1]) > 0 for row in rows)
 
 
+def out_of_processes(cgroup: str) -> bool:
+    """Whether the kernel has refused this cgroup a further process for its limit."""
+    top = _CGROUPS if has_cgroup2() else _CGROUPS / "pids"
+    try:
+        rows = (line.split() for line in (top / cgroup.lstrip("/") / "pids.events").read_text().splitlines())
+    except OSError:
+        return False
+    return any(len(row) == 2 and row[0] == "max" and int(row[1]) > 0 for row in rows)
+
+
 def most_open_files() -> int:
     """The limit on open files for commands: at most this process's own hard limit."""
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]

@@ -332,8 +332,12 @@ class CrunRuntime(Inside):
     def _status(self, sandbox_id: str) -> SandboxStatus:
         box = self._boxes.get(sandbox_id)
         running = box is not None and is_alive(box.pid, box.start_ticks)
-        killed = host.out_of_memory(self._where.of(sandbox_id).cgroup)
-        return SandboxStatus(SandboxState.RUNNING if running else SandboxState.EXITED, out_of_memory=killed)
+        cgroup = self._where.of(sandbox_id).cgroup
+        return SandboxStatus(
+            SandboxState.RUNNING if running else SandboxState.EXITED,
+            out_of_memory=host.out_of_memory(cgroup),
+            out_of_processes=host.out_of_processes(cgroup),
+        )
 
     async def usage(self, sandbox_id: str) -> SandboxUsage:
         self._running(sandbox_id)

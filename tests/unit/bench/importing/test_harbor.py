@@ -117,7 +117,7 @@ name = "one"
         ("[environment\n", "task.toml:1: not valid TOML"),
         ("[agent]\n\n[verifier]\ntimeout_sec = 'long'\n", "task.toml:4: verifier.timeout_sec: Input should be a valid"),
         ("[environment.healthcheck]\nretries = 2\n", "task.toml:1: environment.healthcheck.command: is required"),
-        ("[environment]\nmemory = '2 potatoes'\n", "task.toml:1: environment: Value error, '2 potatoes' is no size"),
+        ("[environment]\nmemory = '2 potatoes'\n", "task.toml:1: environment: '2 potatoes' is no size"),
         ("[environment]\ncpus = 64\n", "task.toml:1: environment: 64 processors are more than the 16"),
         ("environment = 3\n", "task.toml:1: environment: Input should be a valid dictionary"),
     ],
