@@ -14,9 +14,7 @@ log = logging.getLogger("loopyard.devbox")
 INTERVAL_SECONDS = 60.0
 
 OUT_OF_MEMORY = "Out of memory: the kernel killed a process of this devbox."
-OUT_OF_PROCESSES = (
-    "Out of processes: the kernel refused this devbox one more than it may have."
-)
+OUT_OF_PROCESSES = "Out of processes: the kernel refused this devbox one more than it may have."
 
 
 class Sampling:

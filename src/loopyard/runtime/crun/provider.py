@@ -25,7 +25,7 @@ from loopyard.runtime.crun.leftovers import BoxesKeeper
 from loopyard.runtime.crun.making import Making
 from loopyard.runtime.crun.pool import Pool
 from loopyard.runtime.crun.ready import Ready, remove_left
-from loopyard.runtime.crun.sealing import CrunSealing
+from loopyard.runtime.crun.sealing import STOPPED, CrunSealing
 from loopyard.runtime.crun.services import Services, is_service
 from loopyard.runtime.crun.shared_folders import SharedFolders
 from loopyard.runtime.crun.sharing import register
@@ -336,7 +336,7 @@ class CrunRuntime(Inside):
         return SandboxStatus(
             SandboxState.RUNNING if running else SandboxState.EXITED,
             out_of_memory=host.out_of_memory(cgroup),
-            out_of_processes=host.out_of_processes(cgroup),
+            out_of_processes=host.out_of_processes(cgroup) and not (self._layout.bundle(sandbox_id) / STOPPED).exists(),
         )
 
     async def usage(self, sandbox_id: str) -> SandboxUsage:

@@ -15,6 +15,8 @@ from loopyard.runtime.sealing import PutBack, SharedFolder
 
 _ATTEMPTS = 5
 """How often an act is asked for, if the launcher or its worker is killed meanwhile."""
+STOPPED = "stopped"
+"""In the bundle of a sandbox in which nothing could be started for a moment: what was refused then tells nothing."""
 
 _REPORT = "put-back.json"
 _NO_SPACE = re.compile(rf"\[Errno ({errno.ENOSPC}|{errno.EDQUOT})\]")
@@ -55,6 +57,7 @@ class CrunSealing:
 
     async def stop_all(self, sandbox_id: str, *, spare: Collection[str] = ()) -> None:
         box, traces = self._running(sandbox_id), self._where.of(sandbox_id)
+        (traces.bundle / STOPPED).touch()
         await self._ask(
             "stop_all",
             bundle=str(traces.bundle),
