@@ -95,6 +95,7 @@ def run(
 
     **After an interruption,** even a kill, the same command with `--resume` goes on: scored attempts are not run again,
     work that was done is scored, and the rest is begun anew. A scenario or agent that was changed is begun anew, too.
+    Where nothing was begun, it starts.
 
     **Exit status:** 0 when every attempt was scored and no scenario is broken, whatever your own agent scored; 1 when
     the infrastructure failed somewhere or a scenario is broken; 2 when the folder or the call is wrong; 130 after

@@ -23,7 +23,7 @@ def read(file: Path) -> AgentDescription:
         CatalogFault: It cannot be read, or is not a valid description.
     """
     try:
-        description = AgentDescription.model_validate(tomllib.loads(file.read_text()))
+        description = AgentDescription.model_validate(tomllib.loads(file.read_bytes().decode("utf-8-sig")))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise CatalogFault(f"{file}: {error}") from error
     except ValidationError as error:

@@ -7,6 +7,7 @@ import pytest
 
 from loopyard.agent.catalog.loader import KINDS, CatalogFault, catalog, read
 from loopyard.config import InvalidSettings, load
+from loopyard.kit.patching import APPLY_PATCH
 
 SHIPPED = {"oracle", "nop", "claude-code", "codex", "opencode", "gemini-cli", "mini-swe-agent"}
 OWN = """
@@ -74,3 +75,17 @@ def test_a_file_that_cannot_be_used_is_named_with_its_key(tmp_path: Path, change
         load(agents={"catalog": tmp_path})
     assert str(refused.value).startswith("The setting agents.catalog (LOOPYARD_AGENTS__CATALOG)")
     assert said in str(refused.value)
+
+
+def test_a_file_may_be_saved_with_a_mark_and_other_line_ends(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_bytes(b"\xef\xbb\xbf" + OWN.replace("\n", "\r\n").encode())
+    kept = read(file)
+    file.write_text(OWN)
+    assert kept == read(file)
+
+
+def test_the_oracle_applies_patches_below_the_top_of_a_work_tree() -> None:
+    command = catalog()["oracle"].command("/tmp/x")
+    assert command.startswith(APPLY_PATCH)
+    assert "\n    apply_patch /tmp/x\n" in command
