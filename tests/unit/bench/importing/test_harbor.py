@@ -6,6 +6,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from e2b_dockerfile_utils import ShellLex, parse_dockerfile_ast
+from hypothesis import given
+from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from loopyard.bench.importing.draft import write
@@ -283,3 +286,19 @@ def test_a_script_runs_as_it_was_meant(task: Path, script: bytes, command: str, 
     with tarfile.open(fileobj=io.BytesIO(packed.archive)) as archive:
         members = {name: archive.extractfile(name) for name in ("test.sh", "other.sh")}
         assert {name: file.read() for name, file in members.items() if file} == {"test.sh": kept, "other.sh": b"x\r\n"}
+
+
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), max_size=50))
+def test_a_value_is_exact_whatever_it_is(value: str) -> None:
+    ended = dockerfile.ended("FROM a\n", {"NAME": value})
+    [raw] = [one.args[1] for one in parse_dockerfile_ast(ended.text).instructions if one.name == "ENV"]
+    [said] = ShellLex("\\").process_words(raw) or [""]
+    assert ended.build_args.get(said.removeprefix("$"), said) == value
+
+
+@pytest.mark.parametrize(("table", "name"), [("environment.env", "A B"), ("verifier.env", "a.b"), ("solution.env", "")])
+def test_names_that_no_variable_has_are_told(task: Path, table: str, name: str) -> None:
+    (task / "task.toml").write_text(f'[{table}]\n"{name}" = "x"\n')
+    [line] = faults(task)
+    assert line.startswith(f"task.toml:2: {table}.{name}: ")
+    assert "is no variable" in line

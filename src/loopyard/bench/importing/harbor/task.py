@@ -16,6 +16,8 @@ from loopyard.bench.texts import NotText, as_script, read_exact, without_mark
 
 CONFIG_FILE = "task.toml"
 _TEMPLATE = re.compile(r"\$\{([^}:]+)(?::-(.*))?\}", re.DOTALL)
+_NAMES_IN_IMAGES = re.compile(r"[A-Za-z_][A-Za-z0-9_.-]*")
+_NAMES_IN_SCRIPTS = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LINE = re.compile(r"line (\d+)")
 
 
@@ -115,11 +117,14 @@ def values(task: Task, table: Mapping[str, str], *field: str) -> tuple[dict[str,
     `${NAME:-default}` stands for its default, `${NAME}` for what the run gives; it must have its own name.
 
     Raises:
-        FolderFault: A variable is to have the value of another one.
+        FolderFault: A variable is to have the value of another one, or a name that none can have.
     """
+    names = _NAMES_IN_IMAGES if field[0] == "environment" else _NAMES_IN_SCRIPTS
     known: dict[str, str] = {}
     required: list[str] = []
     for name, value in table.items():
+        if names.fullmatch(name) is None or "\0" in value:
+            raise FolderFault([f"{task.at(*field, name)}{name!r} is no variable that a program can have"])
         template = _TEMPLATE.fullmatch(value)
         if template is None:
             known[name] = value
