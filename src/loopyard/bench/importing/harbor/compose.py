@@ -26,7 +26,7 @@ def variables(path: Path, text: str) -> dict[str, str]:
         FolderFault: It is no compose file, or asks for more than variables of `main`; all faults are told.
     """
     try:
-        node = yaml.compose(without_mark(text), Loader=yaml.SafeLoader)
+        node: Any = cast("Any", yaml).compose(without_mark(text), Loader=yaml.SafeLoader)
         content: Any = yaml.safe_load(without_mark(text))
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark is not None else 1
