@@ -10,6 +10,8 @@ from loopyard.kit.complaints import in_words
 _HEADER = re.compile(r"^\s*\[\[?\s*([^\[\]]+?)\s*\]\]?\s*(?:#.*)?$")
 _KEY = re.compile(r"""^\s*((?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*')(?:\s*\.\s*(?:[A-Za-z0-9_-]+|"[^"]*"|'[^']*'))*)\s*=""")
 
+_PART = re.compile(r"""\s*(?:"([^"]*)"|'([^']*)'|([^\s."']+))""")
+
 
 def told(path: Path, line: int, field: str, text: str) -> str:
     """`FILE:LINE: field: what is wrong`, as compilers say it. The field may be empty."""
@@ -50,4 +52,4 @@ def of_errors(path: Path, toml: str, errors: Sequence[Any]) -> list[str]:
 
 
 def _parts(dotted: str) -> list[str]:
-    return [part.strip().strip("\"'") for part in dotted.split(".")]
+    return [double or single or bare for double, single, bare in _PART.findall(dotted)]
