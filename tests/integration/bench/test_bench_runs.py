@@ -245,3 +245,28 @@ contents_file = "solution.patch"
     assert ended.result(suite.name, "oracle")["score"] == 1.0, ended.out + ended.err
     seen = ended.result(suite.name, "command")["agent_result"]
     assert (seen["exit_status"], "".join(seen["output"].split())) == (0, r"357273277one\r\n\n\n")
+
+
+def test_agent_and_tests_are_where_the_image_says(server: ServerProcess, suite: Path) -> None:
+    toml = f"""
+name = "{suite.name}"
+problem_statement = "Write the word hello to the file out.txt."
+[environment]
+dockerfile = "FROM loopyard-base\\nWORKDIR /opt/app\\nRUN chown 1000:1000 .\\n"
+[[scoring_functions]]
+name = "tests"
+weight = 1.0
+[scoring_functions.scorer]
+type = "test_based_scorer"
+test_command = "cmp out.txt wanted.txt && pwd"
+test_files = [{{ file_path = "wanted.txt", file_contents = "hello\\n" }}]
+[reference_output]
+type = "script"
+contents = "echo hello > out.txt"
+"""
+    (suite / "one").mkdir()
+    (suite / "one" / "scenario.toml").write_text(toml)
+    ended = Bench(suite, *BOTH, server=server).wait()
+    assert ended.status == 0, ended.out + ended.err
+    solved = ended.result(suite.name, "oracle")
+    assert (solved["score"], solved["functions"][0]["output"].strip()) == (1.0, "/opt/app")
