@@ -58,12 +58,16 @@ class Exchange:
         if headers.get(given, b"host") is None:
             raise BadRequest("The request has no Host header.")
         framing = [(b"transfer-encoding", b"chunked")] if chunked else []
+        wanted = headers.get(scope["headers"], b"te") or b""
+        takes_trailers = b"trailers" in wanted.lower() and _TRAILERS in scope.get("extensions", {})
+        framing += [(b"te", b"trailers")] if takes_trailers else []
+        connection = b"close, TE" if takes_trailers else b"close"
         try:
             data = self._http.send(
                 h11.Request(
                     method=scope["method"],
                     target=headers.target(scope),
-                    headers=[*given, *framing, (b"connection", b"close")],
+                    headers=[*given, *framing, (b"connection", connection)],
                 )
             )
         except h11.LocalProtocolError as error:

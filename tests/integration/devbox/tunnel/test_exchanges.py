@@ -157,6 +157,18 @@ async def test_trailers_pass() -> None:
     assert sent[-1]["headers"] == [(b"x-sum", b"42")]
 
 
+async def test_a_service_is_told_that_trailers_are_taken() -> None:
+    asked = bytearray()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        asked.extend(await reader.readuntil(b"\r\n\r\n"))
+        writer.write(TRAILING)
+
+    await exchanged(Exchange, serve)
+    assert b"\r\nte: trailers\r\n" in asked.lower()
+    assert b"\r\nconnection: close, te\r\n" in asked.lower()
+
+
 async def test_trailers_are_left_out_where_the_server_has_none() -> None:
     sent = await exchanged(Exchange, http1(TRAILING), extensions={})
     assert "trailers" not in sent[0]
