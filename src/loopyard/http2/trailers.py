@@ -28,7 +28,8 @@ class Trailing:
                 message = {**message, "more_body": True}
             await send(message)
 
-        await self._app({**scope, "extensions": {**scope.get("extensions", {}), EXTENSION: {}}}, receive, send_on)
+        scope.setdefault("extensions", {})[EXTENSION] = {}  # in place: whoever ends connections looks into the scope
+        await self._app(scope, receive, send_on)
 
     def _write(self, fields: list[tuple[bytes, bytes]]) -> None:
         cycle = self._cycle
