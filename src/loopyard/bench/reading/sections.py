@@ -101,7 +101,7 @@ def _scores(summaries: Sequence[Summary]) -> Section:
     notes: list[str] = []
     if any(one.endings["infrastructure failed"] for one in summaries):
         notes.append("Failures of the infrastructure say nothing about the agent and count in no score.")
-    if any(one.endings["broken scenario"] for one in summaries):
+    if any(one.endings.get("broken scenario") for one in summaries):
         notes.append("A broken scenario, whose box could be set up in no attempt, counts in no score.")
     if any(one.endings["timeout"] for one in summaries):
         notes.append("A run that was out of time counts as 0, unless it was scored.")

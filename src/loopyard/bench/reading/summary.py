@@ -94,7 +94,7 @@ def summarize(contender: Contender, *, pass_score: float = 1.0) -> Summary:
         agent=contender.agent,
         score=clustered_mean(list(scores.values())),
         passing=_passing(list(scores.values()), pass_score),
-        endings={ending.value: sum(one.ending == ending for one in attempts) for ending in Ending},
+        endings=_endings(attempts),
         seconds_total=math.fsum(seconds) if seconds else None,
         seconds_median=median(seconds) if seconds else None,
         cost_usd=math.fsum(costs) if costs else None,
@@ -106,9 +106,15 @@ def summarize(contender: Contender, *, pass_score: float = 1.0) -> Summary:
         failures=[
             Failure(one.scenario, one.run_id, one.reason)
             for one in attempts
-            if one.ending == Ending.INFRASTRUCTURE_FAILED
+            if one.ending in (Ending.INFRASTRUCTURE_FAILED, Ending.BROKEN_SCENARIO)
         ],
     )
+
+
+def _endings(attempts: Sequence[Attempt]) -> dict[str, int]:
+    """How many attempts ended in each way; broken scenarios only where there are any."""
+    counts = {ending.value: sum(one.ending == ending for one in attempts) for ending in Ending}
+    return {name: count for name, count in counts.items() if count or name != Ending.BROKEN_SCENARIO}
 
 
 def counted(attempts: Iterable[Attempt]) -> list[float]:

@@ -36,6 +36,15 @@ def test_a_timeout_counts_as_zero_and_what_was_canceled_or_goes_on_does_not() ->
     }  # fmt: skip
 
 
+def test_a_broken_scenario_counts_in_no_score() -> None:
+    attempts = [attempt("a", 1.0), attempt("b", None, ending=Ending.BROKEN_SCENARIO)]
+    found = summarize(Contender("here", "agent", attempts))
+    assert found.score is not None
+    assert (found.score.mean, found.score.n) == (1.0, 1)
+    assert found.endings["broken scenario"] == 1
+    assert [failure.scenario for failure in found.failures] == ["b"]
+
+
 def test_an_agent_that_used_up_its_box_counts_as_zero_and_a_timeout_with_a_score_by_it() -> None:
     attempts = [attempt("a", None, ending=Ending.AGENT_FAILED), attempt("b", 0.5, ending=Ending.TIMEOUT)]
     found = summarize(Contender("here", "agent", attempts))
