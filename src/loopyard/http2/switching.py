@@ -1,8 +1,6 @@
 """HTTP/1.1 and HTTP/2 on one port, told apart by the first bytes, with limits of time and size for a request's head."""
 
 import asyncio
-from typing import cast
-
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle

@@ -35,9 +35,7 @@ def test_the_example_prints_what_is_said(server: ServerProcess, tmp_path: Path) 
     assert f"It prints `{ended.stdout.strip()}`" in README
 
 
-def test_the_benchmark_job_that_is_shown_is_taken_and_run(
-    client: Runloop, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_the_benchmark_job_that_is_shown_is_taken_and_run(client: Runloop, capsys: pytest.CaptureFixture[str]) -> None:
     (shown,) = EXAMPLES[1:]
     with_model = re.search(r"^            \{\n.*?^            \},\n", shown, re.MULTILINE | re.DOTALL)
     assert with_model is not None

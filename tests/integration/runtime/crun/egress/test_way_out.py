@@ -34,7 +34,7 @@ def _kill() -> None:
 
 async def _try() -> None:
     named = NetworkPolicy(hostnames=("a.test",))
-    way_out = WayOut(INSTANCE, [], [], 0)
+    way_out = WayOut(INSTANCE, [], [], 0, open_seconds=60, refused=lambda _address, _message: None)
     await way_out.open({1: named, 2: None})
     assert _in_force() == {1}
     await way_out.apply(2, NetworkPolicy())
