@@ -16,7 +16,7 @@ from tests.unit.auth.world import BAD_BODY, OPERATIONS, World, routes
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
 
 _CONTRACT = Path(__file__).parents[3].parent / "shared/api/contract.json"
-_WITHOUT_KEY = {"GET /healthz", "GET /openapi.json", "GET /object-content/{}", "PUT /object-content/{}"}
+_WITHOUT_KEY = {"GET /", "GET /healthz", "GET /openapi.json", "GET /object-content/{}", "PUT /object-content/{}"}
 _BEYOND = {
     "GET /v1/apikeys",
     "DELETE /v1/apikeys/{}",
