@@ -1,5 +1,6 @@
 """The server is killed at each step of a command's life. Each command runs exactly once, and all it wrote is kept."""
 
+import contextlib
 import json
 import sqlite3
 import threading
@@ -143,9 +144,12 @@ def test_a_command_that_gets_its_turn_as_the_server_dies_runs_once(crashing: Ser
     crashing.stop()
     crashing.start({"LOOPYARD_FAILPOINT": "execution.dequeued"})
     with crashing.client(max_retries=0) as client:
-        client.devboxes.execute_async(box, command="A=kept; sleep 0.5", shell_name="turn")
+        until_told = "A=kept; until [ -e go ]; do sleep 0.05; done"
+        client.devboxes.execute_async(box, command=until_told, shell_name="turn")
         second = client.devboxes.execute_async(box, command="echo $A >> runs", shell_name="turn")
         assert second.status == "queued"
+        with contextlib.suppress(APIConnectionError):  # it may die before it answers
+            client.devboxes.write_file_contents(box, file_path="go", contents="")
     crashing.wait_dead()
     crashing.start()
     with crashing.client() as client:
