@@ -9,7 +9,7 @@ _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
 """EIO is a full disk below a loop device or a thin volume, as far as who writes can tell."""
 
 LEAST_FREE_BYTES = 32 << 20
-"""What is left free on the host's disk, in bytes: nothing new is begun with less, so that what goes on, and the store,
+"""Room left free on the host's disk, in bytes: nothing new is begun with less, so that running commands and the store
 can still write."""
 
 RESERVED_BYTES = 4096
@@ -17,12 +17,12 @@ RESERVED_BYTES = 4096
 
 
 def is_full(error: OSError) -> bool:
-    """Whether an error of a write says that the disk takes no more."""
+    """Tell errors of a full disk, when something is written, from all others."""
     return error.errno in _FULL
 
 
 def has_room(folder: Path) -> bool:
-    """Whether the disk that this folder is on has `LEAST_FREE_BYTES` left."""
+    """True if the disk that this folder is on has `LEAST_FREE_BYTES` left."""
     found = os.statvfs(folder)
     return found.f_bavail * found.f_frsize >= LEAST_FREE_BYTES
 

@@ -371,7 +371,7 @@ class Runtime(Protocol):
         ...
 
     async def is_truncated(self, sandbox_id: str, command_id: str, stream: Stream) -> bool:
-        """Whether the host's disk was full, so that only the beginning of this stream is kept. Told from then on, also
+        """True if the host's disk was full, so that only the beginning of this stream is kept. Told from then on, also
         while the command runs.
 
         Raises:

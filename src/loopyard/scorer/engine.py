@@ -168,7 +168,7 @@ class ScoringEngine:
         return True
 
     async def _lost_output(self, execution: Execution) -> bool:
-        """Whether some of what a scorer wrote could not be kept, so that a score read from it might be wrong."""
+        """True if some of a scorer's output could not be kept, so that a score read from it might be wrong."""
         key = (execution.devbox_id, execution.id)
         return any([await self._runtime.is_truncated(*key, stream) for stream in ("stdout", "stderr")])
 

@@ -1,4 +1,4 @@
-"""One `x-request-id` is one request: a repeat gets the first answer, and another request is refused."""
+"""An `x-request-id` stands for one request: a repeat gets the first answer, and another request is refused."""
 
 from collections.abc import Callable
 from typing import Any

@@ -10,7 +10,7 @@ _IN_SHELL = text("shell_name IS NOT NULL")
 
 
 REQUEST = "request"
-"""What an execution's `spec` has the digest of the request under that it was started by, if that can be repeated."""
+"""The key in an execution's `spec` of the digest of the request that started it, if that can be repeated."""
 
 
 class Execution(Base):

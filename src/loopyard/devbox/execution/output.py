@@ -17,7 +17,7 @@ CUT_NOTE = f"\n[loopyard: the output reached {MOST_OUTPUT_BYTES} bytes; what cam
 """What an answer or a stream says where the output was cut. It is no part of the output: offsets do not count it."""
 
 LOST_NOTE = "\n[loopyard: the disk of the host was full; what came after that is lost]\n"
-"""What an answer or a stream says where the rest of the output was lost. It is no part of the output."""
+"""The note of an answer or a stream whose rest was lost. It is no part of the output: offsets do not count it."""
 
 _CHUNK_BYTES = 256 * 1024
 
@@ -33,7 +33,7 @@ class Tail:
 
     @property
     def truncated(self) -> bool:
-        """Whether it is not all that the command wrote."""
+        """True if it is not all that the command wrote."""
         return self.starts_late or self.ends_early
 
 

@@ -38,7 +38,7 @@ def claim(folder: str, live: str, *, wait: bool = True) -> int | None:
 
 
 def described(pid: int, ticks: int) -> bytes:
-    """What a claim holds once it is used: the supervisor's process id, and the clock tick at which it started."""
+    """The content of a claim that is used: the supervisor's process id, and the clock tick at which it started."""
     return json.dumps({"pid": pid, "start_ticks": ticks}).encode()
 
 

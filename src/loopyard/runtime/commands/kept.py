@@ -97,7 +97,7 @@ class Commands:
         ended.add_done_callback(lambda _: self._ended.pop(folder, None))
 
     def is_begun(self, folder: Path) -> bool:
-        """Whether its program was started, or was about to be when its supervisor was killed."""
+        """True if its program was started, or was about to be when its supervisor was killed."""
         return _supervisor(self.live(folder)) is not None or (folder / RESULT).exists()
 
     def give_up(self, folder: Path) -> bool:
@@ -197,7 +197,7 @@ class Commands:
         return _size(self._folder(sandbox_id, command_id) / stream)
 
     def is_truncated(self, sandbox_id: str, command_id: str, stream: Stream) -> bool:
-        """Whether the end of the stream was lost on a full disk. Raises CommandNotFound."""
+        """True if the end of the stream was lost on a full disk. Raises CommandNotFound."""
         folder = self._folder(sandbox_id, command_id)
         if (self.live(folder) / f"{stream}.lost").exists():
             return True

@@ -46,7 +46,7 @@ class Sent:
     accepted: str | None = None
     """Its execution's id, once the server has answered."""
     harmed: bool = False
-    """Whether somebody who had begun it may have been killed."""
+    """True if a process that had begun it may have been killed."""
     done: bool = False
 
 
@@ -59,7 +59,7 @@ class Crowd:
     box: str = ""
     sent: list[Sent] = field(default_factory=list[Sent])
     armed: bool = False
-    """Whether the server dies at a failpoint."""
+    """True if the server dies at a failpoint."""
 
     def start(self, failpoint: str | None = None) -> None:
         env: dict[str, str | None] = {"LOOPYARD_RUNTIME__SPARE_SLOTS": "2", "LOOPYARD_RUNTIME__READY_SANDBOXES": "0"}
@@ -258,7 +258,7 @@ def _kill_launcher(crowd: Crowd, _chance: random.Random, _batch: list[Sent]) -> 
 
 
 def _kill_a_worker(crowd: Crowd, chance: random.Random, batch: list[Sent]) -> None:
-    """One of them, which may be at a command, and may watch over one."""
+    """Kill a worker, which may be at a command, and may watch over one."""
     if crowd.server.alive:
         with contextlib.suppress(AssertionError):
             if workers := crowd.workers():

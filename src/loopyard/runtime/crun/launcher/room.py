@@ -32,7 +32,7 @@ when it has less: there may be no room for metadata though there is much for dat
 _MARK = "pool.reserved"
 
 _HOST_BYTES = 4 * LEAST_FREE_BYTES
-"""What is left to the host for all else."""
+"""Room left to the host for all else, in bytes."""
 
 _STEP_BYTES = 1 << 30
 _LEAST_STEP_BYTES = 64 << 20
@@ -70,7 +70,7 @@ def fill(image: str) -> None:
 
 
 def is_kept(image: str) -> bool:
-    """Whether room is kept for the file system in this file."""
+    """True if room is kept for the file system in this file."""
     return os.path.exists(mark(image))
 
 
@@ -159,7 +159,7 @@ def _size_of(file: int) -> int:
 
 
 def _any_runs(folder: str) -> bool:
-    """Whether a sandbox runs whose folder is in this one."""
+    """Look for a sandbox that runs among those whose folders are in this one."""
     with contextlib.suppress(FileNotFoundError):
         return any(_runs(f"{folder}/{name}/state.json") for name in os.listdir(folder))
     return False
