@@ -1,14 +1,11 @@
 """`loopyard scenario`: scenarios as such, apart from the agents that try them."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from loopyard.cli.operator import DatabaseUrl, DataDir, Withdraw, change, note
-
-if TYPE_CHECKING:
-    from loopyard.bench.importing.draft import Draft
 
 app = typer.Typer(name="scenario", help="Bring scenarios in, and check them.", no_args_is_help=True)
 
@@ -53,10 +50,18 @@ def import_tasks(
     ] = None,
     test_command: Annotated[
         str | None,
-        typer.Option(help="SWE-bench: what runs the tests; {tests} stands for them.", metavar="COMMAND"),
+        typer.Option(help="SWE-bench: what runs the tests; {tests} stands for them. Any Bash.", metavar="COMMAND"),
     ] = None,
+    results: Annotated[
+        str,
+        typer.Option(
+            help="SWE-bench: what the test command tells results by, if it runs neither pytest nor unittest: lines, "
+            "junit-xml, tap, go-json, jest-json or cargo, with :FILE if it writes them to a file.",
+            metavar="FORMAT[:FILE]",
+        ),
+    ] = "lines",
     skip_bad: Annotated[
-        bool, typer.Option("--skip-bad", help="Import the tasks that can be imported, and list the others.")
+        bool, typer.Option("--skip-bad", help="Import the tasks that can be, and list the faults of the others.")
     ] = False,
 ) -> None:
     """Turn tasks of Harbor or SWE-bench into scenarios.
@@ -69,19 +74,26 @@ def import_tasks(
     docs/scenario-folders.md says what becomes of what.
     """
     from loopyard.bench.importing import session
+    from loopyard.bench.importing.draft import Drafts
+    from loopyard.bench.importing.harbor.convert import drafts as of_harbor
+    from loopyard.bench.importing.swebench.convert import Options
+    from loopyard.bench.importing.swebench.convert import drafts as of_swebench
     from loopyard.bench.loader import FolderFault
     from loopyard.bench.local_server import ServerFailed
 
     if (harbor is None) == (swebench is None):
         typer.echo("Name what to import: either --harbor DIR or --swebench FILE.jsonl.", err=True)
         raise typer.Exit(_MISUSED)
-    left_out: list[str] | None = [] if skip_bad else None
     try:
-        drafts = _drafts(harbor, swebench, image, clone, setup, test_command, left_out)
-        if left_out:
-            typer.echo("These tasks cannot be imported and are left out:", err=True)
-            for line in left_out:
-                typer.echo(f"  {line}", err=True)
+        if harbor is not None:
+            faults: list[str] = []
+            found = Drafts(of_harbor(harbor, left_out=faults if skip_bad else None), faults)
+        else:
+            assert swebench is not None  # noqa: S101
+            found = of_swebench(swebench, Options(image, clone, _script(setup), test_command, results))
+        drafts = session.chosen(found, skip_bad=skip_bad)
+        for line in found.faults:
+            typer.echo(f"skipped: {line}", err=True)
         if to is not None:
             for place in session.to_folder(drafts, to):
                 typer.echo(place)
@@ -160,26 +172,16 @@ def publish(
     note(data_dir, f"scenario {'withdraw' if withdraw else 'publish'}", made=scenario_id)
 
 
-def _drafts(
-    harbor: Path | None,
-    swebench: Path | None,
-    image: str | None,
-    clone: str | None,
-    setup: Path | None,
-    test_command: str | None,
-    left_out: list[str] | None,
-) -> "list[Draft]":
-    from loopyard.bench.importing.harbor.convert import drafts as of_harbor
-    from loopyard.bench.importing.swebench.convert import Options
-    from loopyard.bench.importing.swebench.convert import drafts as of_swebench
+def _script(path: Path | None) -> str | None:
+    """The text of a script.
+
+    Raises:
+        FolderFault: It cannot be read.
+    """
     from loopyard.bench.loader import FolderFault
     from loopyard.bench.texts import NotText, as_script, read_exact
 
-    if harbor is not None:
-        return of_harbor(harbor, left_out=left_out)
-    assert swebench is not None  # noqa: S101
     try:
-        script = None if setup is None else as_script(read_exact(setup))
+        return None if path is None else as_script(read_exact(path))
     except (OSError, NotText) as error:
-        raise FolderFault([f"{setup}: cannot be read: {error}"]) from error
-    return of_swebench(swebench, Options(image, clone, script, test_command))
+        raise FolderFault([f"{path}: cannot be read: {error}"]) from error

@@ -32,6 +32,14 @@ class Draft:
     required_environment_variables: Sequence[str] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Drafts:
+    """Scenarios of the tasks that can be imported, and every fault of the others."""
+
+    sound: Sequence[Draft]
+    faults: Sequence[str] = ()
+
+
 def write(drafts: Sequence[Draft], folder: Path) -> list[Path]:
     """Write a scenario folder for each draft into the folder, which is made if it is missing. Returns them.
 
@@ -52,11 +60,11 @@ def write(drafts: Sequence[Draft], folder: Path) -> list[Path]:
 
 def _write_one(draft: Draft, place: Path) -> None:
     place.mkdir(parents=True)
-    (place / "problem.md").write_text(draft.problem_statement, encoding="utf-8")
-    (place / "score.sh").write_text(draft.scorer_script, encoding="utf-8")
+    _put(place / "problem.md", draft.problem_statement)
+    _put(place / "score.sh", draft.scorer_script)
     environment = dict(draft.environment)
     if draft.dockerfile is not None:
-        (place / "Dockerfile").write_text(draft.dockerfile, encoding="utf-8")
+        _put(place / "Dockerfile", draft.dockerfile)
         environment["dockerfile_file"] = "Dockerfile"
     if draft.build_context is not None:
         shutil.copytree(draft.build_context, place / "context", symlinks=True)
@@ -78,9 +86,14 @@ def _write_one(draft: Draft, place: Path) -> None:
     lines += ["", "[scoring_functions.scorer]", *_lines({"type": "bash_script_scorer", "bash_script_file": "score.sh"})]
     if draft.reference is not None:
         name = "solution.patch" if draft.reference_type == "patch" else "solution.sh"
-        (place / name).write_text(draft.reference, encoding="utf-8")
+        _put(place / name, draft.reference)
         lines += ["", "[reference_output]", *_lines({"type": draft.reference_type, "contents_file": name})]
-    (place / SCENARIO_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
+    _put(place / SCENARIO_FILE, "\n".join(lines) + "\n")
+
+
+def _put(path: Path, text: str) -> None:
+    """Write a text as it is, whatever ends its lines."""
+    path.write_bytes(text.encode())
 
 
 def slug(name: str) -> str:

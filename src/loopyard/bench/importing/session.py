@@ -9,10 +9,21 @@ from pathlib import Path
 from runloop_api_client import APIError, AsyncRunloop
 
 from loopyard.bench.catalog import publish
-from loopyard.bench.importing.draft import Draft, write
-from loopyard.bench.loader import load
+from loopyard.bench.importing.draft import Draft, Drafts, write
+from loopyard.bench.loader import FolderFault, load
 from loopyard.bench.local_server import ServerFailed, check_usable
 from loopyard.bench.wire_errors import describe
+
+
+def chosen(found: Drafts, *, skip_bad: bool) -> Sequence[Draft]:
+    """The scenarios that are to be imported: all, or with `skip_bad` the sound ones.
+
+    Raises:
+        FolderFault: Some tasks have faults and may not be skipped, or none is left.
+    """
+    if found.faults and not (skip_bad and found.sound):
+        raise FolderFault(list(found.faults))
+    return found.sound
 
 
 def to_folder(drafts: Sequence[Draft], folder: Path) -> list[Path]:

@@ -6,9 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from loopyard.bench.importing.draft import Draft, Plain
+from loopyard.bench.importing.draft import Draft, Drafts, Plain
+from loopyard.bench.importing.swebench.patch import read as read_patch
 from loopyard.bench.importing.swebench.row import Row, read
-from loopyard.bench.importing.swebench.script import scorer
+from loopyard.bench.importing.swebench.script import KEEP, Testing, scorer
+from loopyard.bench.loader import FolderFault
+from loopyard.test_results.inside.readers import READERS
 
 DEFAULT_IMAGE = "swebench/sweb.eval.x86_64.{instance}:latest"
 """Where SWE-bench publishes the environment of each of its tasks, with the repository in /testbed."""
@@ -26,22 +29,29 @@ class Options:
     `image` is a template with `{instance}`, `{repo}` and `{version}`; "base" is the server's own base image; None takes
     what the row names, else SWE-bench's own. `clone` is the template of a URL to clone the repository from, where the
     image does not have it. `setup` is a Bash script that then makes the environment, in the repository's folder.
-    `test_command` has `{tests}` where the tests go.
+    `test_command` has `{tests}` where the tests go. `results` says where it tells their results, if neither pytest nor
+    unittest reports them: a format, with `:` and a path if it writes a file.
     """
 
     image: str | None = None
     clone: str | None = None
     setup: str | None = None
     test_command: str | None = None
+    results: str = "lines"
 
 
-def drafts(path: Path, options: Options) -> list[Draft]:
-    """A scenario for each row.
+def drafts(path: Path, options: Options) -> Drafts:
+    """A scenario for each sound row, and the faults of the others.
 
     Raises:
-        FolderFault: The file cannot be read, or rows are no such tasks.
+        FolderFault: The file cannot be read, or has no rows; or there are no such results.
     """
-    return [draft(row, options) for row in read(path)]
+    if options.results.partition(":")[0] not in READERS:
+        raise FolderFault([f"--results {options.results}: is none of {', '.join(READERS)}, with or without :FILE"])
+    if options.results != "lines" and options.test_command is None:
+        raise FolderFault([f"--results {options.results}: give the command that makes them as --test-command"])
+    rows = read(path, any_names=options.results != "lines")
+    return Drafts([draft(row, options) for row in rows.sound], rows.faults)
 
 
 def draft(row: Row, options: Options) -> Draft:
@@ -65,10 +75,10 @@ def draft(row: Row, options: Options) -> Draft:
         name=row.name,
         problem_statement=row.problem_statement,
         scorer_name="resolved",
-        scorer_script=scorer(row, DIRECTORY, options.test_command),
+        scorer_script=scorer(row, DIRECTORY, Testing(options.test_command, options.results)),
         scorer_timeout_sec=SCORER_SECONDS,
         reference_type="patch",
-        reference=row.patch.rstrip("\n") + "\n" if row.patch.strip() else None,
+        reference=read_patch(row.patch).text if row.patch.strip() else None,
         dockerfile=None if on_base else _dockerfile(_filled(image, row), steps),
         environment=environment,
         metadata=metadata,
@@ -85,7 +95,7 @@ def _steps(row: Row, options: Options) -> list[str]:
         steps.append(f"mkdir -p {directory} && cd {directory} && bash -e -c {shlex.quote(options.setup)}")
     # What came after the base commit is not to be found in the repository.
     checkout = f"git checkout --quiet --detach {row.base_commit}"
-    steps.append(f"cd {directory} && {checkout} && git remote | xargs -r -n1 git remote remove")
+    steps.append(f"cd {directory} && {checkout} && git remote | xargs -r -n1 git remote remove && {KEEP}")
     return steps
 
 

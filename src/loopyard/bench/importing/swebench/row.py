@@ -2,16 +2,22 @@
 
 import json
 import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from loopyard.bench.importing.place import told
+from loopyard.bench.importing.swebench.patch import read as read_patch
 from loopyard.bench.loader import FolderFault
+from loopyard.bench.texts import NotText, read_exact, without_mark
 
 _PYTEST = re.compile(r"^[^\s:][^\n:]*\.py(::[^\n]+)?$")
 _UNITTEST = re.compile(r"^(\w+) \(([\w.]+)\)$")
+_DOCSTRING = re.compile(r"^(?=.*[^\W\d_])[^\n]*[^\w\n][^\n]*$")
+_PERCENT = re.compile(r"^\[ *\d+%\]$")
+_SHOWN = 80
 
 
 def _listed(value: Any) -> Any:
@@ -58,26 +64,39 @@ class Row(BaseModel):
     @property
     def with_pytest(self) -> bool:
         """Whether tests are named as pytest does (`tests/test_a.py::test_b`); else as unittest does (`test_b
-        (a.C)`)."""
-        return bool(_PYTEST.match(self.FAIL_TO_PASS[0]))
+        (a.C)`, or a docstring's first line)."""
+        return any(_PYTEST.match(test) for test in self.FAIL_TO_PASS)
 
 
-def read(path: Path) -> list[Row]:
-    """All rows.
+@dataclass(frozen=True, slots=True)
+class Rows:
+    """A file's sound rows, and every fault of the others."""
+
+    sound: list[Row]
+    faults: list[str]
+
+
+def read(path: Path, *, any_names: bool = False) -> Rows:
+    """All rows of a file.
+
+    Args:
+        path: The file.
+        any_names: Whether tests may be named in any way, since a runner of another kind tells their results.
 
     Raises:
-        FolderFault: The file cannot be read, or rows are no such tasks.
+        FolderFault: The file cannot be read, or has no rows.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        text = without_mark(read_exact(path))
     except OSError as error:
         raise FolderFault([told(path, 1, "", f"cannot be read: {error.strerror}")]) from error
-    except UnicodeDecodeError as error:
-        raise FolderFault([told(path, 1, "", "is not UTF-8 text")]) from error
-    rows: list[Row] = []
+    except NotText as error:
+        raise FolderFault([told(path, error.line, "", "is not UTF-8 text")]) from error
+    sound: list[Row] = []
     faults: list[str] = []
     names: dict[str, int] = {}
-    for number, line in enumerate(lines, 1):
+    # Only this ends a line: JSON may have other characters within texts that Unicode takes for line ends.
+    for number, line in enumerate(text.split("\n"), 1):
         if not line.strip():
             continue
         try:
@@ -85,16 +104,16 @@ def read(path: Path) -> list[Row]:
         except ValidationError as error:
             faults += [_fault(path, number, detail) for detail in error.errors(include_url=False)]
             continue
+        own = _without_data(row) if any_names else [*_foreign(row), *_without_data(row)]
         if row.name in names:
-            faults.append(told(path, number, "instance_id", f"{row.name} is also in line {names[row.name]}"))
-        names[row.name] = number
-        faults += [told(path, number, field, text) for field, text in _foreign(row)]
-        rows.append(row)
-    if not rows and not faults:
-        faults = [told(path, 1, "", "has no rows")]
-    if faults:
-        raise FolderFault(faults)
-    return rows
+            own.append(("instance_id", f"{row.name} is also in line {names[row.name]}"))
+        names.setdefault(row.name, number)
+        faults += [told(path, number, field, text) for field, text in own]
+        if not own:
+            sound.append(row)
+    if not sound and not faults:
+        raise FolderFault([told(path, 1, "", "has no rows")])
+    return Rows(sound, faults)
 
 
 def labels(tests: list[str]) -> list[str]:
@@ -107,15 +126,39 @@ def labels(tests: list[str]) -> list[str]:
     ]
 
 
+def modules(tests: list[str]) -> list[str]:
+    """The modules that unittest's names may stand for: all beginnings of their dotted names."""
+    found = [match[2].split(".") for test in tests if (match := _UNITTEST.match(test)) is not None]
+    return list(dict.fromkeys(".".join(parts[:count]) for parts in found for count in range(1, len(parts))))
+
+
 def _foreign(row: Row) -> list[tuple[str, str]]:
     """The tests that are named in another way than the first one, or in none that is known."""
-    form = _PYTEST if row.with_pytest else _UNITTEST
     return [
-        (field, f"{test!r} is named neither as pytest does (path.py::test) nor as unittest does (test (module.Class))")
+        (
+            field,
+            f"{test[:_SHOWN]!r} is named neither as pytest does (path.py::test) nor as unittest does"
+            " (test (module.Class), or a docstring)",
+        )
         for field, tests in (("FAIL_TO_PASS", row.FAIL_TO_PASS), ("PASS_TO_PASS", row.PASS_TO_PASS))
         for test in tests
-        if not form.match(test)
+        if not _known(test, with_pytest=row.with_pytest)
     ][:3]
+
+
+def _known(test: str, *, with_pytest: bool) -> bool:
+    if with_pytest:
+        return bool(_PYTEST.match(test))
+    return bool(_UNITTEST.match(test) or (_DOCSTRING.match(test) and not _PERCENT.match(test)))
+
+
+def _without_data(row: Row) -> list[tuple[str, str]]:
+    """The binary files that the row's patches change without saying how."""
+    return [
+        (field, f"changes {path}, a binary file, without its data; make the patch with `git diff --binary`")
+        for field, patch in (("patch", row.patch), ("test_patch", row.test_patch))
+        for path in read_patch(patch).without_data
+    ]
 
 
 def _fault(path: Path, line: int, detail: Any) -> str:
