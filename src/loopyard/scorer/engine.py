@@ -131,7 +131,7 @@ class ScoringEngine:
         await self._check_apart(scoring.devbox_id, [file for file in job.files if not file.protected])
 
     async def _write(self, devbox_id: str, file: PlacedFile, user: User) -> None:
-        await self._runtime.write_file(devbox_id, file.path, _once(file.content), user=user, mode=0o755)
+        await self._runtime.write_file(devbox_id, file.path, _once(file.data), user=user, mode=0o755)
 
     async def _check_apart(self, devbox_id: str, files: Sequence[PlacedFile]) -> None:
         """Make sure that no two of the files are one by a link that was laid there before: the last one written would
@@ -141,7 +141,7 @@ class ScoringEngine:
                 found = b"".join([chunk async for chunk in self._runtime.read_file(devbox_id, file.path, user=ROOT)])
             except FileNotFound:
                 found = None
-            if found != file.content.encode():
+            if found != file.data:
                 raise FileUnsuitable(f"{file.path}: it is the same file as another one")
 
     async def _run(self, scoring: Scoring, index: int, job: Job, seconds: float) -> Execution:
@@ -209,5 +209,5 @@ def _last(text: str, size: int) -> str:
     return text if len(data) <= size else data[-size:].decode(errors="ignore")
 
 
-async def _once(content: str) -> AsyncIterator[bytes]:
-    yield content.encode()
+async def _once(content: bytes) -> AsyncIterator[bytes]:
+    yield content

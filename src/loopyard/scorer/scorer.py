@@ -22,8 +22,12 @@ class PlacedFile:
     """A file that is written to the box at scoring time, whatever was there. `protected` files belong to root."""
 
     path: str
-    content: str
+    content: str | bytes
     protected: bool = True
+
+    @property
+    def data(self) -> bytes:
+        return self.content if isinstance(self.content, bytes) else self.content.encode()
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,25 @@
+import json
 import posixpath
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
 from loopyard.kit.wire import Params, Text
-from loopyard.scorer.command import command_job
 from loopyard.scorer.scorer import Ended, Job, Place, PlacedFile, Scorer
+from loopyard.test_results.command import reports
+from loopyard.test_results.files import ARCHIVE, archive
+from loopyard.test_results.inside.environment import keeping_reporter
+
+_RUN = """archive=$1 plan=$2 command=$3
+for name in python3 python; do
+    if "$name" -I -c 'import sys; sys.exit(sys.version_info < (3, 6))' 2>/dev/null; then
+        exec "$name" -I "$archive" "$plan"
+    fi
+done
+exec /bin/bash "$command"
+"""
+"""Runs the command under the judge of its tests; as it is in a box without Python, where it cannot run any of
+Python's."""
 
 
 def _names_a_file(path: str) -> str:
@@ -22,19 +36,36 @@ class TestFile(Params):
 
 
 class TestBasedScorer(Scorer):
-    """Test files, written only when scoring begins, and a command that runs them: 1.0 for status 0, else 0.0."""
+    """Test files, written only when scoring begins, and a command that runs them: 1.0 for status 0, else 0.0.
+
+    Where the command runs pytest or unittest, status 0 counts only if they report that tests ran to their end, that one
+    of the test files passed, and that none failed.
+    """
 
     type: Literal["test_based_scorer"]
     test_command: Annotated[Text, Field(min_length=1)]
     test_files: list[TestFile] = Field(default_factory=list[TestFile])
 
     def job(self, place: Place) -> Job:
-        command = command_job(place, self.test_command)
+        command, plan, programs = (f"{place.directory}/{name}" for name in ("command.sh", "plan.json", ARCHIVE))
+        paths = [posixpath.join(place.working_directory, file.file_path) for file in self.test_files]
+        told = {
+            "judge": "status",
+            "directory": place.working_directory,
+            "command": command,
+            "sources": [path for path in paths if path.endswith(".py")],
+            "reported": reports(self.test_command, {file.file_path: file.file_contents for file in self.test_files}),
+        }
         files = [
-            PlacedFile(posixpath.join(place.working_directory, file.file_path), file.file_contents, protected=False)
-            for file in self.test_files
+            PlacedFile(command, f"{keeping_reporter(self.test_command, programs)}\n"),
+            PlacedFile(plan, json.dumps(told)),
+            PlacedFile(programs, archive()),
+            *(
+                PlacedFile(path, file.file_contents, protected=False)
+                for path, file in zip(paths, self.test_files, strict=True)
+            ),
         ]
-        return Job(command.argv, [*command.files, *files])
+        return Job(["/bin/bash", "-c", _RUN, "bash", programs, plan, command], files)
 
     def judge(self, ended: Ended) -> float:
         return 1.0 if ended.exit_status == 0 else 0.0

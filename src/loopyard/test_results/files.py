@@ -1,40 +1,42 @@
 """The programs of the package `inside`, as they are put into a box."""
 
-from collections.abc import Mapping
+import io
+import zipfile
 from functools import cache
 from importlib.resources import files
 from importlib.resources.abc import Traversable
-from types import MappingProxyType
 
 PACKAGE = "loopyard_results"
-JUDGE = "judge.py"
+ARCHIVE = "results.zip"
 
-_JUDGE = f"""import os, sys
-sys.dont_write_bytecode = True
-sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "reporter"))
-from {PACKAGE}.judge import main
+_SEALED = (1980, 1, 1, 0, 0, 0)
+
+_MAIN = f"""from {PACKAGE}.judge import main
 main()
 """
 
 _SITECUSTOMIZE = f"""def _begin():
-    import sys
-    kept, sys.dont_write_bytecode = sys.dont_write_bytecode, True
-    try:
-        from {PACKAGE} import start
-    finally:
-        sys.dont_write_bytecode = kept
+    from {PACKAGE} import start
     start.begin(__file__)
 _begin()
 """
 
 
 @cache
-def programs() -> Mapping[str, str]:
-    """The texts of all files by their paths: `judge.py`, which takes a plan's path, and the folder `reporter`, which
-    goes first on Python's path."""
-    inside = files("loopyard.test_results").joinpath("inside")
-    found = {f"reporter/{PACKAGE}/{path}": text for path, text in _sources(inside, "")}
-    return MappingProxyType({JUDGE: _JUDGE, "reporter/sitecustomize.py": _SITECUSTOMIZE, **found})
+def archive() -> bytes:
+    """A zip file, the same for the same programs. Python runs it as the judge, with the path of a plan as its argument,
+    and loads the reporter from it if it is first on PYTHONPATH."""
+    made = io.BytesIO()
+    with zipfile.ZipFile(made, "w") as target:
+        found = {"__main__.py": _MAIN, "sitecustomize.py": _SITECUSTOMIZE}
+        found |= {f"{PACKAGE}/{path}": text for path, text in _sources(_inside(), "")}
+        for path, text in found.items():
+            target.writestr(zipfile.ZipInfo(path, _SEALED), text)
+    return made.getvalue()
+
+
+def _inside() -> Traversable:
+    return files("loopyard.test_results").joinpath("inside")
 
 
 def _sources(folder: Traversable, path: str) -> list[tuple[str, str]]:

@@ -141,8 +141,8 @@ def _run(plan: Dict[str, Any], output: Any) -> Tuple[int, List[Session]]:
     for path in moved:
         _say("[loopyard] moved away, since it would take the place of a test file: {}".format(path))
     sys.stdout.buffer.flush()
-    reporter = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-    unchanged = Unchanged([*sources, *_programs(reporter)])
+    reporter = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+    unchanged = Unchanged([*sources, reporter])
     process.set_apart()
     listener = Listener(address(reporter))
     environment = dict(os.environ)
@@ -171,12 +171,6 @@ def _script(text: str, reporter: str) -> str:
     with open(path, "wb") as file:
         file.write("{{\n{}\n}}\n".format(keeping_reporter(text, reporter)).encode("utf-8", "surrogateescape"))
     return path
-
-
-def _programs(folder: str) -> List[str]:
-    return [
-        os.path.join(place, name) for place, _, names in os.walk(folder) for name in names if not name.endswith(".pyc")
-    ]
 
 
 def _show(output: Any) -> None:

@@ -17,7 +17,7 @@ _MODULES = {"pytest": "pytest", "py.test": "pytest", "unittest": "unittest"}
 
 
 class Reporting:
-    """What this process reports, and when it begins to. `folder` is the reporter's on the path."""
+    """What this process reports, and when it begins to. `folder` is the reporter's on the path, an archive."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder
@@ -90,6 +90,8 @@ class Reporting:
     def _hide(self) -> None:
         """Leave nothing of this where code under test, or programs that it starts, would find it by accident."""
         sys.path[:] = [one for one in sys.path if one != self._folder]
+        for one in [one for one in sys.path_importer_cache if one.startswith(self._folder)]:
+            del sys.path_importer_cache[one]
         rest = [one for one in os.environ.get("PYTHONPATH", "").split(os.pathsep) if one != self._folder]
         if any(rest):
             os.environ["PYTHONPATH"] = os.pathsep.join(rest)

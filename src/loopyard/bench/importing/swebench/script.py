@@ -10,7 +10,7 @@ from loopyard.bench.importing.embedded import place
 from loopyard.bench.importing.swebench.patch import read
 from loopyard.bench.importing.swebench.row import Row, labels, modules
 from loopyard.test_results.command import reports
-from loopyard.test_results.files import JUDGE, programs
+from loopyard.test_results.files import ARCHIVE, archive
 
 KEPT = "/opt/loopyard-import/pytest.tar"
 """Where the environment keeps the files that steer pytest as they were before the agent's turn. `/opt` is put back
@@ -101,17 +101,16 @@ def scorer(row: Row, directory: str, testing: Testing) -> str:
         place(_lines(changed.files, b"\0"), '"$work/test-files"'),
         place(_lines(read(row.patch).files, b"\n"), '"$work/own-files"'),
         place(json.dumps(plan).encode(), '"$work/plan.json"'),
-        *(place(text.encode(), f'"$work/{path}"') for path, text in programs().items()),
+        place(archive(), f'"$work/{ARCHIVE}"'),
     ]
-    folders = sorted({path.rpartition("/")[0] for path in programs() if "/" in path})
     return f"""#!/bin/bash
 # Made by `loopyard scenario import --swebench`.
 cd {shlex.quote(directory)} || exit 1
-work=$(mktemp -d) && mkdir -p {" ".join(f'"$work/{folder}"' for folder in folders)} || exit 1
+work=$(mktemp -d) || exit 1
 {_ACTIVATE}{_GIT}git config --global --add safe.directory {shlex.quote(directory)}
 {"".join(given)}
 {_restored(row)}git apply --verbose "$work/test.patch" || exit 1
-{_PYTHON}exec "$judge" -I "$work/{JUDGE}" "$work/plan.json"
+{_PYTHON}exec "$judge" -I "$work/{ARCHIVE}" "$work/plan.json"
 """
 
 

@@ -8,7 +8,7 @@ from ..outcomes import Statuses
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\r(?=$)")
 _PYTEST = re.compile(r"^(PASSED|FAILED|ERROR|XFAIL|XPASS|SKIPPED) (?:at setup of )?(\S.*?)\s*$")
 _VERBOSE = re.compile(r"^(\S*?\.py::\S.*?) (PASSED|FAILED|ERROR|XFAIL|XPASS|SKIPPED)(?: \(.*\))?(?: +\[ *\d+%\])?\s*$")
-_NAMED = re.compile(r"(?:^|[^\w.])(\w+ \([\w.<>]+\))$|(?<=OK)(\w+ \([\w.<>]+\))$")
+_NAMED = re.compile(r"(?:^|[^\w.])(?:OK)?(\w+ \([\w.<>]+\))$")
 _NAME = re.compile(r"^\w+ \([\w.<>]+\)$")
 _HEADING = re.compile(r"^(FAIL|ERROR): (\w+ \([\w.<>]+\))")
 _STATUS = re.compile(r"(ok|OK|FAIL|ERROR|expected failure|unexpected success|skipped\b.*)\s*$")
@@ -79,7 +79,7 @@ class _Unittest:
         names = [head.strip()]
         named = _NAMED.search(head)
         if named is not None:
-            names.append(named.group(1) or named.group(2))
+            names.append(named.group(1))
         elif self._above is not None:
             names.append(self._above)
         return names
