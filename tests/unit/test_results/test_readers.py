@@ -81,6 +81,18 @@ GO = "\n".join(
     json.dumps({"Action": action, "Package": "p", **({} if test is None else {"Test": test})})
     for action, test in [("run", "A"), ("run", "B"), ("fail", "B"), ("run", "C"), ("pass", "A"), ("fail", None)]
 )
+CARGO = "test a::b ... ok\ntest c ... FAILED\ntest d ... ignored, slow"
+TAP = "\n".join(
+    [
+        "1..5",
+        "ok 1 - one",
+        "not ok 2 - two",
+        "ok 3 three # SKIP no",
+        "not ok 4 - four # TODO",
+        "    ok 1 - within",
+        "ok 5",
+    ]
+)
 JEST = json.dumps(
     {
         "testResults": [
@@ -103,10 +115,10 @@ JEST = json.dumps(
         ("go-json", f"noise\n{GO}", {"A": "PASSED", "p.B": "FAILED", "C": "NOT RUN"}),
         ("jest-json", JEST, {"sums adds": "PASSED", "fails": "FAILED", "waits": "SKIPPED"}),
         ("jest-json", f"noise\n{JEST}\n", {"sums adds": "PASSED"}),
-        ("cargo", "test a::b ... ok\ntest c ... FAILED\ntest d ... ignored, slow", {"a::b": "PASSED", "c": "FAILED", "d": "SKIPPED"}),
+        ("cargo", CARGO, {"a::b": "PASSED", "c": "FAILED", "d": "SKIPPED"}),
         (
             "tap",
-            "1..5\nok 1 - one\nnot ok 2 - two\nok 3 three # SKIP no\nnot ok 4 - four # TODO\n    ok 1 - within\nok 5 - # sharp",
+            TAP,
             {"one": "PASSED", "two": "FAILED", "three": "SKIPPED", "four": "XFAIL", "within": "not among the results"},
         ),
     ],

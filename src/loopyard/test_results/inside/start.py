@@ -29,7 +29,7 @@ class Reporting:
         """Prepare for what the command line says that this process is to run."""
         runner = started()
         if runner is None:
-            sys.meta_path.insert(0, _After({"unittest.runner": self._unittest, "_pytest.config": self._pytest}))
+            sys.meta_path.insert(0, _After({"unittest": self._unittest, "_pytest.config": self._pytest}))
             return
         path = list(sys.path)
         sys.path[:] = [one for one in path if not self._of_work(one)]

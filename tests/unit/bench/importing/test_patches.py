@@ -4,6 +4,7 @@ import pytest
 
 from loopyard.bench.importing.swebench.patch import read, unquoted
 
+QUOTED = '"a/t\\303\\251st.py" "b/t\\303\\251st.py"'
 _FILE = "diff --git a/m.py b/m.py\n--- a/m.py\n+++ b/m.py\n"
 
 
@@ -13,7 +14,7 @@ _FILE = "diff --git a/m.py b/m.py\n--- a/m.py\n+++ b/m.py\n"
         ("--- a/x y.py\t2024\n+++ b/x y.py\n@@ -1 +1 @@\n-a\n+b\n--- /dev/null\n+++ b/new.py\n", ["x y.py", "new.py"]),
         ("diff --git a/old.py b/new.py\nrename from old.py\nrename to new.py\n", ["old.py", "new.py"]),
         ("diff --git a/a b/c.txt b/a b/c.txt\nold mode 100644\nnew mode 100755\n", ["a b/c.txt"]),
-        ('diff --git "a/t\\303\\251st.py" "b/t\\303\\251st.py"\n--- "a/t\\303\\251st.py"\n+++ "b/t\\303\\251st.py"\n', ["tést.py"]),
+        (f"diff --git {QUOTED}\n--- {QUOTED.split()[0]}\n+++ {QUOTED.split()[1]}\n", ["tést.py"]),
         ('diff --git "a/tab\\there.py" "b/tab\\there.py"\nold mode 100644\n', ["tab\there.py"]),
         (f"{_FILE}@@ -1,2 +1,2 @@\n--- a/inside\n+++ b/inside\n same\n", ["m.py"]),
     ],
