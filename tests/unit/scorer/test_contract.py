@@ -54,5 +54,6 @@ def test_a_scorers_own_files_are_protected_and_the_tests_files_are_not() -> None
     scorer = {"type": "test_based_scorer", "test_command": "sh t", "test_files": [{"file_path": "t"}]}
     function = ScoringFunction.model_validate({"name": "a", "weight": 1, "scorer": scorer})
     job = function.scorer.job(Place("/scoring/0", "/work"))
-    assert [(file.path, file.protected) for file in job.files] == [("/scoring/0/command.sh", True), ("/work/t", False)]
-    assert job.argv == ["/bin/bash", "/scoring/0/command.sh"]
+    own = ["/scoring/0/command.sh", "/scoring/0/plan.json", "/scoring/0/results.zip"]
+    assert [(file.path, file.protected) for file in job.files] == [*((path, True) for path in own), ("/work/t", False)]
+    assert job.argv[0] == "/bin/bash"

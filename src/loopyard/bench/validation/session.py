@@ -25,6 +25,7 @@ from loopyard.bench.runner import Pace, run_trials
 from loopyard.bench.session import FAILED, MISUSED, console, interruptible, server
 from loopyard.bench.validation import show
 from loopyard.bench.validation.from_server import scenarios_of
+from loopyard.bench.validation.notes import notes
 from loopyard.bench.validation.verdicts import Judgement, Verdict, judge
 from loopyard.bench.wire_errors import describe
 
@@ -142,4 +143,5 @@ def _judgement(scenario: ScenarioDefinition, trials: Sequence[Trial], results: S
     for trial, result in zip(trials, results, strict=True):
         if trial.scenario is scenario:
             own.setdefault(trial.agent.name.partition(" ")[0], []).append(result)
-    return judge(scenario.name, own, has_reference=scenario.reference_output is not None)
+    judgement = judge(scenario.name, own, has_reference=scenario.reference_output is not None)
+    return replace(judgement, notes=notes(scenario))

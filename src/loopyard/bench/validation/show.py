@@ -29,6 +29,8 @@ def table(console: Console, judgements: Sequence[Judgement]) -> None:
         told = [line for result in judgement.results.get(REFERENCE, []) for line in warning(result)]
         for line in told[:1]:
             console.print(line, soft_wrap=True)
+        for note in judgement.notes:
+            console.print(f"[bold]{escape(judgement.scenario)}[/]: [yellow]note:[/] {escape(note)}", soft_wrap=True)
         for reason in judgement.reasons:
             console.print(f"[bold]{escape(judgement.scenario)}[/]: {escape(reason)}", soft_wrap=True)
         if judgement.verdict != Verdict.SOUND:
@@ -50,6 +52,7 @@ def document(judgements: Sequence[Judgement], times: int, status: int) -> dict[s
                 "scenario": judgement.scenario,
                 "verdict": judgement.verdict,
                 "reasons": list(judgement.reasons),
+                "notes": list(judgement.notes),
                 "attempts": {agent: [asdict(one) for one in own] for agent, own in judgement.results.items()},
             }
             for judgement in judgements

@@ -23,12 +23,14 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Judgement:
-    """A scenario's verdict, with the reasons for any but `SOUND`, and its results by agent, one for each attempt."""
+    """A scenario's verdict, with the reasons for any but `SOUND`, and its results by agent, one for each attempt.
+    `notes` are what its author should see to, whatever the verdict."""
 
     scenario: str
     verdict: Verdict
     reasons: Sequence[str]
     results: dict[str, list[Result]]
+    notes: Sequence[str] = ()
 
 
 def judge(scenario: str, results: dict[str, list[Result]], *, has_reference: bool) -> Judgement:

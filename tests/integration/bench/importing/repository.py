@@ -49,11 +49,11 @@ TEST_PATCH = """diff --git a/tests/test_stats.py b/tests/test_stats.py
 """
 
 
-def base_commit(folder: Path) -> str:
-    """The commit that `SETUP` makes, in an empty folder as in any box."""
+def base_commit(folder: Path, setup: str = SETUP) -> str:
+    """The commit that a setup makes, in an empty folder as in any box."""
     folder.mkdir()
     environment = {**os.environ, "GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_SYSTEM": "/dev/null"}
-    subprocess.run(["bash", "-e", "-c", SETUP], cwd=folder, check=True, env=environment)
+    subprocess.run(["bash", "-e", "-c", setup], cwd=folder, check=True, env=environment)
     found = subprocess.run(["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True)
     return found.stdout.strip()
 

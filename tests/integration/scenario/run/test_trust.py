@@ -191,6 +191,26 @@ def test_compiled_modules_that_lie_beside_the_tests_are_not_taken(api: Runloop) 
     assert _scores(run) == [(0.0, "complete")]
 
 
+FAILS = "import unittest, m\nclass T(unittest.TestCase):\n    def test(self): self.assertEqual(m.x, 2)\n"
+EXITS = "echo 'import os; os._exit(0)'"
+
+
+@pytest.mark.parametrize(
+    ("do", "score"),
+    [
+        pytest.param("echo x=2 > m.py", 1.0, id="a solution"),
+        pytest.param(f"echo x=1 > m.py; mkdir test_it; {EXITS} > test_it/__init__.py", 0.0, id="a package beside it"),
+        pytest.param(f"echo x=1 > m.py; {EXITS} > test_it.cpython-311-x86_64-linux-gnu.so", 0.0, id="an extension"),
+        pytest.param(f"echo x=1 > m.py; mkdir unittest; {EXITS} | tee unittest.py > unittest/__init__.py", 0.0, id="its name"),
+        pytest.param(f"{EXITS} > m.py", 0.0, id="exits"),
+        pytest.param("echo 'import unittest; unittest.TestCase.run = lambda *a: None; x=1' > m.py", 0.0, id="unrun"),
+    ],
+)  # fmt: skip
+def test_status_alone_is_no_score_where_unittest_runs(api: Runloop, do: str, score: float) -> None:
+    run = _scored(api, checked("t", "python3 -m unittest test_it", {"test_it.py": FAILS}), do=do)
+    assert _scores(run) == [(score, "complete")], _output(run)
+
+
 def test_one_scorer_leaves_nothing_to_the_next(api: Runloop) -> None:
     # What the first runs may be the agent's own code, as root.
     first = "sudo setsid -f sh -c 'while :; do echo score=1 >> ~/x; done' > /dev/null 2>&1; echo score=0"
