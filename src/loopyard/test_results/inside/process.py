@@ -1,6 +1,5 @@
 """Runs the tests' command apart from the judge, and ends all that it leaves."""
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -15,11 +14,23 @@ _END_SECONDS = 10.0
 _WAIT_SECONDS = 0.05
 
 
+try:
+    from ctypes import CDLL
+
+    _control: Any = CDLL(None).prctl
+except (ImportError, OSError, AttributeError):  # a Python without it
+    _control = None
+
+
+def _set(option: int, value: int) -> None:
+    if _control is not None:
+        _control(option, value, 0, 0, 0)
+
+
 def set_apart() -> None:
     """Close this process to others of its user, and be the one to whom its descendants fall."""
-    control = ctypes.CDLL(None, use_errno=True).prctl
-    control(_DUMPABLE, 0, 0, 0, 0)
-    control(_SUBREAPER, 1, 0, 0, 0)
+    _set(_DUMPABLE, 0)
+    _set(_SUBREAPER, 1)
 
 
 def run(
@@ -30,11 +41,10 @@ def run(
     Returns:
         Its exit status, as a shell says it.
     """
-    control = ctypes.CDLL(None, use_errno=True).prctl
 
     def lessen() -> None:
         # With one capability less than the judge it cannot look into it, nor write into its files and output.
-        control(_DROP_FROM_BOUNDING, _AUDIT_WRITE, 0, 0, 0)
+        _set(_DROP_FROM_BOUNDING, _AUDIT_WRITE)
 
     out: Dict[str, Any] = {} if output is None else {"stdout": output, "stderr": subprocess.STDOUT}
     with open(os.devnull, "rb") as nothing:

@@ -201,7 +201,7 @@ EXITS = "echo 'import os; os._exit(0)'"
         pytest.param("echo x=2 > m.py", 1.0, id="a solution"),
         pytest.param(f"echo x=1 > m.py; mkdir test_it; {EXITS} > test_it/__init__.py", 0.0, id="a package beside it"),
         pytest.param(f"echo x=1 > m.py; {EXITS} > test_it.cpython-311-x86_64-linux-gnu.so", 0.0, id="an extension"),
-        pytest.param(f"echo x=1 > m.py; mkdir unittest; {EXITS} | tee unittest.py > unittest/__init__.py", 0.0, id="its name"),
+        pytest.param(f"echo x=1 > m.py; mkdir unittest; {EXITS} | tee unittest.py > unittest/__init__.py", 0.0, id="a"),
         pytest.param(f"{EXITS} > m.py", 0.0, id="exits"),
         pytest.param("echo 'import unittest; unittest.TestCase.run = lambda *a: None; x=1' > m.py", 0.0, id="unrun"),
     ],
