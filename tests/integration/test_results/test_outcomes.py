@@ -119,6 +119,37 @@ def test_a_test_of_unittest_is_found_by_each_of_its_names(tmp_path: Path, name: 
     assert scored(tmp_path, {"test_x.py": text}, [name], f"{UNITTEST} test_x").score == 1.0
 
 
+INNER = "import unittest\nclass I(unittest.TestCase):\n    def test_i(self): self.fail()\n"
+OUTER = """import io, subprocess, sys, unittest
+import inner
+class C(unittest.TestCase):
+    def test_c(self):
+        suite = unittest.defaultTestLoader.loadTestsFromModule(inner)
+        assert not unittest.TextTestRunner(io.StringIO()).run(suite).wasSuccessful()
+        assert subprocess.call([sys.executable, "-m", "unittest", "-q", "inner"]) != 0
+        assert not [path for path in sys.path if "secret" in path]
+"""
+RUNNER = """import unittest
+suite = unittest.defaultTestLoader.loadTestsFromName("test_x")
+unittest.TextTestRunner(verbosity=2).run(suite)
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "name"),
+    [
+        (f"{UNITTEST} test_x", "test_c (test_x.C)"),
+        ("python3 run.py", "test_c (test_x.C)"),
+        (f"{PYTEST} test_x.py", "test_x.py::C::test_c"),
+    ],
+    ids=["unittest", "a script", "pytest"],
+)
+def test_tests_that_run_tests_tell_only_their_own_results(tmp_path: Path, command: str, name: str) -> None:
+    files = {"test_x.py": OUTER, "inner.py": INNER, "run.py": RUNNER}
+    judged = scored(tmp_path, files, [name], command)
+    assert judged.score == 1.0, judged
+
+
 def test_parameters_in_any_writing_and_cut_at_a_blank(tmp_path: Path) -> None:
     text = (
         "import pytest\n@pytest.mark.parametrize('u', ['a b', 'c d', 'c e', 'é漢', 'x - y', 'n\\n', '[', '100%'])\n"

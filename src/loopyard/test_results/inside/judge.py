@@ -2,6 +2,7 @@
 
 import json
 import os
+import stat
 import sys
 import tempfile
 from typing import Any, Dict, List, NoReturn, Sequence, Tuple
@@ -68,28 +69,47 @@ def _results(plan: Dict[str, Any], output: Any) -> Results:
     Raises:
         Refused: It says nothing that counts.
     """
-    report = plan.get("results-file")
-    if report is not None and os.path.lexists(os.path.join(plan["directory"], report)):
-        os.unlink(os.path.join(plan["directory"], report))
+    report = None if plan["results-file"] is None else _path(plan["directory"], plan["results-file"])
+    if report is not None and os.path.lexists(report):
+        os.unlink(report)
     _, sessions = _run(plan, output)
-    if sessions:
+    process.end_descendants()
+    if sessions and plan["results"] == "lines":
         return Results(statuses(sessions))
     if plan["reported"]:
         raise Refused("the command runs pytest or unittest, but what it runs did not report to the scorer")
-    if report is not None:
-        try:
-            with open(os.path.join(plan["directory"], report), "rb") as file:
-                text = file.read(_READ_BYTES)
-        except OSError as error:
-            raise Refused("{} cannot be read: {}".format(report, error.strerror)) from error
-    else:
-        output.seek(max(0, output.seek(0, os.SEEK_END) - _READ_BYTES))
-        text = output.read()
+    text = _end(output, _READ_BYTES) if report is None else _read(report)
     try:
         found: Statuses = READERS[plan["results"]](text.decode("utf-8-sig", "surrogateescape"))
     except Unreadable as fault:
         raise Refused("they cannot be read: {}".format(fault)) from fault
     return Results(found)
+
+
+def _read(path: str) -> bytes:
+    """A file that the tests wrote, if it is one.
+
+    Raises:
+        Refused: It is missing, or something else.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise Refused("{} cannot be read: {}".format(path, error.strerror)) from error
+    with open(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise Refused("{} is no file".format(path))
+        return file.read(_READ_BYTES)
+
+
+def _end(output: Any, size: int) -> bytes:
+    output.seek(max(0, output.seek(0, os.SEEK_END) - size))
+    return output.read(size)
+
+
+def _path(directory: str, path: str) -> str:
+    """A path in the directory, whatever the locale."""
+    return os.path.join(directory, os.fsdecode(path.encode("utf-8", "surrogateescape")))
 
 
 def _check(plan: Dict[str, Any]) -> int:
@@ -133,7 +153,7 @@ def _run(plan: Dict[str, Any], output: Any) -> Tuple[int, List[Session]]:
         Refused: What was reported, or what it was run from, does not count.
     """
     directory = plan["directory"]
-    sources = [os.path.join(directory, path) for path in plan["sources"]]
+    sources = [_path(directory, path) for path in plan["sources"]]
     try:
         moved = set_aside(sources)
     except OSError as error:
@@ -175,8 +195,7 @@ def _script(text: str, reporter: str) -> str:
 
 def _show(output: Any) -> None:
     """Print the end of the tests' output, with a bar before each line."""
-    output.seek(max(0, output.seek(0, os.SEEK_END) - _SHOWN_BYTES))
-    for line in output.read().decode("utf-8", "replace").rstrip("\n").split("\n"):
+    for line in _end(output, _SHOWN_BYTES).decode("utf-8", "replace").rstrip("\n").split("\n"):
         _say("| " + line.replace("\r", ""))
 
 

@@ -24,6 +24,7 @@ class Reporting:
         self._directory = os.getcwd()
         self._owner = os.getpid()
         self._send: Optional[Send] = None
+        self._runner: Optional[str] = None
 
     def begin(self) -> None:
         """Prepare for what the command line says that this process is to run."""
@@ -43,7 +44,7 @@ class Reporting:
                 return
         finally:
             sys.path[:] = path
-        send = self._opened()
+        send = self._opened(runner)
         if send is not None:
             send({"kind": "start"})
         if runner == "pytest":
@@ -63,7 +64,7 @@ class Reporting:
                     continue
 
     def _unittest(self) -> None:
-        attach(self._opened, self._directory)
+        attach(lambda: self._opened("unittest"), self._directory)
 
     def _pytest(self) -> None:
         config: Any = sys.modules["_pytest.config"]
@@ -71,7 +72,7 @@ class Reporting:
         begun: List[bool] = []
 
         def prepare(args: Any = None, plugins: Any = None, *more: Any, **named: Any) -> Any:
-            send = None if begun else self._opened()
+            send = None if begun else self._opened("pytest")
             begun.append(True)
             if send is not None:
                 plugins = [*(plugins or ()), reporter(send, self._directory)]
@@ -79,8 +80,10 @@ class Reporting:
 
         config._prepareconfig = prepare
 
-    def _opened(self) -> Optional[Send]:
-        if os.getpid() != self._owner:
+    def _opened(self, runner: str) -> Optional[Send]:
+        """The way to the judge, for the first runner that asks: others in this process are run by its tests."""
+        self._runner = self._runner or runner
+        if os.getpid() != self._owner or self._runner != runner:
             return None
         if self._send is None:
             self._send = connect(address(self._folder))

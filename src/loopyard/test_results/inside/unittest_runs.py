@@ -33,7 +33,7 @@ def attach(opened: Callable[[], Optional[Send]], directory: str) -> None:
             return original(self, test)
         send({"kind": "begin", "runner": "unittest", "file": os.path.realpath(str(unittest.__file__))})
         make = self._makeResult
-        watched = _Watched(send, checked[0])
+        watched = _Watched(send, checked[0], directory)
 
         def _make() -> Any:
             return watched.watch(make())
@@ -55,7 +55,8 @@ def attach(opened: Callable[[], Optional[Send]], directory: str) -> None:
 class _Watched:
     """A result whose every event is noted on its way."""
 
-    def __init__(self, send: Send, untouched: Untouched) -> None:
+    def __init__(self, send: Send, untouched: Untouched, directory: str) -> None:
+        self._directory = directory
         self._send = send
         self._untouched = untouched
         self._count = 0
@@ -106,7 +107,8 @@ class _Watched:
             "kind": "test",
             "names": _names(test),
             "statuses": sorted(statuses),
-            "module": os.path.realpath(str(getattr(module, "__file__", None) or "")),
+            # A script's own file may be named relative to where it was started.
+            "module": os.path.realpath(os.path.join(self._directory, str(getattr(module, "__file__", None) or ""))),
         }
         self._count += 1
         self._send(record)
