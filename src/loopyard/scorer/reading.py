@@ -7,6 +7,9 @@ from loopyard.scorer.scorer import Ended, NoScore
 
 _SCORE = re.compile(r"(?<![A-Za-z0-9_])score=([^\s\"',;)\]}]*)")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
+_LINE_END = re.compile(r"\r\n|\r|\n")
+"""What ends a line for a terminal. Unicode has more, which text may hold within a line."""
+
 _SHOWN = 100
 
 
@@ -40,7 +43,7 @@ def last_score_or_number(stdout: str) -> float:
     Raises:
         NoScore: There is none, or the last is not a number from 0 to 1.
     """
-    for line in reversed(stdout.splitlines()):
+    for line in reversed(_LINE_END.split(stdout)):
         if found := _SCORE.findall(line):
             return number(found[-1])
         if _NUMBER.fullmatch(line.strip()):

@@ -38,6 +38,10 @@ def test_what_is_no_score(printed: str) -> None:
     ("printed", "score"),
     [
         ("0.5", 0.5),
+        ("0.5\r\n", 0.5),
+        ("50 %\r0.5", 0.5),
+        ("0.5\nsaid\u20280.75", 0.5),
+        ("0.5\nsaid\x0c0.75\x1c1", 0.5),
         ("noise 0.9\n 1 \n", 1.0),
         ("score=0.25\n0.5\n", 0.5),
         ("0.5\nthe score=0.25\ndone 3 of 4\n", 0.25),

@@ -28,7 +28,7 @@ def line_of(toml: str, field: Sequence[str | int]) -> int:
     wanted = [str(part) for part in field if not isinstance(part, int)]
     table: list[str] = []
     best, depth = 1, 0
-    for number, line in enumerate(toml.splitlines(), 1):
+    for number, line in enumerate(toml.split("\n"), 1):
         if header := _HEADER.match(line):
             table = _parts(header[1])
             at = table

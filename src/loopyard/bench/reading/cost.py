@@ -30,7 +30,7 @@ def of_attempt(metadata: Mapping[str, str], usage: ModelUsage | None, output: st
 def of_output(text: str) -> float | None:
     """The cost in US dollars in the last line that is a JSON object with one of `KEYS`, at its top or one level below;
     None without such a line."""
-    for line in reversed(text.splitlines()):
+    for line in reversed(text.split("\n")):
         if not any(key in line for key in KEYS):
             continue
         try:

@@ -9,7 +9,7 @@ from typing import IO, Any, Dict, List, Optional, Sequence
 from .sessions import Listener
 
 _DUMPABLE, _DROP_FROM_BOUNDING, _SUBREAPER = 4, 24, 36
-_AUDIT_WRITE = 29
+_MKNOD = 27
 _END_SECONDS = 10.0
 _WAIT_SECONDS = 0.05
 
@@ -43,8 +43,9 @@ def run(
     """
 
     def lessen() -> None:
-        # With one capability less than the judge it cannot look into it, nor write into its files and output.
-        _set(_DROP_FROM_BOUNDING, _AUDIT_WRITE)
+        # With one capability less than the judge it cannot look into it, nor write into its files and output. This one
+        # is of no use in a box anyway.
+        _set(_DROP_FROM_BOUNDING, _MKNOD)
 
     out: Dict[str, Any] = {} if output is None else {"stdout": output, "stderr": subprocess.STDOUT}
     with open(os.devnull, "rb") as nothing:

@@ -30,7 +30,8 @@ def reporter(send: Send, directory: str) -> Any:
         def pytest_cmdline_main(self, config: Any) -> "Generator[None, Any, None]":
             # One process runs all: reports from others are only words.
             self._config = config
-            for name, value in (("numprocesses", 0), ("dist", "no"), ("tx", [])):
+            alone: Dict[str, Any] = {"numprocesses": 0, "dist": "no", "tx": []}
+            for name, value in alone.items():
                 if hasattr(config.option, name):
                     setattr(config.option, name, value)
             self._forked = bool(getattr(config.option, "forked", False))

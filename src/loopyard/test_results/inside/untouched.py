@@ -12,6 +12,7 @@ _PLUGGY = ("callers", "_callers", "hooks", "_hooks", "_result", "manager", "_man
 UNITTEST = tuple("unittest." + name for name in _UNITTEST)
 PYTEST = (*UNITTEST, *("_pytest." + name for name in _PYTEST), *("pluggy." + name for name in _PLUGGY))
 
+_KINDS: Any = (types.FunctionType, staticmethod, classmethod, property)
 _Known = Tuple[Any, str, Any, Any]
 
 
@@ -27,14 +28,12 @@ class Untouched:
                 self._learn(module, name)
 
     def _learn(self, module: Any, name: str) -> None:
-        members: Dict[str, Any] = dict(vars(module))
-        for key, value in members.items():
+        for key, value in _members(module).items():
             if isinstance(value, types.FunctionType) and value.__module__ == name:
                 self._known.append((module, key, value, value.__code__))
             elif isinstance(value, type) and value.__module__ == name:
-                parts: Dict[str, Any] = dict(vars(value))
-                for own, part in parts.items():
-                    if isinstance(part, (types.FunctionType, staticmethod, classmethod, property)):
+                for own, part in _members(value).items():
+                    if isinstance(part, _KINDS):
                         self._known.append((value, own, part, getattr(part, "__code__", None)))
 
     def changed(self) -> List[str]:
@@ -57,6 +56,9 @@ class Untouched:
         return not os.path.realpath(path).startswith(self._inside) or "-packages" + os.sep in path
 
 
+def _members(owner: Any) -> Dict[str, Any]:
+    return dict(owner.__dict__)
+
+
 def _now(owner: Any, name: str) -> Any:
-    members: Any = vars(owner)
-    return members.get(name)
+    return owner.__dict__.get(name)

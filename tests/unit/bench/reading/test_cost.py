@@ -16,6 +16,7 @@ from loopyard.bench.reading import cost
         ('{"cost_usd": -1}', None),
         ('{"cost_usd": NaN}', None),
         ("the cost_usd was 3", None),
+        ('{"said": "a\u2028b", "cost_usd": 2}\r\n', 2.0),
         ("[1, 2]", None),
         ("", None),
     ],
