@@ -67,6 +67,13 @@ FOR_PYTEST = {
     "the end is mended": {"conftest.py": "def pytest_sessionfinish(session): session.exitstatus = 0\n"},
     "a plug-in of the repository": {"pytest.ini": "[pytest]\naddopts = -p plug\n", "plug.py": MAKEREPORT},
     "replaces functions": {"conftest.py": "import _pytest.python as p\np.Function.runtest = lambda self: None\n"},
+    "calls are taken over": {"conftest.py": "def pytest_pyfunc_call(pyfuncitem): return True\n"},
+    "tests run something else": {
+        "conftest.py": "def pytest_collection_modifyitems(items):\n    for item in items: item.runtest = lambda: None\n"
+    },
+    "functions are exchanged": {
+        "conftest.py": "def pytest_collection_modifyitems(items):\n    for item in items: item.obj = lambda: None\n"
+    },
     "fewer tests": {"conftest.py": "def pytest_collection_modifyitems(items): items.clear()\n"},
 }
 
@@ -98,6 +105,26 @@ def test_what_steers_pytest_cannot_make_a_failure_pass(tmp_path: Path, trick: st
     files = {"m.py": "x = 1\n", **FOR_PYTEST[trick]}
     told = checked(tmp_path, files, {"test_it.py": FUNCTION}, f"{PYTEST} -q test_it.py")
     assert told.score == 0.0, told
+
+
+@pytest.mark.parametrize(
+    "conftest",
+    [
+        "import asyncio\ndef pytest_pyfunc_call(pyfuncitem):\n    asyncio.run(pyfuncitem.obj())\n    return True\n",
+        "import asyncio, functools\ndef run(call): asyncio.run(call())\n"
+        "def pytest_collection_modifyitems(items):\n"
+        "    for item in items: item.obj = functools.partial(run, item.obj)\n",
+    ],
+    ids=["hook", "wrapper"],
+)
+def test_a_repository_may_run_its_tests_in_its_own_way(tmp_path: Path, conftest: str) -> None:
+    tests = {"test_it.py": "import m\nasync def test_c(): assert m.x == 2\n"}
+    for x, score in ((2, 1.0), (1, 0.0)):
+        place = tmp_path / str(x)
+        place.mkdir()
+        files = {"m.py": f"x = {x}\n", "conftest.py": conftest}
+        told = checked(place, files, tests, f"{PYTEST} -q -p no:anyio test_it.py")
+        assert told.score == score, told
 
 
 def test_a_replaced_function_is_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import os
 from typing import Any, Dict, Generator, Optional, Set, Tuple
 
 from .channel import Send
+from .pytest_ran import Ran
 from .untouched import PYTEST, Untouched
 
 _real = os.path.realpath
@@ -14,6 +15,7 @@ def reporter(send: Send, directory: str) -> Any:
     """A plug-in for one session of pytest, whose modules are loaded by now."""
     pytest = importlib.import_module("pytest")
     untouched = Untouched(PYTEST, directory)
+    ran = Ran(directory)
     raised: Dict[Tuple[str, str], str] = {}
     files: Dict[str, Tuple[str, Optional[str]]] = {}
     marked: Set[str] = set()
@@ -43,6 +45,17 @@ def reporter(send: Send, directory: str) -> Any:
         def pytest_sessionstart(self) -> None:
             self._begun = True
 
+        @pytest.hookimpl(tryfirst=True)
+        def pytest_itemcollected(self, item: Any) -> None:
+            ran.collected(item)
+
+        @pytest.hookimpl(hookwrapper=True, tryfirst=True)
+        def pytest_runtest_call(self, item: Any) -> "Generator[None, Any, None]":
+            around = ran.around_call(item)
+            next(around)
+            yield
+            next(around, None)
+
         @pytest.hookimpl(hookwrapper=True, tryfirst=True)
         def pytest_runtest_makereport(self, item: Any, call: Any) -> "Generator[None, Any, None]":
             yield
@@ -65,7 +78,9 @@ def reporter(send: Send, directory: str) -> Any:
                 "when": report.when,
                 "outcome": report.outcome,
                 "xfail": hasattr(report, "wasxfail"),
-                "raised": raised.get((name, report.when), "" if self._forked else None),
+                "raised": None
+                if name in ran.not_run
+                else raised.get((name, report.when), "" if self._forked else None),
                 "expected": name in marked,
                 "subtest": type(report).__name__.lower() == "subtestreport",
                 "file": own,
