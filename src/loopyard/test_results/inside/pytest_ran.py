@@ -3,7 +3,7 @@
 import inspect
 import os
 import sys
-from typing import Any, Dict, Iterator, Set
+from typing import Any, Dict, Iterator, List, Set
 
 
 class Ran:
@@ -23,7 +23,7 @@ class Ran:
         if code is None or not self._meddled(item, code):
             yield
             return
-        seen = []
+        seen: List[bool] = []
 
         def look(frame: Any, event: str, _argument: Any) -> None:
             if event == "call" and frame.f_code is code:
