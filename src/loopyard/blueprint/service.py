@@ -19,6 +19,7 @@ from loopyard.key.scopes import Level, Resource
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
+from loopyard.kit.environment import check_environment
 from loopyard.kit.errors import BadRequest, NotFound, WrongState
 from loopyard.network_policy import repository as policies
 from loopyard.network_policy.naming import check_nameable
@@ -130,7 +131,10 @@ class BlueprintService:
             if policy is None:
                 raise NotFound(f"There is no network policy {policy_id}.", field=field)
             check_nameable(policy, field)
-        await check_secrets(session, account_id, params.secrets)
+        check_environment(params.build_args, "build_args")
+        for index, one in enumerate(params.services or ()):
+            check_environment(one.env, f"services.{index}.env")
+        await check_secrets(session, account_id, params.secrets, params.build_args)
         if params.build_context is not None:
             await self._check_object(session, account_id, params.build_context.object_id)
         if params.base_blueprint_id is None and params.base_blueprint_name is None:

@@ -10,12 +10,10 @@ from fastapi.responses import StreamingResponse
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox.execution.schemas import ExecutionResultView
 from loopyard.devbox.files import DevboxFiles
-from loopyard.devbox.schemas import DownloadFileParams, ReadFileParams, WriteFileParams
+from loopyard.devbox.schemas import MOST_PATH_BYTES, DownloadFileParams, ReadFileParams, WriteFileParams
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.multipart import Upload
 from loopyard.kit.parts import part
-
-MOST_PATH_CHARACTERS = 4096
 
 router = APIRouter(prefix="/v1/devboxes", tags=["files"])
 
@@ -70,7 +68,7 @@ _FORM = {
                 "type": "object",
                 "required": ["path", "file"],
                 "properties": {
-                    "path": {"type": "string", "minLength": 1, "maxLength": MOST_PATH_CHARACTERS},
+                    "path": {"type": "string", "minLength": 1, "maxLength": MOST_PATH_BYTES},
                     "file": {"type": "string", "format": "binary"},
                 },
             }
@@ -84,8 +82,8 @@ async def upload_file(id: str, request: Request, caller: CallerDep, files: Files
     """Write an uploaded file, replacing what was there; parent folders are made."""
     upload = Upload(request, "file")
     path = await upload.field("path")
-    if not 1 <= len(path) <= MOST_PATH_CHARACTERS or "\x00" in path:
-        message = f"path: must have 1 to {MOST_PATH_CHARACTERS} characters, none of them NUL"
+    if not 1 <= len(path.encode()) <= MOST_PATH_BYTES or "\x00" in path:
+        message = f"path: must have 1 to {MOST_PATH_BYTES} bytes, none of them NUL"
         raise BadRequest(message, field="path")
     await files.write(caller.account_id, id, path, await upload.file(), field="path")
     return {}

@@ -71,6 +71,7 @@ class Lifecycle:
         self._changes = changes
         self._tasks = tasks
         self._quota = quota
+        self._events = events
         self.endings = Endings(self._ended)
         self.companions = Companions()
         self._progress = Progress(database, changes, self.endings, self.companions)
@@ -152,6 +153,11 @@ class Lifecycle:
                 return  # it has ended meanwhile
         try:
             await self._starting.make(devbox)
+        except LaunchFailed as failure:
+            if devbox.status != Status.RESUMING:
+                raise
+            await self._stay_suspended(devbox, str(failure))
+            return
         finally:
             self._agents.release(devbox.id)
         if more := self._starting.has_more_to_do(devbox):
@@ -164,6 +170,13 @@ class Lifecycle:
             failpoint("devbox.running")
             self._watching.watch(devbox)
             self.companions.run(devbox)
+
+    async def _stay_suspended(self, devbox: Devbox, message: str) -> None:
+        """Its sandbox could not be started again: keep its disk, and let the caller try later."""
+        await persist(lambda: self._runtime.suspend(devbox.id))
+        said = f"The devbox could not be resumed; it is suspended, with its disk. {message}"
+        self._events.note(devbox.id, "setup_commands", said, level="error")
+        await self._progress.advance(devbox.id, Status.SUSPENDED, message=message)
 
     async def _lay_to_rest(self, devbox: Devbox) -> None:
         failpoint("devbox.suspending")

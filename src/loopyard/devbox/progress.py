@@ -27,8 +27,9 @@ class Progress:
         async with self._database.read() as session:
             return await repository.get(session, devbox_id)
 
-    async def advance(self, devbox_id: str, *statuses: Status) -> bool:
-        """Move on through the statuses that still lie ahead; false if the devbox has ended meanwhile."""
+    async def advance(self, devbox_id: str, *statuses: Status, message: str | None = None) -> bool:
+        """Move on through the statuses that still lie ahead; false if the devbox has ended meanwhile. `message` says
+        what went wrong on the way."""
         async with self._database.write() as session:
             devbox = await repository.lock(session, devbox_id)
             if devbox is None or devbox.status in FINAL:
@@ -36,7 +37,7 @@ class Progress:
             was = devbox.status
             for status in statuses:
                 if can_become(devbox, status):
-                    move(devbox, status)
+                    move(devbox, status, message=message)
             if devbox.status == Status.RUNNING:
                 await self._begin_to_count(devbox, resumed=was == Status.RESUMING)
                 if was != Status.PROVISIONING or devbox.has_agents:  # else nothing was put into it

@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.mounts import CodeMountParameters, Mount
@@ -12,6 +12,20 @@ from loopyard.kit.wire import Params, ShortText, StringMap, Text, View
 
 Capability = Literal["unknown", "docker_in_docker"]
 InitiatorType = Literal["unknown", "api", "scenario", "scoring_validation", "reflex"]
+
+
+MOST_PATH_BYTES = 4096
+"""Limit on a path, in bytes of UTF-8: the kernel's own, with the NUL at its end."""
+
+
+def _fits(path: str) -> str:
+    if (size := len(path.encode())) > MOST_PATH_BYTES:
+        raise ValueError(f"must have at most {MOST_PATH_BYTES} bytes; it has {size}")
+    return path
+
+
+FilePath = Annotated[Text, Field(min_length=1, max_length=MOST_PATH_BYTES), AfterValidator(_fits)]
+"""Where a file is in a devbox."""
 
 
 class TunnelParams(Params):
@@ -101,16 +115,16 @@ class DevboxListView(View):
 
 
 class ReadFileParams(Params):
-    file_path: Annotated[Text, Field(min_length=1, max_length=4096)]
+    file_path: FilePath
 
 
 class WriteFileParams(Params):
     contents: str
-    file_path: Annotated[Text, Field(min_length=1, max_length=4096)]
+    file_path: FilePath
 
 
 class DownloadFileParams(Params):
-    path: Annotated[Text, Field(min_length=1, max_length=4096)]
+    path: FilePath
 
 
 class ResourceUsageView(View):

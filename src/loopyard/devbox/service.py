@@ -22,6 +22,7 @@ from loopyard.devbox.states import COMING_UP, FINAL, Status, transition
 from loopyard.devbox.tunnel import service as tunnels
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
+from loopyard.kit.environment import check_environment
 from loopyard.kit.errors import Busy, NotFound, WrongState
 from loopyard.kit.ids import new_id
 from loopyard.network_policy.enforcement import Enforcement
@@ -83,7 +84,8 @@ class DevboxService:
             await self._policies.check_stored(session, policy_id, "launch_parameters.network_policy_id")
         objects = await find_objects(session, account_id, params.mounts)
         agents = await find_agents(session, account_id, params.mounts)
-        secrets = await check_secrets(session, account_id, params.secrets)
+        check_environment(params.environment_variables, "environment_variables")
+        secrets = await check_secrets(session, account_id, params.secrets, params.environment_variables)
         calls = await find_calls(session, account_id, params, launch)
         if calls.wanted:
             self._grants.check_offered("gateways" if calls.gateway_specs else "mcp")

@@ -50,7 +50,7 @@ _NEXT: dict[Status, set[Status]] = {
     Status.RUNNING: {Status.SUSPENDING} | _END,
     Status.SUSPENDING: {Status.SUSPENDED} | _END,
     Status.SUSPENDED: {Status.RESUMING} | _END,
-    Status.RESUMING: {Status.RUNNING} | _END,
+    Status.RESUMING: {Status.RUNNING, Status.SUSPENDED} | _END,
 }
 
 

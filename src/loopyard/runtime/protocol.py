@@ -30,14 +30,20 @@ class Limits:
 
 @dataclass(frozen=True, slots=True)
 class User:
-    """The account inside the sandbox that commands run as. `uid` 0 is the sandbox's root, nobody on the host."""
+    """The account inside the sandbox that commands run as. `uid` 0 is the sandbox's root, nobody on the host. `gid` is
+    its only group; None leaves groups to the account files of the image, or to what the image itself says."""
 
     name: str = "user"
     uid: int = 1000
+    gid: int | None = None
 
     @property
     def home(self) -> str:
         return "/root" if self.uid == 0 else f"/home/{self.name}"
+
+    def is_like(self, other: "User") -> bool:
+        """Whether both have the same name and number."""
+        return (self.name, self.uid) == (other.name, other.uid)
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,13 +162,18 @@ class CommandResult:
     `exit_status` is 0..255, a death by signal N is 128 + N as a shell says it. `timed_out` tells that its own
     `timeout_seconds` ended it. `lost` tells that the host lost track of it (the sandbox or the host went down under
     it), in which case `exit_status` is 137. `truncated` names the streams whose end could not be kept because the
-    host's disk was full: what is kept of them is their beginning.
+    host's disk was full: what is kept of them is their beginning. `not_started` tells that the kernel did not start
+    its program at all: there is none of this name, or its variables are too large; `exit_status` is 126 or 127 then, as
+    a shell says it. `out_of_memory` tells that the kernel killed something in the sandbox for its memory limit while
+    the command ran. Providers that cannot tell leave both false.
     """
 
     exit_status: int
     timed_out: bool = False
     lost: bool = False
     truncated: tuple[Stream, ...] = ()
+    not_started: bool = False
+    out_of_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from loopyard.scorer.preparing import Preparing, variables
 from loopyard.scorer.restored import noted
 from loopyard.scorer.scorer import Ended, Job, NoScore, PlacedFile
 from loopyard.scorer.scoring import ROOT, Outcome, Scoring, ScoringInterrupted, SetupFailed, command_id
+from loopyard.scorer.starting import check_started
 
 MAX_STDOUT_BYTES = 12 * 1024
 MAX_STDERR_BYTES = 4 * 1024
@@ -109,6 +110,7 @@ class ScoringEngine:
         if await self._lost_output(execution):
             reason = f"The disk of the host was full, and output of the scoring function {function.name} was lost."
             raise ScoringInterrupted(reason)
+        await check_started(self._runtime, execution, f"The scoring function {function.name}")
         ran = (execution.end_time_ms or execution.start_time_ms) - execution.start_time_ms
         return _Judged(await self._judge(scoring, function, execution), ran / 1000, execution.timed_out)
 

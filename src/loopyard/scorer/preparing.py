@@ -16,6 +16,7 @@ from loopyard.runtime.sealing import PutBack, Sealing, SealsSandboxes, SharedFol
 from loopyard.scorer.config import ScorerConfig
 from loopyard.scorer.scorer import PYTHON, TOOLS, Job, PythonNeeds
 from loopyard.scorer.scoring import ROOT, Scoring, SetupFailed, setup_id
+from loopyard.scorer.starting import check_started
 from loopyard.scorer.tools import FOLDER, tools
 
 SYSTEM = ("/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix")
@@ -174,10 +175,12 @@ class Preparing:
 
         Raises:
             SetupFailed: The Python environment that it needs could not be made.
+            ScoringInterrupted: What makes it could not be started.
         """
         if job.python is None:
             return [job.argv[0].replace(TOOLS, FOLDER, 1), *job.argv[1:]]
         setup = await self._executions.get(scoring.devbox_id, setup_id(index))
+        await check_started(self._runtime, setup, "The making of the Python environment")
         if setup.exit_status != 0:
             end = await tail(self._runtime, scoring.devbox_id, setup.id, "stderr", _SHOWN_LINES)
             why = "it took too long" if setup.timed_out else end.text.strip()

@@ -33,6 +33,13 @@ async def known_names(session: AsyncSession, account_id: str, names: Collection[
     return set((await session.scalars(statement)).all())
 
 
+async def sealed_sizes(session: AsyncSession, account_id: str, names: Collection[str]) -> dict[str, int]:
+    """Those of the names that the account has a secret of, each with the bytes of its sealed value."""
+    columns = select(Secret.name, func.length(Secret.sealed))
+    rows = await session.execute(columns.where(Secret.account_id == account_id, Secret.name.in_(names)))
+    return dict(rows.tuples().all())
+
+
 async def sealed(session: AsyncSession, account_id: str, names: Collection[str]) -> Sequence[Secret]:
     """The account's secrets of these names, with their sealed values."""
     statement = select(Secret).where(Secret.account_id == account_id, Secret.name.in_(names))

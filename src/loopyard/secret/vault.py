@@ -10,6 +10,8 @@ from loopyard.kit.errors import Unavailable
 from loopyard.secret.keys import Key, KeyFile, KeyRing, new_key
 
 _NONCE_BYTES = 12
+SEAL_BYTES = _NONCE_BYTES + 16
+"""How much longer a sealed value is than the value: the nonce, and AES-GCM's tag."""
 
 
 @dataclass(frozen=True, slots=True)

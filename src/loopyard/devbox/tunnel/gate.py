@@ -97,12 +97,18 @@ class Gate:
             raise NotRunning(str(fault)) from fault
 
     async def _wait_running(self, devbox: Devbox) -> Devbox:
+        asked = False
+
         async def read() -> Devbox:
+            nonlocal asked
             async with self._database.read() as session:
                 row = await repository.get(session, devbox.id)
             if row is None or row.status in FINAL:
                 raise NotRunning(f"Devbox {devbox.id} has ended.")
             if row.status == Status.SUSPENDED:
+                if asked:
+                    raise NotRunning(f"Devbox {devbox.id} could not be resumed.")
+                asked = True
                 await self._wake(row)
             return row
 

@@ -1,7 +1,8 @@
 """The users of an image, as its `/etc/passwd` and `/etc/group` name them."""
 
 import os
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loopyard.runtime.crun.syscalls import RESOLVE_IN_ROOT, openat2
@@ -21,13 +22,21 @@ class Account:
     home: str
     shell: str
 
+    def in_group(self, gid: int | None) -> "Account":
+        """The same, with this group and no other; None changes nothing. So engines read `USER name:group`."""
+        return self if gid is None else replace(self, gid=gid, groups=(gid,))
 
-@dataclass(slots=True)
+
+@dataclass(frozen=True, slots=True)
 class Additions:
-    """What must be put into a root file system so that a user exists there: path to (content, mode), folder to uid."""
+    """What must be put into a root file system so that a user exists there: a row in each account file, by its path;
+    folders to uids; and files to content and mode."""
 
-    files: dict[str, tuple[str, int]] = field(default_factory=dict[str, tuple[str, int]])
-    folders: dict[str, int] = field(default_factory=dict[str, int])
+    name: str
+    uid: int
+    rows: Mapping[str, str]
+    folders: Mapping[str, int]
+    files: Mapping[str, tuple[str, int]]
 
 
 class Accounts:
@@ -36,7 +45,6 @@ class Accounts:
     def __init__(self, image: Path) -> None:
         self.passwd = _read(image, "etc/passwd")
         self.group = _read(image, "etc/group")
-        self._shadow = _read(image, "etc/shadow")
         self.has_bash = _exists(image, "bin/bash")
         self._found: dict[User, Account | None] = {}
 
@@ -58,6 +66,11 @@ class Accounts:
         row = next((row for row in self._rows() if row[0] == name), None)
         return None if row is None else self._account(row)
 
+    def group_id(self, name: str) -> int | None:
+        """The number of the group of this name."""
+        rows = (line.split(":") for line in self.group.splitlines())
+        return next((int(row[2]) for row in rows if len(row) >= 3 and row[0] == name and row[2].isdigit()), None)
+
     def _rows(self) -> list[list[str]]:
         rows = [row for line in self.passwd.splitlines() if len(row := line.split(":")) >= 7]
         return [row for row in rows if row[2].isdigit() and row[3].isdigit()]
@@ -77,27 +90,14 @@ class Accounts:
         """A user that the image lacks: with a group and a home of their own, and sudo without a password."""
         shell = "/bin/bash" if self.has_bash else "/bin/sh"
         account = Account(user.name, user.uid, user.uid, (user.uid,), user.home, shell)
-        row = f"{user.name}:x:{user.uid}:{user.uid}::{user.home}:{shell}"
-        files = {
-            "etc/passwd": (_with_line(_without(self.passwd, user.name), row), 0o644),
-            "etc/group": (_with_line(_without(self.group, user.name), f"{user.name}:x:{user.uid}:"), 0o644),
+        rows = {
+            "etc/passwd": f"{user.name}:x:{user.uid}:{user.uid}::{user.home}:{shell}",
+            "etc/group": f"{user.name}:x:{user.uid}:",
+            "etc/shadow": f"{user.name}:*:19000:0:99999:7:::",
         }
-        if self._shadow:
-            files["etc/shadow"] = (
-                _with_line(_without(self._shadow, user.name), f"{user.name}:*:19000:0:99999:7:::"),
-                0o640,
-            )
         folders = {"etc/sudoers.d": 0, "home": 0, user.home.lstrip("/"): user.uid}
-        files[f"etc/sudoers.d/{user.name}"] = (f"{user.name} ALL=(ALL:ALL) NOPASSWD:ALL\n", 0o440)
-        return account, Additions(files, folders)
-
-
-def _with_line(text: str, line: str) -> str:
-    return f"{text.rstrip()}\n{line}\n".lstrip()
-
-
-def _without(text: str, name: str) -> str:
-    return "\n".join(line for line in text.splitlines() if not line.startswith(f"{name}:"))
+        files = {f"etc/sudoers.d/{user.name}": (f"{user.name} ALL=(ALL:ALL) NOPASSWD:ALL\n", 0o440)}
+        return account, Additions(user.name, user.uid, rows, folders, files)
 
 
 def _read(image: Path, path: str) -> str:

@@ -2,6 +2,7 @@
 
 import json
 import os
+from dataclasses import asdict
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -39,20 +40,21 @@ def place(
     slot: int,
     network_slot: int | None = None,
 ) -> dict[str, Any]:
-    """What is put into its root file system. `accounts` and `cwd`, which is made if it is missing, are the image's.
-    `network_slot` is the slot whose network it is in, if that is another's."""
+    """What is put into its root file system, as `placing.put` takes it. `accounts` and `cwd`, which is made if it is
+    missing, are the image's. `network_slot` is the slot whose network it is in, if that is another's."""
     additions = accounts.add(spec.user)[1] if accounts.find(spec.user) is None else None
     asked = network.nameservers() or [instance.addresses(slot if network_slot is None else network_slot)[0]]
     names = " ".join(("localhost", spec.hostname, *(service.name for service in spec.services)))
-    resolvers = "".join(f"nameserver {address}\n" for address in asked)
+    search = network.search_domains()
     return {
-        "folders": {**dict.fromkeys((*_NEEDED, *_ancestors(cwd)), 0), **(additions.folders if additions else {})},
-        "files": {
-            "etc/resolv.conf": (f"{network.search_domains()}\n{resolvers}".lstrip(), 0o644),
-            "etc/hostname": (f"{spec.hostname}\n", 0o644),
-            "etc/hosts": (f"127.0.0.1 {names}\n::1 localhost\n", 0o644),
-            **(additions.files if additions else {}),
+        "needed": _NEEDED,
+        "folders": dict.fromkeys(_ancestors(cwd), 0),
+        "lines": {
+            "etc/resolv.conf": [*([search] if search else []), *(f"nameserver {address}" for address in asked)],
+            "etc/hosts": [f"127.0.0.1 {names}", "::1 localhost"],
         },
+        "files": {"etc/hostname": (f"{spec.hostname}\n", 0o644)},
+        "account": None if additions is None else asdict(additions),
     }
 
 

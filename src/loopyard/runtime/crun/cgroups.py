@@ -43,6 +43,19 @@ def limit(cgroup: str, resources: Mapping[str, Mapping[str, int]]) -> None:
     _write(own["pids"] / "pids.max", pids["limit"])
 
 
+def memory_kills(cgroup: str) -> int:
+    """How many processes of a cgroup the kernel has killed for its memory limit; 0 where there is no such cgroup."""
+    name = cgroup.lstrip("/")
+    for file in (f"{_TOP}/memory/{name}/memory.oom_control", f"{_TOP}/{name}/memory.events"):
+        try:
+            with open(file) as stream:  # noqa: PTH123 - each command is looked at so, twice
+                rows = [line.split() for line in stream]
+        except OSError:
+            continue
+        return next((int(row[1]) for row in rows if len(row) == 2 and row[0] == "oom_kill"), 0)
+    return 0
+
+
 def _write(file: Path, value: int | str) -> None:
     file.write_text(str(value))
 

@@ -5,6 +5,7 @@ import resource
 import shutil
 from pathlib import Path
 
+from loopyard.runtime.crun import cgroups
 from loopyard.runtime.errors import RuntimeUnavailable
 from loopyard.runtime.programs import search_path
 
@@ -74,14 +75,7 @@ def can_limit_swap() -> bool:
 
 def out_of_memory(cgroup: str) -> bool:
     """Whether the kernel has killed anything in this cgroup for its memory limit."""
-    file = _CGROUPS / cgroup.lstrip("/") / "memory.events"
-    if not has_cgroup2():
-        file = _CGROUPS / "memory" / cgroup.lstrip("/") / "memory.oom_control"
-    try:
-        rows = (line.split() for line in file.read_text().splitlines())
-    except OSError:
-        return False
-    return any(len(row) == 2 and row[0] == "oom_kill" and int(row[1]) > 0 for row in rows)
+    return cgroups.memory_kills(cgroup) > 0
 
 
 def out_of_processes(cgroup: str) -> bool:

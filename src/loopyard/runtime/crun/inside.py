@@ -19,6 +19,7 @@ from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost
 from loopyard.runtime.crun.roots import Roots
 from loopyard.runtime.crun.shells import without_bash
+from loopyard.runtime.crun.viewpoint import Viewpoint
 from loopyard.runtime.crun.whereabouts import Whereabouts
 from loopyard.runtime.errors import CommandStartFailed, PortClosed, PortTaken, SandboxNotFound, SandboxNotRunning
 from loopyard.runtime.layout import Layout
@@ -107,13 +108,17 @@ class Inside(WithCommands[Commands]):
         environment = {**self._trusting(), **box.environment, **spec.environment}
         argv = spec.argv if self._roots.accounts(box.image).has_bash else without_bash(spec.argv)
         cwd = spec.cwd or (box.cwd if spec.user is None else None) or account.home
+        entered = None
         if spec.cwd not in (None, account.home) and account.uid != 0:
+            entered = {"args": list(argv), "cwd": cwd}
             argv, cwd = entering(cwd, argv), "/"
-        return account, oci.process(account, argv, cwd, environment, host.most_open_files())
+        process = oci.process(account, argv, cwd, environment, host.most_open_files())
+        return account, process if entered is None else {**process, "entered": entered}
 
     async def attach_command(self, sandbox_id: str, spec: CommandSpec, terminal: Terminal | None = None) -> Attached:
         box = self._running(sandbox_id)
         account, process = self._process(box, spec)
+        process.pop("entered", None)  # crun starts it
         run, name = self._instance.attached, self._where.of(sandbox_id).name
         if terminal is not None:
             return await attach_terminal(self._launcher, self._crun, name, run, process, terminal)
@@ -148,7 +153,8 @@ class Inside(WithCommands[Commands]):
 
     def _account(self, box: Box, user: User) -> Account:
         accounts = self._roots.accounts(box.image)
-        return accounts.find(user) or accounts.add(user)[0]
+        gid = box.user.gid if user.gid is None and user.is_like(box.user) else user.gid
+        return (accounts.find(user) or accounts.add(user)[0]).in_group(gid)
 
     def _trusting(self) -> dict[str, str]:
         """What makes programs with authorities of their own trust the sandbox's."""
@@ -182,9 +188,9 @@ class Inside(WithCommands[Commands]):
         finally:
             await asyncio.to_thread(writing.close)
 
-    def _viewpoint(self, sandbox_id: str, user: User | None) -> files.Viewpoint:
+    def _viewpoint(self, sandbox_id: str, user: User | None) -> Viewpoint:
         box = self._running(sandbox_id)
-        return files.Viewpoint(box.pid, box.start_ticks, box.uid_base, self._account(box, user or box.user))
+        return Viewpoint(box.pid, box.start_ticks, box.uid_base, self._account(box, user or box.user))
 
 
 def _socket(answer: dict[str, Any]) -> socket.socket:

@@ -233,7 +233,8 @@ class Making:
     def _box(self, spec: SandboxSpec, root: Path, slot: int) -> Box:
         uid_base, config = self._instance.uid_base(slot), image_config.read(root)
         environment = {**config.environment, **spec.environment}
-        return Box(root, slot, uid_base, spec.user, environment, config.cwd, spec.network_policy)
+        user = config.user if config.user is not None and config.user.is_like(spec.user) else spec.user
+        return Box(root, slot, uid_base, user, environment, config.cwd, spec.network_policy)
 
     def root_of(self, spec: SandboxSpec) -> Path:
         """The image below a sandbox. One that is started again keeps its own, whatever has become of its snapshot.

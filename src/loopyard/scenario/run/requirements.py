@@ -9,6 +9,7 @@ from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.mounts import files_of, repositories_of
 from loopyard.devbox.offers import check_offered, find_origin
 from loopyard.devbox.references import check_secrets, find_objects
+from loopyard.kit.environment import check_environment
 from loopyard.kit.errors import BadRequest
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.models import Scenario
@@ -50,7 +51,8 @@ async def check_possible(session: AsyncSession, account_id: str, profile: RunPro
         await find_origin(session, account_id, params, launch)
         await find_objects(session, account_id, params.mounts)
         await find_agents(session, account_id, params.mounts)
-        await check_secrets(session, account_id, params.secrets)
+        check_environment(params.environment_variables, "environment_variables")
+        await check_secrets(session, account_id, params.secrets, params.environment_variables)
         await find_calls(session, account_id, params, launch)
         files_of(None, params.mounts)
         repositories_of(None, params.mounts)

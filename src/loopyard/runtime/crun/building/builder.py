@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
+from loopyard.kit.environment import fault_of_environment
 from loopyard.runtime.base_image.making import BASE
 from loopyard.runtime.crun import image_config
 from loopyard.runtime.crun.accounts import Accounts
@@ -22,6 +23,7 @@ from loopyard.runtime.crun.building.command import Ground, Place
 from loopyard.runtime.crun.building.keeping import ImagesKeeper
 from loopyard.runtime.crun.building.watching import Watch
 from loopyard.runtime.crun.image_config import ImageConfig
+from loopyard.runtime.crun.launcher.slots import UIDS
 from loopyard.runtime.images import STARTS_IN_WORKDIR, BuildFailed, BuildFault, BuildSpec, ImageSettings
 from loopyard.runtime.layout import read_json, subfolders
 from loopyard.runtime.protocol import Runtime, SandboxSpec, User
@@ -157,6 +159,7 @@ class CrunImageBuilder:
                 await self._storage.export(image_id, root)
             if (config := image_config.known(root)) is None:
                 config = _config(await self._storage.configuration(image_id), root)
+                _check_variables(config)
                 image_config.write(root, config)
         link = self._images / f"{spec.id}.new"
         link.unlink(missing_ok=True)
@@ -226,13 +229,23 @@ def _config(given: dict[str, object], root: Path) -> ImageConfig:
     )
 
 
+def _check_variables(config: ImageConfig) -> None:
+    """Refuse an image in which no program could be started.
+
+    Raises:
+        BuildFailed: The kernel does not take its variables.
+    """
+    if (fault := fault_of_environment(config.environment)) is not None:
+        raise BuildFailed("build_failed", f"ENV: {fault}.")
+
+
 def _words(given: object) -> list[str]:
     return [str(word) for word in cast("list[object]", given or [])]
 
 
 def _user(named: str, root: Path) -> User | None:
     """The user that USER names, by name or number, if the image says who that is."""
-    name = named.partition(":")[0]
+    name, _, group = named.partition(":")
     if not name:
         return None
     accounts = Accounts(root)
@@ -240,6 +253,18 @@ def _user(named: str, root: Path) -> User | None:
     account = accounts.find(User(name, number))
     if account is None and number < 0:
         account = accounts.named(name)
+    gid = _gid(group, accounts)
     if account is not None:
-        return User(account.name, account.uid)
-    return User(f"user{number}", number) if number > 0 else User("root", 0) if number == 0 else None
+        return User(account.name, account.uid, gid)
+    return User(f"user{number}", number, gid) if number > 0 else User("root", 0, gid) if number == 0 else None
+
+
+def _gid(named: str, accounts: Accounts) -> int | None:
+    """The group that USER names after the colon, by name or number; None for the user's own."""
+    if not named:
+        return None
+    if (gid := accounts.group_id(named)) is not None:
+        return gid
+    if named.isdigit() and int(named) < UIDS:
+        return int(named)
+    raise BuildFailed("build_failed", f"USER names the group {named}, which /etc/group of the image does not have.")

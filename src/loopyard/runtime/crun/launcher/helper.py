@@ -20,10 +20,11 @@ from loopyard.runtime.proc import start_ticks
 @dataclass(frozen=True, slots=True)
 class Report:
     """What became of a program: it runs as `pid`, or was `refused` with an exit status, or the host was in the way, as
-    `hindered` says; then no program was started."""
+    `hindered` says; then no program was started. `not_started` is as in `joining.ProgramRefused`."""
 
     pid: int | None = None
     refused: int | None = None
+    not_started: bool = False
     hindered: str | None = None
 
 
@@ -135,6 +136,6 @@ def _start(
     except joining.ProgramRefused as refusal:
         with contextlib.suppress(OSError):
             os.write(streams[2], f"loopyard: {refusal}\n".encode())
-        return {"refused": refusal.exit_status}
+        return {"refused": refusal.exit_status, "not_started": refusal.not_started}
     os.write(pid_file, str(pid).encode())
     return {"pid": pid}

@@ -76,11 +76,13 @@ _CAPABILITIES: list[str] = [
 
 
 class ProgramRefused(Exception):
-    """The program cannot be started, and that is due to what was asked, or to what is in the sandbox."""
+    """The program cannot be started, and that is due to what was asked, or to what is in the sandbox. `not_started`
+    is false where it did not come so far, since the folder to start it in cannot be entered."""
 
-    def __init__(self, exit_status: int, message: str) -> None:
+    def __init__(self, exit_status: int, message: str, *, not_started: bool = True) -> None:
         super().__init__(message)
         self.exit_status = exit_status
+        self.not_started = not_started
 
 
 class Joined:
@@ -120,7 +122,9 @@ class Joined:
         """Start a program there, as this process's last act.
 
         Args:
-            process: As in OCI's `process.json`: `args`, `env`, `cwd`, `user` and `capabilities`.
+            process: As in OCI's `process.json`: `args`, `env`, `cwd`, `user` and `capabilities`. Where it has
+                `entered`, `args` and `cwd` in there are taken instead, and the folder is entered with the rights of the
+                user.
             streams: Its standard input, output and error.
 
         Returns its process id, in this process's own namespace.
@@ -143,7 +147,10 @@ class Joined:
         os.setresgid(user["gid"], user["gid"], user["gid"])
         os.setresuid(user["uid"], user["uid"], user["uid"])
         syscalls.set_capabilities(held)
-        return _start(process["args"], environment, streams)
+        entered: Mapping[str, Any] | None = process.get("entered")
+        if entered is not None:
+            _enter(entered["cwd"])
+        return _start((entered or process)["args"], environment, streams)
 
 
 def warm_up() -> None:
@@ -175,7 +182,7 @@ def _enter(folder: str) -> None:
     try:
         os.chdir(folder)
     except OSError as error:
-        raise ProgramRefused(126, f"{folder}: {error.strerror}") from error
+        raise ProgramRefused(126, f"{folder}: {error.strerror}", not_started=False) from error
 
 
 def _start(argv: list[str], environment: Mapping[str, str], streams: Sequence[int]) -> int:
@@ -189,6 +196,8 @@ def _start(argv: list[str], environment: Mapping[str, str], streams: Sequence[in
         if error.errno == errno.EAGAIN:  # the sandbox has all the processes that it may have
             raise
         raise ProgramRefused(126, f"{argv[0]}: {error.strerror}") from error
+    except ValueError as error:
+        raise ProgramRefused(126, f"{argv[0]}: {error}") from error
 
 
 def _program(name: str, path: str) -> str:

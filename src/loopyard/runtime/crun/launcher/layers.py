@@ -2,20 +2,18 @@
 
 import json
 import os
-from collections.abc import Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
+from loopyard.runtime.crun.launcher import placing
 from loopyard.runtime.crun.syscalls import (
     MOUNT_ATTR_RDONLY,
-    RESOLVE_IN_ROOT,
     attach,
     files_owned_by,
     idmap,
     new_mount,
     open_tree,
-    openat2,
     umount,
 )
 
@@ -39,7 +37,8 @@ def layered(folder: str, place: str, image: str, disk: str, user_namespace: int,
             # The mounter's ids are what the overlay writes as: in the upper layer they become the box's root.
             whole = new_mount("overlay", options)
             try:
-                _put(whole, json.loads(Path(place).read_text()), uid_base)
+                kept = os.path.lexists(f"{up}/upper/etc")  # a new disk is empty
+                placing.put(whole, json.loads(Path(place).read_text()), uid_base, kept=kept)
             except BaseException:
                 os.close(whole)
                 raise
@@ -76,37 +75,3 @@ def mounted(folders: Sequence[tuple[str, str, int]], user_namespace: int) -> Gen
     finally:
         for target in reversed(done):
             umount(target)
-
-
-def _put(root: int, place: Mapping[str, Any], uid_base: int) -> None:
-    """Write the files and folders that the sandbox is to find. Links in the image lead to nowhere but the image."""
-    top = openat2(root, ".", os.O_RDONLY | os.O_DIRECTORY)
-    for path, owner in place["folders"].items():
-        parent, name = _parent(top, path)
-        if not _exists(parent, name):
-            os.mkdir(name, 0o755, dir_fd=parent)
-            os.chown(name, uid_base + owner, uid_base + owner, dir_fd=parent, follow_symlinks=False)
-        os.close(parent)
-    for path, (content, mode) in place["files"].items():
-        parent, name = _parent(top, path)
-        if _exists(parent, name):
-            os.unlink(name, dir_fd=parent)  # it may be a link, to anywhere
-        file = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, mode, dir_fd=parent)
-        os.write(file, content.encode())
-        os.fchmod(file, mode)
-        os.close(file)
-        os.close(parent)
-    os.close(top)
-
-
-def _parent(top: int, path: str) -> tuple[int, str]:
-    folder, name = os.path.split(path)
-    return openat2(top, folder or ".", os.O_RDONLY | os.O_DIRECTORY, 0, RESOLVE_IN_ROOT), name
-
-
-def _exists(parent: int, name: str) -> bool:
-    try:
-        os.lstat(name, dir_fd=parent)
-    except FileNotFoundError:
-        return False
-    return True

@@ -11,10 +11,12 @@ _INSIDE = ("permission denied", "exec format", "not a directory", "levels of sym
 
 @dataclass(frozen=True, slots=True)
 class Refusal:
-    """`lost` tells that the program was never the reason."""
+    """`lost` tells that the program was never the reason, `not_started` that there is no such program, or that the
+    kernel does not start it."""
 
     exit_status: int
     lost: bool
+    not_started: bool = False
 
 
 def refusal(folder: Path) -> Refusal | None:
@@ -28,7 +30,10 @@ def refusal(folder: Path) -> Refusal | None:
     said = log.rpartition("error: ")[2] or log
     lowered = said.lower()
     if "not found" in lowered or "no such file" in lowered:
-        return Refusal(_NOT_FOUND if "executable" in lowered else _CANNOT_RUN, lost=False)
+        no_program = "executable" in lowered
+        return Refusal(_NOT_FOUND if no_program else _CANNOT_RUN, lost=False, not_started=no_program)
+    if "argument list too long" in lowered:
+        return Refusal(_CANNOT_RUN, lost=False, not_started=True)
     if any(words in lowered for words in _INSIDE):
         return Refusal(_CANNOT_RUN, lost=False)
     return Refusal(_KILLED, lost=True)

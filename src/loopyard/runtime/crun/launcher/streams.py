@@ -60,6 +60,16 @@ class KeptStream:
             if self.wide and moved < _PIPE_BYTES // 2 and not all:
                 return
 
+    def add(self, line: bytes) -> None:
+        """Put a line behind what the command has written so far, unless there is no room."""
+        with contextlib.suppress(OSError):
+            if self.file < 0:
+                self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            if self.written > 0 and _last_byte(self.path, self.written) != b"\n":
+                line = b"\n" + line
+            if self.written + len(line) <= self.room:
+                self.written += os.pwrite(self.file, line, self.written)
+
     def close(self) -> None:
         os.close(self.pipe)
         if self.file >= 0:
@@ -123,3 +133,8 @@ class KeptStream:
         self.wide = True
         with contextlib.suppress(OSError):  # past the user's share of pipe memory it works as well, only slower
             fcntl.fcntl(self.pipe, _F_SETPIPE_SZ, _PIPE_BYTES)
+
+
+def _last_byte(path: str, size: int) -> bytes:
+    with open(path, "rb") as file:
+        return os.pread(file.fileno(), 1, size - 1)

@@ -16,6 +16,7 @@ from typing import Any
 
 from loopyard.kit.full_disk import is_full
 from loopyard.runtime.commands.claim import claim, described, use
+from loopyard.runtime.crun import cgroups
 from loopyard.runtime.crun.launcher.helper import Helper, Report
 from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
 from loopyard.runtime.crun.launcher.programs import start
@@ -31,6 +32,10 @@ one these cost more than twice as much, and slow the program down as well."""
 _FULL_PAUSE_SECONDS = 0.1
 _STREAMS = ("stdout", "stderr")
 _KILLED = 137
+_OUT_OF_MEMORY = (
+    b"[loopyard: out of memory: while this command ran, the kernel killed a process of the devbox for the devbox's "
+    b"memory limit]\n"
+)
 
 
 @dataclass
@@ -52,10 +57,18 @@ class _Command:
         """Seconds until then; None for ever."""
         return None if deadline is None else max(0.0, deadline - time.monotonic())
 
-    def finish(self, status: int, *, lost: bool = False) -> None:
+    def finish(
+        self, status: int, *, lost: bool = False, not_started: bool = False, out_of_memory: bool = False
+    ) -> None:
         """Write the result, complete or not at all: its room was taken when the command began. Where the disk is full
         all the same the command counts as running until there is room."""
-        self.result = {"exit_status": status, "timed_out": self.timed_out, "lost": lost}
+        self.result = {
+            "exit_status": status,
+            "timed_out": self.timed_out,
+            "lost": lost,
+            "not_started": not_started,
+            "out_of_memory": out_of_memory,
+        }
         while not self.note_result() and self.folder.exists():
             time.sleep(_FULL_PAUSE_SECONDS)
 
@@ -75,7 +88,7 @@ class _Command:
 
     def refuse(self, refused: Refusal) -> None:
         """Write that it was not started."""
-        self.finish(refused.exit_status, lost=refused.lost)
+        self.finish(refused.exit_status, lost=refused.lost, not_started=refused.not_started)
 
     def tidy(self) -> None:
         """Remove what it had only while it ran."""
@@ -128,6 +141,7 @@ def execute(
         return
     command = _Command(Path(folder), Path(live))
     deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
+    killed_before = cgroups.memory_kills(sandbox["cgroup"])
     ends = [_stream(command, name, uid, most_bytes) for name in _STREAMS]
     given, hold = _stdin(live) if stdin else (os.open(os.devnull, os.O_RDONLY), None)
     pid_file = os.open(f"{live}/pid", os.O_WRONLY | os.O_CREAT, 0o600)
@@ -161,7 +175,10 @@ def execute(
         else:
             refused = refusal(command.live) if by_crun else None
             if refused is None:
-                command.finish(status)
+                out_of_memory = cgroups.memory_kills(sandbox["cgroup"]) > killed_before
+                if out_of_memory and status != 0:
+                    command.streams[-1].add(_OUT_OF_MEMORY)
+                command.finish(status, out_of_memory=out_of_memory)
             else:
                 command.refuse(refused)
     os.close(process)
@@ -189,7 +206,7 @@ def _not_begun(command: _Command, hold: int | None, report: Report | None, deadl
     for stream in command.streams:
         stream.move(all=True)
     if report is not None and report.refused is not None:
-        return Refusal(report.refused, lost=False)
+        return Refusal(report.refused, lost=False, not_started=report.not_started)
     command.timed_out = command.left(deadline) == 0
     return Refusal(_KILLED, lost=not command.timed_out)
 
