@@ -6,6 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.attachment import Attachment
 from loopyard.devbox.faults import faults_as_answers
+from loopyard.devbox.login_shell import LOGIN_SHELL
 from loopyard.devbox.models import Devbox
 from loopyard.kit.db import after_commit
 from loopyard.kit.errors import BadRequest, NotFound
@@ -13,8 +14,6 @@ from loopyard.pty import repository
 from loopyard.pty.config import PtyConfig
 from loopyard.pty.session import PtySession
 from loopyard.runtime.protocol import CommandSpec, Runtime, Terminal
-
-_SHELL = ["/bin/bash", "-l"]
 
 
 class PtySessions:
@@ -42,7 +41,7 @@ class PtySessions:
                 raise BadRequest(f"A devbox may have {self._config.most_sessions} sessions; close one first.")
             terminal = terminal or Terminal()
             with faults_as_answers():
-                shell = await Attachment.start(self._runtime, devbox.id, CommandSpec("", _SHELL), terminal)
+                shell = await Attachment.start(self._runtime, devbox.id, CommandSpec("", LOGIN_SHELL), terminal)
             session = PtySession(name, shell, terminal, self._config, lambda: self._forget(devbox.id, name))
             there[name] = session
             return session, True

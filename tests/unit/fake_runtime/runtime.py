@@ -5,6 +5,7 @@ import socket
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass, field, replace
 
+from loopyard.devbox.login_shell import LOGIN_SHELL
 from loopyard.runtime.errors import (
     CommandNotFound,
     ImageNotFound,
@@ -311,7 +312,7 @@ def _process(
         **({} if terminal is None else {"TERM": terminal.kind}), **box.spec.environment, **spec.environment,
     }  # fmt: skip
     pid = machine.next_pid()
-    argv = list(spec.argv)
+    argv = ["/bin/bash", "-l"] if list(spec.argv) == list(LOGIN_SHELL) else list(spec.argv)
     process = Process(machine, pid, pid, Who(user.uid, user.uid), argv, environment, "/", dict(streams))
     machine.processes[pid] = process
 

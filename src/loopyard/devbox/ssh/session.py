@@ -9,7 +9,9 @@ import asyncssh
 
 from loopyard.devbox.activity import Activity
 from loopyard.devbox.attachment import Attachment
+from loopyard.devbox.login_shell import LOGIN_SHELL
 from loopyard.devbox.models import Devbox
+from loopyard.kit.environment import fault_of_variable
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import CommandSpec, Runtime, Terminal
 
@@ -58,7 +60,7 @@ class BoxSession(asyncssh.SSHServerSession[bytes]):
         return True
 
     def shell_requested(self) -> bool:
-        self._argv = ["/bin/bash", "-l"]
+        self._argv = list(LOGIN_SHELL)
         return True
 
     def exec_requested(self, command: str) -> bool:
@@ -114,7 +116,9 @@ class BoxSession(asyncssh.SSHServerSession[bytes]):
             self._command.signal(number)
 
     async def _run(self) -> None:
-        spec = CommandSpec(id="", argv=self._argv, environment=dict(self._channel.get_environment()))
+        asked = self._channel.get_environment().items()
+        environment = {name: value for name, value in asked if fault_of_variable(name, value) is None}
+        spec = CommandSpec(id="", argv=self._argv, environment=environment)
         with self._activity.using(self._devbox):
             try:
                 command = await Attachment.start(self._runtime, self._devbox.id, spec, self._terminal)
