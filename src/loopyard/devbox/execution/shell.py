@@ -13,14 +13,16 @@ from pathlib import Path
 _PRELUDE = Path(__file__).with_name("shell.sh").read_text()
 
 _SAVE = (
-    '{ __loopyard_status=$?; builtin trap -p >|"$__loopyard_folder/traps"; '
-    '__loopyard_save "$__loopyard_status" "$@"; } >/dev/null 2>&1'
+    "{{ __loopyard_status={status}; [[ $__loopyard_saved || ! $__loopyard_ready ]] || "
+    '{{ builtin trap -p >|"$__loopyard_folder/traps"; builtin trap -p EXIT >|"$__loopyard_folder/exit.now"; }}; '
+    'builtin trap - DEBUG ERR RETURN; __loopyard_save "$__loopyard_status" "$@"; }} >/dev/null 2>&1'
 )
-# One line, so that the line numbers in bash's messages are those of the command.
+# One line, so that the line numbers in bash's messages are those of the command. With `!`, bash does not take the end
+# of `eval` for one more failure; the status is told by PIPESTATUS.
 _RUN = (
-    f"eval \"$1\"; trap '{_SAVE}' EXIT; "
-    'if __loopyard_resume; then eval "$__loopyard_command"; else eval "$__loopyard_command"; fi; '
-    f"{_SAVE}"
+    f"eval \"$1\"; trap '{_SAVE.format(status='$?')}' EXIT; "
+    '! eval "$__loopyard_prefix$__loopyard_command"; '
+    f"{_SAVE.format(status='${PIPESTATUS[0]}')}"
 )
 
 

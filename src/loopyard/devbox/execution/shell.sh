@@ -9,6 +9,7 @@ for __loopyard_folder in /var/tmp /tmp "$HOME"; do
 done
 __loopyard_folder=$__loopyard_folder/.loopyard-shells/$2
 __loopyard_name=$3 __loopyard_command=$4 __loopyard_status=0 __loopyard_saved= __loopyard_left= __loopyard_options=
+__loopyard_ready= __loopyard_exit=
 set --
 [[ -d $__loopyard_folder ]] || mkdir -p -m 0700 -- "$__loopyard_folder"
 
@@ -39,18 +40,34 @@ __loopyard_save() {
     __loopyard_status=$1
     [[ $__loopyard_saved$__loopyard_left ]] && return "$1"
     builtin set +o >|"$__loopyard_folder/options"
+    # A command whose first line bash cannot read has not come to take these up.
+    [[ $__loopyard_errexit && ! $__loopyard_ready ]] && builtin echo 'set -o errexit' >>"$__loopyard_folder/options"
     {
         builtin shopt -p
         builtin set +eufnvxCT +o posix
-        builtin trap - DEBUG ERR RETURN
         builtin shopt -u extdebug nocasematch
         builtin declare -f
         builtin declare -F
         builtin alias -p
     } >|"$__loopyard_folder/functions"
-    builtin unset -f alias compgen declare mapfile printf shift umask ulimit
+    builtin unset -f alias compgen declare mapfile printf read shift umask ulimit
     __loopyard_saved=1
+    if [[ $__loopyard_ready ]]; then
+        # A trap on EXIT is for the end of the shell, not for that of this command.
+        read -r -d '' __loopyard_exit <"$__loopyard_folder/exit.now"
+        case $__loopyard_exit in
+        *__loopyard_save*) ;;
+        *) printf '%s' "$__loopyard_exit" >|"$__loopyard_folder/exit" ;;
+        esac
+        builtin trap - EXIT
+    fi
     mapfile -t __loopyard_names < <(compgen -v)
+    # Variables that have attributes, but no value so far.
+    mapfile -t __loopyard_rows < <(declare -p)
+    for __loopyard_name in "${__loopyard_rows[@]}"; do
+        [[ $__loopyard_name =~ ^declare\ -[A-Za-z]+\ ([A-Za-z_][A-Za-z0-9_]*)$ ]] || continue
+        [[ -v ${BASH_REMATCH[1]} ]] || __loopyard_names+=("${BASH_REMATCH[1]}")
+    done
     {
         for __loopyard_name in "${__loopyard_names[@]}"; do
             case $__loopyard_name in
@@ -83,16 +100,13 @@ exit() {
     { __loopyard_status=$?; } 2>/dev/null
     if ((BASH_SUBSHELL == 0)); then
         { __loopyard_left=1 && builtin echo 'was ended by exit' >|"$__loopyard_folder/open"; } 2>/dev/null
+        [[ $__loopyard_exit ]] && builtin eval "$__loopyard_exit"
     fi
     builtin exit "${@:-$__loopyard_status}"
 }
 
-# The last act before the command: `$?` is as the command before left it.
-__loopyard_resume() {
-    [[ $__loopyard_errexit ]] && set -e
-    return "$__loopyard_status"
-}
-__loopyard_errexit=
+# What stands before the command, in its first line: these take effect from there on, and not for what is done here.
+__loopyard_prefix= __loopyard_errexit= __loopyard_traps= __loopyard_debug=
 if [[ $__loopyard_options ]]; then
     . "$__loopyard_folder/options" >/dev/null 2>&1
     {
@@ -101,5 +115,23 @@ if [[ $__loopyard_options ]]; then
 $__loopyard_command"
         set +ex
         . "$__loopyard_folder/traps"
+        __loopyard_debug=$(builtin trap -p DEBUG)
+        builtin trap - DEBUG
+        __loopyard_traps=$(builtin trap -p ERR RETURN)
+        builtin trap - ERR RETURN
+        [[ -s $__loopyard_folder/exit ]] && read -r -d '' __loopyard_exit <"$__loopyard_folder/exit"
     } >/dev/null 2>&1
+    [[ $__loopyard_traps ]] && __loopyard_prefix+='builtin eval "$__loopyard_traps"; '
+    [[ $__loopyard_errexit ]] && __loopyard_prefix+='builtin set -e; '
+    # `$?` is as the command before left it; where there is a trap on DEBUG, whether it failed.
+    ((__loopyard_status)) && __loopyard_prefix+='(builtin exit "$__loopyard_status") && :; '
+    if [[ $__loopyard_debug ]]; then
+        ((__loopyard_status)) && __loopyard_prefix+='! '
+        __loopyard_prefix+='builtin eval "$__loopyard_debug"; '
+    fi
+fi
+if [[ $__loopyard_traps$__loopyard_errexit$__loopyard_debug ]]; then
+    __loopyard_prefix="__loopyard_ready=1; $__loopyard_prefix"
+else
+    __loopyard_ready=1
 fi

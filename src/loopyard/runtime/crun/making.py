@@ -159,6 +159,7 @@ class Making:
             uid_base=box.uid_base,
             cgroup=traces.cgroup,
             resources=oci.resources(spec.limits, limit_swap=host.can_limit_swap()),
+            shared_memory_bytes=oci.shared_memory_bytes(spec.limits.memory_bytes),
             hostname=spec.hostname,
         )
 

@@ -95,7 +95,7 @@ def configuration(
         "hostname": hostname,
         "root": {"path": str(root)},
         "process": process(superuser, [INIT, "-P"], "/", {}, 1024),
-        "mounts": _mounts(init),
+        "mounts": _mounts(init, limits),
         "linux": {
             "namespaces": [
                 *({"type": kind} for kind in ("pid", "ipc", "uts", "mount", "user", "cgroup")),
@@ -125,15 +125,24 @@ def resources(limits: Limits, *, limit_swap: bool) -> dict[str, dict[str, int]]:
     }
 
 
-def _mounts(init: Path) -> list[dict[str, Any]]:
+def shared_memory_bytes(memory_bytes: int) -> int:
+    """The size of `/dev/shm` in a sandbox with this limit on memory: half of it, as on a machine. What is in there
+    counts as its memory."""
+    return memory_bytes // 2
+
+
+def _mounts(init: Path, limits: Limits) -> list[dict[str, Any]]:
     def mount(target: str, kind: str, *options: str, source: str | None = None) -> dict[str, Any]:
         return {"destination": target, "type": kind, "source": source or kind, "options": list(options)}
 
+    shared = f"size={shared_memory_bytes(limits.memory_bytes)}"
     return [
         mount("/proc", "proc", "nosuid", "noexec", "nodev"),
         mount("/dev", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
         mount("/dev/pts", "devpts", "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5"),
-        mount("/dev/shm", "tmpfs", "nosuid", "noexec", "nodev", "mode=1777", "size=65536k", source="shm"),  # noqa: S108
+        mount("/dev/shm", "tmpfs", "nosuid", "noexec", "nodev", "mode=1777", shared, source="shm"),  # noqa: S108
         mount("/dev/mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+        # Where runtimes such as JVM, Go, Node and Python look for the limits that they live under.
+        mount("/sys/fs/cgroup", "cgroup", "ro", "nosuid", "noexec", "nodev"),
         mount(INIT, "bind", "bind", "ro", "nosuid", "nodev", source=str(init)),
     ]

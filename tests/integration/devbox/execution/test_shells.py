@@ -237,3 +237,24 @@ def test_a_shell_outlives_a_suspended_devbox(module_client: Runloop) -> None:
     after = devboxes.execute_sync(box, command="pwd; printenv A; f", shell_name="main")
     assert (after.stdout, after.stderr) == ("/tmp\nkept\nf\n", "")
     devboxes.shutdown(box)
+
+
+@pytest.mark.parametrize(
+    ("calls", "said"),
+    [
+        (["set -E", "trap 'echo err' ERR", "false", "f() { false; }; f"], "err\nerr\nerr\n"),
+        (["trap 'echo err' ERR; false", "false", "true", "echo $?"], "err\nerr\n0\n"),
+        (["export EX", "EX=5; bash -c 'echo $EX'"], "5\n"),
+        (["declare -i N; declare -l low", "N=2+3; low=ABC; echo $N $low"], "5 abc\n"),
+        (["trap 'echo dbg' DEBUG", "echo one", "trap - DEBUG", "echo two"], "dbg\none\ndbg\ntwo\n"),
+        (["trap 'echo ret' RETURN; set -T; g() { :; }", "g"], "ret\n"),
+        (["trap 'echo bye $?' EXIT", "echo one", "(exit 4)", "exit 3"], "one\nbye 3\n"),
+        (["trap 'echo bye' EXIT", "trap - EXIT", "exit 0"], ""),
+        (["trap 'echo err' ERR; false", "echo (", "false"], "err\nerr\n"),
+        (["set -e", "echo (", "false; echo no", "echo yes"], "yes\n"),
+        (["set -o pipefail; true | (exit 4) | true", "echo $?"], "4\n"),
+        (["set -- a b; shift", 'echo "$1"', "shopt -s extglob", "[[ abb == a+(b) ]] && echo matched"], "b\nmatched\n"),
+    ],
+)
+def test_calls_of_a_shell_are_lines_of_one_session(shell: Shell, calls: list[str], said: str) -> None:
+    assert "".join(shell(call).stdout or "" for call in calls) == said

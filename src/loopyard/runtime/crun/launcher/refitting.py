@@ -15,10 +15,15 @@ from loopyard.runtime.crun.syscalls import (
     CLONE_NEWNS,
     CLONE_NEWUTS,
     MNT_DETACH,
+    MS_NODEV,
+    MS_NOEXEC,
+    MS_NOSUID,
+    MS_REMOUNT,
     RESOLVE_IN_ROOT,
     RESOLVE_NO_SYMLINKS,
     attach_at,
     clone_mount,
+    mount,
     openat2,
     pivot_root,
     set_hostname,
@@ -50,6 +55,7 @@ def refit(
     uid_base: int,
     cgroup: str,
     resources: Mapping[str, Mapping[str, int]],
+    shared_memory_bytes: int,
     hostname: str,
 ) -> None:
     """Have it as if it had been made so. When this fails, the sandbox is good for nothing but to be destroyed.
@@ -64,6 +70,7 @@ def refit(
         uid_base: The host's uid of the sandbox's root.
         cgroup: Its cgroup.
         resources: Its limits, as OCI's configuration has them.
+        shared_memory_bytes: The size of its `/dev/shm`.
         hostname: Its name.
         answer: Told when it is done.
     """
@@ -76,6 +83,7 @@ def refit(
     with layered(f"{bundle}/refit", f"{bundle}/place.json", image, made, user, uid_base) as root:
         with _in_namespaces(first):
             left = _change_root(root)
+            _resize_shared_memory(shared_memory_bytes)
             set_hostname(hostname)
         cgroups.limit(cgroup, resources)
         change_disk(disk)
@@ -96,6 +104,11 @@ def _in_namespaces(first: int) -> Generator[None]:
         for descriptor, kind in own:
             setns(descriptor, kind)
             os.close(descriptor)
+
+
+def _resize_shared_memory(size: int) -> None:
+    """Give `/dev/shm`, which was made for other limits, its size."""
+    mount("shm", "/dev/shm", "tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC, f"size={size}")  # noqa: S108
 
 
 def _change_root(new: int) -> tuple[int, ...]:
