@@ -93,7 +93,9 @@ def details(result: Result) -> list[str]:
     agent = result.agent_result
     if agent is not None and (agent.timed_out or agent.exit_status != 0 or result.broken):
         how = "ran out of time" if agent.timed_out else f"exited with {agent.exit_status}"
-        if agent.exit_status != 0 and (words := reason(agent.output)) is not None:
+        if agent.out_of_memory:
+            how = f"ran out of memory ({how})"
+        elif agent.exit_status != 0 and (words := reason(agent.output)) is not None:
             how += f" ({words})"
         lines += [f"{head}: the agent {how}; what it had done was scored", *_tail(agent.output)]
     return lines

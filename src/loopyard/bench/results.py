@@ -32,11 +32,13 @@ class FunctionResult:
 
 @dataclass(frozen=True, slots=True)
 class AgentResult:
-    """How the agent's script ended. `output` is the end of what it printed."""
+    """How the agent's script ended. `output` is the end of what it printed. `out_of_memory` tells that the kernel killed
+    something in the box for its memory limit meanwhile."""
 
     exit_status: int
     timed_out: bool
     output: str
+    out_of_memory: bool = False
 
 
 @dataclass(frozen=True, slots=True)

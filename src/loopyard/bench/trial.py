@@ -19,6 +19,7 @@ from loopyard.bench.put_back import put_back
 from loopyard.bench.results import AgentResult, FunctionResult, Result, State
 from loopyard.bench.wire_errors import describe
 from loopyard.kit.failpoint import failpoint
+from loopyard.runtime.protocol import OUT_OF_MEMORY_LINE
 
 READY_SECONDS = 1800
 """How long a box may take to be made, launch commands included."""
@@ -236,7 +237,9 @@ async def _take_turn(
     )
     status = ended.exit_status if ended.exit_status is not None else 137
     timed_out = status in _TIMED_OUT and time.monotonic() - begun >= seconds
-    return AgentResult(status, timed_out, _output(ended))
+    last = (ended.stderr or "").rstrip("\n").rpartition("\n")[2]
+    out_of_memory = status != 0 and last.startswith(OUT_OF_MEMORY_LINE)
+    return AgentResult(status, timed_out, _output(ended), out_of_memory)
 
 
 def _output(execution: DevboxAsyncExecutionDetailView) -> str:

@@ -155,6 +155,11 @@ class CommandSpec:
     timeout_seconds: float | None = None
 
 
+OUT_OF_MEMORY_LINE = "[loopyard: out of memory: "
+"""What a line begins with that a provider puts at the end of a command's standard error, if the command failed and the
+kernel had killed something in the sandbox for its memory limit while it ran."""
+
+
 @dataclass(frozen=True, slots=True)
 class CommandResult:
     """How a command ended.

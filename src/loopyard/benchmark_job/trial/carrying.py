@@ -227,8 +227,16 @@ class Carrying:
             await self._conclude(trial)
             return
         failpoint("trial.scored")
-        good = verdict.told_by_agent(verdict.scored(run), trial.agent_exit_status)
+        used_up = await self._used_up_memory(trial)
+        good = verdict.told_by_agent(verdict.scored(run), trial.agent_exit_status, out_of_memory=used_up)
         await self._settle(trial, good, lambda session: self._runs.complete(session, trial.account_id, run.id))
+
+    async def _used_up_memory(self, trial: Trial) -> bool:
+        """Whether the kernel killed something in the devbox for its memory limit while the agent ran."""
+        try:
+            return (await self._runtime.wait_command(trial.devbox_id or "", AGENT_COMMAND)).out_of_memory
+        except RuntimeFault:  # it is gone with its devbox
+            return False
 
     async def _run_in(self, trial: Trial, states: set[State], timeout: float | None) -> ScenarioRun | None:
         async def read() -> ScenarioRun | None:

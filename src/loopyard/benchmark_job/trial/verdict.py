@@ -73,10 +73,13 @@ def _told_by(devbox: Devbox | None) -> str | None:
     return devbox.state_transitions[-1].get("failure_reason")
 
 
-def told_by_agent(verdict: Verdict, exit_status: int | None) -> Verdict:
+def told_by_agent(verdict: Verdict, exit_status: int | None, *, out_of_memory: bool = False) -> Verdict:
     """The verdict, saying also that the agent itself reported a failure. Its work counts all the same."""
     if verdict.exception_type is not None or exit_status in (None, 0):
         return verdict
+    if out_of_memory:
+        message = f"The agent used all the memory of its devbox, and ended with exit status {exit_status}."
+        return replace(verdict, exception_type=_USED_UP["out_of_memory"], exception_message=message)
     message = f"The agent ended with exit status {exit_status}."
     return replace(verdict, exception_type="AgentExitError", exception_message=message)
 

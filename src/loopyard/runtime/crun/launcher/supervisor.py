@@ -25,6 +25,7 @@ from loopyard.runtime.crun.launcher.streams import KeptStream
 from loopyard.runtime.crun.syscalls import set_subreaper
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import kill_group, start_ticks
+from loopyard.runtime.protocol import OUT_OF_MEMORY_LINE
 
 _GATHER_SECONDS = 0.0005
 """How long the output of one who writes much is left to gather. Most programs write a few KiB at a time; moved one by
@@ -33,9 +34,9 @@ _FULL_PAUSE_SECONDS = 0.1
 _STREAMS = ("stdout", "stderr")
 _KILLED = 137
 _OUT_OF_MEMORY = (
-    b"[loopyard: out of memory: while this command ran, the kernel killed a process of the devbox for the devbox's "
-    b"memory limit]\n"
-)
+    f"{OUT_OF_MEMORY_LINE}while this command ran, the kernel killed a process of the devbox for the devbox's memory "
+    "limit]\n"
+).encode()
 
 
 @dataclass
