@@ -32,8 +32,8 @@ class FunctionResult:
 
 @dataclass(frozen=True, slots=True)
 class AgentResult:
-    """How the agent's script ended. `output` is the end of what it printed. `out_of_memory` tells that the kernel killed
-    something in the box for its memory limit meanwhile."""
+    """How the agent's script ended. `output` is the end of what it printed. `out_of_memory` tells that the kernel
+    killed something in the box for its memory limit meanwhile."""
 
     exit_status: int
     timed_out: bool

@@ -347,6 +347,24 @@ def test_a_devbox_that_goes_down_under_the_scoring_is_no_score(api: Runloop) -> 
     assert api.devboxes.retrieve(run.devbox_id).status == "failure"
 
 
+def test_a_scorer_that_cannot_be_started_is_no_score(api: Runloop) -> None:
+    made = api.scenarios.create(**scenario(command("unstarted", "true"), metadata={"loopyard.system_files": "as_left"}))
+    run = api.scenarios.start_run_and_await_env_ready(scenario_id=made.id, polling_config=POLL)
+    api.devboxes.execute_and_await_completion(run.devbox_id, command="sudo rm -f /bin/bash /usr/bin/bash")
+    api.scenarios.runs.score(run.id)
+    ended = _wait_over(api, run.id)
+    assert (ended.state, ended.scoring_contract_result) == ("failed", None)
+    assert _fault(api, run.id) == "infrastructure"
+
+
+def test_a_scorer_that_ends_with_127_by_itself_is_scored(api: Runloop) -> None:
+    run = _ready(api, command("missing", "no-such-program", 0.5), command("said", "exit 126", 0.5))
+    api.scenarios.runs.score(run.id)
+    scored = api.scenarios.runs.await_scored(run.id, polling_config=POLL)
+    assert scored.scoring_contract_result is not None
+    assert scored.scoring_contract_result.score == 0.0
+
+
 def _wait_for_file(api: Runloop, devbox_id: str, path: str) -> None:
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
