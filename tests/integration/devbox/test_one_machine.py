@@ -24,6 +24,7 @@ USER root
 RUN groupadd -g 7001 shared && groupadd -g 7002 extra && useradd -m -u 5100 -s /bin/bash -G extra app
 RUN install -d -o root -g shared -m 2770 /srv/team && mkdir -p /opt/t/bin
 RUN printf '#!/bin/sh\necho from-tool\n' > /opt/t/bin/my-tool && chmod 755 /opt/t/bin/my-tool
+RUN echo '10.9.8.7 from-build' >> /etc/hosts; echo '# from-build' >> /etc/resolv.conf
 ENV PATH=/opt/t/bin:$PATH IMAGE_SAYS=yes
 WORKDIR /srv/team
 USER app:shared
@@ -193,6 +194,14 @@ def test_a_scorer_finds_the_same(world: World, kind: str) -> None:
     scored = api.scenarios.runs.score_and_complete(started.id, polling_config=POLL)
     assert scored.scoring_contract_result is not None
     assert _OF_IMAGE in scored.scoring_contract_result.scoring_function_results[0].output
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if kind.startswith("blueprint")])
+def test_lines_that_a_build_added_to_network_files_are_there(world: World, kind: str) -> None:
+    shown = run(world.api, world.box(kind), "getent hosts from-build localhost devbox; cat /etc/hosts /etc/resolv.conf")
+    assert "10.9.8.7" in shown
+    assert "# from-build" in shown
+    assert "nameserver" in shown
 
 
 def test_what_was_done_to_account_and_network_files_stays(world: World) -> None:

@@ -24,6 +24,22 @@ def test_a_sandbox_that_does_not_start_is_tried_three_times(own_server: InProces
     assert own_server.host.refusals["create"] == []
 
 
+def test_a_resume_that_the_host_refuses_keeps_disk_and_devbox(own_server: InProcessServer, own: Runloop) -> None:
+    made = own.devboxes.create_and_await_running(polling_config=POLL)
+    run(own, made.id, "echo kept > file")
+    own.devboxes.suspend(made.id)
+    wait_for(own, made.id, "suspended")
+    own_server.host.refusals["create"] = [SandboxStartFailed("no luck")] * 3
+    own.devboxes.resume(made.id)
+    refused = wait_for(own, made.id, "suspended", "running", "failure")
+    assert refused.status == "suspended"
+    assert "no luck" in (refused.state_transitions[-1].failure_reason or "")
+    assert statuses(refused)[-2:] == ["resuming", "suspended"]
+    own.devboxes.resume(made.id)
+    own.devboxes.await_running(made.id, polling_config=POLL)
+    assert run(own, made.id, "cat file") == "kept\n"
+
+
 def test_an_image_that_is_gone_is_not_tried_again(own_server: InProcessServer, own: Runloop) -> None:
     own_server.host.refusals["create"] = [ImageNotFound("no such image"), SandboxStartFailed("not reached")]
     assert _refused(own).status == "failure"

@@ -87,6 +87,12 @@ def test_a_file_that_is_there_keeps_inode_mode_and_links(root: Root) -> None:
     assert ((root.etc / "real").stat().st_ino, (root.etc / "real").stat().st_mode & 0o777) == (inode, 0o600)
 
 
+def test_an_empty_file_that_a_build_left_can_be_read_by_all(root: Root) -> None:
+    (root.etc / "hosts").touch(0o700)
+    root.put()
+    assert (root.text("hosts"), (root.etc / "hosts").stat().st_mode & 0o777) == (OWN, 0o644)
+
+
 def test_a_link_of_an_image_that_leads_nowhere_is_replaced_and_one_of_a_users_is_not(root: Root) -> None:
     (root.etc / "hosts").symlink_to("/run/nothing")
     root.put(kept=True)

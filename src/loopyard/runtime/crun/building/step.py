@@ -10,15 +10,20 @@ import json
 import os
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[4]))
 
 from loopyard.runtime.crun.building.stack import Stack
+from loopyard.runtime.crun.launcher.placing import append
+from loopyard.runtime.crun.syscalls import files_owned_by
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _OWN = ("/proc", "/dev", "/sys", "/run/.containerenv")
+_LENT = ("/etc/hosts", "/etc/resolv.conf", "/etc/hostname")
+_MOST_BYTES = 1 << 20
 _KINDS = ("pid", "ipc", "uts", "mount", "user", "cgroup")
 
 
@@ -27,15 +32,19 @@ def main() -> None:
     arguments = sys.argv[2:]
     stack = Stack(Path(settings["stacks"]) / Path(arguments[-1]).name, settings["user_namespace"], settings["uid_base"])
     told = Path(settings["steps"]) / f"{stack.folder.name}.json"
+    files = told.with_suffix(".files")
     if "create" in arguments:
-        given = Path(arguments[arguments.index("--bundle") + 1]) / "config.json"
-        configuration = close_in(json.loads(given.read_text()), settings, stack)
+        given = json.loads((Path(arguments[arguments.index("--bundle") + 1]) / "config.json").read_text())
+        note_files(given["mounts"], files)
+        configuration = close_in(given, settings, stack)
         told.write_text(json.dumps(configuration))  # beside buildah's own, that would lie on the disk
         arguments.insert(arguments.index("create") + 1, f"--config={told}")
     elif "delete" in arguments:
         note_memory(settings)
         ended = subprocess.run([*settings["crun"], *arguments], check=False)
         told.unlink(missing_ok=True)
+        with suppress(OSError):
+            keep_lines(files, stack, settings["uid_base"])
         stack.take_down()
         sys.exit(ended.returncode)
     os.execv(settings["crun"][0], [*settings["crun"], *arguments])  # noqa: S606
@@ -64,6 +73,38 @@ def close_in(configuration: dict[str, Any], settings: dict[str, Any], stack: Sta
     }
     configuration.pop("hooks", None)
     return configuration
+
+
+def note_files(mounts: list[dict[str, Any]], note: Path) -> None:
+    """Write down what is in those files of the network that buildah lends to the step."""
+    lent = {one["destination"]: one["source"] for one in mounts if one["destination"] in _LENT}
+    content = {path: (source, _rows(Path(source))) for path, source in lent.items()}
+    note.write_text(
+        json.dumps({path: (source, [row.hex() for row in rows]) for path, (source, rows) in content.items()})
+    )
+
+
+def keep_lines(note: Path, stack: Stack, uid_base: int) -> None:
+    """Put what the step added to the files that were lent to it into those of the image, where devboxes find it."""
+    if not note.exists():
+        return
+    lent: dict[str, tuple[str, list[str]]] = json.loads(note.read_text())
+    note.unlink()
+    for path, (source, known) in lent.items():
+        added = [row for row in _rows(Path(source)) if row.hex() not in known]
+        if added and stack.root.is_dir():
+            root = os.open(stack.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            with files_owned_by(uid_base, uid_base):
+                append(root, path.lstrip("/"), added)
+            os.close(root)
+
+
+def _rows(file: Path) -> list[bytes]:
+    try:
+        with file.open("rb") as stream:
+            return stream.read(_MOST_BYTES).splitlines()
+    except OSError:
+        return []
 
 
 def note_memory(settings: dict[str, Any]) -> None:

@@ -59,6 +59,17 @@ def put(root: int, place: Mapping[str, Any], uid_base: int, *, kept: bool) -> No
         os.close(top)
 
 
+def append(root: int, path: str, rows: Sequence[bytes]) -> None:
+    """Put rows at the end of a file, which is made if it is missing; nothing where it is something else by now."""
+
+    def change(content: bytes) -> bytes:
+        between = b"" if not content or content.endswith(b"\n") else b"\n"
+        return content + between + b"".join(row + b"\n" for row in rows)
+
+    with suppress(OSError):
+        _change(root, path, change, 0o644, replace_links=True)
+
+
 def with_own_lines(content: bytes, lines: Sequence[str]) -> bytes:
     """The content of a file with the server's own lines between their marks, and all others as they were. A line of the
     server's that has more words behind it, such as another name of the host, stays so."""
@@ -179,6 +190,8 @@ def _change(top: int, path: str, change: Callable[[bytes], bytes], mode: int, *,
         changed = change(content)
         if changed == content:
             return
+        if not content:  # builds leave such where something was mounted, open to nobody but root
+            os.fchmod(stream.fileno(), mode)
         # What is added comes behind what was there, if it can: then a crash leaves nothing half written.
         same = len(content) if changed.startswith(content) else 0
         if os.pwrite(stream.fileno(), changed[same:], same) == len(changed) - same:
