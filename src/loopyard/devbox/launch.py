@@ -29,7 +29,7 @@ set -e
 top=$1
 while parent=$(dirname -- "$top"); [ ! -e "$parent" ]; do top=$parent; done
 mkdir -p -- "$1"
-chown -R -- "$2:$2" "$top"
+chown -R -- "$2:$(id -g "$2" 2>/dev/null || echo "$2")" "$top"
 """
 """Arguments: the folder, and the user id that it and the parents that were missing are to belong to."""
 
