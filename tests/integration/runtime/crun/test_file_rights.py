@@ -33,6 +33,7 @@ async def box(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Box]:
     await runtime.create(SandboxSpec(id="box"))
     yield Box(runtime, "box")
     await runtime.destroy("box")
+    await runtime.forget("box")
     await runtime.close()
 
 

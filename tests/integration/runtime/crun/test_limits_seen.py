@@ -32,6 +32,7 @@ async def runtime(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Cr
     yield runtime
     for sandbox_id in await runtime.sandboxes():
         await runtime.destroy(sandbox_id)
+        await runtime.forget(sandbox_id)
     await runtime.close()
 
 
