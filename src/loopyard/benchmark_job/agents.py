@@ -11,6 +11,7 @@ from loopyard.agent.models import Agent
 from loopyard.agent.source import AgentSource
 from loopyard.auth.acting import require
 from loopyard.benchmark_job.spec import AgentConfig
+from loopyard.devbox.execution.schemas import MOST_COMMAND_BYTES
 from loopyard.devbox.mounts import AgentMount
 from loopyard.key.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest, NotFound
@@ -91,9 +92,12 @@ class JobAgents:
 def _check_command(description: AgentDescription, config: AgentConfig, at: str) -> None:
     for field, model, arguments in (("model_name", config.model_name, None), ("kwargs", None, config.kwargs)):
         try:
-            description.command(_ANY_PATH, model, arguments)
+            command = description.command(_ANY_PATH, model, arguments)
         except ValueError as error:
             raise BadRequest(f"{at}.{field}: {error}.", field=f"{at}.{field}") from error
+        if len(command.encode()) > MOST_COMMAND_BYTES:
+            message = f"{at}.{field}: the agent's command has more than {MOST_COMMAND_BYTES:,} bytes with it."
+            raise BadRequest(message, field=f"{at}.{field}")
 
 
 async def _secret_names(session: AsyncSession, account_id: str, wanted: Mapping[str, str], at: str) -> dict[str, str]:

@@ -65,6 +65,12 @@ CASES: list[tuple[Any, int, str]] = [
         "spec.agent_configs.0.agent_environment.secrets.KEY",
     ),
     (_spec(scenario_ids=["needy"]), 400, "spec.agent_configs.0.agent_environment.environment_variables"),
+    (
+        _by(agent(agent_environment={"environment_variables": {"BIG": "x" * 140_000}})),
+        400,
+        "spec.agent_configs.0.agent_environment.environment_variables",
+    ),
+    (_by(agent("tiny", kwargs={"a": "x" * 140_000})), 400, "spec.agent_configs.0.kwargs"),
     (_spec(scenario_ids=["unsolved"]), 400, "spec.agent_configs.0.name"),
     (_set(n_attempts=-1), 400, "spec.orchestrator_config.n_attempts"),
     (_set(n_attempts=21), 400, "spec.orchestrator_config.n_attempts"),

@@ -23,6 +23,26 @@ PATHS = [
 
 
 @pytest.mark.semantic
+def test_a_path_has_as_many_bytes_as_the_kernel_takes(module_client: Runloop, devbox_id: str) -> None:
+    devboxes = module_client.devboxes
+    for name in ("漢" * 80, "a" * 255):
+        devboxes.write_file_contents(devbox_id, file_path=f"names/{name}", contents="one")
+        devboxes.upload_file(devbox_id, path=f"names/{name}", file=b"two")
+        assert devboxes.read_file_contents(devbox_id, file_path=f"names/{name}") == "two"
+    long = "漢" * 1366
+    for call, field in (
+        (lambda: devboxes.write_file_contents(devbox_id, file_path=long, contents=""), "file_path"),
+        (lambda: devboxes.read_file_contents(devbox_id, file_path=long), "file_path"),
+        (lambda: devboxes.download_file(devbox_id, path=long), "path"),
+        (lambda: devboxes.upload_file(devbox_id, path=long, file=b""), "path"),
+    ):
+        with pytest.raises(BadRequestError) as refused:
+            call()
+        assert refused.value.body["field"] == field  # type: ignore[index, call-overload]
+        assert "bytes" in str(refused.value)
+
+
+@pytest.mark.semantic
 @pytest.mark.parametrize("path", PATHS)
 def test_text_goes_in_and_out(module_client: Runloop, devbox_id: str, path: str) -> None:
     module_client.devboxes.write_file_contents(devbox_id, file_path=path, contents="héllo\n")

@@ -113,6 +113,12 @@ def test_an_agent_out_of_time_is_told() -> None:
     assert "ran out of time" in report.details(result)[0]
 
 
+def test_an_agent_out_of_memory_is_told() -> None:
+    ended = AgentResult(137, timed_out=False, output="", out_of_memory=True)
+    result = Result("s", "a", State.SCORED, 1.0, 0.0, agent_result=ended)
+    assert "the agent ran out of memory (exited with 137)" in report.details(result)[0]
+
+
 def test_the_json_has_all_of_it(tmp_path: Path) -> None:
     target = tmp_path / "out.json"
     target.write_text("old")

@@ -117,6 +117,14 @@ def test_an_exit_status_is_told_beside_the_score_but_not_in_the_place_of_a_reaso
     assert verdict.told_by_agent(verdict.broken("x"), 3) == verdict.broken("x")
 
 
+def test_memory_that_the_agent_used_up_is_the_reason_of_its_exit() -> None:
+    told = verdict.told_by_agent(Verdict(Result.COMPLETED, 0.5), 137, out_of_memory=True)
+    assert (told.score, told.exception_type) == (0.5, "OutOfMemoryError")
+    assert "all the memory" in (told.exception_message or "")
+    fine = Verdict(Result.COMPLETED, 0.5)
+    assert verdict.told_by_agent(fine, 0, out_of_memory=True) == fine
+
+
 def test_what_is_recorded_can_be_stored() -> None:
     trial = _trial()
     verdict.record(trial, verdict.broken("\x00" * 10_000))
