@@ -204,6 +204,21 @@ def test_lines_that_a_build_added_to_network_files_are_there(world: World, kind:
     assert "nameserver" in shown
 
 
+def test_an_image_in_which_no_program_could_be_started_does_not_build(world: World) -> None:
+    dockerfile = f"FROM loopyard-base\nENV PART={'x' * 50_000}\nENV BIG=$PART$PART$PART\n"
+    made = world.api.blueprints.create(name="too large", dockerfile=dockerfile)
+    status: list[str] = []
+
+    def ended() -> bool:
+        status[:] = [world.api.blueprints.retrieve(made.id).status]
+        return status[0] in ("build_complete", "failed")
+
+    wait_until(ended, lambda: f"the blueprint is {status}")
+    assert status == ["failed"]
+    said = "\n".join(one.message for one in world.api.blueprints.logs(made.id).logs)
+    assert "the variable BIG has 150,003 bytes" in said
+
+
 def test_what_was_done_to_account_and_network_files_stays(world: World) -> None:
     api = world.api
     devbox_id = api.devboxes.create_and_await_running(
