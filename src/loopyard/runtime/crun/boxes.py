@@ -10,6 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
+from loopyard.runtime.crun.groups import KnownGroups
 from loopyard.runtime.crun.whereabouts import Whereabouts
 from loopyard.runtime.layout import read_json, write_whole
 from loopyard.runtime.memory import memory_folder
@@ -31,6 +32,8 @@ class Box:
     network_policy: NetworkPolicy | None
     pid: int = 0
     start_ticks: int = 0
+    groups: KnownGroups | None = None
+    """What was read last of the user's groups in there."""
 
 
 class Memory:

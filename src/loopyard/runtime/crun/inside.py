@@ -4,6 +4,7 @@ import asyncio
 import os
 import socket
 from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from loopyard.runtime.crun import files, host, oci
 from loopyard.runtime.crun.accounts import Account
 from loopyard.runtime.crun.attachment import attach, attach_terminal, in_memory
 from loopyard.runtime.crun.boxes import Box
+from loopyard.runtime.crun.groups import groups_now
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost
 from loopyard.runtime.crun.roots import Roots
@@ -153,8 +155,14 @@ class Inside(WithCommands[Commands]):
 
     def _account(self, box: Box, user: User) -> Account:
         accounts = self._roots.accounts(box.image)
+        account = accounts.find(user) or accounts.add(user)[0]
         gid = box.user.gid if user.gid is None and user.is_like(box.user) else user.gid
-        return (accounts.find(user) or accounts.add(user)[0]).in_group(gid)
+        if gid is not None:
+            return account.in_group(gid)
+        if not user.is_like(box.user) or account.uid == 0:
+            return account
+        box.groups = groups_now(box.pid, account, box.groups)
+        return account if box.groups is None else replace(account, groups=box.groups.groups)
 
     def _trusting(self) -> dict[str, str]:
         """What makes programs with authorities of their own trust the sandbox's."""

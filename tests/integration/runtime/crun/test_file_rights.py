@@ -133,6 +133,22 @@ async def test_the_users_groups_count(box: Box) -> None:
     assert await box.sure("stat -c '%u:%g' /srv/team/file", user=ROOT) == "1000:33"
 
 
+async def test_a_group_that_the_user_got_since_counts_for_commands_and_files(box: Box) -> None:
+    await box.sure("groupadd -g 7100 since && usermod -aG since user", user=ROOT)
+    await box.sure("mkdir -p /srv/since && chgrp since /srv/since && chmod 2770 /srv/since", user=ROOT)
+    await box.sure("touch /srv/since/by-command")
+    await box.write("/srv/since/by-call", b"ours")
+    assert await box.sure("stat -c '%u:%g' /srv/since/by-*; id -G") == "1000:7100\n1000:7100\n1000 7100"
+    await box.sure("gpasswd -d user since", user=ROOT)
+    with pytest.raises(FileAccessDenied):
+        await box.write("/srv/since/by-call", b"theirs")
+    for content in ("user:x:1000:\nodd:x:99999999999:user\nroot:x:0:\n:::user\n", "\x00\xff"):
+        await box.write("/etc/group", content.encode(), user=ROOT)
+        assert await box.sure("id -g") == "1000"
+    await box.sure("rm /etc/group; mkfifo /etc/group", user=ROOT)
+    assert await box.sure("id -u") == "1000"
+
+
 @pytest.mark.parametrize("name", ["漢" * 80, "漢" * 85, "a" * 255, "é" * 127], ids=["80", "85", "ascii", "two bytes"])
 async def test_a_name_may_have_all_the_bytes_that_the_kernel_takes(box: Box, name: str) -> None:
     await box.write(f"names/{name}", b"one")
