@@ -2,9 +2,9 @@
 
 import pytest
 
-from loopyard.runtime.crun import files
+from loopyard.runtime.crun import viewpoint
 from loopyard.runtime.crun.accounts import Account
-from loopyard.runtime.crun.files import Viewpoint
+from loopyard.runtime.crun.viewpoint import Viewpoint, acting_as
 
 
 def test_ids_that_were_taken_on_in_part_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -15,8 +15,9 @@ def test_ids_that_were_taken_on_in_part_are_given_back(monkeypatch: pytest.Monke
         if uid:
             raise PermissionError("setfsuid had no effect")
 
-    monkeypatch.setattr(files, "set_fs_ids", set_ids)
+    monkeypatch.setattr(viewpoint, "set_fs_ids", set_ids)
+    monkeypatch.setattr(viewpoint, "set_groups", lambda _groups: None)
     view = Viewpoint(1, 1, 65536, Account("user", 1000, 1000, (), "/home/user", "/bin/bash"))
-    with pytest.raises(PermissionError), files._acting_as(view):  # pyright: ignore[reportPrivateUsage]
+    with pytest.raises(PermissionError), acting_as(view):
         pass
     assert asked == [(66536, 66536), (0, 0)]
