@@ -47,14 +47,15 @@ async def _each(count: int, act: Callable[[], Awaitable[None]]) -> None:
     await asyncio.gather(*tasks)
 
 
-async def idle_streams(target: Target) -> None:
-    async def wait() -> None:
-        path = f"/v1/devboxes/{target.devbox}/executions/{target.execution}/stream_stdout_updates"
-        reader, _writer = await target.ask("GET", path)
-        while await reader.read(1 << 16):
-            pass
+async def _follow(target: Target) -> None:
+    path = f"/v1/devboxes/{target.devbox}/executions/{target.execution}/stream_stdout_updates"
+    reader, _writer = await target.ask("GET", path)
+    while await reader.read(1 << 16):
+        pass
 
-    await _each(IDLE_STREAMS, wait)
+
+async def idle_streams(target: Target) -> None:
+    await _each(IDLE_STREAMS, lambda: _follow(target))
 
 
 async def half_requests(target: Target) -> None:
@@ -88,13 +89,7 @@ async def long_answers(target: Target) -> None:
 
 
 async def floods(target: Target) -> None:
-    async def follow() -> None:
-        path = f"/v1/devboxes/{target.devbox}/executions/{target.execution}/stream_stdout_updates"
-        reader, _writer = await target.ask("GET", path)
-        while await reader.read(1 << 16):
-            pass
-
-    await _each(FLOOD_READERS, follow)
+    await _each(FLOOD_READERS, lambda: _follow(target))
 
 
 async def long_heads(target: Target) -> None:
