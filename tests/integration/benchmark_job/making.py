@@ -21,7 +21,7 @@ echo score=1.0
 """
 """Gives 1 only if the agent had one turn, and only the first time."""
 
-WAIT_SECONDS = 120
+WAIT_SECONDS = 400
 
 
 def make_scenario(client: Runloop, name: str = "answer", *, solution: str = SOLVE, **fields: Any) -> str:

@@ -130,7 +130,7 @@ def test_an_axon_that_is_deleted_ends_the_agent(start: Start) -> None:
     talk.open_session()
     talk.client.axons.delete(talk.axon)
     command = "cat /proc/[0-9]*/cmdline | tr '\\0' ' '"
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while "python -u /home/user/puppet.py" in str(talk.client.devboxes.execute(talk.devbox, command=command).stdout):
         assert time.monotonic() < deadline
         time.sleep(0.2)

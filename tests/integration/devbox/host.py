@@ -37,7 +37,7 @@ class Host:
 
     def launcher(self, server_pid: int) -> int:
         """The process id of the server's launcher. One that was killed is missing until the next has begun."""
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
             children = [path.read_text().split() for path in Path(f"/proc/{server_pid}/task").glob("*/children")]
             for pid in {pid for pids in children for pid in pids}:
@@ -45,7 +45,7 @@ class Host:
                     if b"loopyard.runtime.crun.launcher" in Path(f"/proc/{pid}/cmdline").read_bytes():
                         return int(pid)
             time.sleep(0.02)
-        raise AssertionError("the server has had no launcher for 10 s")
+        raise AssertionError("the server has had no launcher for 120 s")
 
     def traces(self, server_pid: int) -> dict[str, set[str]]:
         """Kind of trace to the ids of the sandboxes that it is of."""
@@ -100,7 +100,7 @@ class Host:
         stopped: Iterable[str] = (),
         *,
         fresh: bool = False,
-        seconds: float = 20,
+        seconds: float = 120,
     ) -> None:
         """Wait until the host holds these sandboxes and nothing of any other. A server keeps the network links of
         sandboxes that ended for the next ones; one that is `fresh` has had none.

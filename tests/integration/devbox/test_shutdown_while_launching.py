@@ -16,7 +16,7 @@ def running(command: str) -> bool:
 
 
 def wait_until(wanted: bool, command: str) -> None:
-    end = time.monotonic() + 15
+    end = time.monotonic() + 120
     while running(command) != wanted:
         assert time.monotonic() < end, f"{command}: {'not started' if wanted else 'still running'}"
         time.sleep(0.05)

@@ -7,10 +7,10 @@ from runloop_api_client import Runloop
 from runloop_api_client.lib.polling import PollingConfig
 from runloop_api_client.types import DevboxExecutionDetailView, DevboxView
 
-POLL = PollingConfig(interval_seconds=0.05, max_attempts=1200)
+POLL = PollingConfig(interval_seconds=0.05, max_attempts=6000)
 
 
-def wait_for(client: Runloop, devbox_id: str, *statuses: str, seconds: float = 60) -> DevboxView:
+def wait_for(client: Runloop, devbox_id: str, *statuses: str, seconds: float = 300) -> DevboxView:
     """Wait until the devbox is in one of the statuses.
 
     Raises:
@@ -26,7 +26,7 @@ def wait_for(client: Runloop, devbox_id: str, *statuses: str, seconds: float = 6
     return found[0]
 
 
-def wait_until(condition: Callable[[], bool], message: Callable[[], str], seconds: float = 60) -> None:
+def wait_until(condition: Callable[[], bool], message: Callable[[], str], seconds: float = 300) -> None:
     """Ask again and again.
 
     Raises:

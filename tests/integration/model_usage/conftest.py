@@ -76,7 +76,7 @@ class Run:
 
     def until(self, done: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """The usage, once it is so: a call is counted when its end has come to the server."""
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         while not done(usage := self.usage):
             assert time.monotonic() < end, usage
             time.sleep(0.05)

@@ -213,7 +213,7 @@ def test_refusals_stand_in_the_devboxs_log_by_name(make_box: MakeBox) -> None:
     ]
 
 
-def until(condition: Callable[[], bool], seconds: float = 30) -> None:
+def until(condition: Callable[[], bool], seconds: float = 120) -> None:
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "it did not come about in time"
@@ -350,7 +350,7 @@ def test_a_slot_that_is_used_again_keeps_nothing_of_the_policy_before(
     assert box.looks_up("allowed.test") == [SHARED]
     assert address in world.elements(server)
     client.devboxes.shutdown(before.id)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while address in world.elements(server):
         assert time.monotonic() < deadline, "the rules of a devbox that is gone are still there"
         time.sleep(0.1)

@@ -62,7 +62,7 @@ class Window:
     def type(self, text: str) -> None:
         self.connection.send(text.encode())
 
-    def shows(self, text: str, seconds: float = 20) -> bytes:
+    def shows(self, text: str, seconds: float = 120) -> bytes:
         """Wait until the text is shown; returns all that was shown before it, since the last time."""
         wanted, looked_at = text.encode(), 0
         while (place := self.seen.find(wanted, looked_at)) < 0:

@@ -11,7 +11,7 @@ from runloop_api_client.types import BenchmarkRunView, BenchmarkView, ScenarioRu
 
 from tests.integration.scenario.definitions import bash, scenario
 
-POLL = PollingConfig(interval_seconds=0.05, max_attempts=1200)
+POLL = PollingConfig(interval_seconds=0.05, max_attempts=6000)
 FAILING = {"launch_parameters": {"launch_commands": ["exit 1"]}}
 
 

@@ -99,7 +99,7 @@ class Screen:
     def type(self, text: str) -> None:
         os.write(self._master, text.encode())
 
-    def shows(self, text: str, seconds: float = 20) -> None:
+    def shows(self, text: str, seconds: float = 120) -> None:
         """Wait until the text has been shown since the last one."""
         deadline = time.monotonic() + seconds
         while (place := self.seen.find(text.encode())) < 0:

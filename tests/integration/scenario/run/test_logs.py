@@ -13,7 +13,7 @@ from runloop_api_client.lib.polling import PollingConfig
 from tests.integration.scenario.definitions import bash, command, scenario
 from tests.serving import ServerProcess
 
-POLL = PollingConfig(interval_seconds=0.05, max_attempts=1200)
+POLL = PollingConfig(interval_seconds=0.05, max_attempts=6000)
 
 
 @pytest.fixture(scope="module")

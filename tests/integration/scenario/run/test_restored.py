@@ -17,7 +17,7 @@ from loopyard.scorer.restored import noted
 from tests.integration.scenario.definitions import bash, scenario
 from tests.serving import ServerProcess
 
-POLL = PollingConfig(interval_seconds=0.05, max_attempts=1200)
+POLL = PollingConfig(interval_seconds=0.05, max_attempts=6000)
 
 
 @pytest.fixture(scope="module")

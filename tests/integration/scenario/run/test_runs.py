@@ -20,7 +20,7 @@ from runloop_api_client.types import ScenarioRunView, ScoringFunctionParam
 from tests.integration.scenario.definitions import bash, checked, command, scenario
 from tests.serving import ServerProcess
 
-POLL = PollingConfig(interval_seconds=0.05, max_attempts=1200)
+POLL = PollingConfig(interval_seconds=0.05, max_attempts=6000)
 
 
 @pytest.fixture(scope="module")
@@ -278,7 +278,7 @@ def test_cancel_ends_the_run_and_its_devbox(api: Runloop, state: str) -> None:
 
 
 def _wait_over(api: Runloop, run_id: str) -> ScenarioRunView:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while (run := api.scenarios.runs.retrieve(run_id)).state in ("running", "scoring", "scored"):
         assert time.monotonic() < deadline, run
         time.sleep(0.05)
@@ -366,7 +366,7 @@ def test_a_scorer_that_ends_with_127_by_itself_is_scored(api: Runloop) -> None:
 
 
 def _wait_for_file(api: Runloop, devbox_id: str, path: str) -> None:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 120
     while time.monotonic() < deadline:
         with suppress(APIStatusError):
             api.devboxes.read_file_contents(devbox_id, file_path=path)

@@ -12,7 +12,7 @@ from runloop_api_client.types import ScenarioRunView, ScoringFunctionParam
 from tests.integration.scenario.definitions import bash, checked, command, scenario
 from tests.serving import ServerProcess
 
-POLL = PollingConfig(interval_seconds=0.05, max_attempts=1200)
+POLL = PollingConfig(interval_seconds=0.05, max_attempts=6000)
 WIN = "#!/opt/sh\necho score=1; exit 0\n"
 
 

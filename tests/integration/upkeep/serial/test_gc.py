@@ -134,7 +134,7 @@ def _look_and_free(client: Runloop, keeping: ServerProcess, own_images: Path) ->
     change(keeping, "UPDATE idempotency_key SET create_time_ms = 1")
     expected |= {("snapshots", snapshots[1].id), ("requests", "of more than a day ago")}
     seen = leftovers(keeping, "--dry-run")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while "layers" not in {kind for kind, _ in seen}:  # of the build that failed
         # Its process may be letting go of the storage just now.
         assert time.monotonic() < deadline, seen

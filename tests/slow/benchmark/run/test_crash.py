@@ -13,7 +13,7 @@ from tests.slow.scenario.run.test_crash import crashing
 
 __all__ = ["crashing"]
 
-POLL = PollingConfig(interval_seconds=0.05, max_attempts=1200)
+POLL = PollingConfig(interval_seconds=0.05, max_attempts=6000)
 
 
 def _wait_canceled(api: Runloop, run_id: str, number: int) -> None:

@@ -18,7 +18,7 @@ from runloop_api_client.types import ScenarioRunView
 from tests.integration.scenario.definitions import bash, checked, command, scenario
 from tests.serving import ServerProcess
 
-POLL = PollingConfig(interval_seconds=0.05, max_attempts=1200)
+POLL = PollingConfig(interval_seconds=0.05, max_attempts=6000)
 
 COUNTING = "echo {0} >> ~/ran; sleep 0.3; echo score={1}"
 FUNCTIONS = [
@@ -99,7 +99,7 @@ def _finish(api: Runloop, run: ScenarioRunView) -> None:
     assert api.scenarios.runs.list().total_count == 1
     assert [devbox.id for devbox in api.devboxes.list()] == [run.devbox_id]
     assert api.devboxes.retrieve(run.devbox_id).status == "shutdown"
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while _processes_of(run.devbox_id):
         assert time.monotonic() < deadline
         time.sleep(0.1)
