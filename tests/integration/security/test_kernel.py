@@ -87,8 +87,23 @@ def test_the_hosts_settings_cannot_be_written(box: Box, path: str) -> None:
         assert Path(path).read_bytes() == before
 
 
-def test_no_cgroup_can_be_reached(box: Box) -> None:
-    assert box.python("print(os.path.isdir('/sys/fs/cgroup') and os.listdir('/sys/fs/cgroup'))") in ("[]", "False")
+def test_its_own_cgroup_can_be_read_and_nothing_else(box: Box) -> None:
+    """A box sees its limits there. It can neither change them nor see another box's."""
+    code = """
+    views = [line.split()[1] for line in open('/proc/mounts') if line.split()[2] in ('cgroup', 'cgroup2')]
+    found = set()
+    for folder, _, files in (each for view in views for each in os.walk(view)):
+        found |= {attempt(lambda: os.open(f'{folder}/{name}', os.O_WRONLY)) for name in files}
+        found.add(attempt(lambda: os.mkdir(f'{folder}/mine')))
+    print(len(views) > 0, *found)
+    """
+    assert set(box.python(code).split()) <= REFUSED | {"EROFS", "True"}
+    seen = box.python("print([name for _, folders, _ in os.walk('/sys/fs/cgroup') for name in folders])")
+    assert "dbx_" not in seen
+    assert "loopyard" not in seen
+    assert box.root(
+        "for one in /sys/fs/cgroup /sys/fs/cgroup/*; do mount -o remount,rw $one && exit; done; exit 1"
+    ).exit_status
     assert box.root("mkdir -p /tmp/cg && mount -t cgroup -o memory cgroup /tmp/cg").exit_status != 0
     assert box.root("mkdir -p /tmp/cg && mount -t cgroup2 none /tmp/cg").exit_status != 0
 
