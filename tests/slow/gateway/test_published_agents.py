@@ -25,7 +25,7 @@ from tests.slow.gateway.model_server import KEY, ModelServer, model_server
 EXAMPLES = Path(__file__).parents[3] / "examples" / "real-bugs"
 BUG = "dotenv-set-key-newline"
 _INSTALLING = PollingConfig(timeout_seconds=600, max_attempts=600)
-_FROM_HERE = "cd ~/dotenv && timeout 240"
+_FROM_HERE = "cd ~/dotenv && timeout 900"
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +73,7 @@ AGENTS: dict[str, tuple[str, str, dict[str, str]]] = {
 """The last turn, how it is set to the problem, and its variables, as the catalog has them."""
 
 
+@pytest.mark.timeout(1800)
 @pytest.mark.parametrize("name", AGENTS)
 def test_an_agent_solves_a_real_bug_without_its_key(name: str, client: Runloop, server: ServerProcess) -> None:
     last, command, variables = AGENTS[name]
