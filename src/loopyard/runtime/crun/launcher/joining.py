@@ -77,7 +77,8 @@ _CAPABILITIES: list[str] = [
 
 class ProgramRefused(Exception):
     """The program cannot be started, and that is due to what was asked, or to what is in the sandbox. `not_started`
-    is false where it did not come so far, since the folder to start it in cannot be entered."""
+    is false where rights or the form of what is in the sandbox are in the way: the folder to start it in cannot be
+    entered, or the program may not be executed."""
 
     def __init__(self, exit_status: int, message: str, *, not_started: bool = True) -> None:
         super().__init__(message)
@@ -195,7 +196,8 @@ def _start(argv: list[str], environment: Mapping[str, str], streams: Sequence[in
     except OSError as error:
         if error.errno == errno.EAGAIN:  # the sandbox has all the processes that it may have
             raise
-        raise ProgramRefused(126, f"{argv[0]}: {error.strerror}") from error
+        not_started = error.errno in (errno.E2BIG, errno.ENOENT)  # else its own rights or form are in the way
+        raise ProgramRefused(126, f"{argv[0]}: {error.strerror}", not_started=not_started) from error
     except ValueError as error:
         raise ProgramRefused(126, f"{argv[0]}: {error}") from error
 
@@ -207,10 +209,21 @@ def _program(name: str, path: str) -> str:
     for candidate in found:
         if os.access(candidate, os.X_OK) and not stat.S_ISDIR(os.stat(candidate).st_mode):
             return candidate
-        closed |= os.path.lexists(candidate)
+        closed |= _is_closed(candidate)
     if closed:
-        raise ProgramRefused(126, f"{name}: Permission denied")
+        raise ProgramRefused(126, f"{name}: Permission denied", not_started=False)
     raise ProgramRefused(127, f"{name}: not found")
+
+
+def _is_closed(path: str) -> bool:
+    """Whether there is something, or a folder on the way to it that cannot be entered."""
+    try:
+        os.lstat(path)
+    except PermissionError:
+        return True
+    except OSError:
+        return False
+    return True
 
 
 def _bits(names: Sequence[str]) -> int:
