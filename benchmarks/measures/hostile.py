@@ -19,7 +19,7 @@ _COMMANDS = {"floods": "while :; do echo flood flood flood; done"}
 
 
 async def hostile(context: Context) -> list[Measure]:
-    """One measure for each kind of load: `execute_sync` before it, and beside it."""
+    """Measures for each kind of load: `execute_sync` before it, and beside it."""
     with tempfile.TemporaryDirectory(prefix="loopyard-bench-") as folder, serving(Path(folder) / "hostile") as server:
         async with connected(server) as loopyard:
             quiet, loaded = await loopyard.create(), await loopyard.create()

@@ -260,5 +260,5 @@ def _size(values: Sequence[Any]) -> int:
 
 
 def _digest_key(key: str) -> str:
-    """Where the digest of a request is kept: no key of a request has a line break."""
+    """Key under which the digest of a request is kept: no key of a request has a line break."""
     return f"{key}\ndigest"

@@ -1,4 +1,4 @@
-"""What a task's compose file says: variables of the one box that a scenario has. More cannot be imported."""
+"""Compose files of tasks: variables of the one box that a scenario has. More cannot be imported."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -14,7 +14,7 @@ _LONGEST = 8192
 
 
 class Invalid(Exception):
-    """It is no Dockerfile. `line` counts from 1."""
+    """Error for a text that is no Dockerfile. `line` counts from 1."""
 
     def __init__(self, line: int, text: str) -> None:
         super().__init__(text)

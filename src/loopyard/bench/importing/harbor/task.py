@@ -23,7 +23,7 @@ _LINE = re.compile(r"line (\d+)")
 
 @dataclass(frozen=True, slots=True)
 class Task:
-    """One task. `text` is the whole of its `task.toml`; `variables` are those of its compose file."""
+    """Task of Harbor. `text` is the whole of its `task.toml`; `variables` are those of its compose file."""
 
     folder: Path
     text: str
