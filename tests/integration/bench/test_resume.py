@@ -100,7 +100,12 @@ def test_work_that_was_being_scored_is_scored_once(server: ServerProcess, client
     ended = bench.wait()
     _check_all_scored(ended, name)
     assert [run.state for run in _runs(client, name)] == ["completed"]
-    assert ended.result(name, "command")["agent_result"] == {"exit_status": 0, "timed_out": False, "output": ""}
+    assert ended.result(name, "command")["agent_result"] == {
+        "exit_status": 0,
+        "timed_out": False,
+        "output": "",
+        "out_of_memory": False,
+    }
 
 
 def test_what_was_changed_is_begun_anew_and_what_nobody_asks_for_is_ended(

@@ -24,7 +24,7 @@ from tests.slow.gateway.model_server import KEY, ModelServer, model_server
 
 EXAMPLES = Path(__file__).parents[3] / "examples" / "real-bugs"
 BUG = "dotenv-set-key-newline"
-_INSTALLING = PollingConfig(timeout_seconds=600, max_attempts=600)
+_INSTALLING = PollingConfig(timeout_seconds=1500, max_attempts=1500)
 _FROM_HERE = "cd ~/dotenv && timeout 900"
 
 

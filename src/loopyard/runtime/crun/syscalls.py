@@ -44,6 +44,7 @@ _SET_MODE_FILTER, _FILTER_SPEC_ALLOW = 1, 4
 _CAPABILITY_VERSION = 0x20080522
 _INSTRUCTION_BYTES = 8
 
+_FALLOC_FL_KEEP_SIZE, _FALLOC_FL_PUNCH_HOLE = 1, 2
 _PR_SET_DUMPABLE, _PR_SET_SECCOMP, _PR_CAPBSET_DROP = 4, 22, 24
 _PR_SET_CHILD_SUBREAPER, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 36, 47, 4
 _PR_SET_SECUREBITS = 28
@@ -194,8 +195,17 @@ def begin_writing_out(descriptor: int, start: int, count: int) -> None:
 
 def fallocate(descriptor: int, start: int, count: int) -> None:
     """Take the room of a part of a file on its disk. Python's own writes zeros where the file system cannot do it."""
+    _fallocate(descriptor, 0, start, count)
+
+
+def punch_hole(descriptor: int, start: int, count: int) -> None:
+    """Give back the room of a part of a file. It reads as zeros, and the file keeps its size."""
+    _fallocate(descriptor, _FALLOC_FL_KEEP_SIZE | _FALLOC_FL_PUNCH_HOLE, start, count)
+
+
+def _fallocate(descriptor: int, mode: int, start: int, count: int) -> None:
     span = (ctypes.c_int64(start), ctypes.c_int64(count))
-    _checked(_libc.fallocate(descriptor, 0, *span), "fallocate")
+    _checked(_libc.fallocate(descriptor, mode, *span), "fallocate")
 
 
 def set_dumpable(*, dumpable: bool) -> None:

@@ -172,13 +172,21 @@ def test_test_files_are_the_servers_whatever_the_agent_left_there(api: Runloop) 
     assert (result.score, result.state) == (0.0, "complete")
 
 
-@pytest.mark.parametrize("trick", ["mkdir check.sh", "touch sub", "mkdir sub && chmod 500 sub", "mkfifo check.sh"])
+@pytest.mark.parametrize("trick", ["mkdir check.sh", "touch sub", "mkfifo check.sh"])
 def test_a_place_that_takes_no_test_file_is_an_error_of_the_scorer(api: Runloop, trick: str) -> None:
     ended = _scored(api, checked("tests", "true", {"check.sh": "exit 0", "sub/check.sh": "exit 0"}), do=trick)
     assert ended.scoring_contract_result is not None
     (result,) = ended.scoring_contract_result.scoring_function_results
     assert (result.score, result.state) == (0.0, "error")
     assert "could not be written" in result.output
+
+
+def test_a_folder_that_the_agent_has_closed_takes_test_files(api: Runloop) -> None:
+    files = {"check.sh": "exit 0", "sub/check.sh": "exit 0"}
+    ended = _scored(api, checked("tests", "sh check.sh && sh sub/check.sh", files), do="mkdir sub && chmod 500 sub")
+    assert ended.scoring_contract_result is not None
+    (result,) = ended.scoring_contract_result.scoring_function_results
+    assert (result.score, result.state) == (1.0, "complete")
 
 
 @pytest.mark.semantic

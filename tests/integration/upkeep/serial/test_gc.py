@@ -205,7 +205,7 @@ def test_status_tells_what_takes_how_much_and_gc_works_without_a_server(keeping:
         keep(client, "told")
     status = command(keeping, "status")
     assert status["server_pid"] == keeping.pid
-    kinds = {"images", "layers", "snapshots", "boxes", "shared", "objects", "logs", "database"}
+    kinds = {"images", "layers", "snapshots", "boxes", "shared", "objects", "logs", "axons", "recordings", "database"}
     assert set(status["disk_bytes"]) == kinds
     assert status["disk_bytes"]["images"] + status["disk_bytes"]["layers"] > 100 << 20
     assert status["disk_bytes"]["objects"] >= before["disk_bytes"]["objects"] + 4

@@ -19,15 +19,16 @@ from contextlib import contextmanager
 from loopyard.kit.full_disk import LEAST_FREE_BYTES, is_full
 from loopyard.runtime.crun import btrfs
 from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
-from loopyard.runtime.crun.syscalls import fallocate
+from loopyard.runtime.crun.syscalls import fallocate, punch_hole
 from loopyard.runtime.proc import start_ticks
 
 FIRST_BYTES = 1 << 30
 """The size of the file system when it is made, in bytes."""
 
-_CUSHION_BYTES = 768 << 20
-"""How much of its device the file system has not given out to data or metadata, as long as the host has room. It grows
-when it has less: there may be no room for metadata though there is much for data."""
+_LEAST_AHEAD_BYTES, _MOST_AHEAD_BYTES = 768 << 20, 10 << 30
+"""How much of its device the file system has not given out to data or metadata: half of the room that the host has,
+within these bounds. Sandboxes see it as free, and may take all of it in one call (`fallocate`). The least is kept as
+long as the host has it: there may be no room for metadata though there is much for data."""
 
 _MARK = "pool.reserved"
 
@@ -115,8 +116,9 @@ def _keep(launcher: int, image: str, pool: str, sandboxes: list[str]) -> None:
     free, _ = btrfs.device(pool)
     while True:
         before, (free, _) = free, btrfs.device(pool)
-        if free < _CUSHION_BYTES:
-            _grow(image, pool, max(_STEP_BYTES, _AHEAD * (before - free)))
+        wanted = _missing(image, free)
+        if wanted > 0:
+            _grow(image, pool, max(wanted, _STEP_BYTES, _AHEAD * (before - free)))
         if not is_alone:
             is_alone = bool(poll.poll(_LOOK_SECONDS * 1000))
         elif any(map(_any_runs, sandboxes)):
@@ -128,17 +130,31 @@ def _keep(launcher: int, image: str, pool: str, sandboxes: list[str]) -> None:
 
 def give_back(image: str, pool: str) -> None:
     """Give the host back what is free in the file system; nobody may write to it any more."""
-    with _held(image), contextlib.suppress(OSError):
+    with _held(image) as file, contextlib.suppress(OSError):
+        size = btrfs.end_of_use(pool) + _STEP_BYTES
+        if size < btrfs.device(pool)[1]:
+            btrfs.resize(pool, size)
+            punch_hole(file, size, os.fstat(file).st_size - size)
         btrfs.trim(pool)
+
+
+def _missing(image: str, free: int) -> int:
+    """How many bytes the file system has to grow by, where `free` bytes are not given out."""
+    ahead = max(_LEAST_AHEAD_BYTES, min(_MOST_AHEAD_BYTES, _host_room(image) // 2))
+    return ahead - free if free < max(_LEAST_AHEAD_BYTES, ahead * 3 // 4) else 0
+
+
+def _host_room(image: str) -> int:
+    """How many bytes of the host's disk may be taken."""
+    host = os.statvfs(image)
+    return host.f_bavail * host.f_frsize - _HOST_BYTES
 
 
 def _grow(image: str, pool: str, wanted: int) -> None:
     """Make the file system larger, as far as the host has room."""
     with _held(image) as file:
         (_, size), most = btrfs.device(pool), os.fstat(file).st_size
-        host = os.fstatvfs(file)
-        room = host.f_bavail * host.f_frsize - _HOST_BYTES
-        step = min(wanted, most - size, room) // _LEAST_STEP_BYTES * _LEAST_STEP_BYTES
+        step = min(wanted, most - size, _host_room(image)) // _LEAST_STEP_BYTES * _LEAST_STEP_BYTES
         if step <= 0:
             return
         try:
