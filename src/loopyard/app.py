@@ -235,6 +235,7 @@ def create_app(
         summary="Agent sandboxes and agent evaluation behind the Runloop API",
         lifespan=lifespan,
         dependencies=[Depends(refuse_impossible)],
+        openapi_url=None,
         docs_url=None,
         redoc_url=None,
     )

@@ -1,8 +1,10 @@
 """Makes the OpenAPI document say what the server does: one error shape, 400 for bad input, a key for every call."""
 
+import asyncio
 from typing import Any, cast
 
-from fastapi import FastAPI
+import orjson
+from fastapi import FastAPI, Request, Response
 from fastapi.openapi.utils import get_openapi
 
 from loopyard.kit.errors import ErrorView
@@ -22,8 +24,13 @@ _MEANINGS = {
 }
 
 
+PATH = "/openapi.json"
+
+
 def install(app: FastAPI) -> None:
-    """Make `app.openapi()` answer with the corrected document."""
+    """Make `app.openapi()` answer with the corrected document, and serve it. To make it takes about a second of the
+    processor, so a thread does that, once, when it is asked for first."""
+    made: asyncio.Task[bytes] | None = None
 
     def document() -> dict[str, Any]:
         if app.openapi_schema is None:
@@ -32,7 +39,17 @@ def install(app: FastAPI) -> None:
             )
         return app.openapi_schema
 
+    def body() -> bytes:
+        return orjson.dumps(document())
+
+    async def serve(_request: Request) -> Response:
+        nonlocal made
+        if made is None:
+            made = asyncio.create_task(asyncio.to_thread(body))
+        return Response(await asyncio.shield(made), media_type="application/json")
+
     app.openapi = document
+    app.add_route(PATH, serve, include_in_schema=False)
 
 
 def _correct(document: dict[str, Any]) -> dict[str, Any]:

@@ -15,7 +15,7 @@ _COVERAGE = Path(__file__).parents[3].parent / "shared/api/coverage.py"
 @pytest.mark.skipif(not _COVERAGE.exists(), reason="the wire contract, ../shared/api, is not beside the checkout")
 def test_every_operation_of_the_contract_is_described_whole(server: ServerProcess, tmp_path: Path) -> None:
     document = tmp_path / "openapi.json"
-    document.write_text(httpx.get(f"{server.base_url}/openapi.json").text)
+    document.write_text(httpx.get(f"{server.base_url}/openapi.json", timeout=60).text)
     compared = subprocess.run(
         [sys.executable, _COVERAGE, document, "--verbose"], capture_output=True, text=True, check=False
     )
