@@ -28,6 +28,7 @@ log = logging.getLogger("loopyard.benchmark_job")
 
 OUT_OF_TIME = "The job took longer than this server lets jobs take."
 ALL_BROKEN = "The infrastructure failed in every trial."
+ALL_SETUPS_FAILED = "The scenarios' own setup failed in every trial; the outcomes tell which command, and its output."
 
 
 class Closing:
@@ -109,15 +110,20 @@ class Closing:
             job.state, job.failure_reason = JobState.TIMEOUT, OUT_OF_TIME
         elif all(run.state == BenchmarkRunState.CANCELED for run in runs):
             job.state = JobState.CANCELLED
-        elif await self._all_broken(session, job):
-            job.state, job.failure_reason = JobState.FAILED, ALL_BROKEN
+        elif (reason := await self._all_broken(session, job)) is not None:
+            job.state, job.failure_reason = JobState.FAILED, reason
         job.end_time_ms = now_ms()
 
-    async def _all_broken(self, session: AsyncSession, job: BenchmarkJob) -> bool:
-        for position in range(len(job.run_ids)):
-            if any(trial.fault != Fault.INFRASTRUCTURE for trial in await trials.final(session, job.id, position)):
-                return False
-        return True
+    async def _all_broken(self, session: AsyncSession, job: BenchmarkJob) -> str | None:
+        """The reason why no agent could be tried; None if one was."""
+        faults = {
+            trial.fault
+            for position in range(len(job.run_ids))
+            for trial in await trials.final(session, job.id, position)
+        }
+        if not faults <= {Fault.INFRASTRUCTURE, Fault.SCENARIO}:
+            return None
+        return ALL_SETUPS_FAILED if faults == {Fault.SCENARIO} else ALL_BROKEN
 
 
 def outcome_of(config: AgentConfig, run: BenchmarkRun, attempts: Collection[Trial]) -> BenchmarkOutcomeView:

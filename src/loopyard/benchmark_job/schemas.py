@@ -17,7 +17,7 @@ class FailureReasonView(View):
 
     exception_type: str
     exception_message: str
-    fault: Literal["model", "infrastructure"] | None = None
+    fault: Literal["model", "infrastructure", "scenario"] | None = None
 
 
 class ScenarioOutcomeView(View):

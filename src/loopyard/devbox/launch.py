@@ -8,9 +8,10 @@ from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.output import tail
 from loopyard.devbox.log.events import Events
+from loopyard.devbox.models import Devbox
 from loopyard.devbox.mounts import CodeMountParameters, MountedObject
 from loopyard.devbox.object_mounts import ObjectMounts
-from loopyard.devbox.states import FailureReason
+from loopyard.devbox.states import FailureReason, Status
 from loopyard.kit.errors import LoopyardError
 from loopyard.kit.exhaustion import ran_out
 from loopyard.kit.exhaustion import reason as in_words
@@ -22,6 +23,7 @@ KILLED = 137
 """The exit status of what was killed by SIGKILL, as the kernel does when memory runs out."""
 
 _SHOWN_LINES = 20
+_FAILED_COMMAND = "The launch command"
 
 _MAKE_FOLDER = """
 set -e
@@ -152,7 +154,7 @@ class Launcher:
         output = (await self._tail(execution)).strip()
         reason: FailureReason = "out_of_disk" if ran_out(output) == "disk" else "execution_failed"
         why = f" ({words})" if (words := in_words(output)) is not None else ""
-        raise LaunchFailed(reason, f"The launch command {ended}{why}: {execution.command}\n{output}".strip())
+        raise LaunchFailed(reason, f"{_FAILED_COMMAND} {ended}{why}: {execution.command}\n{output}".strip())
 
     async def _tail(self, execution: Execution) -> str:
         try:
@@ -170,6 +172,15 @@ class Launcher:
             return (await self._runtime.status(devbox_id)).out_of_memory
         except RuntimeFault:
             return False
+
+
+def failed_command(devbox: Devbox) -> str | None:
+    """The launch command that a devbox failed by before it ran, with the end of its output; None for all other ends."""
+    entries = devbox.state_transitions
+    if not entries or devbox.status != Status.FAILURE or any(entry["status"] == Status.RUNNING for entry in entries):
+        return None
+    told = entries[-1].get("failure_reason") or ""
+    return told if told.startswith(_FAILED_COMMAND) else None
 
 
 async def _chunks(content: str) -> AsyncIterator[bytes]:

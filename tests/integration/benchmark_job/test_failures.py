@@ -80,15 +80,19 @@ def test_a_box_that_goes_down_under_the_agent_is_replaced_without_counting_again
     assert api.benchmark_runs.retrieve(outcomes(job)[0].benchmark_run_id).score == 1.0
 
 
-def test_the_infrastructure_is_given_only_so_many_chances(api: Runloop) -> None:
-    environment = {"launch_parameters": {"launch_commands": ["exit 1"]}}
+def test_a_setup_that_always_fails_is_the_scenarios_fault(api: Runloop) -> None:
+    environment = {"launch_parameters": {"launch_commands": ["echo no such mirror; exit 1"]}}
     job = wait(api, start(api, [make_scenario(api, environment_parameters=environment)], n_attempts=5))
     assert (job.state, bool(job.failure_reason)) == ("failed", True)
     assert results(job) == [[("answer", "FAILED", None)]]
     reason = only(job).failure_reason
     assert reason is not None
-    assert (reason.exception_type, "exit 1" in reason.exception_message) == ("DevboxError", True)
-    assert reason.to_dict()["fault"] == "infrastructure"
+    assert reason.exception_type == "ScenarioSetupError"
+    message = reason.exception_message
+    assert message.startswith("3 attempts failed before the agent could begin. ")
+    assert (message.count("exit 1"), message.endswith("no such mirror")) == (1, True)
+    assert reason.to_dict()["fault"] == "scenario"
+    assert "setup" in (job.failure_reason or "")
     assert [run.state for run in runs_of(api, job)] == ["failed"] * 3
     assert outcomes(job)[0].n_failed == 1
 

@@ -36,3 +36,5 @@ class Fault(StrEnum):
 
     MODEL = "model"
     INFRASTRUCTURE = "infrastructure"
+    SCENARIO = "scenario"
+    """A launch command of the scenario's own failed, so that the agent could not begin."""

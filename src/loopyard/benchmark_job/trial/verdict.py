@@ -7,6 +7,7 @@ from loopyard.benchmark_job.config import JobConfig
 from loopyard.benchmark_job.spec import MAX_AGENT_SECONDS, OrchestratorConfig
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.states import Fault, Result, Step
+from loopyard.devbox.launch import failed_command
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
 from loopyard.kit.ids import new_id
@@ -60,6 +61,9 @@ def of_ended(run: ScenarioRun, devbox: Devbox | None) -> Verdict:
         case State.TIMEOUT:
             message = f"The time of the devbox or of the scoring was over: {reason}"
             return Verdict(Result.TIMEOUT, None, Fault(run.fault or Fault.MODEL), "TimeoutException", message)
+        case _ if devbox is not None and (failure := failed_command(devbox)) is not None:
+            message = f"The setup of the scenario failed. {failure}"
+            return Verdict(Result.FAILED, None, Fault.SCENARIO, "ScenarioSetupError", message)
         case _:
             kind = _USED_UP.get((devbox.failure_reason if devbox is not None else None) or "", "DevboxError")
             message = f"The devbox failed: {_told_by(devbox) or reason}"
@@ -92,6 +96,8 @@ def record(trial: Trial, verdict: Verdict) -> None:
     trial.score = verdict.score
     trial.exception_type = verdict.exception_type
     message = verdict.exception_message
+    if verdict.fault == Fault.SCENARIO and trial.infrastructure_failures > 0:
+        message = f"{trial.infrastructure_failures + 1} attempts failed before the agent could begin. {message}"
     trial.exception_message = None if message is None else message[:MAX_MESSAGE].replace("\x00", "\ufffd")
     trial.end_time_ms = now_ms()
 
@@ -99,10 +105,10 @@ def record(trial: Trial, verdict: Verdict) -> None:
 def next_attempt(trial: Trial, verdict: Verdict, config: JobConfig, orchestrator: OrchestratorConfig) -> Trial | None:
     """The attempt that follows an ended one; None if that one counts.
 
-    What the infrastructure broke is tried again after a pause that doubles each time, and without being counted as an
-    attempt of the agent's. What failed by the agent's own fault is tried again as often as the job says.
+    What the infrastructure or the scenario's own setup broke is tried again after a pause that doubles each time, and
+    is not counted as an attempt of the agent's. What failed by the agent's own fault is tried again as often as the job says.
     """
-    if verdict.fault == Fault.INFRASTRUCTURE and trial.infrastructure_failures < config.retries:
+    if verdict.fault in (Fault.INFRASTRUCTURE, Fault.SCENARIO) and trial.infrastructure_failures < config.retries:
         pause = config.retry_seconds * 1000 * 2**trial.infrastructure_failures
         return _again(
             trial,

@@ -27,7 +27,8 @@ def _run(state: str, reason: str | None = None, score: float | None = None, faul
 
 
 def _devbox(reason: str, message: str) -> Devbox:
-    return Devbox(id="dbx_1", failure_reason=reason, state_transitions=[{"failure_reason": message}])
+    ended = {"status": "failure", "failure_reason": message}
+    return Devbox(id="dbx_1", status="failure", failure_reason=reason, state_transitions=[ended])
 
 
 def test_a_broken_attempt_is_repeated_after_pauses_that_double() -> None:
@@ -96,6 +97,13 @@ def test_nothing_follows_what_was_scored_or_canceled(what: Verdict) -> None:
             Result.FAILED,
             Fault.MODEL,
             "OutOfMemoryError",
+        ),
+        (
+            _run("failed", "execution_failed", fault="infrastructure"),
+            _devbox("execution_failed", "The launch command exited with 1: false"),
+            Result.FAILED,
+            Fault.SCENARIO,
+            "ScenarioSetupError",
         ),
     ],
 )
