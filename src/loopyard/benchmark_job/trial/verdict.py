@@ -105,8 +105,9 @@ def record(trial: Trial, verdict: Verdict) -> None:
 def next_attempt(trial: Trial, verdict: Verdict, config: JobConfig, orchestrator: OrchestratorConfig) -> Trial | None:
     """The attempt that follows an ended one; None if that one counts.
 
-    What the infrastructure or the scenario's own setup broke is tried again after a pause that doubles each time, and
-    is not counted as an attempt of the agent's. What failed by the agent's own fault is tried again as often as the job says.
+    What the infrastructure or the scenario's own setup broke is tried again after a pause that doubles each time. That
+    is not counted as an attempt of the agent's. What failed by the agent's own fault is tried again as often as the job
+    says.
     """
     if verdict.fault in (Fault.INFRASTRUCTURE, Fault.SCENARIO) and trial.infrastructure_failures < config.retries:
         pause = config.retry_seconds * 1000 * 2**trial.infrastructure_failures
