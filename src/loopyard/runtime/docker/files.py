@@ -30,6 +30,11 @@ umask 022
 case $path in */ | */. | */..) echo 'Is a directory' >&2; exit 1 ;; esac
 [ ! -d "$path" ] || { echo 'Is a directory' >&2; exit 1; }
 [ ! -e "$path" ] || [ -f "$path" ] || { echo 'Not an ordinary file' >&2; exit 1; }
+[ ! -e "$path" ] || [ -w "$path" ] || { echo 'Permission denied' >&2; exit 1; }
+alike() {
+    cp --attributes-only --preserve=all,xattr -- "$path" "$part" 2>/dev/null &&
+        [ "$(stat -c '%u %g %a' "$path")" = "$(stat -c '%u %g %a' "$part")" ]
+}
 folder=${path%/*}
 mkdir -p -- "${folder:-/}" || exit 1
 beside=yes
@@ -43,14 +48,16 @@ truncate -s "$size" "$part" || exit 1
 if [ ! -e "$path" ] && [ ! -L "$path" ]; then
     [ -n "$beside" ] || { cat "$part" >"$path" && chmod "${mode:-644}" "$path"; exit; }
     chmod "${mode:-644}" "$part" && mv -f -- "$part" "$path"
-elif [ -n "$beside" ] && [ ! -L "$path" ] && [ "$(stat -c '%u %h' "$path")" = "$(id -u) 1" ]; then
-    chmod "${mode:-$(stat -c %a "$path")}" "$part" && mv -f -- "$part" "$path"
+elif [ -n "$beside" ] && [ ! -L "$path" ] && [ "$(stat -c '%u %h' "$path")" = "$(id -u) 1" ] && alike; then
+    if [ "$(id -u)" != 0 ]; then chmod ug-s "$part" || exit 1; fi
+    { [ -z "$mode" ] || chmod "$mode" "$part"; } && mv -f -- "$part" "$path"
 else
     cat "$part" >"$path" && { [ -z "$mode" ] || chmod "$mode" "$path"; }
 fi
 """
 """Takes the content from standard input, with the mark behind it that says it is whole: input that merely ends does not
-replace a file. Through a link, with several names or of another owner, the old file is written to; else replaced."""
+replace a file. Through a link, with several names, of another owner, or with attributes that another file cannot be
+given, the old file is written to; else replaced."""
 
 _FAULTS: tuple[tuple[str, type[RuntimeFault], str], ...] = (
     ("permission denied", FileAccessDenied, "the user of the devbox may not do this"),

@@ -192,6 +192,27 @@ async def test_a_large_file_takes_the_place_of_an_old_one(box: Box, old_blocks: 
     assert await box.sure("stat -c '%U:%G %a' here/file; ls -A here") == "user:user 750\nfile"
 
 
+async def test_a_file_that_its_user_may_not_write_stays_as_it_is(box: Box) -> None:
+    await box.sure("echo old > closed && chmod 444 closed")
+    with pytest.raises(FileAccessDenied):
+        await box.write("closed", b"new")
+    assert await box.sure("stat -c %a closed; cat closed") == "444\nold"
+    await box.write("/home/user/closed", b"root's", user=ROOT)
+    assert await box.sure("stat -c '%U %a' closed; cat closed") == "user 444\nroot's"
+
+
+async def test_a_file_that_is_written_keeps_its_group_mode_and_attributes(box: Box) -> None:
+    note = "import os; os.setxattr('kept', 'user.note', b'mine')"
+    await box.sure(f'cd ~user; echo old > kept; python3 -c "{note}"; chown user:33 kept; chmod 640 kept', user=ROOT)
+    read = "import os; print(os.listxattr('kept'), os.getxattr('kept', 'user.note'))"
+    show = f'stat -c "%u:%g %a" kept; python3 -c "{read}"'
+    before = await box.sure(show)
+    for content, user in ((b"user's", None), (b"root's", ROOT)):
+        await box.write("/home/user/kept", content, user=user)
+        assert await box.sure(show) == before
+        assert await box.read("/home/user/kept") == content
+
+
 async def test_large_files_go_both_ways_in_constant_memory(box: Box) -> None:
     blocks = 400
 
