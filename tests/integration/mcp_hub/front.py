@@ -18,6 +18,19 @@ class Front:
         self.asked: list[dict[str, str]] = []
         self.answer_with: tuple[int, str, str] | None = None
         """Status, content type and body of all answers, in place of the server's."""
+        self.calls_until_forgotten: int | None = None
+        """After so many calls of tools, their session is answered as the protocol has it for one that has ended."""
+        self._forgotten: set[str] = set()
+
+    def forgets(self, session: str | None, body: bytes) -> bool:
+        """True if the server is to have forgotten this session."""
+        if session is not None and b'"tools/call"' in body and self.calls_until_forgotten is not None:
+            if self.calls_until_forgotten == 0:
+                self._forgotten.add(session)
+                self.calls_until_forgotten = None
+            else:
+                self.calls_until_forgotten -= 1
+        return session in self._forgotten
 
     @property
     def url(self) -> str:
@@ -39,6 +52,9 @@ def front(header: str, value: str, server_port: int) -> Generator[Front]:
             return web.Response(status=401, text="wrong credential")
         headers = {name: value for name, value in request.headers.items() if name.lower() not in ("host", made.header)}
         body = await request.read()
+        if made.forgets(request.headers.get("mcp-session-id"), body):
+            error = '{"jsonrpc": "2.0", "id": null, "error": {"code": -32001, "message": "Session not found"}}'
+            return web.Response(status=404, content_type="application/json", text=error)
         url = f"http://127.0.0.1:{server_port}/mcp"
         async with (
             aiohttp.ClientSession(auto_decompress=False) as session,

@@ -108,6 +108,15 @@ def test_faults_of_a_server_are_told(box: McpBox, everything: Front) -> None:
     assert _initialize(box, token)[0] == 200
 
 
+def test_a_session_that_the_server_has_forgotten_is_opened_anew(box: McpBox, everything: Front) -> None:
+    everything.calls_until_forgotten = 1
+    words = ["before", "forgotten", "after"]
+    told = box.talk(*[("every.echo", {"message": word}) for word in words])
+    assert everything.calls_until_forgotten is None
+    assert [parts[0]["text"] for parts in _of(told, "result")] == [f"Echo: {word}" for word in words]
+    assert _of(told, "error") == []
+
+
 def test_the_real_key_is_nowhere_in_the_box(box: McpBox) -> None:
     box.talk(("every.get-env", {}))
     assert KEY not in box.run("env; cat /proc/[0-9]*/environ | tr '\\0' '\\n'")[1]
