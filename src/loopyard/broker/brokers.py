@@ -22,12 +22,12 @@ from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.mounts import BrokerMount, Mount
-from loopyard.devbox.paths import absolute
 from loopyard.devbox.states import FINAL, Status
 from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.tasks import Tasks
 from loopyard.runtime.protocol import Runtime
+from loopyard.runtime.user_paths import absolute
 
 log = logging.getLogger("loopyard.broker")
 

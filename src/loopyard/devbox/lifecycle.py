@@ -18,7 +18,6 @@ from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.object_mounts import ObjectMounts
-from loopyard.devbox.persist import persist
 from loopyard.devbox.progress import Progress
 from loopyard.devbox.quota import DevboxQuota
 from loopyard.devbox.rest import run_hooks, seconds_left
@@ -34,6 +33,7 @@ from loopyard.network_policy.enforcement import Enforcement
 from loopyard.object.store import ObjectStore
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime, SandboxState, SandboxStatus
+from loopyard.runtime.retry import retry_while_stuck
 from loopyard.secret.held import HeldTokens
 from loopyard.secret.service import SecretService
 from loopyard.upstream_proxy.grants import Grants
@@ -173,7 +173,7 @@ class Lifecycle:
 
     async def _stay_suspended(self, devbox: Devbox, message: str) -> None:
         """Its sandbox could not be started again: keep its disk, and let the caller try later."""
-        await persist(lambda: self._runtime.suspend(devbox.id))
+        await retry_while_stuck(lambda: self._runtime.suspend(devbox.id))
         said = f"The devbox could not be resumed; it is suspended, with its disk. {message}"
         self._events.note(devbox.id, "setup_commands", said, level="error")
         await self._progress.advance(devbox.id, Status.SUSPENDED, message=message)
@@ -183,7 +183,7 @@ class Lifecycle:
         await self._unless_ended(devbox.id, self.companions.rest(devbox, seconds_left(devbox)))
         await self._unless_ended(devbox.id, run_hooks(self._executions, devbox))
         failpoint("devbox.quiet")
-        await persist(lambda: self._runtime.suspend(devbox.id))
+        await retry_while_stuck(lambda: self._runtime.suspend(devbox.id))
         failpoint("devbox.asleep")
         await self._progress.advance(devbox.id, Status.SUSPENDED)
         failpoint("devbox.suspended")
@@ -208,13 +208,13 @@ class Lifecycle:
         # If something is being done with it still, that sees the end too, and stops.
         await self._tasks.settle(_work(devbox_id), None)
         failpoint("devbox.ended")
-        await persist(lambda: self._runtime.destroy(devbox_id))
+        await retry_while_stuck(lambda: self._runtime.destroy(devbox_id))
         failpoint("devbox.destroyed")
         async with self._database.write() as session:
             await repository.mark_reclaimed(session, devbox_id)
 
     async def _remove(self, sandbox_id: str) -> None:
-        await persist(lambda: self._runtime.destroy(sandbox_id))
+        await retry_while_stuck(lambda: self._runtime.destroy(sandbox_id))
         await self._runtime.forget(sandbox_id)
 
     async def reconcile(self) -> None:

@@ -10,11 +10,11 @@ from collections.abc import AsyncIterator
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.mounts import MountedObject
-from loopyard.devbox.paths import absolute
 from loopyard.kit.errors import Unavailable
 from loopyard.object.store import ContentMissing, ObjectStore
 from loopyard.runtime.errors import FileAccessDenied
 from loopyard.runtime.protocol import CommandSpec, Runtime, User
+from loopyard.runtime.user_paths import absolute
 
 UNPACK_SECONDS = 1800.0
 """How long unpacking one object may take."""

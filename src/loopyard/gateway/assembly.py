@@ -1,8 +1,9 @@
 """The server's side of the gateway and the MCP hub, put together."""
 
 import socket
+from pathlib import Path
+from typing import Protocol
 
-from loopyard.config import Settings
 from loopyard.gateway.admission import GatewayAdmission
 from loopyard.gateway.observation import Ledger, NoLedger
 from loopyard.kit.db import Database
@@ -14,10 +15,18 @@ from loopyard.secret.service import SecretService
 from loopyard.upstream_proxy.addresses import Addresses
 from loopyard.upstream_proxy.admission import Admission
 from loopyard.upstream_proxy.channel import Message
+from loopyard.upstream_proxy.config import GatewaySettings
 from loopyard.upstream_proxy.grants import Grants
 from loopyard.upstream_proxy.process import ProxyProcess
 
 _MODULE = "loopyard.gateway.process"
+
+
+class ProxySettings(Protocol):
+    """Settings of a server that concern the proxy's process."""
+
+    gateway: GatewaySettings
+    data_dir: Path
 
 
 class UpstreamCalls:
@@ -28,7 +37,7 @@ class UpstreamCalls:
         database: Database,
         runtime: Runtime,
         secrets: SecretService,
-        settings: Settings,
+        settings: ProxySettings,
         tasks: Tasks,
         ledger: Ledger | None = None,
     ) -> None:

@@ -5,13 +5,13 @@ from typing import Annotated
 from pydantic import AfterValidator, StringConstraints
 
 from loopyard.kit.wire import Params, Text, View
-from loopyard.upstream_proxy.endpoint import Endpoint
 from loopyard.upstream_proxy.mechanism import (
     AuthMechanismParams,
     AuthMechanismView,
     CustomHeaders,
     CustomHeaderView,
 )
+from loopyard.upstream_proxy.schemas import Description, EndpointUrl
 
 
 def _not_blank(text: str) -> str:
@@ -20,14 +20,7 @@ def _not_blank(text: str) -> str:
     return text
 
 
-def _endpoint(url: str) -> str:
-    Endpoint.parse(url)
-    return url
-
-
 Name = Annotated[Text, StringConstraints(max_length=1024), AfterValidator(_not_blank)]
-Description = Annotated[Text, StringConstraints(max_length=16384)]
-EndpointUrl = Annotated[Text, AfterValidator(_endpoint)]
 
 
 class GatewayConfigUpdateParams(Params):

@@ -4,10 +4,10 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from loopyard.gateway.schemas import Description, EndpointUrl
 from loopyard.kit.wire import Params, Text, View
 from loopyard.mcp_hub.naming import service_of
 from loopyard.upstream_proxy.mechanism import AuthMechanismParams, AuthMechanismView, CustomHeaders, CustomHeaderView
+from loopyard.upstream_proxy.schemas import Description, EndpointUrl
 
 MAX_GLOBS = 1000
 

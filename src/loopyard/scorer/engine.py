@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.output import tail
-from loopyard.devbox.paths import absolute
 from loopyard.kit.errors import LoopyardError, NotFound
 from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.errors import FileAccessDenied, FileNotFound, FileUnsuitable, NoSpaceLeft, RuntimeFault
 from loopyard.runtime.protocol import CommandSpec, Runtime, Stream, User
+from loopyard.runtime.user_paths import absolute
 from loopyard.scorer.contract import RunFunction, ScoringFunctionResult, weigh
 from loopyard.scorer.preparing import Preparing, variables
 from loopyard.scorer.restored import noted

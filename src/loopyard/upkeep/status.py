@@ -1,13 +1,14 @@
-"""What a server has, and what takes how much of the disk."""
+"""Disk use by kind, and counts of rows by state, of a data folder."""
 
 import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Protocol
 
-from loopyard.config import Settings
 from loopyard.kit.db import Database
-from loopyard.runtime.config import CrunConfig
+from loopyard.object.config import ObjectConfig
+from loopyard.runtime.config import CrunConfig, RuntimeConfig
 from loopyard.runtime.crun.measuring import disk_use, sizes
 from loopyard.upkeep import repository
 from loopyard.upkeep.control import ask
@@ -24,7 +25,26 @@ class Status:
     counts: Mapping[str, Mapping[str, int]]
 
 
-async def status(settings: Settings) -> Status:
+class ServerSettings(Protocol):
+    """Settings of a server that say where it keeps what."""
+
+    @property
+    def data_dir(self) -> Path: ...
+
+    @property
+    def database_url(self) -> str | None: ...
+
+    @property
+    def store_url(self) -> str: ...
+
+    @property
+    def runtime(self) -> RuntimeConfig: ...
+
+    @property
+    def objects(self) -> ObjectConfig: ...
+
+
+async def status(settings: ServerSettings) -> Status:
     """Look at a data folder, whether a server runs on it or not.
 
     Raises:

@@ -13,7 +13,6 @@ from loopyard.agent.config import AgentConfig
 from loopyard.agent.layer.steps import CONTENT, ROOT, Step, steps_of
 from loopyard.agent.layer.wanted import Ground, WantedAgent
 from loopyard.devbox.execution.output import tail
-from loopyard.devbox.persist import persist
 from loopyard.devbox.states import FailureReason
 from loopyard.kit.errors import Unavailable
 from loopyard.kit.failpoint import failpoint
@@ -22,6 +21,7 @@ from loopyard.kit.tasks import Tasks
 from loopyard.object.store import ContentMissing, ObjectStore
 from loopyard.runtime.errors import NoSpaceLeft, RuntimeFault, SandboxStartFailed, SandboxStuck
 from loopyard.runtime.protocol import CommandResult, CommandSpec, Runtime, SandboxSpec
+from loopyard.runtime.retry import retry_while_stuck
 
 BUILDER = "agb"
 """The prefix of the ids of sandboxes in which agents are installed. The store does not know them, so that those which a
@@ -101,7 +101,7 @@ class Installer:
                 return
 
     async def _clear(self, box: str) -> None:
-        await persist(lambda: self._runtime.destroy(box))
+        await retry_while_stuck(lambda: self._runtime.destroy(box))
         await self._runtime.forget(box)
 
     async def _carry_out(self, box: str, ground: Ground, agent: WantedAgent) -> None:

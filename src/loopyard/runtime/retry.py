@@ -1,4 +1,4 @@
-"""Does not give up on what must be done."""
+"""Retries of calls that the host must carry out in the end."""
 
 import asyncio
 import logging
@@ -11,8 +11,8 @@ log = logging.getLogger("loopyard.devbox")
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.5, 30.0
 
 
-async def persist(act: Callable[[], Awaitable[None]]) -> None:
-    """Do it again and again, at longer and longer intervals, until the host can."""
+async def retry_while_stuck(act: Callable[[], Awaitable[None]]) -> None:
+    """Repeat the call until the host can carry it out, with exponential backoff from 0.5 s to 30 s."""
     pause = _FIRST_PAUSE
     while True:
         try:
