@@ -48,7 +48,7 @@ def default_data_dir() -> Path:
 
 
 class Settings(BaseSettings):
-    """What one server runs on."""
+    """Settings of one server."""
 
     model_config = SettingsConfigDict(
         env_prefix=_PREFIX, env_nested_delimiter=_NESTED, env_ignore_empty=True, extra="ignore"

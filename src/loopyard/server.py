@@ -108,7 +108,7 @@ class _Server(uvicorn.Server):
 
 
 def _scope(connection: HttpToolsProtocol) -> Mapping[str, Any]:
-    """What the connection's newest request is known by; nothing before the first."""
+    """Scope of the connection's newest request; None before the first."""
     return cast("Mapping[str, Any]", connection.cycle.scope) if connection.cycle else {}
 
 

@@ -82,7 +82,7 @@ async def devbox_counts(caller: CallerDep, session: ReadSession) -> AgentDevboxC
 
 @router.get("/{id}", operation_id="agents.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> AgentView:
-    """One agent."""
+    """Retrieve an agent."""
     return AgentView.model_validate(await service.get(session, caller.account_id, id))
 
 

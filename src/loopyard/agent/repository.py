@@ -17,7 +17,7 @@ LATEST = "latest"
 
 @dataclass(frozen=True, slots=True)
 class AgentFilters:
-    """What a list is narrowed to: a part of a name, the start of an id or a part of a name, a version, visibility."""
+    """Filters of a list: a part of a name, the start of an id or a part of a name, a version, visibility."""
 
     name: str | None = None
     search: str | None = None

@@ -98,5 +98,5 @@ class AgentSource(Params):
 
     @property
     def needs_path(self) -> bool:
-        """Whether a mount of it must say where it is put."""
+        """True if a mount of it must name its path."""
         return self.type in ("git", "object")

@@ -74,8 +74,8 @@ class Authenticator:
         return caller
 
     async def is_good(self, key_id: str | None) -> bool:
-        """Whether a key may be used still. What was made with none, by the operator or before keys were written down,
-        depends on none."""
+        """True if a key may still be used. Things made without a key, by the operator or before keys were recorded,
+        depend on none."""
         if key_id is None:
             return True
         try:

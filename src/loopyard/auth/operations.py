@@ -183,11 +183,11 @@ def entry(method: str, path: str) -> str:
 
 
 def changes(name: str) -> bool:
-    """Whether the operation of this entry may change anything; one without an entry is taken to."""
+    """True if the operation of this entry may change anything; an operation without an entry counts as changing."""
     needs = OPERATIONS.get(name)
     return needs is None or needs == TOKEN or any(level is Level.WRITE for _, level in needs)
 
 
 def concerns_account(name: str) -> bool:
-    """Whether the operation of this entry changes the account itself: its keys, secrets and policies."""
+    """True if the operation of this entry changes the account itself: its keys, secrets and policies."""
     return (Resource.ACCOUNT, Level.WRITE) in OPERATIONS.get(name, ())

@@ -62,7 +62,7 @@ async def list_axons(
 
 @router.get("/{id}", operation_id="axons.retrieve")
 async def retrieve(id: str, caller: CallerDep, session: ReadSession) -> AxonView:
-    """One axon."""
+    """Retrieve an axon."""
     return AxonView.model_validate(await service.get(session, caller.account_id, id))
 
 

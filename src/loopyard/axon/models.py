@@ -39,7 +39,7 @@ class AxonMetadata(Base):
 
 
 class AxonEvent(Base):
-    """One event. The payload stands last, so that SQLite reads the other columns without it."""
+    """Event of an axon. The payload stands last, so that SQLite reads the other columns without it."""
 
     __tablename__ = "axon_event"
 

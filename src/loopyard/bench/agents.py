@@ -24,8 +24,8 @@ class Unsuited(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """What an agent does in the box: the files are written, then the Bash script runs in the working directory, as the
-    box's user and with the extra variables."""
+    """Files and a Bash script that make an agent's turn: the files are written, then the script runs in the working
+    directory, as the box's user and with the extra variables."""
 
     script: str
     files: Mapping[PurePosixPath, str] = field(default_factory=dict[PurePosixPath, str])
@@ -33,20 +33,20 @@ class Turn:
 
 
 class Agent(Protocol):
-    """One who tries to solve scenarios."""
+    """Agent that tries to solve scenarios."""
 
     @property
     def name(self) -> str:
-        """What the results call it."""
+        """Name in the results."""
         ...
 
     @property
     def expected_score(self) -> float | None:
-        """What it scores on every sound scenario; None if that is what the bench is to find out."""
+        """Score on every sound scenario; None if the bench is to find it out."""
         ...
 
     def turn(self, scenario: ScenarioDefinition) -> Turn | None:
-        """What it does; None for nothing at all.
+        """Turn of the agent at a scenario; None for an agent that does nothing.
 
         Raises:
             Unsuited: It cannot run this scenario.

@@ -50,7 +50,7 @@ def wire_form(scenario: ScenarioDefinition, origin: Origin | None = None) -> dic
 
 
 def same_content(body: dict[str, Any], view: ScenarioView) -> bool:
-    """Whether the server's scenario already is what the body says."""
+    """True if the server's scenario already equals the body."""
     held = view.model_dump(mode="json", by_alias=True)
     held["environment_parameters"] = held.pop("environment", None)
     return _plain({key: body[key] for key in body}) == _plain({key: held.get(key) for key in body})

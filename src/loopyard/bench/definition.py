@@ -1,4 +1,4 @@
-"""What `scenario.toml` and `benchmark.toml` hold."""
+"""Contents of `scenario.toml` and `benchmark.toml`."""
 
 import math
 from pathlib import Path
@@ -71,7 +71,7 @@ class Environment(Part):
 
     @property
     def calls_gateways(self) -> bool:
-        """Whether the box calls upstreams through gateways."""
+        """True if the box calls upstreams through gateways."""
         return self.launch_parameters is not None and bool(self.launch_parameters.gateways)
 
     @model_validator(mode="after")
@@ -98,7 +98,7 @@ class ReferenceOutput(Part):
 
 
 class ScenarioDefinition(Part):
-    """One `scenario.toml`."""
+    """Contents of a `scenario.toml`."""
 
     text_keys: ClassVar[tuple[str, ...]] = ("problem_statement",)
     name: Filled

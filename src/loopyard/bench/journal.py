@@ -1,4 +1,4 @@
-"""What a bench has done so far, kept as it comes, so that one that was interrupted, or killed, can be continued.
+"""Journal of a bench, appended as trials end, so that an interrupted or killed bench can be resumed.
 
 The journal is a file of JSON lines, each on the disk before the bench goes on. It says for each trial what run was
 asked for, what run that became, how the agent's turn ended, and the result. A line that was cut off counts for nothing.
@@ -28,7 +28,7 @@ class JournalFault(Exception):
 
 @dataclass(slots=True)
 class Entry:
-    """What is kept of one trial. All but the first two are None, or False, as long as they are not known."""
+    """Record of one trial. All fields but the first two are None, or False, as long as they are not known."""
 
     key: str
     write: Callable[[dict[str, Any]], None]
@@ -106,7 +106,7 @@ class Journal:
         self._read()
 
     def entry(self, trial: Trial, agent_timeout: float) -> Entry:
-        """What is known of a trial: of the same agent with the same time at the same scenario, to the letter."""
+        """Record of a trial, found by exactly the same agent, time limit and scenario."""
         key = _key(trial, agent_timeout)
         self._asked.add(key)
         return self._entries.setdefault(key, Entry(key, self._write))

@@ -100,7 +100,7 @@ def _parse(path: Path, model: type[P], faults: list[str]) -> P | None:
 
 
 def _fault(detail: Any) -> str:
-    """One of pydantic's errors as `key: what is wrong and what to do`. List positions count from 1."""
+    """Render a pydantic error as `key: what is wrong and what to do`. List positions count from 1."""
     key = ""
     for part in detail["loc"]:
         if key.endswith(".scorer") and part in SCORER_TYPES:

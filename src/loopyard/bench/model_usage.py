@@ -33,17 +33,17 @@ class ModelUsage:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all tokens are known."""
+        """True if all tokens are known."""
         return not self.uncounted
 
     @property
     def is_priced(self) -> bool:
-        """Whether the whole cost is known."""
+        """True if the whole cost is known."""
         return self.cost_usd is not None and not self.uncounted and not self.unpriced
 
 
 def of_view(told: object) -> ModelUsage | None:
-    """What the server tells, if any call was made."""
+    """Usage that the server reports, if any call was made."""
     if not isinstance(told, Mapping):
         return None
     view = cast("Mapping[str, Any]", told)
@@ -67,8 +67,7 @@ async def of_run(client: AsyncRunloop, run_id: str) -> ModelUsage | None:
 
 
 async def of_benchmark_run(client: AsyncRunloop, run_id: str) -> dict[str, ModelUsage]:
-    """What each scenario run of a benchmark run has used, of those that made calls; nothing if the server does not
-    tell."""
+    """Usage of each scenario run of a benchmark run that made calls; empty if the server does not report it."""
     try:
         return {name: usage async for name, usage in _pages(client, run_id)}
     except APIError:

@@ -33,14 +33,15 @@ class NotBuilt(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What was made for one environment; None where it needs nothing of the kind."""
+    """Blueprint and other objects published for one environment; None where it needs none of the kind."""
 
     blueprint_id: str | None = None
     network_policy_id: str | None = None
 
 
 class Origins:
-    """What one server has for environments. Each thing is made once, also if several scenarios need it at a time."""
+    """Objects published on one server for environments. Each is made once, also if several scenarios need it at a
+    time."""
 
     def __init__(self, client: AsyncRunloop) -> None:
         self._client = client

@@ -1,4 +1,4 @@
-"""What the parts of a scenario file have in common: no unknown keys, and text that may stand in a file of its own."""
+"""Base models of the sections of a scenario file: unknown keys are refused, and text may stand in a file of its own."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a bench is to do: every agent on every scenario, checked before anything starts."""
+"""Plan of a bench: every agent on every scenario, checked before anything starts."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -11,7 +11,7 @@ from loopyard.bench.loader import FolderFault, Suite
 
 @dataclass(frozen=True, slots=True)
 class Trial:
-    """One agent's attempt at one scenario."""
+    """Attempt of one agent at one scenario."""
 
     scenario: ScenarioDefinition
     agent: Agent

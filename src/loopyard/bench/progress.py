@@ -71,7 +71,7 @@ class Lines:
 
 @contextmanager
 def shown(console: Console, total: int) -> Generator[Bars | Lines]:
-    """What fits the console: bars where they can move, lines elsewhere."""
+    """Progress display that fits the console: bars where they can move, lines elsewhere."""
     if not console.is_terminal:
         yield Lines(console, total)
         return

@@ -1,4 +1,4 @@
-"""What of its work a reference output loses before it is scored: what it changed of the box's system."""
+"""Part of a reference output that is lost before scoring: its changes of the box's system."""
 
 import json
 import tempfile
@@ -15,7 +15,8 @@ _NAMED = 3
 
 
 async def put_back(client: AsyncRunloop, run_id: str) -> PutBack | None:
-    """What the logs of a scored run say; None if nothing was put back, or the server does not tell."""
+    """Restored paths as the logs of a scored run list them; None if nothing was restored, or the server does not report
+    it."""
     try:
         with tempfile.TemporaryDirectory(prefix="loopyard-logs-") as folder:
             path = Path(folder, "logs.zip")

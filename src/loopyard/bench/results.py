@@ -1,4 +1,4 @@
-"""What came of a bench, and whether all is well."""
+"""Results of a bench, and its exit status."""
 
 import math
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ class State(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class FunctionResult:
-    """One scoring function's result, in the wire's words."""
+    """Result of one scoring function, in the wire's words."""
 
     name: str
     score: float
@@ -43,7 +43,7 @@ class AgentResult:
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """What of the box's system was put back before scoring: the first paths, and how many there are."""
+    """Paths of the box's system that were restored before scoring: the first of them, and how many there are."""
 
     paths: list[str]
     count: int
@@ -51,7 +51,7 @@ class PutBack:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """One agent's attempt at one scenario. `seconds` is all of it: box, agent and scoring."""
+    """Result of one agent's attempt at one scenario. `seconds` is all of it: box, agent and scoring."""
 
     scenario: str
     agent: str
@@ -93,7 +93,7 @@ class Result:
 
 @dataclass(frozen=True, slots=True)
 class AgentSummary:
-    """One agent's results together. `mean_score` is over the scored attempts; None without any."""
+    """Results of one agent together. `mean_score` is over the scored attempts; None without any."""
 
     agent: str
     mean_score: float | None

@@ -90,7 +90,7 @@ SCORER_TYPES = frozenset(
 
 
 class ScoringFunction(Part):
-    """One scorer, its name in the results, and its part of the score."""
+    """Scorer, its name in the results, and its weight in the score."""
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]+$")]
     weight: Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]

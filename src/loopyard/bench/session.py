@@ -36,7 +36,7 @@ class Misuse(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one `loopyard bench run` is asked to do."""
+    """Options of one `loopyard bench run`."""
 
     folder: Path
     agents: Sequence[Agent]

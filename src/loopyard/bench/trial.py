@@ -45,7 +45,7 @@ class InfrastructureFailed(Exception):
 
 @dataclass(slots=True)
 class _Progress:
-    """What is known so far, for a trial that ends early."""
+    """Facts known so far, for a trial that ends early."""
 
     run: ScenarioRunView | None = None
     setup_failure: str | None = None

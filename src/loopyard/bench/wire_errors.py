@@ -6,7 +6,7 @@ from runloop_api_client.lib.polling import PollingTimeout
 
 
 def describe(error: Exception) -> str:
-    """One of the client's errors in a line: what the server says, where it says something."""
+    """Render an error of the client in one line, with the server's message where there is one."""
     if isinstance(error, PollingTimeout):
         # Its text goes on with the last value that was received, which is long.
         return str(error).partition(". Last retrieved value")[0]

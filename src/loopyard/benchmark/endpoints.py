@@ -71,7 +71,7 @@ async def list_public(
 
 @router.get("/{id}", operation_id="benchmarks.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> BenchmarkView:
-    """One benchmark."""
+    """Retrieve a benchmark."""
     return await _view(session, await service.get(session, caller.account_id, id))
 
 

@@ -15,7 +15,7 @@ from loopyard.scenario.models import Scenario
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkFilters:
-    """What a list is narrowed to. `name` is the whole name; `search` the start of an id, or a part of a name."""
+    """Filters of a list. `name` is the whole name; `search` the start of an id, or a part of a name."""
 
     name: str | None = None
     search: str | None = None
@@ -76,7 +76,7 @@ async def scenario_ids(session: AsyncSession, benchmark_ids: Iterable[str]) -> d
 
 
 async def runnable_ids(session: AsyncSession, benchmark_id: str) -> Sequence[str]:
-    """Those of its scenarios that are not archived, in order."""
+    """Ids of its scenarios that are not archived, in order."""
     part = BenchmarkScenario
     statement = select(part.scenario_id).join(Scenario, Scenario.id == part.scenario_id)
     statement = statement.where(part.benchmark_id == benchmark_id, Scenario.status == "active")

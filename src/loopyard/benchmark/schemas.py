@@ -26,7 +26,7 @@ class BenchmarkCreateParams(Params):
 
 
 class BenchmarkUpdateParams(Params):
-    """What is not given stays. An empty map, list or text clears."""
+    """Parameters of an update. A field that is not given stays; an empty map, list or text clears."""
 
     attribution: Text | None = None
     description: Text | None = None

@@ -80,7 +80,7 @@ class JobAgents:
         description: AgentDescription | None,
         at: str,
     ) -> Agent | None:
-        """What is to be installed; None for an agent that needs nothing but the box's own programs."""
+        """Agent to be installed; None for an agent that needs nothing but the box's own programs."""
         if config.agent_id is not None:
             agent = await service.get(session, account_id, config.agent_id, field=f"{at}.agent_id")
             return agent if agent.source is not None else None

@@ -127,8 +127,8 @@ class Closing:
 
 
 def outcome_of(config: AgentConfig, run: BenchmarkRun, attempts: Collection[Trial]) -> BenchmarkOutcomeView:
-    """What came of one agent configuration, from the last attempts at each scenario. `average_score` is the mean over
-    the completed ones; one that was completed without a score counts as 0."""
+    """Outcome of one agent configuration, from the last attempts at each scenario. `average_score` is the mean over the
+    completed ones; one that was completed without a score counts as 0."""
     results = [attempt.result for attempt in attempts]
     completed = [attempt.score or 0.0 for attempt in attempts if attempt.result == Result.COMPLETED]
     return BenchmarkOutcomeView(

@@ -63,5 +63,5 @@ async def list_jobs(
 
 @router.get("/{id}", operation_id="benchmark_jobs.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession, service: ServiceDep) -> BenchmarkJobView:
-    """One job, with what goes on in it and what has come of it."""
+    """Retrieve a benchmark job, with its trials in progress and its outcomes."""
     return await viewing.view(session, await service.get(session, caller.account_id, id))

@@ -40,7 +40,7 @@ class BenchmarkJob(Base):
 
 
 class BenchmarkJobOutcome(Base):
-    """What came of one benchmark run of a job. Written when the run is over, and never changed."""
+    """Outcome of one benchmark run of a job. Written when the run is over, and never changed."""
 
     __tablename__ = "benchmark_job_outcome"
 

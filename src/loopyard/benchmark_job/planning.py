@@ -34,7 +34,7 @@ _AGENT_FIELDS = {
 
 @dataclass(frozen=True, slots=True)
 class Targets:
-    """What a job's agents are set to. `source` is the wire's `job_source`."""
+    """Scenarios that a job's agents are run on. `source` is the wire's `job_source`."""
 
     scenarios: Sequence[Scenario]
     source: Mapping[str, Any]

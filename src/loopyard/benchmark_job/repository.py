@@ -18,7 +18,7 @@ from loopyard.scenario.models import Scenario
 
 @dataclass(frozen=True, slots=True)
 class JobFilters:
-    """What a list is narrowed to. `name` is the whole name; `search` the start of an id, or a part of a name."""
+    """Filters of a list. `name` is the whole name; `search` the start of an id, or a part of a name."""
 
     name: str | None = None
     search: str | None = None
@@ -78,7 +78,7 @@ async def unfinished(session: AsyncSession) -> Sequence[BenchmarkJob]:
 
 
 async def outcomes(session: AsyncSession, job_ids: Collection[str]) -> dict[str, dict[int, dict[str, Any]]]:
-    """What came of those benchmark runs of the jobs that are over, by job and by agent configuration."""
+    """Outcomes of the finished benchmark runs of the jobs, by job and by agent configuration."""
     found: dict[str, dict[int, dict[str, Any]]] = defaultdict(dict)
     statement = select(BenchmarkJobOutcome).where(BenchmarkJobOutcome.job_id.in_(job_ids))
     for row in await session.scalars(statement.order_by(BenchmarkJobOutcome.job_id, BenchmarkJobOutcome.position)):
@@ -95,7 +95,7 @@ async def runs(session: AsyncSession, run_ids: Collection[str]) -> dict[str, Ben
 
 
 async def scenarios(session: AsyncSession, scenario_ids: Collection[str], account_id: str) -> dict[str, Scenario]:
-    """Those of the scenarios that the account may see, by id, without what only their runs need."""
+    """Scenarios, of those named, that the account may see, by id, without the fields that only their runs need."""
     scenario = Scenario
     columns = load_only(
         scenario.name,

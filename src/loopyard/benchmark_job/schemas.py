@@ -21,7 +21,7 @@ class FailureReasonView(View):
 
 
 class ScenarioOutcomeView(View):
-    """What came of a scenario: of the last attempt at it."""
+    """Outcome of a scenario: of the last attempt at it."""
 
     scenario_definition_id: str
     scenario_name: str
@@ -33,7 +33,7 @@ class ScenarioOutcomeView(View):
 
 
 class BenchmarkOutcomeView(View):
-    """What came of one agent configuration. `average_score` is over the completed scenarios."""
+    """Outcome of one agent configuration. `average_score` is over the completed scenarios."""
 
     agent_name: str
     benchmark_run_id: str

@@ -1,4 +1,4 @@
-"""What a job is to do, in the wire's words. The kinds of specs are told apart by `type`."""
+"""Specification of a job, in the wire's words. The kinds of specs are told apart by `type`."""
 
 from typing import Annotated, Literal
 

@@ -14,7 +14,7 @@ from loopyard.kit.clock import now_ms
 
 
 async def view(session: AsyncSession, job: BenchmarkJob) -> BenchmarkJobView:
-    """One job."""
+    """View of a job."""
     return (await views(session, [job]))[0]
 
 

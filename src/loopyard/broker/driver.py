@@ -314,7 +314,7 @@ class Driver:
 
 
 def _is_or_holds(error: BaseException, kind: type[Exception]) -> bool:
-    """Whether an error is of a kind, or a group that holds one."""
+    """True if an error is of a kind, or a group that holds one of it."""
     if isinstance(error, BaseExceptionGroup):
         held = cast("BaseExceptionGroup[BaseException]", error).exceptions
         return any(_is_or_holds(one, kind) for one in held)

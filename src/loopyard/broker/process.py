@@ -45,7 +45,7 @@ exit "$status"
 
 
 class AgentProcess:
-    """One process of an agent, by its number."""
+    """Process of an agent, by its number."""
 
     def __init__(self, runtime: Runtime, executions: ExecutionEngine, devbox_id: str, number: int) -> None:
         self._runtime = runtime

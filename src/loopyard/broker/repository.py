@@ -57,7 +57,7 @@ async def forget_frames(session: AsyncSession, devbox_id: str, until: int | None
 
 
 async def has_input_since(session: AsyncSession, axon_id: str, cursor: int, time_ms: int) -> bool:
-    """Whether there are events for the agent after a sequence that are not older than a time."""
+    """True if there are events for the agent after a sequence that are not older than a time."""
     heard = exists().where(
         AxonEvent.axon_id == axon_id,
         AxonEvent.sequence > cursor,

@@ -1,4 +1,4 @@
-"""What the operator does to a server's store, on the server's own machine, whether the server runs or not."""
+"""Commands of the operator on a server's store, on the server's own machine, whether the server runs or not."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -30,7 +30,7 @@ class Limited(Protocol):
 
 
 class ConnectionLimits:
-    """One for a server's port."""
+    """Limits on the connections of a server's port; one object for each port."""
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self.settings = settings

@@ -40,7 +40,7 @@ class MountedAgent:
 
 
 def _token_place(position: int) -> str:
-    """What the token of an agent mount is held as."""
+    """Key under which the token of an agent mount is held."""
     return f"agent.{position}"
 
 

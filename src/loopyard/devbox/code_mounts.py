@@ -35,7 +35,7 @@ input is the token, or empty. Only git's own children can read it, from a file i
 
 
 def token_place(index: int) -> str:
-    """What the token of a code mount is held as, by its place among them."""
+    """Key under which the token of a code mount is held, by its place among them."""
     return f"code.{index}"
 
 

@@ -96,7 +96,7 @@ async def list_devboxes(
 
 @router.get("/{id}", operation_id="devboxes.retrieve")
 async def retrieve(id: str, caller: CallerDep, session: ReadSession, service: DevboxServiceDep) -> DevboxView:
-    """One devbox."""
+    """Retrieve a devbox."""
     return _view(await service.get(session, caller.account_id, id))
 
 
@@ -175,7 +175,7 @@ async def keep_alive(id: str, caller: CallerDep, session: WriteSession, service:
 async def retrieve_resource_usage(
     id: str, caller: CallerDep, session: ReadSession, service: DevboxServiceDep
 ) -> ResourceUsageView:
-    """What a devbox has used of the host, counted by its size and its times."""
+    """Retrieve the resources that a devbox has used, counted by its size and its times."""
     return usage(await service.get(session, caller.account_id, id), now_ms())
 
 

@@ -1,4 +1,4 @@
-"""What the runtime's errors mean to a caller of the API."""
+"""Answers of the API for errors of the runtime."""
 
 from collections.abc import Generator
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What the image below a devbox says of itself, as rows keep it."""
+"""Facts about the image below a devbox, as rows keep them."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -23,14 +23,14 @@ class ImageNotes:
 
     @classmethod
     def read(cls, stored: dict[str, Any] | None) -> "ImageNotes":
-        """What a row has; None is of an image that says nothing."""
+        """Read a row's value; None is of an image without any."""
         if stored is None:
             return cls()
         return cls(stored["user"], tuple(stored["entrypoint"]), stored.get("working_directory"))
 
     @property
     def stored(self) -> dict[str, Any] | None:
-        """What a row is given."""
+        """Value to store in a row."""
         if self == ImageNotes():
             return None
         directory = {} if self.working_directory is None else {"working_directory": self.working_directory}

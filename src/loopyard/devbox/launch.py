@@ -1,4 +1,4 @@
-"""What is done in a devbox each time it comes up, before it counts as running."""
+"""Steps of a launch, each time a devbox comes up, before it counts as running."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -46,7 +46,7 @@ class LaunchFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Setup:
-    """What is put into a new devbox, once."""
+    """Contents of a new devbox, placed once."""
 
     files: Mapping[str, str] = field(default_factory=dict[str, str])
     repositories: Sequence[CodeMountParameters] = ()
@@ -167,7 +167,7 @@ class Launcher:
         return ""
 
     async def is_out_of_memory(self, devbox_id: str) -> bool:
-        """Whether the kernel has killed anything in the devbox for its memory limit since it came up."""
+        """True if the kernel has killed anything in the devbox for its memory limit since it came up."""
         try:
             return (await self._runtime.status(devbox_id)).out_of_memory
         except RuntimeFault:

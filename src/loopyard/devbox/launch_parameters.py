@@ -125,7 +125,7 @@ class LaunchParameters(Params):
 
     @property
     def suspend_hooks(self) -> LifecycleHooks:
-        """What is to be done before it is suspended."""
+        """Commands to run before a suspend."""
         return (self.lifecycle.lifecycle_hooks if self.lifecycle else None) or LifecycleHooks()
 
     @property

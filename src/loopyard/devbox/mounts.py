@@ -1,4 +1,4 @@
-"""What can be put into a devbox before anyone uses it."""
+"""Mounts: content put into a devbox before anyone uses it."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal

@@ -1,4 +1,4 @@
-"""What this server can give, asked before anything is made."""
+"""Checks of a request against what this server offers, before anything is made."""
 
 import platform
 from dataclasses import dataclass
@@ -27,8 +27,8 @@ _MACHINES = {"x86_64": "x86_64", "arm64": "aarch64"}
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a devbox is made from, found by what the request names; all None for the base image. `launch` are its launch
-    parameters, with what it has of its blueprint."""
+    """Base of a devbox, found by what the request names; all None for the base image. `launch` are its launch
+    parameters, with those of its blueprint."""
 
     launch: LaunchParameters
     snapshot_id: str | None = None

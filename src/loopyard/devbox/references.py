@@ -1,4 +1,4 @@
-"""What a new devbox is given by name: objects and secrets."""
+"""References of a new devbox by name: objects and secrets."""
 
 import re
 from collections.abc import Mapping, Sequence

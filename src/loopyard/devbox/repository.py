@@ -65,7 +65,7 @@ async def lock(session: AsyncSession, devbox_id: str) -> Devbox | None:
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """What is put into a new devbox."""
+    """Contents of a new devbox."""
 
     file_mounts: dict[str, str]
     code_mounts: list[dict[str, Any]]
@@ -79,7 +79,7 @@ async def contents(session: AsyncSession, devbox_id: str) -> Contents:
 
 
 def has_no_contents(devbox: Devbox) -> bool:
-    """Whether nothing is to be put into it, as far as this object tells without a look into the store."""
+    """True if nothing is to be put into it, as far as this object tells without a look into the store."""
     if inspect(devbox).unloaded & {"file_mounts", "code_mounts", "object_mounts"}:
         return False
     return not (devbox.file_mounts or devbox.code_mounts or devbox.object_mounts)
@@ -128,12 +128,12 @@ async def ids_not_reclaimed(session: AsyncSession) -> Sequence[str]:
 
 
 async def known_ids(session: AsyncSession, ids: Sequence[str]) -> set[str]:
-    """Those of `ids` that there is a row for."""
+    """Ids, of those given, that there is a row for."""
     return set((await session.scalars(select(Devbox.id).where(Devbox.id.in_(ids)))).all())
 
 
 async def ended_ids(session: AsyncSession, ids: Sequence[str]) -> set[str]:
-    """Those of `ids` that are of devboxes in a final state."""
+    """Ids, of those given, that are of devboxes in a final state."""
     return set((await session.scalars(select(Devbox.id).where(Devbox.id.in_(ids), Devbox.status.in_(FINAL)))).all())
 
 

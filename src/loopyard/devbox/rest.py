@@ -1,4 +1,4 @@
-"""What is done in a devbox before it is suspended."""
+"""Suspend hooks: commands run in a devbox before it is suspended."""
 
 import asyncio
 import logging

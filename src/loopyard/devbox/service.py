@@ -33,7 +33,7 @@ from loopyard.upstream_proxy.grants import Grants
 
 @dataclass(frozen=True, slots=True)
 class Initiator:
-    """Who had a devbox made: a caller of the API, or a scenario run."""
+    """Initiator of a devbox: a caller of the API, or a scenario run."""
 
     type: InitiatorType = "api"
     id: str | None = None

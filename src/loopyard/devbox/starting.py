@@ -129,7 +129,7 @@ class Starting:
                 return
 
     def has_more_to_do(self, devbox: Devbox) -> bool:
-        """Whether `initialize` may have anything to do, as far as can be told without a look into the store."""
+        """True if `initialize` may have anything to do, as far as can be told without a look into the store."""
         has_parts = devbox.status != Status.RESUMING and not repository.has_no_contents(devbox)
         commands = LaunchParameters.model_validate(devbox.launch_parameters).launch_commands
         entrypoint = devbox.entrypoint is not None or ImageNotes.read(devbox.image).entrypoint

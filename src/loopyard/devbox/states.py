@@ -74,7 +74,7 @@ def move(devbox: Devbox, status: Status, *, message: str | None = None) -> None:
 
 
 def transition(status: Status, time_ms: int, message: str | None = None) -> dict[str, Any]:
-    """One entry of a devbox's `state_transitions`."""
+    """Entry of a devbox's `state_transitions`."""
     entry: dict[str, Any] = {"status": str(status), "transition_time_ms": time_ms}
     if message is not None:
         entry["failure_reason"] = message

@@ -21,7 +21,7 @@ async def read(descriptor: int) -> bytes:
 
 
 def read_now(descriptor: int) -> bytes | None:
-    """What is there already; empty at the end, None if there is nothing yet."""
+    """Bytes available at once; empty at the end, None if there are none yet."""
     try:
         return os.read(descriptor, CHUNK_BYTES)
     except BlockingIOError:

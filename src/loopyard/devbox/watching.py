@@ -14,7 +14,7 @@ OUT_OF_MEMORY = "It used all its memory."
 
 
 class Watching:
-    """One watch for each devbox that runs, from one start to the next end or suspension."""
+    """Watch over each running devbox, from one start to the next end or suspension."""
 
     def __init__(
         self, runtime: Runtime, executions: ExecutionEngine, launcher: Launcher, progress: Progress, tasks: Tasks

@@ -71,7 +71,7 @@ async def list_configs(
 
 @router.get("/{id}", operation_id="gatewayconfigs.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> GatewayConfigView:
-    """One gateway configuration."""
+    """Retrieve a gateway configuration."""
     return GatewayConfigView.model_validate(await service.get(session, caller.account_id, id))
 
 

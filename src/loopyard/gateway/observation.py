@@ -19,7 +19,7 @@ Report = Callable[[Mapping[str, Any]], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request through a gateway: HTTP, or the opening of a WebSocket."""
+    """Call through a gateway: an HTTP request, or the opening of a WebSocket."""
 
     id: str
     """Unique; a report may be stored under it."""
@@ -105,7 +105,7 @@ class Ledger(Protocol):
         ...
 
     async def records(self, devbox_id: str) -> bool | None:
-        """Whether the devbox's calls are to be recorded; None leaves it to the server's setting."""
+        """True if the devbox's calls are to be recorded; None leaves it to the server's setting."""
         ...
 
     async def proxy_ended(self) -> None:

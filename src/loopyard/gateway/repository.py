@@ -16,7 +16,7 @@ from loopyard.upstream_proxy.models import UpstreamGrant, UpstreamToken
 
 @dataclass(frozen=True, slots=True)
 class ConfigFilters:
-    """What a list is narrowed to: an id, a part of a name, the start of an id or a part of a name."""
+    """Filters of a list: an id, a part of a name, the start of an id or a part of a name."""
 
     id: str | None = None
     name: str | None = None
@@ -54,7 +54,7 @@ _CALL = (
 
 @dataclass(frozen=True, slots=True)
 class CallRow:
-    """What a token of the gateway stands for. `config_id` and `sealed` are None where that was deleted."""
+    """Call that a token of the gateway allows. `config_id` and `sealed` are None where that was deleted."""
 
     devbox_id: str
     account_id: str
@@ -101,8 +101,8 @@ async def id_of_name(session: AsyncSession, account_id: str, name: str) -> str |
 
 
 async def is_taken(session: AsyncSession, account_id: str, name: str) -> bool:
-    """Whether the account has a configuration of its own of this name. It may be that of one of the server's own, in
-    whose place it is found then."""
+    """True if the account has a configuration of its own of this name. A name of one of the server's own is free: the
+    account's is found in its place then."""
     taken = GatewayConfig.account_id == account_id, GatewayConfig.name_digest == names.digest(name)
     return await session.scalar(select(GatewayConfig.id).where(*taken)) is not None
 

@@ -24,7 +24,8 @@ Name = Annotated[Text, StringConstraints(max_length=1024), AfterValidator(_not_b
 
 
 class GatewayConfigUpdateParams(Params):
-    """What is not given stays; custom headers that are given replace all of what were."""
+    """Parameters of an update. A field that is not given stays; custom headers that are given replace all earlier
+    ones."""
 
     auth_mechanism: AuthMechanismParams | None = None
     custom_headers: CustomHeaders | None = None

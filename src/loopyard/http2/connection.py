@@ -1,4 +1,4 @@
-"""One connection of HTTP/2: many requests at a time, each with its own flow control."""
+"""HTTP/2 connection: many requests at a time, each with its own flow control."""
 
 import asyncio
 import logging
@@ -71,7 +71,7 @@ _SETTINGS: dict[SettingCodes, int] = {
 
 
 class Connection(asyncio.Protocol):
-    """What uvicorn's server expects of a connection, over `h2`."""
+    """Protocol object that uvicorn's server expects of a connection, over `h2`."""
 
     def __init__(
         self, config: uvicorn.Config, server_state: ServerState, app_state: dict[str, Any], limits: ConnectionLimits

@@ -1,4 +1,4 @@
-"""What `h2` does at a client's GOAWAY."""
+"""GOAWAY handling that `h2` lacks."""
 
 from h2.connection import ConnectionInputs, ConnectionState, H2ConnectionStateMachine
 from h2.events import Event

@@ -1,4 +1,4 @@
-"""One request of an HTTP/2 connection, and its answer, as ASGI has them."""
+"""Request of an HTTP/2 connection and its answer, as ASGI has them."""
 
 import asyncio
 import logging
@@ -62,7 +62,7 @@ class Stream:
 
     @property
     def is_gone(self) -> bool:
-        """Whether nobody waits for the answer any more."""
+        """True if nobody waits for the answer any more."""
         return self._gone
 
     def feed(self, data: bytes, size: int) -> None:

@@ -65,5 +65,5 @@ class Scopes:
         return None
 
     def cover(self, other: "Scopes") -> bool:
-        """Whether these give every right that the other ones give."""
+        """True if these rights include all the other ones."""
         return self.missing(other._levels.items()) is None

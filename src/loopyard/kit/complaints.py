@@ -11,8 +11,8 @@ _LENGTHS = {
 
 
 def in_words(problem: Any) -> str:
-    """What is wrong with a value, without its field. A text has characters: pydantic calls them items where others have
-    looked at the text before."""
+    """Describe the fault of a value, without its field. A text has characters: pydantic calls them items where others
+    have looked at the text before."""
     bound = _LENGTHS.get(str(problem.get("type", "")))
     context: dict[str, Any] = problem.get("ctx") or {}
     is_text = isinstance(problem["input"], str) if "input" in problem else context.get("field_type") == "Value"

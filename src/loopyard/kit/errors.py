@@ -1,4 +1,4 @@
-"""One base class for every error a caller may see, and the one shape it has on the wire."""
+"""Base class of every error that a caller may see, and its shape on the wire."""
 
 from typing import Any
 

@@ -1,4 +1,5 @@
-"""What programs say when a limit of their devbox is in their way. Nothing else tells of a command's own failure."""
+"""Messages by which programs report that they ran into a limit of their devbox. Nothing else tells of a command's own
+failure."""
 
 from typing import Literal
 
@@ -23,7 +24,7 @@ _WORDS: dict[Resource, str] = {
 
 
 def ran_out(output: str) -> Resource | None:
-    """What ran out, as the output of a failed command says it; None where it says nothing of the kind."""
+    """Resource that ran out, as the output of a failed command says; None where it says nothing of the kind."""
     return next((what for what, sayings in _SAYINGS.items() if any(one in output for one in sayings)), None)
 
 

@@ -9,7 +9,7 @@ _MOST_CHARACTERS = 253
 
 
 def is_name(text: str) -> bool:
-    """Whether it is the name of a host: labels of letters, digits, hyphens and underscores, in lower case."""
+    """True if it is the name of a host: labels of letters, digits, hyphens and underscores, in lower case."""
     return len(text) <= _MOST_CHARACTERS and _NAME.fullmatch(text) is not None
 
 
@@ -30,7 +30,7 @@ class Hostnames:
         self._suffixes = {pattern[2:] for pattern in normalized if pattern.startswith("*.")}
 
     def allow(self, name: str) -> bool:
-        """Whether the name is one of them."""
+        """True if a pattern matches the name."""
         name = normal(name)
         if not is_name(name):
             return False

@@ -120,7 +120,7 @@ async def claim(
 
 
 async def has_old(session: AsyncSession) -> bool:
-    """Whether there are keys older than `KEEP_MS`."""
+    """True if there are keys older than `KEEP_MS`."""
     old = IdempotencyKey.create_time_ms < now_ms() - KEEP_MS
     return await session.scalar(select(IdempotencyKey.key).where(old).limit(1)) is not None
 

@@ -36,5 +36,5 @@ def new_id(prefix: str) -> str:
 
 
 def is_id(text: str, prefix: str) -> bool:
-    """Whether the text is made as `new_id` makes ids with this prefix."""
+    """True if the text is made as `new_id` makes ids with this prefix."""
     return re.fullmatch(f"{re.escape(prefix)}_[{_ALPHABET}]{{26}}", text) is not None

@@ -8,6 +8,6 @@ class Itself:
         self.url = ""
 
     def listens(self, host: str, port: int) -> None:
-        """It listens there. On all addresses is on the loopback address, too."""
+        """Record that the server listens there. All addresses include the loopback address."""
         reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what it is told, not where it listens
         self.url = f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"

@@ -23,7 +23,7 @@ def entry(key: str, value: str) -> str:
 
 
 def entries(metadata: Mapping[str, str]) -> set[str]:
-    """What is to be stored beside a row, so that it is found by its metadata."""
+    """Rows to store beside a row, so that it is found by its metadata."""
     return {entry(key, value) for key, value in metadata.items()}
 
 

@@ -17,5 +17,5 @@ def fold(name: str) -> str:
 
 
 def holds(folded: InstrumentedAttribute[str] | InstrumentedAttribute[str | None], text: str) -> ColumnElement[bool]:
-    """Whether a name, folded, holds the text somewhere in it, whatever the case."""
+    """SQL condition: a folded name contains the text, whatever the case."""
     return folded.contains(fold(text), autoescape=True)

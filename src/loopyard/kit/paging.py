@@ -20,7 +20,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
-    """What a caller asks of a list, besides its filters."""
+    """Paging parameters of a list, without its filters."""
 
     limit: int = DEFAULT_LIMIT
     starting_after: str | None = None
@@ -29,7 +29,7 @@ class PageQuery:
 
 @dataclass(frozen=True, slots=True)
 class Page(Generic[T]):
-    """One page. `total_count` counts all rows that match the filters, on whatever page; None if not asked for."""
+    """Page of a list. `total_count` counts all rows that match the filters, on whatever page; None if not asked for."""
 
     items: Sequence[T]
     has_more: bool

@@ -1,4 +1,4 @@
-"""What the path of a request may hold."""
+"""Check of the path of a request."""
 
 from fastapi import Request
 

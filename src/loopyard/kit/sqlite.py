@@ -18,7 +18,7 @@ _CHUNK_ROWS = 64
 
 @dataclass(frozen=True, slots=True)
 class _Answer:
-    """What a statement gave, with all its rows."""
+    """Result of a statement, with all its rows."""
 
     description: Any = None
     rowcount: int = -1

@@ -10,8 +10,8 @@ _MOST_IN_A_ROW = 8
 
 
 class Turns:
-    """What is under way is ended before more is begun. Under a burst of requests the first to come is then the first to
-    be done, rather than all of them at the end."""
+    """Priority lock: work in progress goes before new work. Under a burst of requests the first to come is then the
+    first to be done, rather than all of them at the end."""
 
     def __init__(self) -> None:
         self._taken = False

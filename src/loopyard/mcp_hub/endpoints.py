@@ -71,7 +71,7 @@ async def list_configs(
 
 @router.get("/{id}", operation_id="mcpconfigs.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> McpConfigView:
-    """One MCP configuration."""
+    """Retrieve an MCP configuration."""
     return McpConfigView.model_validate(await service.get(session, caller.account_id, id))
 
 

@@ -20,5 +20,5 @@ def service_of(name: str) -> str:
 
 
 def is_allowed(service: str, tool: str, globs: Sequence[str]) -> bool:
-    """Whether a tool, by the name that its server gives it, is one of those. Patterns may name the service or not."""
+    """True if a pattern allows a tool, by the name that its server gives it. Patterns may name the service or not."""
     return any(fnmatchcase(f"{service}.{tool}", glob) or fnmatchcase(tool, glob) for glob in globs)

@@ -1,4 +1,4 @@
-"""What MCP servers say by themselves, passed on to the devbox's session."""
+"""Relay of messages that MCP servers send unasked to the devbox's session."""
 
 from collections.abc import Generator
 from contextlib import contextmanager
@@ -15,7 +15,7 @@ _Result = TypeVar("_Result", bound=BaseModel)
 
 
 class Relay:
-    """One session of a devbox. Requests and log messages of MCP servers go by the call that is under way, and other
+    """Session of a devbox. Requests and log messages of MCP servers go by the call that is under way, and other
     notifications by the session's own stream."""
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ from loopyard.mcp_hub.models import McpConfig
 
 @dataclass(frozen=True, slots=True)
 class ConfigFilters:
-    """What a list is narrowed to: an id, the start of a name, the start of an id or a part of a name."""
+    """Filters of a list: an id, the start of a name, the start of an id or a part of a name."""
 
     id: str | None = None
     name: str | None = None

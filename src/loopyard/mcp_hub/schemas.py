@@ -29,7 +29,7 @@ Globs = Annotated[list[Glob], Field(min_length=1, max_length=MAX_GLOBS)]
 
 
 class McpConfigUpdateParams(Params):
-    """What is not given stays; lists that are given replace all of what was."""
+    """Parameters of an update. A field that is not given stays; lists that are given replace all earlier values."""
 
     allowed_tools: Globs | None = None
     auth_mechanism: AuthMechanismParams | None = None

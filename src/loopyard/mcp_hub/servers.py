@@ -26,5 +26,5 @@ class McpServer:
         return cls(message["id"], message["name"], message["service"], message["endpoint"], globs, credentials)
 
     def allows(self, tool: str) -> bool:
-        """Whether devboxes may use this tool, by the name that the MCP server gives it."""
+        """True if devboxes may use this tool, by the name that the MCP server gives it."""
         return is_allowed(self.service, tool, self.allowed_tools)

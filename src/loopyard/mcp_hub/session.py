@@ -122,7 +122,7 @@ class ServerSession:
     async def call(
         self, params: types.CallToolRequestParams, tool: str, progress: ProgressFnT | None
     ) -> types.CallToolResult:
-        """What a tool answers.
+        """Call a tool, and return its answer.
 
         Raises:
             ServerUnusable, MCPError.

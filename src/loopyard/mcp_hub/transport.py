@@ -15,7 +15,7 @@ from loopyard.upstream_proxy.wire.pool import Origin, Pool
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with an MCP server: the HTTP status that the devbox is answered with, and why."""
+    """Fault of an MCP server: the HTTP status that the devbox is answered with, and the reason."""
 
     status: int
     message: str

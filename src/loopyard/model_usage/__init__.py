@@ -1,1 +1,1 @@
-"""What models' answers that pass through the gateway have used: counted, priced, limited and, if asked, recorded."""
+"""Usage of models through the gateway, read from their answers: counted, priced, limited and, if asked, recorded."""

@@ -1,4 +1,4 @@
-"""What one devbox has used so far, and whether it may use more."""
+"""Account of one devbox: its usage so far, and whether it may use more."""
 
 import asyncio
 from dataclasses import dataclass, field
@@ -64,7 +64,7 @@ class Account:
 
     @property
     def is_crowded(self) -> bool:
-        """Whether further calls must wait until one has ended."""
+        """True if further calls must wait until one has ended."""
         return self.wishes.has_budget and len(self.going_on) >= MOST_AT_ONCE
 
 

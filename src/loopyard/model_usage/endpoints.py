@@ -1,4 +1,4 @@
-"""What calls of models have used: of a devbox, of a scenario run, and of each scenario run of a benchmark run."""
+"""Usage of models: of a devbox, of a scenario run, and of each scenario run of a benchmark run."""
 
 from typing import Annotated
 
@@ -31,7 +31,7 @@ async def of_devbox(
     ledger: LedgerDep,
     devboxes: Annotated[DevboxService, Depends(part(DevboxService))],
 ) -> ModelUsageView:
-    """What the devbox's calls of models through gateways have used until now."""
+    """Retrieve the usage of models by a devbox through gateways until now."""
     async with database.read() as session:
         devbox = await devboxes.get(session, caller.account_id, id)
     await (ledger.settle([devbox.id]) if devbox.status in DEVBOX_FINAL else ledger.flush())
@@ -47,7 +47,7 @@ async def of_run(
     ledger: LedgerDep,
     runs: Annotated[RunService, Depends(part(RunService))],
 ) -> ModelUsageView:
-    """What the run's calls of models through gateways have used until now."""
+    """Retrieve the usage of models by a scenario run through gateways until now."""
     async with database.read() as session:
         run = await runs.get(session, caller.account_id, id)
     await (ledger.settle([run.devbox_id]) if run.state in FINAL else ledger.flush())
@@ -64,7 +64,7 @@ async def of_benchmark_run(
     page_query: PageParams,
     benchmark_runs: Annotated[BenchmarkRunService, Depends(part(BenchmarkRunService))],
 ) -> RunModelUsageListView:
-    """What each scenario run of the benchmark run has used until now, newest run first."""
+    """List the usage of models by each scenario run of a benchmark run until now, newest run first."""
     query = cursor_of(page_query, "scr")
     async with database.read() as session:
         benchmark_run = await benchmark_runs.get(session, caller.account_id, id)

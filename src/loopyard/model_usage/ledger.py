@@ -112,7 +112,7 @@ class Ledger:
         await asyncio.gather(*(self.record(call, report) for call in lost))
 
     async def records(self, devbox_id: str) -> bool | None:
-        """Whether a devbox's calls are to be recorded; None leaves it to the server's setting."""
+        """True if a devbox's calls are to be recorded; None leaves it to the server's setting."""
         return (await self._account(devbox_id)).wishes.record
 
     async def settle(self, devbox_ids: Iterable[str]) -> None:
@@ -202,7 +202,7 @@ class Ledger:
 
 
 class _Batch:
-    """What is written in one transaction."""
+    """Rows written in one transaction."""
 
     def __init__(self) -> None:
         self.begun: dict[str, dict[str, Any]] = {}
@@ -217,7 +217,7 @@ class _Batch:
 
 
 class _Writing:
-    """What is to be written down next, and what is being written just now."""
+    """Rows to be written next, and rows being written now."""
 
     def __init__(self) -> None:
         self._next = _Batch()

@@ -5,7 +5,7 @@ from loopyard.store.base import Base, ForeignId, PrimaryId
 
 
 class ModelUsage(Base):
-    """What one devbox's calls of one model at one upstream have used, added up."""
+    """Usage of one model at one upstream by one devbox, added up."""
 
     __tablename__ = "model_usage"
 
@@ -43,8 +43,8 @@ class ModelCall(Base):
 
 
 class ModelWishes(Base):
-    """What holds for the calls of a run's devbox, fixed when the run is started. Devboxes without a row have no budget,
-    and are recorded as the server's setting says."""
+    """Budget and recording of a run's devbox, fixed when the run is started. Devboxes without a row have no budget, and
+    are recorded as the server's setting says."""
 
     __tablename__ = "model_wishes"
 

@@ -1,4 +1,4 @@
-"""What calls of models cost, by the price list of genai-prices: a model's own entry or nothing, never a guess.
+"""Prices of calls by the price list of genai-prices: a model's own entry or nothing, never a guess.
 
 The list finds an entry for almost any name, by how a name begins or what is in it. So an entry counts only where it
 names the model itself: by its id, by one of the names or patterns that it gives in full, or by one of these with a date
@@ -35,7 +35,7 @@ _STANDARD = frozenset({"", "default", "auto", "standard", "on_demand"})
 
 @dataclass(frozen=True, slots=True)
 class Price:
-    """What a call cost, in billionths of a US dollar; None, and why, where nobody can say."""
+    """Price of a call, in billionths of a US dollar; None, and the reason, where it is unknown."""
 
     nano_usd: int | None
     reason: str | None = None
@@ -60,7 +60,7 @@ class Prices:
         service_tier: str | None = None,
         time_ms: int | None = None,
     ) -> Price:
-        """What a call cost.
+        """Price of a call.
 
         Args:
             host: The upstream's.
@@ -146,7 +146,7 @@ def _usage(provider: "Provider", api: Api, tokens: Tokens, usage: Mapping[str, A
 
 @functools.lru_cache(maxsize=256)
 def _provider(named: str, host: str) -> "Provider | None":
-    """Who sells models at a host; None if it is not known."""
+    """Provider of models at a host; None if it is not known."""
     from genai_prices.data_snapshot import find_provider_by_id, get_snapshot
 
     providers = get_snapshot().providers
@@ -201,7 +201,7 @@ def _is_own(entry: "ModelInfo", model: str, *, exact: bool) -> bool:
 
 
 def _in_full(match: "MatchLogic", model: str) -> Iterator[bool]:
-    """Whether names or patterns of the whole name are the model's."""
+    """True if names or patterns of the whole name are the model's."""
     from genai_prices.types import ClauseAnd, ClauseEquals, ClauseOr, ClauseRegex
 
     match match:

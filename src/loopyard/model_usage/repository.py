@@ -27,7 +27,7 @@ class RunOfBenchmark(NamedTuple):
 
 
 class UsageKey(NamedTuple):
-    """What sums are kept by."""
+    """Key of a sum."""
 
     devbox_id: str
     api: str
@@ -50,7 +50,7 @@ async def keep_wishes(session: AsyncSession, devbox_id: str, wishes: Wishes) -> 
 
 
 async def wishes(session: AsyncSession, devbox_id: str) -> tuple[Wishes, bool]:
-    """What holds for a devbox, and whether a call of it was refused because of that."""
+    """Budget and recording of a devbox, and whether a call of it was refused because of them."""
     kept = await session.get(ModelWishes, devbox_id)
     if kept is None:
         return Wishes(), False
@@ -123,7 +123,7 @@ async def of_devboxes(session: AsyncSession, devbox_ids: Sequence[str]) -> dict[
 
 
 async def all_wishes(session: AsyncSession, devbox_ids: Sequence[str]) -> dict[str, ModelWishes]:
-    """What holds for each of these devboxes that something holds for."""
+    """Budgets and recording of these devboxes, of those that have any."""
     statement = select(ModelWishes).where(ModelWishes.devbox_id.in_(devbox_ids))
     return {row.devbox_id: row for row in await session.scalars(statement)}
 

@@ -31,7 +31,7 @@ class ModelView(ModelSumsView):
 
 
 class BudgetView(View):
-    """What a run may use, and whether a call was refused because of it."""
+    """Budget of a run, and whether a call was refused because of it."""
 
     max_cost_usd: float | None
     max_tokens: int | None
@@ -39,14 +39,14 @@ class BudgetView(View):
 
 
 class ModelUsageView(ModelSumsView):
-    """What all calls of models have used that a devbox made through gateways."""
+    """Usage of models by all calls of a devbox through gateways."""
 
     models: list[ModelView]
     budget: BudgetView | None
 
 
 class RunModelUsageView(View):
-    """What one scenario run has used."""
+    """Usage of one scenario run."""
 
     scenario_run_id: str
     model_usage: ModelUsageView

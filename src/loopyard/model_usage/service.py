@@ -19,12 +19,12 @@ from loopyard.model_usage.sums import NOTHING, Sums
 
 
 async def of_devbox(session: AsyncSession, devbox_id: str) -> ModelUsageView:
-    """What a devbox has used."""
+    """Usage of a devbox."""
     return (await _of_devboxes(session, [devbox_id]))[0]
 
 
 async def of_runs(session: AsyncSession, runs: Sequence[RunOfBenchmark], *, has_more: bool) -> RunModelUsageListView:
-    """What each of these scenario runs has used."""
+    """Usage of each of these scenario runs."""
     usages = await _of_devboxes(session, [run.devbox_id for run in runs])
     views = [
         RunModelUsageView(scenario_run_id=run.id, model_usage=usage) for run, usage in zip(runs, usages, strict=True)

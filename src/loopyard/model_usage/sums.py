@@ -78,7 +78,7 @@ class TokenCounts(BaseModel):
 
 
 class CallReport(BaseModel):
-    """What the proxy reports of one call. `model` is empty where the answer does not name it."""
+    """Report of the proxy on one call. `model` is empty where the answer does not name it."""
 
     model_config = ConfigDict(frozen=True)
 

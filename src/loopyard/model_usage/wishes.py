@@ -1,4 +1,4 @@
-"""What metadata of scenarios and runs say about calls of models: budgets, and whether they are recorded."""
+"""Metadata of scenarios and runs that concern calls of models: budgets, and recording."""
 
 import re
 from collections.abc import Mapping
@@ -22,8 +22,8 @@ _TRUTHS = {"true": True, "false": False}
 
 @dataclass(frozen=True, slots=True)
 class Wishes:
-    """What holds for the calls of one run. Costs are in billionths of a US dollar; None for no limit. `record` is None
-    where the server's setting holds."""
+    """Budget and recording for the calls of one run. Costs are in billionths of a US dollar; None for no limit.
+    `record` is None where the server's setting holds."""
 
     max_nano_usd: int | None = None
     max_tokens: int | None = None
@@ -35,7 +35,7 @@ class Wishes:
 
 
 def wishes_of(*metadata: Mapping[str, str]) -> Wishes:
-    """What holds where several say something: for each key, the first that has it.
+    """Merge the wishes of several sources: for each key, the first source that has it.
 
     Raises:
         BadRequest: A value cannot be what it is.

@@ -70,7 +70,7 @@ async def list_policies(
 
 @router.get("/{id}", operation_id="networkpolicies.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> NetworkPolicyView:
-    """One network policy."""
+    """Retrieve a network policy."""
     return NetworkPolicyView.of(await service.get(session, caller.account_id, id))
 
 

@@ -1,4 +1,4 @@
-"""Who may name a network policy in a request."""
+"""Permission to name a network policy in a request."""
 
 from loopyard.auth.acting import require
 from loopyard.key.scopes import Level, Resource

@@ -12,7 +12,7 @@ from loopyard.network_policy.models import NetworkPolicy
 
 @dataclass(frozen=True, slots=True)
 class PolicyFilters:
-    """What a list is narrowed to: an id, a part of a name, the start of an id or a part of a name."""
+    """Filters of a list: an id, a part of a name, the start of an id or a part of a name."""
 
     id: str | None = None
     name: str | None = None

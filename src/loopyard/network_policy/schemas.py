@@ -73,7 +73,7 @@ class AllowedCidr(Params):
 
 
 class NetworkPolicyUpdateParams(Params):
-    """What is not given stays; what is given replaces all of what was."""
+    """Parameters of an update. A field that is not given stays; a field that is given replaces its whole value."""
 
     allow_agent_gateway: bool | None = None
     allow_all: bool | None = None

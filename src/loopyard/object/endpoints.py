@@ -98,7 +98,7 @@ async def list_public(
 
 @router.get("/{id}", operation_id="objects.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession, service: ObjectServiceDep) -> ObjectView:
-    """One object; one that was deleted too."""
+    """Retrieve an object, also a deleted one."""
     return ObjectView.model_validate(await service.get(session, caller.account_id, id))
 
 

@@ -31,7 +31,7 @@ class ObjectsKeeper:
         return True
 
     async def _unwanted(self, object_ids: Sequence[str]) -> list[str]:
-        """What this server has never heard of is its own only where the store is."""
+        """Contents to free. Content without a row is this server's own only where the store is."""
         async with self._database.read() as session:
             freed = await repository.known_ids(session, object_ids)
         return [one for one in object_ids if freed.get(one, not self._store.shared)]

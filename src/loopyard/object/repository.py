@@ -14,7 +14,7 @@ from loopyard.object.states import DELETED, ERROR, UPLOADING, ContentType, State
 
 @dataclass(frozen=True, slots=True)
 class ObjectFilters:
-    """What a list is narrowed to. `search` is an id or a part of a name."""
+    """Filters of a list. `search` is an id or a part of a name."""
 
     content_type: ContentType | None = None
     name: str | None = None
@@ -76,7 +76,7 @@ async def abandon(session: AsyncSession, before_ms: int) -> None:
 
 
 async def is_due(session: AsyncSession, now_ms: int, before_ms: int) -> bool:
-    """Whether `expire` or `abandon` would find any."""
+    """True if `expire` or `abandon` would find any."""
     expired = (StorageObject.state != DELETED) & (StorageObject.delete_after_time_ms <= now_ms)
     abandoned = (StorageObject.state == UPLOADING) & (StorageObject.create_time_ms < before_ms)
     statement = select(StorageObject.id).where(~StorageObject.reclaimed, or_(expired, abandoned)).limit(1)
@@ -84,13 +84,13 @@ async def is_due(session: AsyncSession, now_ms: int, before_ms: int) -> bool:
 
 
 async def ids_to_free(session: AsyncSession, limit: int) -> Sequence[str]:
-    """Those whose content nobody can have any more, but the store still has."""
+    """Ids of objects whose content nobody can read any more, but the store still has."""
     statement = select(StorageObject.id).where(~StorageObject.reclaimed, StorageObject.state.in_((DELETED, ERROR)))
     return (await session.scalars(statement.limit(limit))).all()
 
 
 async def known_ids(session: AsyncSession, object_ids: Collection[str]) -> dict[str, bool]:
-    """Those of the ids that there are rows for, with whether the store should have nothing of them any more."""
+    """Ids, of those given, that there are rows for, with whether the store should have nothing of them any more."""
     statement = select(StorageObject.id, StorageObject.reclaimed).where(StorageObject.id.in_(object_ids))
     return dict((await session.execute(statement)).tuples().all())
 

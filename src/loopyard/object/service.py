@@ -187,7 +187,7 @@ class ObjectService:
             check("object_bytes", limits.object_bytes, has, size, account_id=account_id, advice=advice, retry=False)
 
     def _turn(self, object_id: str) -> asyncio.Lock:
-        """One at a time changes an object's content."""
+        """Lock of an object's content: one change at a time."""
         return self._turns.setdefault(object_id, asyncio.Lock())
 
     def _check_own(self, row: StorageObject | None, account_id: str, object_id: str) -> StorageObject:

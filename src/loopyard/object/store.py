@@ -1,4 +1,4 @@
-"""What a store of objects' contents promises. Every call can be repeated after a crash."""
+"""Protocol of a store of objects' contents. Every call can be repeated after a crash."""
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class ContentMissing(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Download:
-    """What a download is to look like to whoever saves it."""
+    """Name and type under which a download is saved."""
 
     object_id: str
     name: str

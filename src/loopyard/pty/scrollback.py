@@ -27,6 +27,7 @@ class Scrollback:
                 self._pieces.appendleft(kept)
 
     def replay(self) -> bytes:
-        """What is kept; from the start of a line on if what came before is gone, so that no sequence is cut in two."""
+        """Output kept so far; from the start of a line on if earlier output is gone, so that no escape sequence is cut
+        in two."""
         whole = b"".join(self._pieces)
         return whole[whole.find(b"\n", 0, LONGEST_LINE) + 1 :] if self._cut else whole

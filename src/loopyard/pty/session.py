@@ -1,4 +1,4 @@
-"""One terminal session: a shell, its last output, and those who are attached to it."""
+"""Terminal session: a shell, its last output, and the viewers attached to it."""
 
 import asyncio
 import logging

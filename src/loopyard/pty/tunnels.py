@@ -1,4 +1,4 @@
-"""Who may open terminals: the tokens of create_pty_tunnel."""
+"""Tokens of create_pty_tunnel, which open terminals."""
 
 import secrets
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""One who is attached to a session: what is on its way to them."""
+"""Viewer attached to a session, with the output on its way."""
 
 import asyncio
 

@@ -1,1 +1,1 @@
-"""What really runs: sandboxes and the commands in them. Knows nothing of scenarios, HTTP or SQL."""
+"""Runtime: sandboxes and the commands in them. Knows nothing of scenarios, HTTP or SQL."""

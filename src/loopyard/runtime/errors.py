@@ -1,4 +1,4 @@
-"""What can go wrong below the API. A command that fails is a result, never one of these."""
+"""Errors below the API. A command that fails is a result, never one of these."""
 
 
 class RuntimeFault(Exception):

@@ -1,4 +1,4 @@
-"""What a provider that builds images promises. Ids are the caller's, as in the protocol of sandboxes."""
+"""Protocol of a provider that builds images. Ids are the caller's, as in the protocol of sandboxes."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -31,9 +31,9 @@ class BuildFailed(RuntimeFault):
 
 @dataclass(frozen=True, slots=True)
 class ImageSettings:
-    """What an image says of how it is used. `user` None leaves that to whoever makes a sandbox of it. `entrypoint` is
-    its ENTRYPOINT with CMD as its arguments; empty for an image without ENTRYPOINT. `runs` tells whether it has either
-    of the two, which a service needs. `working_directory` is where commands start; None for the user's home."""
+    """Settings of an image. `user` None leaves that to whoever makes a sandbox of it. `entrypoint` is its ENTRYPOINT
+    with CMD as its arguments; empty for an image without ENTRYPOINT. `runs` tells whether it has either of the two,
+    which a service needs. `working_directory` is where commands start; None for the user's home."""
 
     user: User | None = None
     entrypoint: tuple[str, ...] = ()
@@ -111,7 +111,7 @@ class NamesImages(Protocol):
     """A provider that tells images apart which have the same name at different times."""
 
     def image_version(self, image: str | None) -> str:
-        """What changes with the content of an image; None is the base image.
+        """Version of an image: changes with its content; None is the base image.
 
         Raises:
             ImageNotFound: There is no such image on this host.

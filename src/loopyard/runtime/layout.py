@@ -50,7 +50,7 @@ class Layout:
         return _below(self.data, "commands")
 
     def bundle(self, sandbox_id: str) -> Path:
-        """What crun and this provider know of a sandbox."""
+        """Folder in which crun and this provider keep a sandbox."""
         return self.sandboxes / _safe(sandbox_id)
 
     def ready(self, name: str) -> Path:
@@ -78,7 +78,7 @@ class Layout:
 
     @property
     def snapshots(self) -> Path:
-        """What is known of each snapshot, as a JSON file."""
+        """Folder of snapshots' records, each a JSON file."""
         return self.data / "snapshots"
 
     def snapshot_file(self, snapshot_id: str) -> Path:
@@ -89,7 +89,7 @@ class Layout:
         return self.pool / "snapshots" / _safe(snapshot_id)
 
     def command(self, sandbox_id: str, command_id: str) -> Path:
-        """What a command wrote, and how it ended."""
+        """Folder of a command's output and result."""
         return _below(self.commands_of(sandbox_id), command_id)
 
 

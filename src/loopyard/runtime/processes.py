@@ -8,7 +8,7 @@ from loopyard.runtime.proc import start_ticks, stat_fields
 
 
 def is_alive(pid: int, ticks: int) -> bool:
-    """Whether the process that started at this clock tick is still there (and not dead and only unburied)."""
+    """True if the process that started at this clock tick is still there (and not dead and only unburied)."""
     try:
         fields = stat_fields(pid)
     except (FileNotFoundError, ProcessLookupError):

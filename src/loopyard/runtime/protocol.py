@@ -1,4 +1,4 @@
-"""What a provider of sandboxes promises.
+"""Protocol of a provider of sandboxes.
 
 Every provider (crun, Docker, a fleet) passes the one conformance suite, `tests/integration/runtime/conformance/`,
 unchanged. Tests with the marker `semantic` hold for any provider; the rest needs a kernel.
@@ -42,7 +42,7 @@ class User:
         return "/root" if self.uid == 0 else f"/home/{self.name}"
 
     def is_like(self, other: "User") -> bool:
-        """Whether both have the same name and number."""
+        """True if both have the same name and number."""
         return (self.name, self.uid) == (other.name, other.uid)
 
 
@@ -65,7 +65,7 @@ class AllowedNetwork:
 
 @dataclass(frozen=True, slots=True)
 class NetworkPolicy:
-    """What a sandbox may reach. The link-local networks (metadata), the host itself and other hosts' private networks
+    """Egress rules of a sandbox. The link-local networks (metadata), the host itself and other hosts' private networks
     are closed to it whatever is said here, except for private networks that `networks` names.
 
     `allow_all` opens the rest of the world, and `hostnames` and `networks` then mean nothing. `hostnames` are lower
@@ -120,7 +120,7 @@ class SandboxState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class SandboxStatus:
-    """What a sandbox is now. `out_of_memory` is true once the kernel has killed anything in it for its memory limit,
+    """Status of a sandbox now. `out_of_memory` is true once the kernel has killed anything in it for its memory limit,
     `out_of_processes` once it has refused it a further process."""
 
     state: SandboxState
@@ -130,7 +130,7 @@ class SandboxStatus:
 
 @dataclass(frozen=True, slots=True)
 class SandboxUsage:
-    """What a sandbox uses of the host now, and of its CPU since it came up."""
+    """Usage of the host by a sandbox now, and of its CPU since it came up."""
 
     memory_bytes: int
     cpu_seconds: float
@@ -216,7 +216,7 @@ class Attached(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Features:
-    """What a provider can give on its host, where that is not the same everywhere. All else is promised by all."""
+    """Features of a provider on its host, where they are not the same everywhere. All else is promised by all."""
 
     disk_limits: bool
     """`Limits.disk_bytes` holds. Without it a sandbox can fill the host's disk."""
@@ -237,7 +237,7 @@ class Runtime(Protocol):
 
     @property
     def features(self) -> Features:
-        """What holds on this host; known once it is open."""
+        """Features on this host; known once it is open."""
         ...
 
     async def open(self) -> None:
@@ -318,7 +318,7 @@ class Runtime(Protocol):
         ...
 
     async def status(self, sandbox_id: str) -> SandboxStatus:
-        """What this sandbox is now.
+        """Status of this sandbox now.
 
         Raises:
             SandboxNotFound: There is none of this id.
@@ -326,7 +326,7 @@ class Runtime(Protocol):
         ...
 
     async def usage(self, sandbox_id: str) -> SandboxUsage:
-        """What this sandbox uses now.
+        """Usage of this sandbox now.
 
         Raises:
             SandboxNotFound: There is none of this id.

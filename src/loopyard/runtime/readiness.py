@@ -1,4 +1,4 @@
-"""What a provider promises that can make sandboxes before anybody asks for them."""
+"""Protocol of a provider that keeps a warm pool of sandboxes."""
 
 from typing import Protocol, runtime_checkable
 

@@ -1,4 +1,4 @@
-"""What a provider promises that tells what its sandboxes were refused by their network policies."""
+"""Protocol of a provider that reports what network policies refused to its sandboxes."""
 
 from collections.abc import Callable
 from typing import Protocol, runtime_checkable

@@ -1,4 +1,4 @@
-"""What a provider promises that can make a sandbox fit to be judged: nobody who was in it before has a hand in that."""
+"""Protocol of a provider that can isolate grading: nobody who was in the sandbox before has a hand in it."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,9 +16,8 @@ class SharedFolder:
 
 @dataclass(frozen=True, slots=True)
 class PutBack:
-    """What had been changed of the paths that were put back: the first of them by name, sorted within what became of
-    them, and how many there are. A folder that was added or removed is one path. `complete` is false where there was
-    more than is looked at."""
+    """Report of a restore: the first changed paths by name, sorted within what became of them, and how many there are.
+    A folder that was added or removed is one path. `complete` is false where there was more than is looked at."""
 
     added: Sequence[str]
     changed: Sequence[str]
@@ -51,7 +50,7 @@ class Sealing(Protocol):
         ...
 
     async def put_back(self, sandbox_id: str) -> PutBack | None:
-        """What the first `restore` found to be put back; None before it."""
+        """Report of the first `restore`; None before it."""
         ...
 
     async def share(self, sandbox_id: str, folder: SharedFolder, target: str, *, writable: bool = False) -> None:

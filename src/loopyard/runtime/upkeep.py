@@ -1,4 +1,4 @@
-"""What is left over on a host, of things that nothing refers to any more, and how it is freed."""
+"""Protocol of garbage collectors: orphans on a host, and how they are freed."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ class Keeper(Protocol):
     """Knows all that there is of some kind, and what of it is in use."""
 
     async def leftovers(self, cache_days: float) -> Sequence[Leftover]:
-        """What nothing refers to. What is only kept to make something faster counts once it is so old."""
+        """Orphans: things that nothing refers to. Caches count once they are so old."""
         ...
 
     async def free(self, leftover: Leftover) -> bool:
@@ -35,5 +35,5 @@ class HasKeepers(Protocol):
 
     @property
     def keepers(self) -> Sequence[Keeper]:
-        """Those of the provider; once it is open."""
+        """Garbage collectors of the provider; known once it is open."""
         ...

@@ -72,7 +72,7 @@ async def list_public(
 
 @router.get("/{id}", operation_id="scenarios.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> ScenarioView:
-    """One scenario."""
+    """Retrieve a scenario."""
     return ScenarioView.of(await service.get(session, caller.account_id, id))
 
 

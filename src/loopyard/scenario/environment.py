@@ -23,7 +23,7 @@ class ScenarioEnvironment(Params):
     home."""
 
     def devbox(self) -> DevboxCreateParams:
-        """What a devbox for it is made of."""
+        """Parameters of a devbox for it."""
         return DevboxCreateParams(
             blueprint_id=self.blueprint_id, snapshot_id=self.snapshot_id, launch_parameters=self.launch_parameters
         )

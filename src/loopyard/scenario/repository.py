@@ -16,7 +16,7 @@ from loopyard.scenario.models import Scenario, ScoringContract
 
 @dataclass(frozen=True, slots=True)
 class ScenarioFilters:
-    """What a list is narrowed to. `name` is the whole name; `search` the start of an id, or a part of a name."""
+    """Filters of a list. `name` is the whole name; `search` the start of an id, or a part of a name."""
 
     name: str | None = None
     search: str | None = None

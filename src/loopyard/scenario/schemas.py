@@ -64,7 +64,7 @@ class ScenarioCreateParams(Params):
 
 
 class ScenarioUpdateParams(Params):
-    """What is not given stays. An empty map, list or text clears."""
+    """Parameters of an update. A field that is not given stays; an empty map, list or text clears."""
 
     input_context: InputContextUpdate | None = None
     name: Name | None = None

@@ -1,4 +1,4 @@
-"""What a scenario's scorers find of the box's system: as it was before the agent's turn, or as the agent left it."""
+"""System files that a scenario's scorers see: as they were before the agent's turn, or as the agent left them."""
 
 from collections.abc import Mapping
 
@@ -11,7 +11,7 @@ _AS_LEFT, _RESTORED = "as_left", "restored"
 
 
 def is_as_left(metadata: Mapping[str, str]) -> bool:
-    """Whether the system stays as the agent left it.
+    """True if the system stays as the agent left it.
 
     Raises:
         BadRequest: The metadata say something else that is not known.

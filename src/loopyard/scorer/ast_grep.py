@@ -53,5 +53,5 @@ class AstGrepScorer(Scorer):
 
 
 def unquoted(pattern: str) -> str:
-    """What a shell makes of the text within double quotes, but that nothing is put in the place of `$NAME`."""
+    """Text as a shell reads it within double quotes, but that nothing is put in the place of `$NAME`."""
     return _ESCAPED.sub(lambda found: found[1] or "", pattern)

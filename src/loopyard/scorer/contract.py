@@ -111,7 +111,7 @@ def check_registered(functions: Sequence[ScoringFunction], scripts: Mapping[str,
 
 
 def fix(stored: Sequence[Any], scripts: Mapping[str, str], field: str) -> tuple[str, list[Any]]:
-    """What a run is scored by from stored functions, as its digest and as JSON; `scripts` are the registered ones.
+    """Contract of a run from stored functions, as its digest and as JSON; `scripts` are the registered ones.
 
     Raises:
         BadRequest: A custom scorer has no script.

@@ -34,7 +34,7 @@ _NOTICE_SECONDS = 1.0
 
 @dataclass(frozen=True, slots=True)
 class _Judged:
-    """One function's result, how long it ran, and whether the time was over before its end."""
+    """Result of one function, how long it ran, and whether the time was over before its end."""
 
     result: ScoringFunctionResult
     seconds: float = 0.0
@@ -159,7 +159,7 @@ class ScoringEngine:
         return await self._executions.run(scoring.devbox_id, NewExecution(spec, command, purpose="scoring"))
 
     async def _killed_with_box(self, execution: Execution) -> bool:
-        """Whether the scorer was killed because its devbox went down, which may be noticed a moment later."""
+        """True if the scorer was killed because its devbox went down, which may be noticed a moment later."""
         if execution.exit_status != _KILLED or execution.timed_out:
             return False
         try:

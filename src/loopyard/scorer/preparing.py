@@ -108,7 +108,7 @@ class Preparing:
         failpoint("scoring.prepared")
 
     async def put_back(self, scoring: Scoring) -> PutBack | None:
-        """What of the system was put back for this scoring; None if it stays as the agent left it."""
+        """Report on the system files that were restored for this scoring; None if they stay as the agent left them."""
         if self._sealing is None or not scoring.restored:
             return None
         return await self._sealing.put_back(scoring.devbox_id)
@@ -193,7 +193,7 @@ class Preparing:
 
 
 def variables(scoring: Scoring) -> dict[str, str]:
-    """What every scoring function's programs are told, so that they leave alone what the agent can have put beside its
+    """Variables of every scoring function's programs, so that they leave alone what the agent can have put beside its
     work: compiled Python modules, and hooks of git."""
     if not scoring.restored:
         return {}
@@ -208,7 +208,7 @@ def variables(scoring: Scoring) -> dict[str, str]:
 
 
 def _paths(scoring: Scoring) -> list[str]:
-    """What is put back. The folder that the work is in never is, nor what is around it in a home."""
+    """Paths to restore. The working directory never is, nor what is around it in a home."""
     work = scoring.working_directory or scoring.user.home
     personal = [f"{home}/{name}" for home in dict.fromkeys((scoring.user.home, "/root")) for name in PERSONAL]
     return [*SYSTEM, *(path for path in personal if not f"{work}/".startswith(f"{path}/"))]

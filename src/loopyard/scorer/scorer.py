@@ -1,4 +1,4 @@
-"""What every type of scorer is."""
+"""Base of every type of scorer."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -41,7 +41,7 @@ class PythonNeeds:
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What is done to score: files are placed, then a program is run in the working directory as the box's user.
+    """Job of a scorer: files are placed, then a program is run in the working directory as the box's user.
 
     The words `TOOLS` and `PYTHON` at the start of `argv[0]` stand for the folder of the server's own tools, and for the
     interpreter of the environment `python`.
@@ -69,14 +69,14 @@ class NoScore(Exception):
 
 
 class Scorer(Params, ABC):
-    """One way to score. Subclasses hold the wire's fields for their `type`."""
+    """Scorer of one type. Subclasses hold the wire's fields for their `type`."""
 
     reads_only: ClassVar[bool] = False
     """Whether it only reads what is in the box, and runs nothing of it: such ones can run side by side."""
 
     @abstractmethod
     def job(self, place: Place) -> Job:
-        """What is to be done in the box."""
+        """Job to be done in the box."""
 
     @abstractmethod
     def judge(self, ended: Ended) -> float:

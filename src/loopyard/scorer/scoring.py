@@ -1,4 +1,4 @@
-"""What is to be scored, where, and by what."""
+"""Parameters and outcome of a scoring."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ class ScoringInterrupted(Exception):
 
 
 class SetupFailed(Exception):
-    """What a scoring function needs could not be made; the message says why, for a person to read."""
+    """Failure to make what a scoring function needs; the message gives the reason, for a person to read."""
 
 
 @dataclass(frozen=True, slots=True)
 class Scoring:
-    """What is to be scored, and how. `key` names its folder in the box; `working_directory` None is the home.
+    """Parameters of a scoring. `key` names its folder in the box; `working_directory` None is the home.
 
     `restored` tells that the system is put back as it was before the agent's turn. `spare` are the commands that go on;
     `image` tells what the box is made from, and by which account. `timeout_seconds` is for all functions together.
@@ -46,8 +46,8 @@ class Scoring:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of a scoring. `out_of_time` tells that its time was over before it was; `put_back` what of the system
-    the scorers did not find as the agent left it."""
+    """Outcome of a scoring. `out_of_time` tells that its time was over before it was; `put_back` what of the system the
+    scorers did not find as the agent left it."""
 
     result: ScoringContractResult
     out_of_time: bool

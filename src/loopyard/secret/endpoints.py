@@ -54,7 +54,7 @@ async def list_secrets(
 async def retrieve_by_id(
     id: ShortText, caller: CallerDep, session: ReadSession, service: SecretServiceDep
 ) -> SecretView:
-    """One secret."""
+    """Retrieve a secret by its id."""
     return SecretView.model_validate(await service.get(session, caller.account_id, id))
 
 
@@ -78,7 +78,7 @@ async def delete_by_id(
 
 @router.get("/{name}", operation_id="secrets.retrieve")
 async def retrieve(name: ShortText, caller: CallerDep, session: ReadSession, service: SecretServiceDep) -> SecretView:
-    """One secret, by its name."""
+    """Retrieve a secret by its name."""
     return SecretView.model_validate(await service.named(session, caller.account_id, name))
 
 

@@ -37,5 +37,5 @@ class HeldToken(Base):
 
     @property
     def bound_to(self) -> str:
-        """What its sealed value is bound to."""
+        """Associated data that the sealed value is bound to."""
         return f"{self.owner_id}/{self.place}"

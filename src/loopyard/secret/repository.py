@@ -28,13 +28,13 @@ async def by_name(session: AsyncSession, account_id: str, name: str) -> Secret |
 
 
 async def known_names(session: AsyncSession, account_id: str, names: Collection[str]) -> set[str]:
-    """Those of the names that the account has a secret of."""
+    """Names, of those given, that the account has a secret of."""
     statement = select(Secret.name).where(Secret.account_id == account_id, Secret.name.in_(names))
     return set((await session.scalars(statement)).all())
 
 
 async def sealed_sizes(session: AsyncSession, account_id: str, names: Collection[str]) -> dict[str, int]:
-    """Those of the names that the account has a secret of, each with the bytes of its sealed value."""
+    """Names, of those given, that the account has a secret of, each with the bytes of its sealed value."""
     columns = select(Secret.name, func.length(Secret.sealed))
     rows = await session.execute(columns.where(Secret.account_id == account_id, Secret.name.in_(names)))
     return {name: size for name, size in rows.all()}  # noqa: C416 - a row is no pair to the type checker

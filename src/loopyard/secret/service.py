@@ -75,7 +75,7 @@ class SecretService:
         return secret
 
     async def values(self, account_id: str, wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
-        """What to inject: variable names to values, for variable names to secrets' names. Opens a transaction of its
+        """Values to inject: variable names to values, for variable names to secrets' names. Opens a transaction of its
         own. The second part is the names of secrets that are not there any more.
 
         Raises:

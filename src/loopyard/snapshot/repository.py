@@ -49,7 +49,7 @@ async def page(
     blueprint_id: str | None,
     metadata: MetadataFilter,
 ) -> Page[Snapshot]:
-    """Those that are complete or being taken, newest first."""
+    """Snapshots that are complete or being taken, newest first."""
     conditions: list[ColumnElement[bool]] = [
         Snapshot.account_id == account_id,
         Snapshot.status.in_((IN_PROGRESS, COMPLETE)),
@@ -69,7 +69,7 @@ async def page(
 
 
 async def is_being_taken(session: AsyncSession, devbox_id: str) -> bool:
-    """Whether any snapshot of the devbox is being taken."""
+    """True if any snapshot of the devbox is being taken."""
     statement = select(Snapshot.id).where(Snapshot.source_devbox_id == devbox_id, Snapshot.status == IN_PROGRESS)
     return await session.scalar(statement.limit(1)) is not None
 
@@ -85,7 +85,7 @@ async def held_ids(session: AsyncSession) -> set[str]:
 
 
 async def is_wanted(session: AsyncSession, snapshot_id: str) -> bool:
-    """Whether a devbox is just being made from it."""
+    """True if a devbox is just being made from it."""
     statement = select(Devbox.id).where(
         Devbox.snapshot_id == snapshot_id, Devbox.status.in_((Status.QUEUED, Status.PROVISIONING))
     )

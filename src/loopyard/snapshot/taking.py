@@ -60,7 +60,7 @@ class Taking:
             await repository.mark_reclaimed(session, snapshot_id)
 
     async def _may_go(self, snapshot_id: str) -> bool:
-        """Whether it is taken, and devboxes that are being made from it have got what they need."""
+        """True if it is taken, and devboxes that are being made from it have got what they need."""
         if self._tasks.running(f"take {snapshot_id}"):
             return False
         async with self._database.read() as session:

@@ -1,4 +1,4 @@
-"""What all tables have in common."""
+"""Base of all tables."""
 
 from typing import Annotated, Any, ClassVar
 

@@ -1,4 +1,4 @@
-"""What the text of a command tells about the tests that it runs."""
+"""Tests that a command runs, as far as its text tells."""
 
 import re
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ _APART = re.compile(r"\bpython[\d.]*\s+(?:-\w+\s+)*-\w*[IES]")
 
 
 def reports(command: str, files: Mapping[str, str]) -> bool:
-    """Whether the command says that it runs pytest or unittest, so that results of them must be reported: by their
+    """True if the command says that it runs pytest or unittest, so that results of them must be reported: by their
     names, or by that of a file of the scorer's own that runs them. `files` are texts by paths.
 
     A Python that is told to leave its variables alone (`-I`) cannot report, and is the author's to answer for.
@@ -24,5 +24,5 @@ def reports(command: str, files: Mapping[str, str]) -> bool:
 
 
 def runs_pytest(command: str) -> bool:
-    """Whether the command says that it runs pytest."""
+    """True if the command says that it runs pytest."""
     return bool(_PYTEST.search(command))

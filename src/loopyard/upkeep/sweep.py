@@ -23,7 +23,7 @@ class Sweep:
         self._turn = asyncio.Lock()
 
     async def look(self) -> list[Leftover]:
-        """What nothing refers to now, caches of any age among it."""
+        """List orphans now, caches of any age among them."""
         async with self._turn:
             return [one for keeper in self._keepers for one in await keeper.leftovers(0)]
 
@@ -44,7 +44,7 @@ class Sweep:
 
 
 async def _free(keeper: Keeper, cache_days: float) -> list[Leftover]:
-    """What goes wrong with one keeper must not keep the others from their work."""
+    """Free the orphans of one collector; its errors must not keep the others from their work."""
     freed: list[Leftover] = []
     try:
         for _ in range(_ROUNDS):

@@ -17,7 +17,7 @@ _NAT64 = ipaddress.IPv6Network("64:ff9b::/96")
 
 
 def is_own(address: Address) -> bool:
-    """Whether it is one of this host's own addresses, at this moment."""
+    """True if it is one of this host's own addresses, at this moment."""
     family = socket.AF_INET if isinstance(address, IPv4Address) else socket.AF_INET6
     try:
         with socket.socket(family, socket.SOCK_DGRAM) as probe:
@@ -42,11 +42,11 @@ class Addresses:
 
     @property
     def any_named(self) -> bool:
-        """Whether the operator names any network."""
+        """True if the operator names any network."""
         return bool(self._named)
 
     def is_named(self, address: Address) -> bool:
-        """Whether the operator names a network that has it."""
+        """True if the operator names a network that has it."""
         plain = _plain(address)
         return not _is_in(plain, _NEVER) and _is_in(plain, self._named)
 

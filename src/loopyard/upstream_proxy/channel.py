@@ -22,7 +22,7 @@ class ChannelClosed(Exception):
 
 
 class Channel:
-    """One end. Both ends may ask and tell; what is asked here is answered by `answerer`."""
+    """End of a channel. Both ends may ask and tell; requests that arrive here are answered by `answerer`."""
 
     def __init__(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, answerer: Answerer) -> None:
         self._reader = reader

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class GatewaySettings(BaseModel):
-    """What upstreams devboxes may be led to, and for how long."""
+    """Settings of the proxy: which upstreams devboxes may reach, and for how long."""
 
     model_config = ConfigDict(extra="forbid")
 

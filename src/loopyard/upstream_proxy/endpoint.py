@@ -61,7 +61,7 @@ class Endpoint:
         return host if self.port == _PORTS[self.scheme] else f"{host}:{self.port}"
 
     def target(self, target: str) -> str:
-        """What is asked of the upstream when `target`, a path with its query, is asked of the gateway.
+        """Upstream's target when `target`, a path with its query, is asked of the gateway.
 
         Raises:
             ValueError: It would lead out of the endpoint's path.
@@ -74,7 +74,7 @@ class Endpoint:
 
 
 def has_dots(path: str) -> bool:
-    """Whether a path has `.` or `..` segments, encoded or not."""
+    """True if a path has `.` or `..` segments, encoded or not."""
     return _DOTS.search(path) is not None
 
 

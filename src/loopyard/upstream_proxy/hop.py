@@ -26,7 +26,7 @@ _CREDENTIALS = frozenset(("authorization", "x-api-key", "x-goog-api-key"))
 
 
 def is_own(name: str) -> bool:
-    """Whether a header (name in lower case) is the proxy's to set, and nobody else's."""
+    """True if a header (name in lower case) is the proxy's to set, and nobody else's."""
     return name in _HOP_BY_HOP or name in _FRAMING
 
 

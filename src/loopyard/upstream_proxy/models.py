@@ -5,7 +5,7 @@ from loopyard.store.base import ID, Base, ForeignId, PrimaryId
 
 
 class UpstreamGrant(Base):
-    """What a devbox may call with which secret. It goes when the devbox ends."""
+    """Grant: an upstream that a devbox may call, and with which secret. It goes when the devbox ends."""
 
     __tablename__ = "upstream_grant"
     __table_args__ = (

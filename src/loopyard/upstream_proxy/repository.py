@@ -26,13 +26,13 @@ async def of_token(session: AsyncSession, digest: str, kind: str) -> tuple[Upstr
 
 
 async def is_in_use(session: AsyncSession, config_id: str) -> bool:
-    """Whether a devbox that has not ended may call by this configuration."""
+    """True if a devbox that has not ended may call by this configuration."""
     statement = select(UpstreamGrant.id).where(UpstreamGrant.config_id == config_id).limit(1)
     return await session.scalar(statement) is not None
 
 
 async def has_any(session: AsyncSession) -> bool:
-    """Whether any devbox may call anything."""
+    """True if any devbox may call anything."""
     return await session.scalar(select(UpstreamGrant.id).limit(1)) is not None
 
 

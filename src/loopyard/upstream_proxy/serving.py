@@ -26,7 +26,7 @@ NO_TOKEN = (
 
 
 class Active:
-    """What goes on for each devbox, so that it can be ended with it."""
+    """Calls under way for each devbox, so that they can be ended with it."""
 
     def __init__(self) -> None:
         self._tasks: dict[tuple[str, Kind], set[asyncio.Task[object]]] = {}

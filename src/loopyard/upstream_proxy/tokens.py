@@ -23,7 +23,7 @@ def new_token(kind: Kind) -> str:
 
 
 def digest(token: str) -> str:
-    """What is kept of a token."""
+    """Digest that is kept of a token."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 
@@ -35,7 +35,7 @@ def find(headers: Sequence[tuple[str, str]]) -> str | None:
 
 
 def carries(value: str, token: str) -> bool:
-    """Whether a header's value has the token in it."""
+    """True if a header's value has the token in it."""
     return token in value or _in_value(value) == token
 
 

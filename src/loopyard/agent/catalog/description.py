@@ -1,4 +1,4 @@
-"""What one file of the catalog says: how an agent is installed, and how it is set to a problem."""
+"""Contents of one file of the catalog: how an agent is installed, and how it is started on a problem."""
 
 import re
 import shlex
@@ -96,7 +96,7 @@ class AgentDescription(BaseModel):
         return f"{option} {shlex.quote(value)}" if value else option
 
     def missing(self, given: Collection[str]) -> str | None:
-        """What is to be said if none of the variables that it needs is among those given; None if all is well."""
+        """Message for an agent none of whose required variables is given; None if one is."""
         if not self.needs_one_of or any(name in given for name in self.needs_one_of):
             return None
         return f"agent {self.name} needs one of the variables {', '.join(self.needs_one_of)}"

@@ -47,7 +47,8 @@ class InstallFailed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Installed:
-    """What is kept: how many bytes it takes (None where the runtime cannot tell), and how long it took to make."""
+    """Facts of an installed layer: its size in bytes (None where the runtime cannot tell), and how long it took to
+    make."""
 
     size_bytes: int | None
     seconds: float

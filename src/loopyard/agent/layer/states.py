@@ -1,4 +1,4 @@
-"""What a layer can be."""
+"""States of a layer."""
 
 MAKING = "making"
 READY = "ready"

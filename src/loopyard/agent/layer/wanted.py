@@ -1,4 +1,4 @@
-"""What is to be on a layer, and the key that stands for it."""
+"""Contents wanted on a layer, and the key that identifies them."""
 
 import hashlib
 import json
@@ -18,7 +18,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 @dataclass(frozen=True, slots=True)
 class Ground:
-    """What agents are installed on: an image (None for the base image) or a snapshot, for a user of an account."""
+    """Base that agents are installed on: an image (None for the base image) or a snapshot, for a user of an account."""
 
     account_id: str
     image: str | None
@@ -51,12 +51,12 @@ class WantedAgent:
 
     @property
     def ref(self) -> str | None:
-        """What of a repository is checked out."""
+        """Git reference that is checked out."""
         return (self.source.git.ref if self.source.git is not None else None) or self.version
 
     @property
     def fixed(self) -> bool:
-        """Whether the same is installed whenever that is done."""
+        """True if every installation gives the same content."""
         match self.source.type:
             case "pip":
                 return _FIXED_PIP.fullmatch(self.version or "") is not None

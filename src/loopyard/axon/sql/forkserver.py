@@ -16,7 +16,7 @@ class ForkServerGone(Exception):
 
 
 class ForkServer:
-    """One process, started when it is first needed, and anew if it died."""
+    """Process that forks SQL workers, started when it is first needed, and started again if it died."""
 
     def __init__(self) -> None:
         self._control: socket.socket | None = None

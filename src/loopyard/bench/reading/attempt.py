@@ -1,4 +1,4 @@
-"""One agent's attempt at one scenario, as results tell it, wherever they come from."""
+"""Attempt of one agent at one scenario, as results of any source describe it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ class Ending(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ScorerScore:
-    """What one scoring function gave: a score from 0.0 to 1.0; `failed` if it ended in an error."""
+    """Result of one scoring function: a score from 0.0 to 1.0; `failed` if it ended in an error."""
 
     name: str
     score: float
@@ -36,8 +36,8 @@ class ScorerScore:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One attempt. `source` is the run or file that tells of it. `seconds` is from the start of the box to the score,
-    `cost_usd` is None where nothing tells it, `model_usage` where no call went through a gateway."""
+    """Attempt of one agent. `source` is the run or file that records it. `seconds` is from the start of the box to the
+    score, `cost_usd` is None where no source has it, `model_usage` where no call went through a gateway."""
 
     source: str
     agent: str

@@ -13,8 +13,8 @@ from loopyard.bench.reading.usage import mean_cost, mean_tokens
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """One scenario's mean score with A and with B, and over how many attempts. `difference` is B's less A's; None where
-    one of them has no score. Tokens and US dollars are means over the attempts that tell them."""
+    """Change of a scenario's mean score from A to B, and the number of attempts in each. `difference` is B's less A's;
+    None where one of them has no score. Tokens and US dollars are means over the attempts that have them."""
 
     scenario: str
     a: float | None
@@ -43,7 +43,7 @@ class Comparison:
 
 
 def compare(a: Contender, b: Contender, *, pass_score: float = 1.0) -> Comparison:
-    """What became better and worse from A to B. The difference is over the scenarios that both have scores for."""
+    """Compare B with A. The difference is over the scenarios that both have scores for."""
     groups_a, groups_b = by_scenario(a.attempts), by_scenario(b.attempts)
     scenarios = list(dict.fromkeys([*groups_a, *groups_b]))
     scores_a = [counted(groups_a.get(scenario, [])) for scenario in scenarios]

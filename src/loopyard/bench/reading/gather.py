@@ -15,7 +15,7 @@ from loopyard.bench.reading.from_server import JOB_PREFIX, RUN_PREFIX, ServerRea
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One agent's attempts in one source, or in all of them together."""
+    """Attempts of one agent in one source, or in all of them together."""
 
     source: str
     agent: str
@@ -63,7 +63,7 @@ def _on_server(run: str) -> bool:
 
 
 def contenders(attempts: Sequence[Attempt], *, together: bool = False) -> list[Contender]:
-    """Who tried, in the order in which they first appear: each agent of each source, or with `together` each agent."""
+    """Contenders in the order in which they first appear: each agent of each source, or with `together` each agent."""
     found: dict[tuple[str, str], list[Attempt]] = {}
     for attempt in attempts:
         source = "all runs" if together else attempt.source

@@ -1,4 +1,4 @@
-"""What a report gives to programs: one row for each attempt, or for each scenario that was compared."""
+"""Rows of a report for programs: one row for each attempt, or for each scenario that was compared."""
 
 import csv
 import io

@@ -1,4 +1,4 @@
-"""What a report says to people, as titled tables of text that any format can show."""
+"""Sections of a report for people: titled tables of text that any format can show."""
 
 from collections.abc import Sequence
 

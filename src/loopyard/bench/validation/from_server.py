@@ -51,7 +51,7 @@ def definition(view: ScenarioView) -> ScenarioDefinition:
 
 
 def reference(contents: str | None) -> ReferenceOutput | None:
-    """What a reference output is, which the wire leaves open: a patch if it looks like one, else a script."""
+    """Kind of a reference output, which the wire leaves open: a patch if it looks like a patch, else a script."""
     if not (contents or "").strip():
         return None
     return ReferenceOutput.model_construct(

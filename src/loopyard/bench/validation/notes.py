@@ -1,4 +1,4 @@
-"""What the author of a scenario should see to, so that its score cannot be had without the work. None of it is a fault;
+"""Notes for the author of a scenario on ways to its score without the work. None of them is a fault;
 docs/trusted-scores.md says more."""
 
 import posixpath

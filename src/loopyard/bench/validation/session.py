@@ -34,7 +34,7 @@ _NAME = "validation"
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What one `loopyard scenario validate` is asked to do. `what` are folders, or ids of scenarios on the server."""
+    """Options of one `loopyard scenario validate`. `what` are folders, or ids of scenarios on the server."""
 
     what: Sequence[str]
     times: int

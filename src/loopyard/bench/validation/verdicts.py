@@ -1,4 +1,4 @@
-"""What the attempts at a scenario tell about it."""
+"""Verdicts on a scenario, drawn from the attempts at it."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -18,7 +18,7 @@ _PAUSE_SECONDS = 1.0
 
 
 class Canceling:
-    """What goes on of it in this server. All its methods open transactions of their own."""
+    """Cancellations under way in this server. All its methods open transactions of their own."""
 
     def __init__(self, database: Database, runs: RunService, tasks: Tasks) -> None:
         self._database = database

@@ -79,7 +79,7 @@ async def list_runs(
 
 @router.get("/benchmark_runs/{id}", operation_id="benchmark_runs.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession, service: ServiceDep) -> BenchmarkRunView:
-    """One run."""
+    """Retrieve a benchmark run."""
     return await _view(session, service, await service.get(session, caller.account_id, id))
 
 

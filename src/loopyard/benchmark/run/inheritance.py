@@ -1,4 +1,4 @@
-"""What scenario runs have of the benchmark run that they are a part of: its run profile."""
+"""Inheritance of a benchmark run's profile by its scenario runs."""
 
 from typing import Any
 

@@ -19,7 +19,7 @@ _LIVE = [state for state in State if state not in FINAL]
 
 @dataclass(frozen=True, slots=True)
 class BenchmarkRunFilters:
-    """What a list is narrowed to. `name` is the whole name; `search` the start of an id, or a part of a name."""
+    """Filters of a list. `name` is the whole name; `search` the start of an id, or a part of a name."""
 
     benchmark_id: str | None = None
     name: str | None = None

@@ -1,4 +1,4 @@
-"""What the scenario runs of a benchmark run come to."""
+"""Score of a benchmark run, computed from its scenario runs."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,8 +17,8 @@ class Attempt:
 
 
 def counted(attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Those that count, of all in the order in which they were started: all but failures of the infrastructure after
-    which the same scenario was run again."""
+    """Scenario runs that count, of all in the order in which they were started: all but failures of the infrastructure
+    after which the same scenario was run again."""
     last = {attempt.scenario_id: attempt for attempt in attempts}
     return [attempt for attempt in attempts if attempt.state != State.FAILED or attempt is last[attempt.scenario_id]]
 
@@ -35,5 +35,5 @@ def mean(attempts: Sequence[Attempt]) -> float | None:
 
 
 def all_failed(attempts: Sequence[Attempt]) -> bool:
-    """Whether there are scenario runs, and the infrastructure failed in each."""
+    """True if there are scenario runs, and the infrastructure failed in each."""
     return bool(attempts) and all(attempt.state == State.FAILED for attempt in attempts)

@@ -27,7 +27,7 @@ from loopyard.scenario.run.states import State as ScenarioRunState
 
 @dataclass(frozen=True, slots=True)
 class NewRun:
-    """What a run is started with. `benchmark_id` is None for scenarios that no benchmark groups."""
+    """Parameters of a new run. `benchmark_id` is None for scenarios that no benchmark groups."""
 
     scenario_ids: Sequence[str]
     benchmark_id: str | None = None

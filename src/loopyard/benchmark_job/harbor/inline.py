@@ -43,7 +43,7 @@ def parse(text: str) -> Job:
 
 
 def configuration(job: Job, name: str, jobs_dir: Path, tasks: Path | None) -> dict[str, Any]:
-    """What Harbor gets: the job with paths that are absolute, its folder, and this server as its environment.
+    """Configuration for Harbor: the job with absolute paths, its folder, and this server as its environment.
 
     Raises:
         InvalidYaml: A path leads out of the folder of tasks, or there is no such folder.

@@ -53,7 +53,7 @@ class HarborProcess:
 
     @property
     def alive(self) -> bool:
-        """Whether it runs, by whichever server it was started."""
+        """True if the process runs, whichever server started it."""
         if self._started is not None and self._started.poll() is None:
             return True
         try:

@@ -1,4 +1,4 @@
-"""What came of Harbor's trials, from the files of its job."""
+"""Outcomes of Harbor's trials, read from the files of its job."""
 
 import math
 import re
@@ -54,14 +54,14 @@ class TrialResult(Table):
     finished_at: datetime | None = None
 
     def of(self, agent: Agent) -> bool:
-        """Whether this agent tried."""
+        """True if the trial was this agent's."""
         mine = self.config.agent
         same = (mine.name, mine.model_name, mine.kwargs) == (agent.name, agent.model_name, agent.kwargs)
         return same and mine.override_timeout_sec == agent.override_timeout_sec
 
 
 def finished(folder: Path) -> bool:
-    """Whether Harbor has said that the job is over."""
+    """True if Harbor has reported the end of the job."""
     try:
         return _Job.model_validate_json((folder / RESULT).read_bytes()).finished_at is not None
     except (OSError, ValidationError):
@@ -94,7 +94,7 @@ def cut_off(folder: Path) -> list[str]:
 
 
 def outcome(agent: Agent, run_id: str, found: Sequence[TrialResult], duration_ms: int | None) -> BenchmarkOutcomeView:
-    """What came of one agent. Each of several attempts at a task is an outcome of its own."""
+    """Outcome of one agent. Each of several attempts at a task is an outcome of its own."""
     outcomes = [_scenario(trial) for trial in found if trial.of(agent)]
     states = [one.state for one in outcomes]
     scores = [one.score for one in outcomes if one.score is not None]

@@ -232,7 +232,7 @@ class Carrying:
         await self._settle(trial, good, lambda session: self._runs.complete(session, trial.account_id, run.id))
 
     async def _used_up_memory(self, trial: Trial) -> bool:
-        """Whether the kernel killed something in the devbox for its memory limit while the agent ran."""
+        """True if the kernel killed something in the devbox for its memory limit while the agent ran."""
         try:
             return (await self._runtime.wait_command(trial.devbox_id or "", AGENT_COMMAND)).out_of_memory
         except RuntimeFault:  # it is gone with its devbox

@@ -8,7 +8,7 @@ _UNDER_WAY = text("step IN ('starting', 'working', 'scoring')")
 
 
 class Trial(Base):
-    """One attempt of an agent at a scenario. Another attempt is another row, so each of them is kept."""
+    """Attempt of an agent at a scenario. A further attempt is a further row, so each of them is kept."""
 
     __tablename__ = "benchmark_job_trial"
     __table_args__ = (

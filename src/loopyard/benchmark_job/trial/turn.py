@@ -1,4 +1,4 @@
-"""What an agent does in the devbox of a trial."""
+"""Command of an agent in the devbox of a trial."""
 
 import json
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ class Turn:
 
 
 def turn(description: AgentDescription, config: AgentConfig, scenario: Scenario) -> Turn:
-    """What an agent does at a scenario.
+    """Turn of an agent at a scenario.
 
     Raises:
         Unsuited: The scenario has not what the agent needs.

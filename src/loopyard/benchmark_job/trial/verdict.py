@@ -51,7 +51,7 @@ def scored(run: ScenarioRun) -> Verdict:
 
 
 def of_ended(run: ScenarioRun, devbox: Devbox | None) -> Verdict:
-    """What an attempt comes to whose scenario run was ended by something else than the attempt itself."""
+    """Verdict on an attempt whose scenario run was ended by something else than the attempt itself."""
     reason = run.failure_reason or f"the scenario run is {run.state}"
     match run.state:
         case State.COMPLETED:

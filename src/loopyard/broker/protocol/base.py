@@ -54,8 +54,8 @@ class Output:
 
 
 class AgentProtocol(ABC):
-    """One conversation. Each step changes `state` and adds to `frames` and `outputs`; the caller stores all of that at
-    once and then empties both."""
+    """Conversation with an agent. Each step changes `state` and adds to `frames` and `outputs`; the caller stores all
+    of that at once and then empties both."""
 
     default_binary: ClassVar[str]
     default_args: ClassVar[tuple[str, ...]] = ()

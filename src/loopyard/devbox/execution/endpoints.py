@@ -136,7 +136,7 @@ def _execution_id(request: RequestIdentity | None) -> str:
 async def retrieve(
     devbox_id: str, execution_id: str, caller: CallerDep, service: ServiceDep, last_n: LastN
 ) -> ExecutionView:
-    """One execution, with the end of its output once it is completed."""
+    """Retrieve an execution, with the end of its output once it is completed."""
     return await service.view(await service.get(caller.account_id, devbox_id, execution_id), last_n)
 
 

@@ -280,7 +280,7 @@ class ExecutionEngine:
         await self._finish(live, result)
 
     async def _known(self, live: Live) -> bool:
-        """Whether the runtime knows the command, though its sandbox may be gone."""
+        """True if the runtime knows the command, though its sandbox may be gone."""
         try:
             await self._runtime.output_size(*live.key, "stdout")
         except CommandNotFound:
@@ -318,7 +318,7 @@ def _row(devbox_id: str, new: NewExecution) -> dict[str, Any]:
 
 
 def spec_of(execution: Execution) -> CommandSpec:
-    """What the runtime is asked to run."""
+    """Command that the runtime is asked to run."""
     fields = dict(execution.spec)
     fields.pop(REQUEST, None)
     user = fields.pop("user", None)

@@ -27,7 +27,7 @@ _RUN = (
 
 
 def argv(devbox_id: str, shell_name: str, command: str) -> Sequence[str]:
-    """What runs a command in a named shell of a devbox. A devbox made from a snapshot of it has shells of its own: the
-    id is part of where the state is."""
+    """Program and arguments that run a command in a named shell of a devbox. A devbox made from a snapshot of it has
+    shells of its own: the id is part of where the state is."""
     key = hashlib.blake2b(shell_name.encode(), digest_size=16).hexdigest()
     return ["/bin/bash", "-c", _RUN, "bash", _PRELUDE, f"{devbox_id}/{key}", shell_name, command]

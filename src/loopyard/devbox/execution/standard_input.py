@@ -1,4 +1,4 @@
-"""What callers send to the standard input of running commands."""
+"""Standard input of running commands, written by callers."""
 
 import asyncio
 import signal

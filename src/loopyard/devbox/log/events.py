@@ -34,12 +34,12 @@ def event(
 
 
 def oom_id(start: int) -> str:
-    """What names that a devbox ran out of memory since one of its starts."""
+    """Id of the event that a devbox ran out of memory since one of its starts."""
     return f"oom.{start}"
 
 
 def processes_id(start: int) -> str:
-    """What names that a devbox could start no more processes since one of its starts."""
+    """Id of the event that a devbox could start no more processes since one of its starts."""
     return f"pids.{start}"
 
 

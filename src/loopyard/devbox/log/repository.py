@@ -29,7 +29,7 @@ async def newest_events(session: AsyncSession, devbox_id: str, limit: int) -> Se
 async def newest_executions(
     session: AsyncSession, devbox_id: str, limit: int, *, execution_id: str | None, shell_name: str | None
 ) -> Sequence[Execution]:
-    """Those that the devbox's users may see, newest first, without their `spec`."""
+    """Executions that the devbox's users may see, newest first, without their `spec`."""
     conditions: list[ColumnElement[bool]] = [Execution.devbox_id == devbox_id, Execution.purpose != "scoring"]
     if execution_id is not None:
         conditions.append(Execution.id == execution_id)

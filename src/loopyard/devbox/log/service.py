@@ -107,7 +107,7 @@ class LogService:
         return text, len(end.text.encode())
 
     async def _now(self, devbox: Devbox, known: set[str]) -> list[LogView]:
-        """What a running devbox uses at this moment."""
+        """Current usage of a running devbox."""
         if devbox.status != Status.RUNNING:
             return []
         try:

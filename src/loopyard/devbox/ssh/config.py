@@ -30,5 +30,5 @@ class SshConfig(BaseModel):
 
     @property
     def may_move(self) -> bool:
-        """Whether another port will do, since nobody asked for this one."""
+        """True if another port will do, since nobody asked for this one."""
         return "port" not in self.model_fields_set

@@ -1,4 +1,4 @@
-"""One client's SSH connection: whom its key lets in where, and what may be asked for."""
+"""SSH connection of one client: which devbox its key opens, and which requests are allowed."""
 
 from collections.abc import Awaitable
 from typing import Any

@@ -20,7 +20,7 @@ _CHUNK_BYTES = 1 << 16
 
 
 class _Held(asyncssh.SSHForwarder):
-    """One side of a forwarded connection, that gives back what it holds when it ends."""
+    """End of a forwarded connection that returns its resources when it is closed."""
 
     def __init__(self, held: ExitStack) -> None:
         super().__init__()

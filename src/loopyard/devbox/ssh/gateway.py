@@ -180,7 +180,7 @@ def _end(connection: asyncssh.SSHServerConnection) -> None:
 
 
 async def _first_byte(connection: socket.socket) -> bytes:
-    """What the client begins with, left in its place; nothing if it waits for the server to begin."""
+    """First bytes of the client, left in place; empty if it waits for the server to begin."""
     loop = asyncio.get_running_loop()
     ready = asyncio.Event()
     loop.add_reader(connection, ready.set)

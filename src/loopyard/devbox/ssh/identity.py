@@ -1,4 +1,4 @@
-"""What the gateway proves itself with: its host key and its certificate, made once and kept in the data folder."""
+"""Identity of the SSH gateway: its host key and its certificate, made once and kept in the data folder."""
 
 import ssl
 from datetime import UTC, datetime, timedelta
@@ -30,7 +30,7 @@ def host_key(data_dir: Path) -> asyncssh.SSHKey:
 
 
 def tls(data_dir: Path, certificate: Path | None) -> ssl.SSLContext:
-    """What to speak TLS with, by the operator's certificate or by one that no authority has signed."""
+    """TLS context with the operator's certificate, or with a self-signed one."""
     path = certificate or data_dir / _CERTIFICATE
     if certificate is None and not path.exists():
         write_private(path, _self_signed())

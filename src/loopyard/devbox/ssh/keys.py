@@ -21,7 +21,7 @@ class Door(Protocol):
     """Where keys are used."""
 
     def url(self, api_host: str) -> str | None:
-        """What clients who reach the API at `api_host` reach SSH at; None if there is no SSH."""
+        """Address of SSH for clients that reach the API at `api_host`; None if there is no SSH."""
         ...
 
     def drop(self, devbox_id: str) -> None:

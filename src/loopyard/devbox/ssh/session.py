@@ -1,4 +1,4 @@
-"""One shell, command or subsystem of an SSH connection, run in the devbox."""
+"""Session of an SSH connection: a shell, command or subsystem, run in the devbox."""
 
 import asyncio
 import contextlib

@@ -30,7 +30,7 @@ def new_key(kind: Kind) -> str:
 
 
 def parse(host: str, domain: str | None) -> Address | None:
-    """What a Host header names, if it is a tunnel of `domain`, or of any domain if that is None."""
+    """Parse a Host header that names a tunnel of `domain`, or of any domain if that is None."""
     found = _NAME.fullmatch(host.lower())
     if found is None or (domain is not None and found["domain"] != domain.lower()):
         return None

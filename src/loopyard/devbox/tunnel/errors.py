@@ -1,4 +1,4 @@
-"""What a request through a tunnel can be answered with by the server itself."""
+"""Answers of the server itself to a request through a tunnel."""
 
 from loopyard.kit.errors import LoopyardError
 

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 exchange through a tunnel. Both directions stream at the same time, in constant memory."""
+"""HTTP/1.1 exchange through a tunnel. Both directions stream at the same time, in constant memory."""
 
 import asyncio
 import contextlib
@@ -136,5 +136,5 @@ class Exchange:
 
 
 def _is_settings(first: bytes) -> bool:
-    """Whether a service's first bytes are those of HTTP/2."""
+    """True if a service's first bytes are those of HTTP/2."""
     return len(first) == _FRAME_BYTES and first[3] == _SETTINGS and first[5:] == bytes(4)

@@ -1,4 +1,4 @@
-"""One exchange through a tunnel with a service that speaks HTTP/2 only, such as gRPC's: for callers by HTTP/2."""
+"""HTTP/2 exchange through a tunnel with a service that speaks HTTP/2 only, such as gRPC's: for callers by HTTP/2."""
 
 import asyncio
 import contextlib
@@ -21,7 +21,7 @@ _STATUS = b"grpc-status"
 
 
 def is_grpc(scope: Scope) -> bool:
-    """Whether a request is gRPC, which goes by HTTP/2 only, as far as the service."""
+    """True if a request is gRPC, which goes by HTTP/2 only, as far as the service."""
     kind = headers.get(scope["headers"], b"content-type") or b""
     return kind.partition(b";")[0].strip().lower().partition(b"+")[0] == b"application/grpc"
 

@@ -1,4 +1,4 @@
-"""What goes through tunnels now."""
+"""Exchanges under way through tunnels."""
 
 import asyncio
 from collections.abc import Coroutine

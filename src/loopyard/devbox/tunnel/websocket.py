@@ -1,4 +1,4 @@
-"""One WebSocket connection through a tunnel, message by message."""
+"""WebSocket connection through a tunnel, message by message."""
 
 import asyncio
 import contextlib

@@ -45,7 +45,8 @@ class Carrier:
         self._serving: asyncio.Server | None = None
 
     async def answer(self, message: Message) -> Message:
-        """What the server says: its first message, or that a devbox may call nothing of some kinds any more."""
+        """Handle a message of the server: its first one, or the news that a devbox may no longer make some kinds of
+        calls."""
         if "drop" in message:
             kinds: list[Kind] = message["kinds"]
             for kind in kinds:

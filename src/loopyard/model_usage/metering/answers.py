@@ -26,8 +26,8 @@ FLAVORS = {Api.CHAT: "chat", Api.RESPONSES: "responses", Api.MESSAGES: "default"
 
 
 def is_last(api: Api, path: tuple[str, ...], *, streamed: bool) -> bool:
-    """Whether what a streamed answer says at this path is its last word on usage. Where it is not, the stream's end
-    makes it so: of an OpenAI chat and of Gemini the numbers may grow from event to event."""
+    """True if the value at this path of a streamed answer is its final usage. Where it is not, the stream's end makes
+    it so: of an OpenAI chat and of Gemini the numbers may grow from event to event."""
     if not streamed:
         return True
     match api:

@@ -48,7 +48,7 @@ def model_of(target: str) -> str | None:
 
 
 def is_array(target: str) -> bool:
-    """Whether the request asks Gemini for a stream that is a JSON array, rather than server-sent events."""
+    """True if the request asks Gemini for a stream that is a JSON array, rather than server-sent events."""
     query = target.partition("?")[2]
     return _path(target).endswith(":streamGenerateContent") and "alt=sse" not in query.split("&")
 

@@ -50,7 +50,7 @@ class Decoding:
         self._encoded = self._decoded = 0
 
     def feed(self, data: bytes) -> Iterator[bytes]:
-        """What these bytes decode to, in pieces of at most `PIECE_BYTES`; of any size where nothing is encoded.
+        """Decode bytes, in pieces of at most `PIECE_BYTES`; of any size where nothing is encoded.
 
         Raises:
             Undecodable: They cannot be decoded.

@@ -34,7 +34,7 @@ _OPENING, _CLOSING = b"{[", b"}]"
 
 
 class JsonPaths:
-    """One text of JSON after another: `feed` its pieces, then `finish`."""
+    """Reader of one JSON text after another: `feed` its pieces, then `finish`."""
 
     def __init__(self, wanted: Node, found: Found, ended: Callable[[], None]) -> None:
         """Take what is wanted in an object at the top, or in each object of an array at the top; what is told of it;
@@ -72,7 +72,7 @@ class JsonPaths:
 
     @property
     def complete(self) -> bool:
-        """Whether the value at the top has ended."""
+        """True if the value at the top has ended."""
         return self._over
 
     def feed(self, data: bytes) -> None:

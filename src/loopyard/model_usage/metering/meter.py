@@ -31,7 +31,7 @@ _BLANK = b" \t\r\n\xef\xbb\xbf"
 
 
 class Outcome(StrEnum):
-    """What is known of a call's tokens."""
+    """State of knowledge about a call's tokens."""
 
     COUNTED = "counted"
     """The answer told them, whole."""
@@ -45,7 +45,7 @@ class Outcome(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """What came of one answer. `usage` is as the answer has it, for pricing."""
+    """Measurement of one answer. `usage` is as the answer has it, for pricing."""
 
     outcome: Outcome
     streamed: bool
@@ -145,7 +145,7 @@ class Meter:
             raise Undecodable("there is hardly anything but structure in it")
 
     def _is_idle(self, data: bytes) -> bool:
-        """Whether an event's data hold nothing that is looked for."""
+        """True if an event's data hold nothing that is looked for."""
         return self._model is not None and _TOLD.search(data) is None
 
     def _found(self, path: tuple[str, ...], value: bytes) -> None:

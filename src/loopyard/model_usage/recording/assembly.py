@@ -67,7 +67,7 @@ def _add_text(to: dict[str, Any], name: str, text: str) -> None:
 
 
 def put_together(api: Api, events: Iterable[Any]) -> Any:
-    """One answer of the events of a stream.
+    """Assemble an answer from the events of a stream.
 
     Raises:
         RecursionError: Something in it is nested too deeply.

@@ -73,7 +73,7 @@ class _Answer:
 
 
 class Recording:
-    """One call while it goes on."""
+    """Recording of a call in progress."""
 
     def __init__(self, recorder: "Recorder", call: Call, api: Api, known: Sequence[str]) -> None:
         self._recorder = recorder

@@ -23,7 +23,7 @@ _NOTES = (
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """What a recording does not say."""
+    """Names that a recording does not hold."""
 
     session_id: str
     agent: str = "agent"

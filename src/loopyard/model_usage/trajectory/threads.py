@@ -13,7 +13,7 @@ _MOST_TIME_MS = 253_402_300_800_000
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One line of a recording: the call, and what was said in it."""
+    """Line of a recording: a call, and what was said in it."""
 
     line: dict[str, Any]
     exchange: Exchange
@@ -29,7 +29,7 @@ class Said:
 
 @dataclass(slots=True)
 class Thread:
-    """One conversation."""
+    """Conversation."""
 
     said: list[Said] = field(default_factory=list[Said])
     tools: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])

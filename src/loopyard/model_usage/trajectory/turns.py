@@ -1,4 +1,4 @@
-"""What is said in a request and in an answer, in one form for all APIs."""
+"""Messages of a request and of an answer, in one form for all APIs."""
 
 import hashlib
 import json
@@ -22,7 +22,7 @@ class ToolCall:
 
 @dataclass(frozen=True, slots=True)
 class ToolResult:
-    """What a tool gave."""
+    """Result of a tool."""
 
     call_id: str
     text: str
@@ -30,7 +30,7 @@ class ToolResult:
 
 @dataclass(slots=True)
 class Turn:
-    """One message of a conversation."""
+    """Message of a conversation."""
 
     role: Role
     text: str = ""
@@ -40,7 +40,7 @@ class Turn:
 
     @property
     def fingerprint(self) -> str:
-        """What tells it from others, without reasoning, which agents leave out when they say it again."""
+        """Fingerprint of a message, without reasoning, which agents leave out when they send it again."""
         calls = [(call.id, call.name) for call in self.calls]
         results = [(result.call_id, result.text) for result in self.results]
         told = json.dumps([self.role, self.text.strip(), calls, results], sort_keys=True)
@@ -53,7 +53,7 @@ class Turn:
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One call: what was said before, and what the model said. `after` is the id of an answer that it goes on from."""
+    """Call: the messages before, and the model's answer. `after` is the id of an answer that it continues."""
 
     turns: list[Turn]
     answer: Turn | None

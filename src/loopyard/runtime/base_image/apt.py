@@ -9,7 +9,7 @@ _ETC = Path("/etc/apt")
 
 
 def release() -> dict[str, str]:
-    """What /etc/os-release says."""
+    """Read /etc/os-release."""
     lines = Path("/etc/os-release").read_text().splitlines()
     pairs = (line.partition("=") for line in lines if "=" in line)
     return {name: value.strip().strip('"') for name, _, value in pairs}

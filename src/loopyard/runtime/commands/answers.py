@@ -1,4 +1,4 @@
-"""What every provider answers from its commands' folders."""
+"""Answers that every provider reads from its commands' folders."""
 
 import asyncio
 from typing import Generic, TypeVar

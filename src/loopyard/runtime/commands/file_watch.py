@@ -16,7 +16,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class FileWatch:
-    """One inotify instance for all files that a process waits for. Belongs to the event loop that first uses it."""
+    """inotify instance for all files that a process waits for. Belongs to the event loop that first uses it."""
 
     def __init__(self) -> None:
         self._descriptor: int | None = None

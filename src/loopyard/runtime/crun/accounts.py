@@ -29,8 +29,8 @@ class Account:
 
 @dataclass(frozen=True, slots=True)
 class Additions:
-    """What must be put into a root file system so that a user exists there: a row in each account file, by its path;
-    folders to uids; and files to content and mode."""
+    """Changes to a root file system so that a user exists there: a row in each account file, by its path; folders to
+    uids; and files to content and mode."""
 
     name: str
     uid: int

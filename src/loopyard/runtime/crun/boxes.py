@@ -1,4 +1,4 @@
-"""What is remembered of sandboxes, so that the next server takes them up: all but their variables on the disk.
+"""Records of sandboxes, from which the next server reattaches to them: on the disk, all but their variables.
 
 Variables may hold secrets. They are kept in memory, as long as the sandbox runs.
 """
@@ -90,7 +90,7 @@ class Memory:
         return [file.stem for file in self._variables.glob("*.json")]
 
     def forget_variables(self, sandbox_id: str) -> None:
-        """It does not run any more."""
+        """Delete the variables of a sandbox that does not run any more."""
         self._variables_of(sandbox_id).unlink(missing_ok=True)
 
     def _variables_of(self, sandbox_id: str) -> Path:

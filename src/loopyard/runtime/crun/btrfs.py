@@ -135,7 +135,7 @@ def delete_subvolume(folder: str, name: str) -> None:
 
 
 def is_subvolume(path: str) -> bool:
-    """Whether `path` is the top of a btrfs subvolume."""
+    """True if `path` is the top of a btrfs subvolume."""
     descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
     try:
         fcntl.ioctl(descriptor, _SUBVOL_GETFLAGS, bytearray(8))

@@ -1,4 +1,4 @@
-"""What crun and the launcher are told of a sandbox: `config.json` and `place.json` in its folder."""
+"""Bundle of a sandbox for crun and the launcher: `config.json` and `place.json` in its folder."""
 
 import json
 import os
@@ -40,7 +40,7 @@ def place(
     slot: int,
     network_slot: int | None = None,
 ) -> dict[str, Any]:
-    """What is put into its root file system, as `placing.put` takes it. `accounts` and `cwd`, which is made if it is
+    """Content for the root file system, as `placing.put` takes it. `accounts` and `cwd`, which is made if it is
     missing, are the image's. `network_slot` is the slot whose network it is in, if that is another's."""
     additions = accounts.add(spec.user)[1] if accounts.find(spec.user) is None else None
     asked = network.nameservers() or [instance.addresses(slot if network_slot is None else network_slot)[0]]
@@ -59,7 +59,7 @@ def place(
 
 
 def configuration(spec: SandboxSpec, instance: Instance, slot: int, init: Path, traces: Traces) -> dict[str, Any]:
-    """What crun is told. `init` is the sandbox's first process on the host."""
+    """Configuration for crun. `init` is the sandbox's first process on the host."""
     return oci.configuration(
         traces.bundle,
         traces.root,

@@ -1,4 +1,4 @@
-"""What a file has beside its content, taken along when another file takes its place."""
+"""Metadata of a file, taken along when another file takes its place."""
 
 import errno
 import os
@@ -34,7 +34,7 @@ class FileMetadata:
         return cls(found.st_uid, found.st_gid, stat.S_IMODE(found.st_mode), attributes)
 
     def without_privileges(self) -> "FileMetadata":
-        """What the kernel leaves of it when somebody without privileges writes to the file: no capabilities, and no
+        """Metadata that the kernel leaves when somebody without privileges writes to the file: no capabilities, and no
         program that runs as its owner."""
         dropped = stat.S_ISUID | (stat.S_ISGID if self.mode & stat.S_IXGRP else 0)
         attributes = {name: value for name, value in self.attributes.items() if name != _CAPABILITIES}

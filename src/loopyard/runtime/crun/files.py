@@ -200,12 +200,12 @@ def _look(parent: int, name: str) -> os.stat_result | None:
 
 
 def _may_replace(view: Viewpoint, old: os.stat_result) -> bool:
-    """Whether the user is the owner, or root, who can give a file to its owner."""
+    """True if the user is the owner, or root, who can give a file to its owner."""
     return old.st_uid == view.uid_base + view.account.uid or (view.account.uid == 0 and view.owns(old))
 
 
 def _metadata(view: Viewpoint, parent: int, name: str) -> FileMetadata:
-    """What the file that is there has beside its content.
+    """Metadata of the existing file.
 
     Raises:
         PermissionError: The user may not write to it. To replace it by another would go round that.
@@ -224,7 +224,7 @@ def _metadata(view: Viewpoint, parent: int, name: str) -> FileMetadata:
 
 
 def _as_left(view: Viewpoint, metadata: FileMetadata) -> FileMetadata:
-    """What of it stays when the user writes to the file."""
+    """Metadata that stays when the user writes to the file."""
     return metadata if view.account.uid == 0 else metadata.without_privileges()
 
 

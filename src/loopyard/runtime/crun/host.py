@@ -1,4 +1,4 @@
-"""What this host has, and what it lacks."""
+"""Capabilities of this host, and missing ones."""
 
 import os
 import resource
@@ -56,7 +56,7 @@ def program(name: str) -> Path:
 
 
 def has_cgroup2() -> bool:
-    """Whether cgroup v2 is the only one; otherwise v1 is used, also where both are mounted."""
+    """True if cgroup v2 is the only one; otherwise v1 is used, also where both are mounted."""
     return (_CGROUPS / "cgroup.controllers").exists()
 
 
@@ -67,19 +67,19 @@ def _has_controller(name: str) -> bool:
 
 
 def can_limit_swap() -> bool:
-    """Whether the kernel keeps account of swap; one that is built without any has no file for its limit."""
+    """True if the kernel accounts for swap; a kernel built without has no file for its limit."""
     if has_cgroup2():
         return _SWAPS.exists()
     return (_CGROUPS / "memory/memory.memsw.limit_in_bytes").exists()
 
 
 def out_of_memory(cgroup: str) -> bool:
-    """Whether the kernel has killed anything in this cgroup for its memory limit."""
+    """True if the kernel has killed anything in this cgroup for its memory limit."""
     return cgroups.memory_kills(cgroup) > 0
 
 
 def out_of_processes(cgroup: str) -> bool:
-    """Whether the kernel has refused this cgroup a further process for its limit."""
+    """True if the kernel has refused this cgroup a further process for its limit."""
     top = _CGROUPS if has_cgroup2() else _CGROUPS / "pids"
     try:
         rows = (line.split() for line in (top / cgroup.lstrip("/") / "pids.events").read_text().splitlines())

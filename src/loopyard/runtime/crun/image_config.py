@@ -1,4 +1,4 @@
-"""What an image says of how it is used: environment, working directory and user, kept as JSON beside its folder."""
+"""Settings of an image: environment, working directory and user, kept as JSON beside its folder."""
 
 from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
@@ -21,12 +21,12 @@ class ImageConfig:
 
 
 def read(root: Path) -> ImageConfig:
-    """What the image in the folder `root` says; nothing, where nothing is kept."""
+    """Settings of the image in the folder `root`; empty, where none are kept."""
     return known(root) or ImageConfig()
 
 
 def known(root: Path) -> ImageConfig | None:
-    """What the image in the folder `root` says; None where that is not kept."""
+    """Settings of the image in the folder `root`; None where none are kept."""
     kept: dict[str, Any] | None = read_json(_file(root))
     if kept is None or kept.keys() != {one.name for one in fields(ImageConfig)}:
         return None  # or kept by another version

@@ -1,4 +1,4 @@
-"""What is done in sandboxes that run: commands, connections and files."""
+"""Operations in running sandboxes: commands, connections and files."""
 
 import asyncio
 import os
@@ -34,7 +34,7 @@ _ATTEMPTS = 5
 
 
 class Inside(WithCommands[Commands]):
-    """What the provider does in running sandboxes. See the protocol for what each method does and raises."""
+    """Operations of the provider in running sandboxes. See the protocol for what each method does and raises."""
 
     _launcher: LauncherClient
     _instance: Instance
@@ -165,7 +165,7 @@ class Inside(WithCommands[Commands]):
         return account if box.groups is None else replace(account, groups=box.groups.groups)
 
     def _trusting(self) -> dict[str, str]:
-        """What makes programs with authorities of their own trust the sandbox's."""
+        """Variables that make programs with authorities of their own trust the sandbox's."""
         if self._config.ca_bundle is None or not self._config.ca_bundle.exists():
             return {}
         names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")

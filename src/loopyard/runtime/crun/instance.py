@@ -31,7 +31,7 @@ _FIRST_RANGE = 16384
 
 @dataclass(frozen=True, slots=True)
 class Instance:
-    """One block. Slots are numbered from 0 to 1023."""
+    """Block of slots of one server. Slots are numbered from 0 to 1023."""
 
     block: int
     network: str
@@ -46,7 +46,7 @@ class Instance:
         return self.folder / "crun"
 
     def state(self, sandbox_id: str) -> Path:
-        """What crun keeps there of one sandbox."""
+        """State that crun keeps there of one sandbox."""
         return self.crun_root / sandbox_id
 
     @property
@@ -70,7 +70,7 @@ class Instance:
 
     @property
     def link_prefix(self) -> str:
-        """What the names of its network links start with."""
+        """Prefix of the names of its network links."""
         return f"ly{self.block}-"
 
     def link(self, slot: int) -> str:
@@ -178,7 +178,7 @@ def _owner(folder: Path) -> str | None:
 
 
 def _taken(block: int, owner: str | None) -> bool:
-    """Whether a block's server runs, or has sandboxes that do."""
+    """True if a block's server runs, or has sandboxes that do."""
     if owner is None:
         return False
     if _locked(_lock(block)):

@@ -1,4 +1,4 @@
-"""What sandboxes that are gone have left on the host, and what servers have that are gone themselves."""
+"""Orphans on the host: leftovers of sandboxes that are gone, and of servers that are gone."""
 
 import asyncio
 import contextlib

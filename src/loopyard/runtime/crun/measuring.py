@@ -1,4 +1,4 @@
-"""What the provider keeps on the disk, by kind. It is measured without a server, and beside one that runs."""
+"""Disk use of the provider, by kind. It is measured without a server, and beside one that runs."""
 
 import asyncio
 import os

@@ -1,4 +1,4 @@
-"""What the host's network is like, and the sandboxes' links to it.
+"""Network of the host, and the sandboxes' links to it.
 
 Each sandbox has a link of its own to the host and nothing else: no two share a wire. What it may reach is decided in
 `egress`.

@@ -306,7 +306,7 @@ class CrunRuntime(Inside):
 
     @property
     def keepers(self) -> Sequence[Keeper]:
-        """Who knows what is left over; once this is open."""
+        """Garbage collectors of the provider; known once this is open."""
         boxes = BoxesKeeper(
             self._layout,
             self._instance,
@@ -354,5 +354,5 @@ class CrunRuntime(Inside):
             return await self.status(sandbox_id)
 
     def _acting(self, sandbox_id: str) -> asyncio.Lock:
-        """One act at a time on one sandbox."""
+        """Lock of a sandbox: one act at a time."""
         return self._acts.setdefault(sandbox_id, asyncio.Lock())

@@ -32,7 +32,8 @@ _REMOVED_AT_ONCE = 4
 
 @dataclass(frozen=True, slots=True)
 class _Kind:
-    """What makes one sandbox unlike another before anything has run in it, but for what is given to any that runs."""
+    """Properties in which one sandbox differs from another before anything has run in it, but for what is given to any
+    that runs."""
 
     root: Path
     limits: Limits
@@ -75,9 +76,9 @@ def _slot(instance: Instance, traces: Traces) -> int | None:
 
 
 class Ready:
-    """Those of one provider: `wanted` of one kind. They are made one at a time, with pauses as long as the work, and
-    only while no sandbox has been asked for lately: whoever asks for one has the host for that. Any sandbox can be made
-    of one."""
+    """Warm pool of one provider: `wanted` sandboxes of one kind. They are made one at a time, with pauses as long as
+    the work, and only while no sandbox has been asked for lately: whoever asks for one has the host for that. Any
+    sandbox can be made of one."""
 
     def __init__(self, making: Making, roots: Roots, wanted: int) -> None:
         self._making = making
@@ -112,8 +113,8 @@ class Ready:
         return len(self._there)
 
     async def take(self, spec: SandboxSpec) -> tuple[str, Box] | None:
-        """One for what is asked for, and its name: as it was made, or refitted. It is the caller's from here on. None
-        if there is none, or it could not be refitted.
+        """Take a sandbox for what is asked for, and its name: as it was made, or reconfigured. It is the caller's from
+        here on. None if there is none, or it could not be reconfigured.
 
         Raises:
             ImageNotFound, SnapshotNotFound: What it is to be made of is not on this host.
@@ -137,7 +138,7 @@ class Ready:
         return None
 
     def _is_as_made(self, spec: SandboxSpec, root: Path) -> bool:
-        """Whether those that are there are like it."""
+        """True if the ready sandboxes are of this kind."""
         if spec.services or spec.snapshot is not None or self._kind != _kind(spec, root):
             return False
         return self._roots.accounts(root).find(spec.user) is not None

@@ -1,4 +1,4 @@
-"""What runs beside a sandbox: services, each on a root file system of its own, in the sandbox's network.
+"""Services beside a sandbox, each on a root file system of its own, in the sandbox's network.
 
 They are sandboxes too, with ids that start with the sandbox's, and are seen by nobody else. They come up and end with
 it.
@@ -87,7 +87,7 @@ class Services:
 
 
 def is_service(sandbox_id: str) -> bool:
-    """Whether a sandbox is one of these."""
+    """True if a sandbox is a service."""
     return _BETWEEN in sandbox_id
 
 

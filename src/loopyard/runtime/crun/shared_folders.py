@@ -25,7 +25,8 @@ _ROOT_FIELD = 3
 
 
 class SharedFolders:
-    """Those of one provider, and their keeper. `pids` are the first processes of the sandboxes that run."""
+    """Shared folders of one provider, and their garbage collector. `pids` are the first processes of the sandboxes that
+    run."""
 
     def __init__(self, layout: Layout, launcher: LauncherClient, pool: Pool, pids: Callable[[], Iterable[int]]) -> None:
         self._layout = layout
@@ -47,8 +48,8 @@ class SharedFolders:
             self._coming[name] -= 1
 
     async def leftovers(self, cache_days: float) -> Sequence[Leftover]:
-        """Those that no sandbox sees, and none has seen for so many days; and what a killed server has not deleted to
-        the end, whose name ends with `.gone`."""
+        """Shared folders that no sandbox sees, and none has seen for so many days; and folders that a killed server has
+        not deleted to the end, whose name ends with `.gone`."""
         names = await self._pool.shared()
         used = await self._used()
         found: list[Leftover] = []

@@ -38,7 +38,7 @@ def register(images: Path, data: Path) -> None:
 
 
 def references(images: Path) -> References:
-    """What all servers use of the images."""
+    """Images that all servers use."""
     found = References()
     for file in (images / "servers").glob("*.json"):
         data = Path(str(read_json(file)))

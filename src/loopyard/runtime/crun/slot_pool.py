@@ -40,7 +40,7 @@ class SlotPool:
 
     @property
     def all_taken(self) -> bool:
-        """Whether there is none left, ready or not."""
+        """True if there is none left, ready or not."""
         return not self._ready and not self._raw
 
     def give_back(self, slot: int) -> None:

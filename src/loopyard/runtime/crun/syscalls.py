@@ -141,7 +141,7 @@ def new_mount(kind: str, options: Sequence[tuple[str, str | None]], attributes: 
 
 
 def _complaint(context: int) -> str:
-    """What the kernel says went wrong, where it says so."""
+    """Message of the kernel, where it gives one."""
     os.set_blocking(context, False)
     try:
         return os.read(context, 4096).decode(errors="replace").strip()
@@ -209,12 +209,12 @@ def _fallocate(descriptor: int, mode: int, start: int, count: int) -> None:
 
 
 def set_dumpable(*, dumpable: bool) -> None:
-    """Whether others of the same user may look into this process."""
+    """Allow or forbid others of the same user to look into this process."""
     _checked(_libc.prctl(_PR_SET_DUMPABLE, int(dumpable), 0, 0, 0), "prctl")
 
 
 def set_subreaper(*, subreaper: bool) -> None:
-    """Whether this process becomes the parent of what its children leave behind."""
+    """Make this process the parent of orphans of its children, or not."""
     _checked(_libc.prctl(_PR_SET_CHILD_SUBREAPER, int(subreaper), 0, 0, 0), "prctl")
 
 

@@ -1,4 +1,4 @@
-"""What a sandbox uses, by its cgroup."""
+"""Usage of a sandbox, by its cgroup."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ _CGROUPS = Path("/sys/fs/cgroup")
 
 
 def usage(cgroup: str) -> SandboxUsage | None:
-    """What the processes of a cgroup use now; None if there is none of this name."""
+    """Usage of the processes of a cgroup now; None if there is none of this name."""
     name = cgroup.lstrip("/")
     try:
         if has_cgroup2():

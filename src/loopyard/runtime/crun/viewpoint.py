@@ -1,4 +1,4 @@
-"""Who looks at the files of a sandbox, and with whose rights the kernel lets them."""
+"""Viewpoint on the files of a sandbox: as which user, with which rights of the kernel."""
 
 import errno
 import os
@@ -42,7 +42,7 @@ _FAULTS: dict[int, tuple[type[RuntimeFault], str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Viewpoint:
-    """Who looks, and at which sandbox: its init process, the first uid of its range, and the user."""
+    """Viewpoint on a sandbox: its init process, the first uid of its range, and the user."""
 
     pid: int
     start_ticks: int
@@ -50,7 +50,7 @@ class Viewpoint:
     account: Account
 
     def owns(self, found: os.stat_result) -> bool:
-        """Whether a file is of one of the sandbox's users, and of one of its groups."""
+        """True if a file is of one of the sandbox's users, and of one of its groups."""
         return all(0 <= number - self.uid_base < UIDS for number in (found.st_uid, found.st_gid))
 
     def resolve(self, path: str) -> str:

@@ -13,7 +13,7 @@ _READY = "ready"
 
 @dataclass(frozen=True, slots=True)
 class Traces:
-    """What there is of one sandbox. `name` is what crun calls it."""
+    """Paths and names of one sandbox on the host. `name` is what crun calls it."""
 
     name: str
     bundle: Path
@@ -73,5 +73,5 @@ def new_ready_name() -> str:
 
 
 def is_ready_name(name: str) -> bool:
-    """Whether a name is one of those."""
+    """True if a name is of a ready sandbox."""
     return name.startswith(f"{_READY}_")

@@ -18,7 +18,7 @@ class Refused(Exception):
 
     @property
     def is_paused(self) -> bool:
-        """Whether it is only that the container is paused."""
+        """True if the container is only paused."""
         return self.status in (409, 500) and "paused" in str(self)
 
 

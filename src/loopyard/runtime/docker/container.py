@@ -1,4 +1,4 @@
-"""What the engine is told of a sandbox, and what it says of one."""
+"""Requests to the engine about a sandbox, and its answers."""
 
 from typing import Any
 
@@ -51,7 +51,7 @@ def configuration(spec: SandboxSpec, image: str, server: str, network: str, *, d
 
 
 def usage(stats: dict[str, Any]) -> SandboxUsage | None:
-    """What the engine's figures say; None if they are of a container that does not run."""
+    """Usage by the engine's figures; None if they are of a container that does not run."""
     memory: dict[str, Any] = stats.get("memory_stats") or {}
     cpus: dict[str, Any] = stats.get("cpu_stats") or {}
     pids: dict[str, Any] = stats.get("pids_stats") or {}
@@ -63,7 +63,7 @@ def usage(stats: dict[str, Any]) -> SandboxUsage | None:
 
 
 def is_closed(policy: NetworkPolicy | None) -> bool:
-    """Whether a policy lets nothing through."""
+    """True if a policy lets nothing through."""
     return policy is not None and policy == NetworkPolicy()
 
 

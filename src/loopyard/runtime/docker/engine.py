@@ -59,7 +59,7 @@ class Engine:
         await self._session.close()
 
     async def ask(self, method: str, path: str, **options: Any) -> Any:
-        """What aiodocker has no word for. The answer's JSON, or its text where it is none.
+        """Ask the engine for a call that aiodocker lacks. Returns the answer's JSON, or its text where it is none.
 
         Raises:
             aiodocker.DockerError: The engine refused.
@@ -144,7 +144,7 @@ class Engine:
 
 
 def refused_command(refusal: Refused) -> Exception:
-    """What it means that the engine started no command."""
+    """Result of a command that the engine did not start."""
     text = str(refusal).lower()
     if refusal.status == 404 and "container" in text:
         return SandboxNotFound("The sandbox is gone.")

@@ -46,7 +46,7 @@ async def ensure_base_image(engine: Engine, images: Path, ca_bundle: Path | None
 
 
 async def exists(engine: Engine, name: str) -> bool:
-    """Whether the engine has an image of this name."""
+    """True if the engine has an image of this name."""
     try:
         await engine.docker.images.inspect(name)
     except aiodocker.DockerError as error:

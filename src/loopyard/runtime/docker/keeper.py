@@ -34,7 +34,7 @@ _FIRST_LOOK, _LONGEST_LOOK = 0.01, 1.0
 
 
 class Keeping(TypedDict):
-    """What a keeper is told. `command` is the body of the engine's request that makes the command."""
+    """Order to a keeper. `command` is the body of the engine's request that makes the command."""
 
     engine: str
     container: str

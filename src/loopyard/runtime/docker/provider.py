@@ -68,7 +68,7 @@ _MOST_ROOM = 256
 
 @dataclass(frozen=True, slots=True)
 class _Box:
-    """What is known of a sandbox that is complete; the same is in its folder."""
+    """Record of a complete sandbox; the same is in its folder."""
 
     user: User
     environment: Mapping[str, str]
@@ -305,7 +305,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
         return SandboxStatus(SandboxState.RUNNING, out_of_memory=killed)
 
     async def _state(self, sandbox_id: str) -> dict[str, Any] | None:
-        """What the engine says of the container; None if there is none."""
+        """State of the container by the engine; None if there is none."""
         self._layout.bundle(sandbox_id)  # an id that cannot be one is told
         try:
             return (await self._engine.ask("GET", f"containers/{self._container(sandbox_id)}/json"))["State"]
@@ -385,7 +385,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
         return {**own, **box.environment, **spec.environment}
 
     async def _as_root(self, sandbox_id: str, argv: list[str]) -> str:
-        """What a short command of root's prints."""
+        """Run a short command as root, and return its output."""
         return (await self._engine.run(self._container(sandbox_id), argv))[1]
 
     async def _signal(self, sandbox_id: str, argv: list[str]) -> None:
@@ -446,11 +446,11 @@ class DockerRuntime(WithCommands[DockerCommands]):
         await files.write(self._engine, self._container(sandbox_id), account, path, content, mode)
 
     def _acting(self, sandbox_id: str) -> asyncio.Lock:
-        """One act at a time on one sandbox."""
+        """Lock of a sandbox: one act at a time."""
         return self._acts.setdefault(sandbox_id, asyncio.Lock())
 
     def _recall(self, sandbox_id: str) -> _Box | None:
-        """What is known of a sandbox, also from an earlier server; None if it was only half made."""
+        """Record of a sandbox, also from an earlier server; None if it was only half made."""
         if sandbox_id not in self._boxes:
             meta: dict[str, Any] | None = read_json(self._layout.bundle(sandbox_id) / "meta.json")
             if meta is None:

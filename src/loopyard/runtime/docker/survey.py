@@ -1,4 +1,4 @@
-"""What an engine can do, found out once: some of it only by trying."""
+"""Features of an engine, found out once: some of them only by trying."""
 
 import json
 import logging

@@ -1,4 +1,5 @@
-"""What runs around a command inside: says which process it is, and tells what cannot be started as a shell would."""
+"""Wrapper around a command inside the container: says which process it is, and tells what cannot be started as a shell
+would."""
 
 from collections.abc import Sequence
 from typing import Literal

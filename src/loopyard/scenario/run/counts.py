@@ -30,7 +30,7 @@ _Count = ScenarioRunCount
 
 
 class CountKey(NamedTuple):
-    """What is counted: the runs of an account that share one property."""
+    """Key of a count: the runs of an account that share one property."""
 
     account_id: str
     dimension: str

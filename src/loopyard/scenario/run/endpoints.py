@@ -76,7 +76,7 @@ async def list_runs(
 
 @router.get("/runs/{id}", operation_id="scenarios.runs.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession, service: ServiceDep) -> ScenarioRunView:
-    """One run."""
+    """Retrieve a scenario run."""
     return ScenarioRunView.model_validate(await service.get(session, caller.account_id, id))
 
 

@@ -67,7 +67,7 @@ class RunNotes:
         }
 
     def scored(self, execution_id: str) -> dict[str, Any]:
-        """What came of the scoring function that an execution is, by name; nothing if it is none, or is not done."""
+        """Name and result of the scoring function that an execution is; empty if it is none, or is not done."""
         contract: dict[str, Any] = self.view["scoring_contract_result"] or {}
         results: list[dict[str, Any]] = contract.get("scoring_function_results", [])
         for index, result in enumerate(results):

@@ -1,4 +1,4 @@
-"""What a run's devbox is made of: the scenario's environment, and what the run profiles change about it."""
+"""Environment of a run's devbox: the scenario's, with the changes of the run profiles."""
 
 from contextlib import AbstractContextManager
 

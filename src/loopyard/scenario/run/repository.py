@@ -37,7 +37,7 @@ _LISTED = (*(_TABLE[name] for name in PLAIN_NAMES), *(cast(_TABLE[name], Text) f
 
 @dataclass(frozen=True, slots=True)
 class RunFilters:
-    """What a list is narrowed to. `name` is the whole name; `search` the start of an id, or a part of a name."""
+    """Filters of a list. `name` is the whole name; `search` the start of an id, or a part of a name."""
 
     name: str | None = None
     state: str | None = None

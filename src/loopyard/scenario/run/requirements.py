@@ -1,4 +1,4 @@
-"""What must be given and be there before a run of a scenario or benchmark is started."""
+"""Requirements to check before a run of a scenario or benchmark is started."""
 
 from sqlalchemy.ext.asyncio import AsyncSession
 

@@ -161,7 +161,7 @@ class RunScoring:
         )
 
     def _image(self, devbox: Devbox) -> str:
-        """What tells the programs that the devbox has at its start, and whose they are."""
+        """Identity of the programs that the devbox has at its start, and whose they are."""
         version = devbox.blueprint_id
         if isinstance(self._runtime, NamesImages):
             with suppress(ImageNotFound):  # the blueprint was deleted meanwhile

@@ -40,7 +40,7 @@ class Search:
 
     @property
     def condition(self) -> ColumnElement[bool]:
-        """Whether a run matches."""
+        """SQL condition: a run matches."""
         by_id = self.by_id
         return self._by_name if by_id is None else or_(by_id, self._by_name)
 

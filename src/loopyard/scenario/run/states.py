@@ -32,7 +32,7 @@ def can_become(present: str, state: State) -> bool:
 
 
 def state_after_end(present: str, reason: ShutdownReason | str | None) -> State:
-    """What a run that is not over becomes when its devbox ends. `reason` is the shutdown reason, None for a failure.
+    """State of an unfinished run when its devbox ends. `reason` is the shutdown reason, None for a failure.
 
     A scored run has all it needs of its devbox, so it is complete, whatever ended the devbox.
     """

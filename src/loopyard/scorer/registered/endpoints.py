@@ -51,7 +51,7 @@ async def list_scorers(
 
 @router.get("/{id}", operation_id="scenarios.scorers.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> ScorerView:
-    """One scorer."""
+    """Retrieve a registered scorer."""
     return ScorerView.model_validate(await service.get(session, caller.account_id, id))
 
 

@@ -18,7 +18,7 @@ class Results:
             self._statuses.setdefault(without_method(name), status)
 
     def of(self, wanted: str) -> Tuple[bool, str]:
-        """Whether a test passed, and its status or why it did not.
+        """Outcome of a test: true if it passed, and its status or why it did not.
 
         A name that was cut at a blank, as in published data, is that of the only test whose name begins so.
         """
@@ -38,7 +38,7 @@ class Results:
         return sorted(name for name in self._statuses if name.startswith(wanted + " "))
 
     def missing(self, wanted: Sequence[str]) -> List[Tuple[str, str]]:
-        """Those that did not pass, each with its status or why."""
+        """Tests that did not pass, each with its status or why."""
         asked = [(name, self.of(name)) for name in wanted]
         return [(name, why) for name, (passed, why) in asked if not passed]
 

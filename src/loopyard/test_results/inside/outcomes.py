@@ -27,7 +27,7 @@ def statuses(sessions: Sequence[Session]) -> Statuses:
 
 
 def worse(status: str, than: str) -> bool:
-    """Whether a status overrules another one of the same test."""
+    """True if a status overrules another one of the same test."""
     return _RANK.index(status) > _RANK.index(than)
 
 

@@ -118,7 +118,7 @@ def _file(module: Any) -> str:
 
 
 def _expected(item: Any, excinfo: Any) -> bool:
-    """Whether the test says itself that it is to fail."""
+    """True if the test says itself that it is to fail."""
     find = getattr(item, "get_closest_marker", None) or getattr(item, "get_marker", None)
     if find is not None and find("xfail") is not None:
         return True

@@ -12,7 +12,7 @@ _PIECE = 1 << 16
 
 
 class Session:
-    """One connection: all tests that one process ran."""
+    """Session: a connection, and all tests that one process ran."""
 
     def __init__(self, key: bytes) -> None:
         self._key = key
@@ -62,7 +62,7 @@ class Session:
 
     @property
     def idle(self) -> bool:
-        """Whether nothing was begun: such a connection says nothing."""
+        """True if nothing was begun: such a connection says nothing."""
         return not any(self._runs.values()) and self.fault is None
 
     def why_not(self) -> Optional[str]:

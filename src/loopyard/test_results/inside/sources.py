@@ -52,7 +52,7 @@ class Unchanged:
         self._digests: Dict[str, Optional[str]] = {path: _digest(path) for path in paths}
 
     def changed(self) -> List[str]:
-        """Those that say something else by now."""
+        """Sources that have changed by now."""
         return [path for path, digest in self._digests.items() if _digest(path) != digest]
 
 

@@ -17,7 +17,7 @@ _MODULES = {"pytest": "pytest", "py.test": "pytest", "unittest": "unittest"}
 
 
 class Reporting:
-    """What this process reports, and when it begins to. `folder` is the reporter's on the path, an archive."""
+    """Reporter of this process, and when it begins. `folder` is the reporter's on the path, an archive."""
 
     def __init__(self, folder: str) -> None:
         self._folder = folder

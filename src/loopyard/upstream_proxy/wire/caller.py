@@ -18,7 +18,7 @@ OWN_ANSWER = ("x-loopyard-gateway", "refused")
 
 
 class Request:
-    """One request, and the way its answer goes."""
+    """Request, and the way its answer goes."""
 
     def __init__(self, connection: "CallerConnection", head: h11.Request) -> None:
         self._connection = connection
@@ -60,7 +60,7 @@ class Request:
                 raise CallerGone
 
     async def upgraded(self) -> AsyncIterator[bytes]:
-        """What comes after the upgrade."""
+        """Stream after the upgrade."""
         if first := self._http.trailing_data[0]:
             yield first
         while chunk := await self._connection.read():

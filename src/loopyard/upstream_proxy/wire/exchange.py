@@ -1,4 +1,4 @@
-"""One request and its answer, passed on both ways at the same time and in constant memory."""
+"""Request and its answer, passed on both ways at the same time and in constant memory."""
 
 import asyncio
 import contextlib

@@ -73,7 +73,7 @@ class UpstreamConnection(Protocol):
 
     @property
     def reusable(self) -> bool:
-        """Whether the exchange is over and another may follow."""
+        """True if the exchange is over and another may follow."""
         ...
 
     def begin(self) -> bool:

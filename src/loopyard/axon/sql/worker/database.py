@@ -1,4 +1,4 @@
-"""One axon's database, opened so that statements can neither leave it nor take more than their limits."""
+"""Database of an axon, opened so that statements can neither leave it nor exceed their limits."""
 
 import base64
 import math

@@ -1,4 +1,4 @@
-"""What `task.toml` holds, as Harbor 0.26 has it, as far as it matters for a scenario.
+"""Contents of `task.toml` as Harbor 0.26 defines it, as far as they matter for a scenario.
 
 As in Harbor, keys that are not known are passed over. What a scenario cannot be is told by `unsupported`.
 """
@@ -20,7 +20,7 @@ class Table(BaseModel):
 
 
 class Phase(Table):
-    """What `[agent]` and `[verifier]` have in common."""
+    """Fields that `[agent]` and `[verifier]` share."""
 
     user: str | int | None = None
     network_mode: NetworkMode | None = None
@@ -101,7 +101,7 @@ class Package(Table):
 
 
 class TaskConfig(Table):
-    """One `task.toml`."""
+    """Contents of a `task.toml`."""
 
     task: Package | None = None
     metadata: dict[str, Any] = {}

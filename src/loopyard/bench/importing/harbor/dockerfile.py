@@ -1,4 +1,4 @@
-"""What an import must know of a Dockerfile, and what it adds to one."""
+"""Facts that an import needs from a Dockerfile, and lines that it appends to one."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -60,7 +60,7 @@ def find(folder: Path) -> list[Path]:
 
 
 def read(folder: Path) -> Task:
-    """One task.
+    """Read a task.
 
     Raises:
         FolderFault: Anything in it is missing, wrong, or more than a scenario can be.

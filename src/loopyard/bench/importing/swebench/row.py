@@ -35,8 +35,8 @@ Filled = Annotated[str, Field(min_length=1)]
 
 
 class Row(BaseModel):
-    """One task: mend `repo` at `base_commit` so that the tests of FAIL_TO_PASS pass, and those of PASS_TO_PASS still
-    do."""
+    """Row of SWE-bench: mend `repo` at `base_commit` so that the tests of FAIL_TO_PASS pass, and those of PASS_TO_PASS
+    still do."""
 
     model_config = ConfigDict(extra="ignore")
 
@@ -63,8 +63,8 @@ class Row(BaseModel):
 
     @property
     def with_pytest(self) -> bool:
-        """Whether tests are named as pytest does (`tests/test_a.py::test_b`); else as unittest does (`test_b
-        (a.C)`, or a docstring's first line)."""
+        """True if tests are named as pytest does (`tests/test_a.py::test_b`); else as unittest does (`test_b (a.C)`, or
+        a docstring's first line)."""
         return any(_PYTEST.match(test) for test in self.FAIL_TO_PASS)
 
 

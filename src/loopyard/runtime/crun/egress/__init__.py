@@ -1,4 +1,4 @@
-"""What sandboxes may reach: rules in the kernel, and two small servers for what only names can decide.
+"""Egress control of sandboxes: rules in the kernel, and two small servers for decisions by name.
 
 `firewall` is the way in. The rules stand in the kernel by themselves, so that they outlive a server that is killed.
 """

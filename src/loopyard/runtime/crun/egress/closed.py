@@ -17,7 +17,7 @@ _PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.0.0.0/24", "192
 
 
 class Closed:
-    """What is closed on this host, as it was when this was made."""
+    """Blocklist of addresses on this host, as it was when this was made."""
 
     def __init__(self, sandboxes: IPv4Network) -> None:
         """`sandboxes` is the network of the sandboxes of all servers here."""
@@ -26,19 +26,19 @@ class Closed:
         self.private = list(ipaddress.collapse_addresses([*map(IPv4Network, _PRIVATE), *neighbours]))
 
     def is_private(self, network: IPv4Network) -> bool:
-        """Whether all of the network is private, so that a policy that names it means just that."""
+        """True if all of the network is private, so that a policy that names it means just that."""
         return any(network.subnet_of(private) for private in self.private)
 
     def is_never_open(self, address: IPv4Address) -> bool:
-        """Whether no policy opens it."""
+        """True if no policy opens it."""
         return any(address in network for network in self.never) or _is_own(address)
 
     def is_open(self, address: IPv4Address) -> bool:
-        """Whether it may be reached where nothing says otherwise."""
+        """True if it may be reached where nothing says otherwise."""
         return not self.is_never_open(address) and not any(address in network for network in self.private)
 
     def is_named(self, address: IPv4Address, policy: NetworkPolicy) -> bool:
-        """Whether it is a private address that the policy opens by naming a private network."""
+        """True if it is a private address that the policy opens by naming a private network."""
         if self.is_never_open(address):
             return False
         networks = [IPv4Network(network.cidr) for network in policy.networks]
@@ -60,7 +60,7 @@ def _from_hex(text: str) -> int:
 
 
 def _is_own(address: IPv4Address) -> bool:
-    """Whether it is one of this host's own addresses, at this moment."""
+    """True if it is one of this host's own addresses, at this moment."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
         try:
             probe.bind((str(address), 0))

@@ -39,7 +39,7 @@ _WATCH_SECONDS = 5.0
 
 @dataclass(slots=True)
 class Held:
-    """What is in force for one sandbox. `learned` are the addresses open to it by name: until when (`time.monotonic`),
+    """Rules in force for one sandbox. `learned` are the addresses open to it by name: until when (`time.monotonic`),
     and by which name (None after a restart)."""
 
     policy: NetworkPolicy
@@ -106,7 +106,7 @@ class Firewall:
         await asyncio.to_thread(self._nft.close)
 
     def held(self, sandbox_address: str) -> Held | None:
-        """What is in force for the sandbox with this address; None where it has no policy."""
+        """Rules in force for the sandbox with this address; None where it has no policy."""
         return self._held.get(sandbox_address)
 
     async def apply(self, slot: int, policy: NetworkPolicy | None) -> None:
@@ -196,7 +196,7 @@ class Firewall:
         return Held(policy, Hostnames(names), chains, elements)
 
     def _outdated(self, source: str, before: Held | None, after: Held | None) -> list[Element]:
-        """What was learned under a policy and is not to be open under the next; the rest goes over to it."""
+        """Addresses learned under a policy that are not to be open under the next; the rest goes over to it."""
         gone: list[Element] = []
         for one, (until, name) in (before.learned if before else {}).items():
             if after is not None and after.restricted and name is not None and after.hostnames.allow(name):
@@ -220,7 +220,8 @@ class Firewall:
                     del self._chains[name]
 
     async def _recall_learned(self) -> None:
-        """What is open by name is still open after a restart, for as long as it would have been."""
+        """Read the addresses that were open by name before a restart; they stay open for as long as they would have
+        been."""
         try:
             listed = await self._nft.list(f"set inet {self._instance.table} learned")
         except RulesRefused:  # an earlier version's table, or none

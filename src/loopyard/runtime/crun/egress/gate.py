@@ -1,4 +1,4 @@
-"""What decides on the sandboxes' way out: the rules, and the servers for what only names can decide."""
+"""Daemon that decides on egress: the rules, and the servers for decisions by name."""
 
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network

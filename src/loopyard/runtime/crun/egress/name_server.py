@@ -19,7 +19,7 @@ _LENGTH = struct.Struct("!H")
 
 
 class NameServer(asyncio.DatagramProtocol):
-    """One for all sandboxes of a server."""
+    """DNS server for all sandboxes of a server."""
 
     def __init__(self, questions: Questions) -> None:
         self._questions = questions

@@ -20,7 +20,7 @@ class RulesRefused(RuntimeFault):
 
 
 class Nft:
-    """One transaction after the other, in a thread of its own."""
+    """Connection to nftables: one transaction after the other, in a thread of its own."""
 
     def __init__(self) -> None:
         """Load the library.
@@ -59,7 +59,7 @@ class Nft:
         await asyncio.get_running_loop().run_in_executor(self._thread, self._run, commands)
 
     async def list(self, what: str) -> list[dict[str, Any]]:
-        """What `nft --json list …` would print: a list of objects.
+        """Return the objects that `nft --json list …` would print.
 
         Raises:
             RulesRefused: There is no such thing.

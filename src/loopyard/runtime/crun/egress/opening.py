@@ -18,14 +18,14 @@ _DROPPED = (b"connection", b"keep-alive", b"proxy-connection", b"upgrade", b"htt
 
 
 class Refused(Exception):
-    """It cannot be told, or must not be let through; the message says why."""
+    """Refusal of a connection: its server cannot be told, or must not be reached; the message gives the reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """What a connection begins with. `name` is the server it is meant for, None where the protocol names none;
-    `data` what is to be sent to the server in place of what was read. `after_upgrade` is what may follow only when the
-    server has agreed to go on with WebSocket; None where nobody asked it to."""
+    """Beginning of a connection. `name` is the server it is meant for, None where the protocol names none; `data` what
+    is to be sent to the server in place of what was read. `after_upgrade` is what may follow only when the server has
+    agreed to go on with WebSocket; None where nobody asked it to."""
 
     name: str | None
     data: bytes
@@ -123,7 +123,7 @@ def _asks_for_websocket(request: h11.Request, framings: list[bytes]) -> bool:
 
 
 def agrees_to_upgrade(said: bytes) -> bool | None:
-    """Whether a server that was asked to go on with WebSocket does so; None if it has not said enough yet."""
+    """True if a server that was asked to go on with WebSocket does so; None if it has not said enough yet."""
     line, ended, _ = said.partition(b"\r\n")
     if not ended:
         return None if len(said) < _MOST_OF_LINE else False

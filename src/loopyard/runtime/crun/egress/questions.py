@@ -166,7 +166,7 @@ class Questions:
         answer.answer.append(dns.rrset.from_text_list(canonical, ttl, "IN", "A", [*public, *named]))
 
     def _is_named(self, text: str, sandbox_address: str) -> bool:
-        """Whether it is a private address that the policy itself names."""
+        """True if it is a private address that the policy itself names."""
         held = self._firewall.held(sandbox_address)
         return held is not None and self._closed.is_named(IPv4Address(text), held.policy)
 

@@ -45,7 +45,7 @@ class _Stream:
 
 
 class Streams:
-    """One for all sandboxes of a server."""
+    """TCP proxy for all sandboxes of a server."""
 
     def __init__(
         self, firewall: Firewall, closed: Closed, refusals: Refusals, open_seconds: float = OPEN_SECONDS
@@ -185,7 +185,7 @@ class Streams:
 
 
 async def _opening(reader: asyncio.StreamReader, said: bytearray, port: int) -> Opening:
-    """What the client begins with; what it has said so far is in `said`."""
+    """Read the client's first bytes; those read so far are in `said`."""
     while len(said) < MOST_BYTES:
         more = await reader.read(MOST_BYTES)
         if not more:

@@ -147,7 +147,7 @@ table inet {instance.table} {{
 
 
 def chains(policy: NetworkPolicy) -> str:
-    """What the names of a policy's two chains end with: policies that open the same networks share them."""
+    """Suffix of the names of a policy's two chains: policies that open the same networks share them."""
     return hashlib.sha256(repr(sorted(map(repr, policy.networks))).encode()).hexdigest()[:16]
 
 

@@ -29,7 +29,8 @@ class Acts:
 
     @contextmanager
     def begin(self, harmless: bool) -> Generator[bool]:
-        """Whether a worker may begin an act, and the time that it takes. A `harmless` one nobody has to wait for."""
+        """Hold the lock that a new launcher waits for, while a worker acts; yields true if the worker may act. A
+        `harmless` act takes no lock."""
         if harmless or self._lock is None:
             yield os.getppid() == self._launcher
             return

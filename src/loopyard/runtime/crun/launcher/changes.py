@@ -51,7 +51,7 @@ class _Folder:
     lower: int | None
 
     def look(self, name: str) -> tuple[os.stat_result | None, bool]:
-        """What is there, and whether it differs from the image."""
+        """Look at a path, and whether it differs from the image."""
         found = _stat(self.upper, name)
         if found is not None:
             return (None if _is_whiteout(found) else found), True
@@ -73,7 +73,7 @@ class _Folder:
 
 
 def changes(disk: str, kept: str, image: str, paths: Sequence[str], keep: str | None) -> Changes:
-    """What became of `paths` between the disks `kept` and `disk`, both over `image`. The folder `keep` is left out.
+    """Changes of `paths` between the disks `kept` and `disk`, both over `image`. The folder `keep` is left out.
 
     Nothing may run in the sandbox meanwhile. What cannot be read is left out, and the answer is not complete.
     """
@@ -145,7 +145,7 @@ class _Walk:
     def _differs(
         self, before: int | None, after: int | None, name: str, was: os.stat_result, now: os.stat_result
     ) -> bool:
-        """Whether something in the folders `before` and `after` is not the same any more."""
+        """True if something in the folders `before` and `after` is not the same any more."""
         if not self._copied:
             return (was.st_ino, was.st_ctime_ns) != (now.st_ino, now.st_ctime_ns)
         if _shown(was) != _shown(now):
@@ -186,12 +186,12 @@ def _inode(top: _Folder) -> int:
 
 
 def _shown(found: os.stat_result) -> tuple[int, ...]:
-    """What a copy has in common with what it is a copy of."""
+    """Attributes that a copy shares with its original."""
     return found.st_mode, found.st_uid, found.st_gid, found.st_rdev, found.st_size, found.st_mtime_ns
 
 
 def _hold_the_same(before: int | None, after: int | None, name: str) -> bool:
-    """Whether the files of this name in two folders do."""
+    """True if the files of this name in two folders hold the same."""
     files = [os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder) for folder in (before, after)]
     try:
         while True:

@@ -34,7 +34,7 @@ class LauncherLost(LauncherFault):
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
-    """What somebody waits for: the answer to a request, and the end of the child that works on it."""
+    """Waiting caller: the answer to a request, and the end of the child that works on it."""
 
     answer: asyncio.Future[dict[str, Any]]
     ended: asyncio.Future[int]

@@ -109,7 +109,7 @@ def measure(answer: Callable[..., None], *, folder: str) -> None:
 
 
 def _size(folder: str) -> int:
-    """What is in a folder; of links to one file the first counts."""
+    """Size of a folder's contents; of links to one file the first counts."""
     sizes: dict[int, int] = {}
     for below, _, files in os.walk(folder):
         for name in files:

@@ -19,7 +19,7 @@ from loopyard.runtime.proc import start_ticks
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """What became of a program: it runs as `pid`, or was `refused` with an exit status, or the host was in the way, as
+    """Report on a program: it runs as `pid`, or was `refused` with an exit status, or the host was in the way, as
     `hindered` says; then no program was started. `not_started` is as in `joining.ProgramRefused`."""
 
     pid: int | None = None
@@ -55,7 +55,7 @@ class Helper:
         return cls(pid, ours)
 
     def fits(self, sandbox: dict[str, Any]) -> bool:
-        """Whether it can start a program in this sandbox still: it has not joined another, and is there."""
+        """True if it can still start a program in this sandbox: it has not joined another, and is there."""
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
         return self.sandbox in (None, sandbox) and not poll.poll(0)

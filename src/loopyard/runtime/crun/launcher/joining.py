@@ -216,7 +216,7 @@ def _program(name: str, path: str) -> str:
 
 
 def _is_closed(path: str) -> bool:
-    """Whether there is something, or a folder on the way to it that cannot be entered."""
+    """True if there is something, or a folder on the way to it that cannot be entered."""
     try:
         os.lstat(path)
     except PermissionError:

@@ -1,4 +1,4 @@
-"""What a sandbox is to find in its root file system, put there before it starts: folders, its user, own lines in files.
+"""Content for a sandbox's root file system, placed before it starts: folders, its user, own lines in files.
 
 What the image, or whoever worked in the sandbox before, has there stays. The server owns its own lines only: account
 files are added to, and in the files of the network it writes between two marks. A file that is something else by now,
@@ -88,7 +88,7 @@ def with_own_lines(content: bytes, lines: Sequence[str]) -> bytes:
 
 
 def _extends(row: bytes, line: bytes) -> bool:
-    """Whether a row is the line, or has more words behind it."""
+    """True if a row is the line, or has more words behind it."""
     return row.startswith(line) and row[len(line) : len(line) + 1] in (b"", b"\n", b"\r", b" ", b"\t")
 
 
@@ -155,7 +155,7 @@ def _make_folder(top: int, path: str, owner: int) -> None:
 
 
 def _content(top: int, path: str) -> bytes:
-    """What is in an ordinary file, through links; nothing, where that is none, or a very large one."""
+    """Content of an ordinary file, through links; empty, where that is none, or a very large one."""
     try:
         file = _open_ordinary(top, path, os.O_RDONLY)
     except OSError:

@@ -1,4 +1,4 @@
-"""What it means that crun could not start a program: the caller's mistake, which is a result, or the host's fault."""
+"""Refusals of crun to start a program: the caller's mistake, which is a result, or the host's fault."""
 
 from dataclasses import dataclass
 from pathlib import Path

@@ -52,7 +52,7 @@ _DEVICE_LINKS = {
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """What a path is in the kept disk: a mount of it, a link, or nothing."""
+    """Path in the kept disk: a mount of it, a link, or nothing."""
 
     tree: int | None = None
     folder: bool = False

@@ -1,4 +1,4 @@
-"""What images say of themselves, services, and tokens that are kept sealed
+"""Settings of images, services, and tokens that are kept sealed
 
 Revision: 0011, after 0010.
 """

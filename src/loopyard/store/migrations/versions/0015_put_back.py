@@ -1,4 +1,4 @@
-"""What of a box's system was put back before scoring
+"""Restored system files of a box before scoring
 
 Revision: 0015, after 0014.
 """

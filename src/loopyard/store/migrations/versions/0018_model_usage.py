@@ -1,4 +1,4 @@
-"""What calls of models have used, and the budgets of runs
+"""Usage of models, and the budgets of runs
 
 Revision: 0018, after 0016.
 """
