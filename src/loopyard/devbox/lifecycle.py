@@ -22,9 +22,9 @@ from loopyard.devbox.progress import Progress
 from loopyard.devbox.quota import DevboxQuota
 from loopyard.devbox.rest import run_hooks, seconds_left
 from loopyard.devbox.sleep import resume
-from loopyard.devbox.starting import Starting
+from loopyard.devbox.starting import DevboxStarter
 from loopyard.devbox.states import COMING_UP, FINAL, FailureReason, Status
-from loopyard.devbox.watching import OUT_OF_MEMORY, Watching
+from loopyard.devbox.watching import OUT_OF_MEMORY, DevboxWatch
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database
 from loopyard.kit.failpoint import failpoint
@@ -77,10 +77,10 @@ class Lifecycle:
         self._progress = Progress(database, changes, self.endings, self.companions)
         launcher = Launcher(runtime, executions, code_host, events, ObjectMounts(runtime, executions, store))
         self._agents = agents = AgentMounts(database, runtime, layers, tokens, events)
-        self._starting = Starting(
+        self._starting = DevboxStarter(
             database, runtime, executions, policies, launcher, secrets, tokens, events, agents, grants
         )
-        self._watching = Watching(runtime, executions, launcher, self._progress, tasks)
+        self._watching = DevboxWatch(runtime, executions, launcher, self._progress, tasks)
         self._numbers = itertools.count()
         self._at_work: set[str] = set()
         self._wanted: dict[str, Devbox | None] = {}

@@ -25,7 +25,7 @@ from loopyard.kit.failpoint import failpoint
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.runtime.errors import RuntimeFault, SandboxStartFailed, SandboxStuck
 from loopyard.runtime.protocol import CommandSpec, Runtime, SandboxSpec, ServiceSpec
-from loopyard.runtime.sealing import SealsSandboxes
+from loopyard.runtime.sealing import GradingIsolator
 from loopyard.secret.held import HeldTokens
 from loopyard.secret.service import SecretService
 from loopyard.upstream_proxy.grants import Grants
@@ -42,7 +42,7 @@ Initializing = Callable[[], Awaitable[bool]]
 """Writes down that a devbox is being initialized; false if it has ended meanwhile."""
 
 
-class Starting:
+class DevboxStarter:
     """Makes sandboxes and puts into them what was asked for. All of it can be repeated after a crash."""
 
     def __init__(
@@ -136,7 +136,7 @@ class Starting:
         return bool(has_parts or commands or devbox.working_directory or entrypoint or self._is_judged(devbox))
 
     def _is_judged(self, devbox: Devbox) -> bool:
-        return devbox.initiator_type == "scenario" and isinstance(self._runtime, SealsSandboxes)
+        return devbox.initiator_type == "scenario" and isinstance(self._runtime, GradingIsolator)
 
     async def initialize(self, devbox: Devbox, initializing: Initializing) -> None:
         """Put into the devbox what was asked for, run its launch commands, and start its entrypoint.
@@ -153,7 +153,7 @@ class Starting:
             failpoint("devbox.initializing")
             await self._launcher.set_up(devbox.id, launch.user, setup)
             await self._launcher.run_commands(devbox.id, commands, devbox.starts)
-        if self._is_judged(devbox) and isinstance(self._runtime, SealsSandboxes):
+        if self._is_judged(devbox) and isinstance(self._runtime, GradingIsolator):
             await self._runtime.sealing.mark(devbox.id)  # what is done from here on is the agent's
         if devbox.entrypoint is not None:
             await self._enter(devbox, devbox.entrypoint)

@@ -13,7 +13,7 @@ from loopyard.runtime.protocol import Runtime
 OUT_OF_MEMORY = "It used all its memory."
 
 
-class Watching:
+class DevboxWatch:
     """Watch over each running devbox, from one start to the next end or suspension."""
 
     def __init__(

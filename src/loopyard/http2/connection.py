@@ -28,7 +28,7 @@ from uvicorn.server import ServerState
 
 from loopyard.connections.limits import ConnectionLimits, put_into
 from loopyard.http2.budget import Budget
-from loopyard.http2.goodbye import Staying
+from loopyard.http2.goodbye import LenientStateMachine
 from loopyard.http2.plain import without_huffman
 from loopyard.http2.request import Malformed, scope_of
 from loopyard.http2.stream import Header, Stream
@@ -81,7 +81,7 @@ class Connection(asyncio.Protocol):
         self._server_state = server_state
         self._app_state = app_state
         self._h2 = without_huffman(H2Connection(H2Configuration(client_side=False, header_encoding=None)))
-        self._h2.state_machine = Staying()
+        self._h2.state_machine = LenientStateMachine()
         self._streams: dict[int, Stream] = {}
         self._writable = True
         self._moved = asyncio.Event()

@@ -4,7 +4,7 @@ from h2.connection import ConnectionInputs, ConnectionState, H2ConnectionStateMa
 from h2.events import Event
 
 
-class Staying(H2ConnectionStateMachine):
+class LenientStateMachine(H2ConnectionStateMachine):
     """A client that says goodbye still waits for the answers to what it has asked (RFC 9113, 6.8), and tells what it
     has read of them. `h2` takes a goodbye for the end of all."""
 

@@ -7,7 +7,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 
 from loopyard.connections.limits import HEAD_BYTES, ConnectionLimits, put_into
 from loopyard.http2.connection import Connection
-from loopyard.http2.trailers import Trailing
+from loopyard.http2.trailers import TrailerApplication
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 """What a client of HTTP/2 says first (RFC 9113, 3.4)."""
@@ -109,7 +109,7 @@ class EitherProtocol(HttpToolsProtocol):
             self._timer = None
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        super()._start_asgi_task(cycle, cast("Any", Trailing(app, cycle)))
+        super()._start_asgi_task(cycle, cast("Any", TrailerApplication(app, cycle)))
 
     def _switch(self, data: bytes) -> None:
         self._unset_keepalive_if_required()

@@ -9,7 +9,7 @@ EXTENSION = "http.response.trailers"
 """The name of the extension, and of its message."""
 
 
-class Trailing:
+class TrailerApplication:
     """An application whose answer to one request may have trailers. They are left out where it is not chunked."""
 
     def __init__(self, app: ASGIApp, cycle: RequestResponseCycle) -> None:

@@ -46,7 +46,7 @@ class Ledger:
         self._events = events
         self._accounts: dict[str, Account] = {}
         self._reading: dict[str, asyncio.Task[Account]] = {}
-        self._writing = _Writing()
+        self._writing = _UsageWrites()
         self._wake = asyncio.Event()
 
     async def reconcile(self) -> None:
@@ -216,7 +216,7 @@ class _Batch:
         return not (self.begun or self.ended or self.sums or self.refused)
 
 
-class _Writing:
+class _UsageWrites:
     """Rows to be written next, and rows being written now."""
 
     def __init__(self) -> None:

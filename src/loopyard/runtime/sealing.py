@@ -26,7 +26,7 @@ class PutBack:
     complete: bool
 
 
-class Sealing(Protocol):
+class GradingIsolation(Protocol):
     """Ends what runs in a sandbox, and puts back what was changed. All of it can be repeated.
 
     Each method raises SandboxNotFound or SandboxNotRunning where there is nothing to act on, NoSpaceLeft where the
@@ -60,10 +60,10 @@ class Sealing(Protocol):
 
 
 @runtime_checkable
-class SealsSandboxes(Protocol):
+class GradingIsolator(Protocol):
     """A provider that can do this."""
 
     @property
-    def sealing(self) -> Sealing:
+    def sealing(self) -> GradingIsolation:
         """How; once the provider is open."""
         ...

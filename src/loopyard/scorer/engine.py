@@ -16,7 +16,7 @@ from loopyard.scorer.contract import RunFunction, ScoringFunctionResult, weigh
 from loopyard.scorer.preparing import Preparing, variables
 from loopyard.scorer.restored import noted
 from loopyard.scorer.scorer import Ended, Job, NoScore, PlacedFile
-from loopyard.scorer.scoring import ROOT, Outcome, Scoring, ScoringInterrupted, SetupFailed, command_id
+from loopyard.scorer.scoring import ROOT, Outcome, ScoringInterrupted, ScoringRequest, SetupFailed, command_id
 from loopyard.scorer.starting import check_started
 
 MAX_STDOUT_BYTES = 12 * 1024
@@ -47,7 +47,7 @@ class ScoringEngine:
         self._executions = executions
         self._preparing = preparing
 
-    async def score(self, scoring: Scoring) -> Outcome:
+    async def score(self, scoring: ScoringRequest) -> Outcome:
         """Prepare the box, run the functions, each at most once, and weigh what they say.
 
         Functions that only read run side by side. The others run one after the other, and what one leaves running is
@@ -67,7 +67,7 @@ class ScoringEngine:
         result = weigh([one.weight for one in scoring.functions], results)
         return Outcome(result, any(one.out_of_time for one in judged), put_back)
 
-    async def _functions(self, scoring: Scoring) -> list[_Judged]:
+    async def _functions(self, scoring: ScoringRequest) -> list[_Judged]:
         order = range(len(scoring.functions))
         jobs = [function.scorer.job(scoring.place(index)) for index, function in enumerate(scoring.functions)]
         started = [await self._started(scoring.devbox_id, index) for index in order]
@@ -90,7 +90,7 @@ class ScoringEngine:
             left -= judged[index].seconds
         return [judged[index] for index in order]
 
-    async def _function(self, scoring: Scoring, index: int, job: Job, seconds: float) -> _Judged:
+    async def _function(self, scoring: ScoringRequest, index: int, job: Job, seconds: float) -> _Judged:
         function = scoring.functions[index]
         if not await self._started(scoring.devbox_id, index):
             if seconds <= 0:
@@ -121,7 +121,7 @@ class ScoringEngine:
             return False
         return True
 
-    async def _put(self, scoring: Scoring, job: Job) -> None:
+    async def _put(self, scoring: ScoringRequest, job: Job) -> None:
         for file in job.files:
             if not file.protected:
                 try:
@@ -146,7 +146,7 @@ class ScoringEngine:
             if found != file.data:
                 raise FileUnsuitable(f"{file.path}: it is the same file as another one")
 
-    async def _run(self, scoring: Scoring, index: int, job: Job, seconds: float) -> Execution:
+    async def _run(self, scoring: ScoringRequest, index: int, job: Job, seconds: float) -> Execution:
         function = scoring.functions[index]
         spec = CommandSpec(
             id=command_id(index),
@@ -174,7 +174,9 @@ class ScoringEngine:
         key = (execution.devbox_id, execution.id)
         return any([await self._runtime.is_truncated(*key, stream) for stream in ("stdout", "stderr")])
 
-    async def _judge(self, scoring: Scoring, function: RunFunction, execution: Execution) -> ScoringFunctionResult:
+    async def _judge(
+        self, scoring: ScoringRequest, function: RunFunction, execution: Execution
+    ) -> ScoringFunctionResult:
         out = await self._tail(execution, "stdout", _READ_BYTES)
         err = await self._tail(execution, "stderr", MAX_STDERR_BYTES)
         output = "\n".join(part for part in (_last(out, MAX_STDOUT_BYTES).rstrip("\n"), err.rstrip("\n")) if part)
@@ -197,7 +199,7 @@ def resolve(path: str | None, user: User) -> str | None:
     return None if path is None else absolute(path, user)
 
 
-def _over(scoring: Scoring) -> str:
+def _over(scoring: ScoringRequest) -> str:
     return f"The time for scoring, {scoring.timeout_seconds} seconds, was over"
 
 

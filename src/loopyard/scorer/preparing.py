@@ -12,10 +12,10 @@ from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.output import tail
 from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.protocol import CommandSpec, Runtime
-from loopyard.runtime.sealing import PutBack, Sealing, SealsSandboxes, SharedFolder
+from loopyard.runtime.sealing import GradingIsolation, GradingIsolator, PutBack, SharedFolder
 from loopyard.scorer.config import ScorerConfig
 from loopyard.scorer.scorer import PYTHON, TOOLS, Job, PythonNeeds
-from loopyard.scorer.scoring import ROOT, Scoring, SetupFailed, setup_id
+from loopyard.scorer.scoring import ROOT, ScoringRequest, SetupFailed, setup_id
 from loopyard.scorer.starting import check_started
 from loopyard.scorer.tools import FOLDER, tools
 
@@ -86,15 +86,15 @@ class Preparing:
         self._making: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     @property
-    def _sealing(self) -> Sealing | None:
-        return self._runtime.sealing if isinstance(self._runtime, SealsSandboxes) else None
+    def _sealing(self) -> GradingIsolation | None:
+        return self._runtime.sealing if isinstance(self._runtime, GradingIsolator) else None
 
-    async def clear(self, scoring: Scoring) -> None:
+    async def clear(self, scoring: ScoringRequest) -> None:
         """End everything in the box but its entrypoint."""
         if self._sealing is not None:
             await self._sealing.stop_all(scoring.devbox_id, spare=scoring.spare)
 
-    async def prepare(self, scoring: Scoring, jobs: Sequence[Job]) -> None:
+    async def prepare(self, scoring: ScoringRequest, jobs: Sequence[Job]) -> None:
         """Do all that is to be done before the first scoring function starts."""
         await self.clear(scoring)
         failpoint("scoring.cleared")
@@ -107,7 +107,7 @@ class Preparing:
             await self._make_environments(scoring, jobs)
         failpoint("scoring.prepared")
 
-    async def put_back(self, scoring: Scoring) -> PutBack | None:
+    async def put_back(self, scoring: ScoringRequest) -> PutBack | None:
         """Report on the system files that were restored for this scoring; None if they stay as the agent left them."""
         if self._sealing is None or not scoring.restored:
             return None
@@ -122,7 +122,7 @@ class Preparing:
             target = f"{FOLDER}/{name}"
             await self._runtime.write_file(devbox_id, target, _content(path), user=ROOT, mode=0o755)
 
-    async def _make_environments(self, scoring: Scoring, jobs: Sequence[Job]) -> None:
+    async def _make_environments(self, scoring: ScoringRequest, jobs: Sequence[Job]) -> None:
         """Make what is missing of the Python environments, while nothing else runs in the box; after that they can only
         be read. Boxes share them that are made from the same, and whose system is as it was made: a program of the
         agent's that could write there would be in all of them."""
@@ -138,7 +138,7 @@ class Preparing:
         if sealing is not None:
             await sealing.share(scoring.devbox_id, shared, _PYTHON_FOLDER)
 
-    async def _make(self, scoring: Scoring, index: int, environment: _Environment) -> None:
+    async def _make(self, scoring: ScoringRequest, index: int, environment: _Environment) -> None:
         requirements = f"{scoring.place(index).directory}/requirements.txt"
         content = _once(environment.needs.requirements)
         await self._runtime.write_file(scoring.devbox_id, requirements, content, user=ROOT, mode=0o644)
@@ -170,7 +170,7 @@ class Preparing:
             needs, constraint, f"{_PYTHON_FOLDER}/envs/{hashlib.sha256(told.encode()).hexdigest()[:32]}"
         )
 
-    async def argv(self, scoring: Scoring, index: int, job: Job) -> Sequence[str]:
+    async def argv(self, scoring: ScoringRequest, index: int, job: Job) -> Sequence[str]:
         """The command line of a job, once the box is prepared.
 
         Raises:
@@ -192,7 +192,7 @@ class Preparing:
         return [job.argv[0].replace(PYTHON, python, 1), *job.argv[1:]]
 
 
-def variables(scoring: Scoring) -> dict[str, str]:
+def variables(scoring: ScoringRequest) -> dict[str, str]:
     """Variables of every scoring function's programs, so that they leave alone what the agent can have put beside its
     work: compiled Python modules, and hooks of git."""
     if not scoring.restored:
@@ -207,7 +207,7 @@ def variables(scoring: Scoring) -> dict[str, str]:
     }
 
 
-def _paths(scoring: Scoring) -> list[str]:
+def _paths(scoring: ScoringRequest) -> list[str]:
     """Paths to restore. The working directory never is, nor what is around it in a home."""
     work = scoring.working_directory or scoring.user.home
     personal = [f"{home}/{name}" for home in dict.fromkeys((scoring.user.home, "/root")) for name in PERSONAL]

@@ -23,7 +23,7 @@ class SetupFailed(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Scoring:
+class ScoringRequest:
     """Parameters of a scoring. `key` names its folder in the box; `working_directory` None is the home.
 
     `restored` tells that the system is put back as it was before the agent's turn. `spare` are the commands that go on;

@@ -50,7 +50,7 @@ class Active:
             task.cancel()
 
 
-class Serving:
+class ProxyServer:
     """Takes connections on a listening socket. `handlers` are given the requests with a token of their kind."""
 
     def __init__(self, listener: socket.socket, handlers: Mapping[Kind, Handler]) -> None:

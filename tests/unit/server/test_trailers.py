@@ -5,7 +5,7 @@ from typing import Any, cast
 
 import pytest
 
-from loopyard.http2.trailers import EXTENSION, Trailing
+from loopyard.http2.trailers import EXTENSION, TrailerApplication
 
 pytestmark = pytest.mark.anyio
 
@@ -41,7 +41,7 @@ async def test_they_end_a_chunked_answer(
         return {}
 
     scope: dict[str, Any] = {"type": "http"}
-    await Trailing(app, cast("Any", cycle))(scope, receive, send)
+    await TrailerApplication(app, cast("Any", cycle))(scope, receive, send)
     assert seen[0] is scope, "whoever ends connections marks the scope"
     assert EXTENSION in scope["extensions"]
     assert sent[1] == {"type": "http.response.body", "body": b"abc", "more_body": True}

@@ -31,7 +31,7 @@ _DAY_MS = 24 * 3600 * 1000
 
 
 @dataclass(slots=True)
-class _Making:
+class _LayerBuild:
     """A layer that is being made, by its id once it is, and how many wait for it. Each gets a pin."""
 
     done: asyncio.Future[str]
@@ -54,7 +54,7 @@ class Layers:
         self._config = config
         self._tasks = tasks
         self._turn = asyncio.Semaphore(config.at_once)
-        self._making: dict[str, _Making] = {}
+        self._making: dict[str, _LayerBuild] = {}
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self._pins: Counter[str] = Counter()
         self._going: set[str] = set()
@@ -101,7 +101,7 @@ class Layers:
                 layer_id = await self._there(key, agent)
                 if layer_id is not None:
                     return layer_id, False
-                making = self._making[key] = _Making(asyncio.get_running_loop().create_future())
+                making = self._making[key] = _LayerBuild(asyncio.get_running_loop().create_future())
                 if below is not None:
                     self._pins[below] += 1
                 self._tasks.start(f"agent layer {key}", self._make(key, making, ground, below, agent))
@@ -137,7 +137,7 @@ class Layers:
             async with self._database.write() as session:
                 await repository.touch(session, layer_id, now)
 
-    async def _make(self, key: str, making: _Making, ground: Ground, below: str | None, agent: WantedAgent) -> None:
+    async def _make(self, key: str, making: _LayerBuild, ground: Ground, below: str | None, agent: WantedAgent) -> None:
         layer_id, failure = new_id(PREFIX), None
         try:
             async with self._turn:

@@ -40,7 +40,7 @@ class Published:
 
 
 @dataclass(eq=False, slots=True)
-class _Pending:
+class _PendingEvent:
     """A publish call that waits for its commit."""
 
     account_id: str
@@ -66,7 +66,7 @@ class Publisher:
         self._database = database
         self._subscribers = subscribers
         self._tasks = tasks
-        self._pending: deque[_Pending] = deque()
+        self._pending: deque[_PendingEvent] = deque()
         self._listeners: list[Listener] = []
         self._committing = False
         self._numbers = itertools.count()
@@ -84,7 +84,7 @@ class Publisher:
             NotFound: The account has no such axon.
             RequestKeyReused: Another request had this one's key.
         """
-        pending = _Pending(account_id, axon_id, event, request)
+        pending = _PendingEvent(account_id, axon_id, event, request)
         self._pending.append(pending)
         if not self._committing:
             self._committing = True
@@ -103,7 +103,7 @@ class Publisher:
 
     async def _commit_all(self) -> None:
         try:
-            group: list[_Pending] = []
+            group: list[_PendingEvent] = []
             while self._pending:
                 if len(group) > 1:  # several publish at once: those just answered are about to be back
                     await asyncio.sleep(_GATHER_SECONDS)
@@ -114,15 +114,15 @@ class Publisher:
             while self._pending:  # cancelled at the end of the server
                 self._pending.popleft().done.cancel()
 
-    def _take(self) -> list[_Pending]:
-        group: list[_Pending] = []
+    def _take(self) -> list[_PendingEvent]:
+        group: list[_PendingEvent] = []
         size = 0
         while self._pending and len(group) < _MOST_EVENTS and (not group or size < _MOST_BYTES):
             group.append(self._pending.popleft())
             size += group[-1].event.size
         return group
 
-    async def _commit_some(self, group: Sequence[_Pending]) -> None:
+    async def _commit_some(self, group: Sequence[_PendingEvent]) -> None:
         try:
             async with self._database.write() as session:
                 answers = await self._append_group(session, group)
@@ -147,7 +147,9 @@ class Publisher:
                 else:
                     pending.done.set_result(answer)
 
-    async def _append_group(self, session: AsyncSession, group: Sequence[_Pending]) -> list[Published | LoopyardError]:
+    async def _append_group(
+        self, session: AsyncSession, group: Sequence[_PendingEvent]
+    ) -> list[Published | LoopyardError]:
         heads = await axons.heads(session, {pending.axon_id for pending in group}, lock=True)
         keys = [pending.key for pending in group]
         given = [key for key in keys if key is not None]
@@ -188,7 +190,7 @@ class Publisher:
             listener(events)
 
 
-def _fail(pending: _Pending, error: BaseException) -> None:
+def _fail(pending: _PendingEvent, error: BaseException) -> None:
     if pending.done.done():
         return
     if isinstance(error, Exception):

@@ -11,7 +11,7 @@ class Unreadable(Exception):
     """Results cannot be read; the message says which and why."""
 
 
-class Ending(StrEnum):
+class AttemptEnd(StrEnum):
     """How an attempt ended. The first three say something about the agent."""
 
     SCORED = "scored"
@@ -42,7 +42,7 @@ class Attempt:
     source: str
     agent: str
     scenario: str
-    ending: Ending
+    ending: AttemptEnd
     score: float | None = None
     seconds: float | None = None
     cost_usd: float | None = None
@@ -54,9 +54,9 @@ class Attempt:
     @property
     def counted(self) -> float | None:
         """The score that counts for the agent; None where the attempt says nothing about it."""
-        if self.ending in (Ending.TIMEOUT, Ending.AGENT_FAILED):
+        if self.ending in (AttemptEnd.TIMEOUT, AttemptEnd.AGENT_FAILED):
             return self.score or 0.0
-        return self.score if self.ending == Ending.SCORED else None
+        return self.score if self.ending == AttemptEnd.SCORED else None
 
 
 def by_scenario(attempts: Iterable[Attempt]) -> dict[str, list[Attempt]]:

@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from loopyard.bench.model_usage import ModelUsage
 from loopyard.bench.reading import cost
-from loopyard.bench.reading.attempt import Attempt, Ending, ScorerScore, Unreadable
+from loopyard.bench.reading.attempt import Attempt, AttemptEnd, ScorerScore, Unreadable
 
 _Score = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
@@ -26,7 +26,7 @@ class _Result(BaseModel):
     model_config = ConfigDict(extra="ignore")
     scenario: str
     agent: str
-    state: Ending
+    state: AttemptEnd
     score: _Score | None = None
     seconds: float | None = None
     reason: str | None = None
@@ -71,7 +71,7 @@ def _attempt(source: str, result: _Result) -> Attempt:
         agent=result.agent,
         scenario=result.scenario,
         ending=result.state,
-        score=result.score if result.state == Ending.SCORED else None,
+        score=result.score if result.state == AttemptEnd.SCORED else None,
         seconds=result.seconds,
         cost_usd=spent,
         model_usage=result.model_usage,

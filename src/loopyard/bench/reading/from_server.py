@@ -10,7 +10,7 @@ from runloop_api_client.types import BenchmarkJobView, ScenarioRunView
 
 from loopyard.bench.model_usage import ModelUsage, of_benchmark_run
 from loopyard.bench.reading import cost
-from loopyard.bench.reading.attempt import Attempt, Ending, ScorerScore, Unreadable
+from loopyard.bench.reading.attempt import Attempt, AttemptEnd, ScorerScore, Unreadable
 from loopyard.bench.wire_errors import describe
 
 RUN_PREFIX = "bmr_"
@@ -23,13 +23,13 @@ _MODEL = "model"
 """At fault for a run that is `failed` or `timeout`, as its manifest has it; else it is the infrastructure."""
 
 _ENDINGS = {
-    "completed": Ending.SCORED,
-    "scored": Ending.SCORED,
-    "timeout": Ending.TIMEOUT,
-    "failed": Ending.INFRASTRUCTURE_FAILED,
-    "canceled": Ending.CANCELED,
-    "running": Ending.UNFINISHED,
-    "scoring": Ending.UNFINISHED,
+    "completed": AttemptEnd.SCORED,
+    "scored": AttemptEnd.SCORED,
+    "timeout": AttemptEnd.TIMEOUT,
+    "failed": AttemptEnd.INFRASTRUCTURE_FAILED,
+    "canceled": AttemptEnd.CANCELED,
+    "running": AttemptEnd.UNFINISHED,
+    "scoring": AttemptEnd.UNFINISHED,
 }
 
 
@@ -85,20 +85,22 @@ class ServerReader:
         contract = run.scoring_contract_result
         ending = _ENDINGS[run.state]
         reason = None
-        if ending in (Ending.TIMEOUT, Ending.INFRASTRUCTURE_FAILED):
+        if ending in (AttemptEnd.TIMEOUT, AttemptEnd.INFRASTRUCTURE_FAILED):
             fault, reason = await self._fault(run.id)
             if fault != _MODEL:
-                ending = Ending.INFRASTRUCTURE_FAILED
-            elif ending == Ending.INFRASTRUCTURE_FAILED:
-                ending = Ending.AGENT_FAILED
-        if ending == Ending.SCORED and contract is None:
-            ending = Ending.INFRASTRUCTURE_FAILED
+                ending = AttemptEnd.INFRASTRUCTURE_FAILED
+            elif ending == AttemptEnd.INFRASTRUCTURE_FAILED:
+                ending = AttemptEnd.AGENT_FAILED
+        if ending == AttemptEnd.SCORED and contract is None:
+            ending = AttemptEnd.INFRASTRUCTURE_FAILED
         return Attempt(
             source=source,
             agent=agent or run.metadata.get("agent") or UNNAMED,
             scenario=await self._name(run.scenario_id),
             ending=ending,
-            score=contract.score if contract is not None and ending in (Ending.SCORED, Ending.TIMEOUT) else None,
+            score=contract.score
+            if contract is not None and ending in (AttemptEnd.SCORED, AttemptEnd.TIMEOUT)
+            else None,
             seconds=run.duration_ms / 1000 if run.duration_ms is not None else None,
             cost_usd=cost.of_attempt(run.metadata, usage, None),
             model_usage=usage,
@@ -132,23 +134,23 @@ def _label(agent: str, model: str | None) -> str:
 
 def _outcome(source: str, agent: str, one: Any) -> Attempt:
     endings = {
-        "COMPLETED": Ending.SCORED,
-        "FAILED": Ending.INFRASTRUCTURE_FAILED,
-        "TIMEOUT": Ending.TIMEOUT,
-        "CANCELED": Ending.CANCELED,
+        "COMPLETED": AttemptEnd.SCORED,
+        "FAILED": AttemptEnd.INFRASTRUCTURE_FAILED,
+        "TIMEOUT": AttemptEnd.TIMEOUT,
+        "CANCELED": AttemptEnd.CANCELED,
     }
     ending = endings[one.state]
-    if ending == Ending.SCORED and one.score is None:
-        ending = Ending.INFRASTRUCTURE_FAILED
+    if ending == AttemptEnd.SCORED and one.score is None:
+        ending = AttemptEnd.INFRASTRUCTURE_FAILED
     reason = one.failure_reason
     if one.state == "FAILED" and getattr(reason, "fault", None) == _MODEL:
-        ending = Ending.AGENT_FAILED
+        ending = AttemptEnd.AGENT_FAILED
     return Attempt(
         source=source,
         agent=agent,
         scenario=one.scenario_name,
         ending=ending,
-        score=one.score if ending == Ending.SCORED else None,
+        score=one.score if ending == AttemptEnd.SCORED else None,
         seconds=one.duration_ms / 1000 if one.duration_ms is not None else None,
         reason=f"{reason.exception_type}: {reason.exception_message}" if reason is not None else None,
         run_id=one.scenario_run_id,

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from loopyard.bench.reading.attempt import Ending
+from loopyard.bench.reading.attempt import AttemptEnd
 from loopyard.bench.reading.comparison import Change, Comparison
 from loopyard.bench.reading.section import Section, dollars, estimate, interval, known, number, seconds, signed, tokens
 from loopyard.bench.reading.summary import TOLERANCE, ScorerSummary, Summary
@@ -91,7 +91,7 @@ def _scores(summaries: Sequence[Summary]) -> Section:
             *(estimate(one.score) if one.score else ("-", "-")),
             str(one.score.clusters if one.score else 0),
             str(one.score.n if one.score else 0),
-            ", ".join(f"{count} {name}" for name, count in one.endings.items() if count and name != Ending.SCORED),
+            ", ".join(f"{count} {name}" for name, count in one.endings.items() if count and name != AttemptEnd.SCORED),
             seconds(one.seconds_total),
             seconds(one.seconds_median),
             _cost(one),

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from loopyard.bench.reading.attempt import Attempt, Ending, by_scenario
+from loopyard.bench.reading.attempt import Attempt, AttemptEnd, by_scenario
 from loopyard.bench.reading.gather import Contender
 from loopyard.bench.reading.statistics.interval import Estimate, clustered_mean
 from loopyard.bench.reading.statistics.passing import pass_at_k, pass_hat_k, useful_ks
@@ -106,15 +106,15 @@ def summarize(contender: Contender, *, pass_score: float = 1.0) -> Summary:
         failures=[
             Failure(one.scenario, one.run_id, one.reason)
             for one in attempts
-            if one.ending in (Ending.INFRASTRUCTURE_FAILED, Ending.BROKEN_SCENARIO)
+            if one.ending in (AttemptEnd.INFRASTRUCTURE_FAILED, AttemptEnd.BROKEN_SCENARIO)
         ],
     )
 
 
 def _endings(attempts: Sequence[Attempt]) -> dict[str, int]:
     """How many attempts ended in each way; broken scenarios only where there are any."""
-    counts = {ending.value: sum(one.ending == ending for one in attempts) for ending in Ending}
-    return {name: count for name, count in counts.items() if count or name != Ending.BROKEN_SCENARIO}
+    counts = {ending.value: sum(one.ending == ending for one in attempts) for ending in AttemptEnd}
+    return {name: count for name, count in counts.items() if count or name != AttemptEnd.BROKEN_SCENARIO}
 
 
 def counted(attempts: Iterable[Attempt]) -> list[float]:
@@ -156,7 +156,7 @@ def _scorers(groups: Iterable[Sequence[Attempt]]) -> list[ScorerSummary]:
     errors: dict[str, int] = {}
     for attempts in groups:
         own: dict[str, list[float]] = {}
-        for scorer in (scorer for one in attempts if one.ending == Ending.SCORED for scorer in one.scorers):
+        for scorer in (scorer for one in attempts if one.ending == AttemptEnd.SCORED for scorer in one.scorers):
             own.setdefault(scorer.name, []).append(scorer.score)
             errors[scorer.name] = errors.get(scorer.name, 0) + scorer.failed
         for name, values in own.items():

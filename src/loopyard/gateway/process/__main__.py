@@ -21,7 +21,7 @@ from loopyard.model_usage.observer import ModelObservation
 from loopyard.upstream_proxy.addresses import Addresses
 from loopyard.upstream_proxy.channel import LINE_BYTES, Channel, Message
 from loopyard.upstream_proxy.config import GatewaySettings
-from loopyard.upstream_proxy.serving import Active, Serving
+from loopyard.upstream_proxy.serving import Active, ProxyServer
 from loopyard.upstream_proxy.tokens import Kind
 from loopyard.upstream_proxy.wire.caller import Handler, Request
 from loopyard.upstream_proxy.wire.pool import Pool
@@ -67,7 +67,7 @@ class Carrier:
         observation = ModelObservation(folder, settings.priced_as)
         gateway = GatewayProxy(self.channel, pool, self._active, observation)
         handlers: dict[Kind, Handler] = {"gateway": gateway.handle, "mcp": self._handle_mcp}
-        self._serving = await Serving(self._listener, handlers).start()
+        self._serving = await ProxyServer(self._listener, handlers).start()
         return {}
 
     async def _handle_mcp(self, request: Request) -> None:

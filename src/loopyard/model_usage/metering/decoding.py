@@ -33,7 +33,7 @@ class _Decoder(Protocol):
     def feed(self, data: bytes) -> Iterator[bytes]: ...
 
 
-class Decoding:
+class Decoder:
     """Decodes one body. After an `Undecodable` there is nothing more to be had of it."""
 
     def __init__(self, content_encoding: str) -> None:

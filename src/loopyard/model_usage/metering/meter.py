@@ -10,7 +10,7 @@ import orjson
 
 from loopyard.model_usage.metering import answers
 from loopyard.model_usage.metering.apis import Api
-from loopyard.model_usage.metering.decoding import Decoding, Undecodable
+from loopyard.model_usage.metering.decoding import Decoder, Undecodable
 from loopyard.model_usage.metering.json_paths import JsonPaths
 from loopyard.model_usage.metering.server_sent import EventData
 from loopyard.model_usage.metering.tokens import NONE, Tokens
@@ -73,13 +73,13 @@ class Meter:
         self._json = JsonPaths(answers.WANTED[api], self._found, self._absorb)
         self._begun = False
         self._bytes = 0
-        self._decoding: Decoding | None = None
+        self._decoding: Decoder | None = None
         if not self._failed:
             self._open(content_encoding)
 
     def _open(self, content_encoding: str) -> None:
         try:
-            self._decoding = Decoding(content_encoding)
+            self._decoding = Decoder(content_encoding)
         except Undecodable as error:
             self._reason = str(error)
 

@@ -13,7 +13,7 @@ import orjson
 from loopyard.gateway.observation import Call, Headers
 from loopyard.kit.clock import now_ms
 from loopyard.model_usage.metering.apis import Api
-from loopyard.model_usage.metering.decoding import Decoding, Undecodable
+from loopyard.model_usage.metering.decoding import Decoder, Undecodable
 from loopyard.model_usage.recording.assembly import assemble
 from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.model_usage.recording.redaction import Redaction
@@ -54,7 +54,7 @@ class _Body:
         self._file.seek(0)
         kept = bytearray()
         try:
-            for piece in Decoding(encoding).feed(self._file.read()):
+            for piece in Decoder(encoding).feed(self._file.read()):
                 kept += piece[: _MOST_DECODED_BYTES - len(kept)]
                 if len(kept) >= _MOST_DECODED_BYTES:
                     self.is_cut = True

@@ -9,7 +9,7 @@ _STEP_BYTES = 16 << 20
 _KEPT_STEPS = 4
 
 
-class Draining:
+class WriteBack:
     """Lets the disk begin with what has come of a file while more comes, and then lets go of the memory. A file of
     gigabytes would take as much of that as its size, new memory is slower than what is in use already, and a snapshot
     soon after has less to wait for. What the disk is not done with stays in memory; nobody waits."""

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from loopyard.runtime.crun.draining import Draining
+from loopyard.runtime.crun.draining import WriteBack
 from loopyard.runtime.crun.file_metadata import FileMetadata
 from loopyard.runtime.crun.syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2, swap
 from loopyard.runtime.crun.viewpoint import Viewpoint, acting_as, as_faults, root_of
@@ -55,7 +55,7 @@ def _as_user(view: Viewpoint, opened: Callable[[], int]) -> int:
 
 
 @dataclass
-class Writing:
+class FileReplacement:
     """A file that is being replaced: written beside the old one, which it takes the place of in the end.
 
     `old` is what the old one has beside its content; None for a new file. `mode` None keeps the old one's.
@@ -70,10 +70,10 @@ class Writing:
     """The name beside the old one; None where it is written in place."""
     old: FileMetadata | None = None
     mode: int | None = None
-    draining: Draining = field(init=False)
+    draining: WriteBack = field(init=False)
 
     def __post_init__(self) -> None:
-        self.draining = Draining(self.descriptor)
+        self.draining = WriteBack(self.descriptor)
 
     def write(self, chunk: bytes) -> None:
         """Raises NoSpaceLeft."""
@@ -125,7 +125,7 @@ class Writing:
         os.close(self.parent)
 
 
-def open_for_writing(view: Viewpoint, path: str, mode: int | None) -> Writing:
+def open_for_writing(view: Viewpoint, path: str, mode: int | None) -> FileReplacement:
     """Begin to replace a file, making its parent folders. It keeps owner, group, access list and attributes of one that
     is there; `mode` None keeps that too, else is 0644.
 
@@ -146,7 +146,9 @@ def open_for_writing(view: Viewpoint, path: str, mode: int | None) -> Writing:
             raise
 
 
-def _begin(view: Viewpoint, path: str, parent: int, name: str, mode: int | None, root: int, full: str) -> Writing:
+def _begin(
+    view: Viewpoint, path: str, parent: int, name: str, mode: int | None, root: int, full: str
+) -> FileReplacement:
     _refuse_kernels(parent, root)
     old = _in_folder(view, parent, lambda: _look(parent, name))
     if old is None:
@@ -170,14 +172,16 @@ def _begin(view: Viewpoint, path: str, parent: int, name: str, mode: int | None,
     except BaseException:
         os.close(descriptor)
         raise
-    return Writing(view, path, parent, name, descriptor, None, metadata, mode)
+    return FileReplacement(view, path, parent, name, descriptor, None, metadata, mode)
 
 
 class _NoNewFile(Exception):
     """The folder takes no new file from the sandbox's user."""
 
 
-def _beside(view: Viewpoint, path: str, parent: int, name: str, mode: int | None, old: FileMetadata | None) -> Writing:
+def _beside(
+    view: Viewpoint, path: str, parent: int, name: str, mode: int | None, old: FileMetadata | None
+) -> FileReplacement:
     """Raises _NoNewFile: There is an old file, and no new one can be made beside it."""
     temporary = f".loopyard-{secrets.token_hex(8)}.part"  # not longer than a name may be, however long the file's own
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -189,7 +193,7 @@ def _beside(view: Viewpoint, path: str, parent: int, name: str, mode: int | None
         raise
     if old is None:
         os.fchmod(descriptor, 0o644 if mode is None else mode)
-    return Writing(view, path, parent, name, descriptor, temporary, old, mode)
+    return FileReplacement(view, path, parent, name, descriptor, temporary, old, mode)
 
 
 def _look(parent: int, name: str) -> os.stat_result | None:

@@ -53,7 +53,7 @@ def _stand_on(traces: Traces, root: Path) -> None:
     bundle.write_over(traces.bundle / "meta.json", {"image": str(root)})
 
 
-class Making:
+class SandboxFactory:
     """For one provider. Nobody may act on the same sandbox meanwhile. `init` is the program that is each one's first
     process, on the host."""
 

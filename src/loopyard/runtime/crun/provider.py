@@ -22,10 +22,10 @@ from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.inside import Inside
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.leftovers import BoxesKeeper
-from loopyard.runtime.crun.making import Making
+from loopyard.runtime.crun.making import SandboxFactory
 from loopyard.runtime.crun.pool import Pool
 from loopyard.runtime.crun.ready import Ready, remove_left
-from loopyard.runtime.crun.sealing import STOPPED, CrunSealing
+from loopyard.runtime.crun.sealing import STOPPED, CrunGradingIsolation
 from loopyard.runtime.crun.services import Services, is_service
 from loopyard.runtime.crun.shared_folders import SharedFolders
 from loopyard.runtime.crun.sharing import register
@@ -124,7 +124,7 @@ class CrunRuntime(Inside):
         await network.remove_stale_links(self._instance, used)
         self._slots = SlotPool(self._instance, self._launcher, self._config.spare_slots, used)
         self._slots.refill()
-        self._making = Making(
+        self._making = SandboxFactory(
             self._layout,
             self._instance,
             self._launcher,
@@ -147,9 +147,9 @@ class CrunRuntime(Inside):
         return CrunImageBuilder(self, self._ground, self._place, self._layout.data, self._images)
 
     @property
-    def sealing(self) -> CrunSealing:
+    def sealing(self) -> CrunGradingIsolation:
         """Makes sandboxes fit to be judged; once this is open."""
-        return CrunSealing(
+        return CrunGradingIsolation(
             self._launcher, self._layout, self._crun, self._running, self._where, self._shared, self._commands.pid
         )
 

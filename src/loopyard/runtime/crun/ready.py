@@ -14,7 +14,7 @@ from loopyard.runtime.crun import network
 from loopyard.runtime.crun.boxes import Box
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient
-from loopyard.runtime.crun.making import Making, take_apart
+from loopyard.runtime.crun.making import SandboxFactory, take_apart
 from loopyard.runtime.crun.roots import Roots
 from loopyard.runtime.crun.whereabouts import Traces, Whereabouts, new_ready_name
 from loopyard.runtime.errors import RuntimeFault
@@ -80,7 +80,7 @@ class Ready:
     the work, and only while no sandbox has been asked for lately: whoever asks for one has the host for that. Any
     sandbox can be made of one."""
 
-    def __init__(self, making: Making, roots: Roots, wanted: int) -> None:
+    def __init__(self, making: SandboxFactory, roots: Roots, wanted: int) -> None:
         self._making = making
         self._roots = roots
         self._wanted = wanted

@@ -1,4 +1,4 @@
-"""Sealing, carried out by the launcher. See `runtime/sealing.py` for what each method promises."""
+"""Grading isolation, carried out by the launcher. See `runtime/sealing.py` for what each method promises."""
 
 import errno
 import re
@@ -22,7 +22,7 @@ _REPORT = "put-back.json"
 _NO_SPACE = re.compile(rf"\[Errno ({errno.ENOSPC}|{errno.EDQUOT})\]")
 
 
-class CrunSealing:
+class CrunGradingIsolation:
     """Seals the sandboxes of one provider. `running` finds a sandbox that runs, `pid_of` the process of one of its
     commands."""
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from loopyard.runtime.commands.kept import Commands
 from loopyard.runtime.docker import wrapper
 from loopyard.runtime.docker.asking import Refused
-from loopyard.runtime.docker.keeper import Keeping
+from loopyard.runtime.docker.keeper import KeeperOrder
 from loopyard.runtime.layout import Layout
 
 _ATTEMPTS = 5
@@ -26,7 +26,7 @@ class DockerCommands(Commands):
         self._signaller = signaller
         self._kills: set[asyncio.Task[None]] = set()
 
-    async def start(self, sandbox_id: str, command_id: str, keeping: Keeping) -> None:
+    async def start(self, sandbox_id: str, command_id: str, keeping: KeeperOrder) -> None:
         """Start a command under a keeper; nothing if its id was used.
 
         Raises:
@@ -50,7 +50,7 @@ class DockerCommands(Commands):
         finally:
             self.started(folder)
 
-    async def _keep(self, folder: Path, keeping: Keeping) -> str:
+    async def _keep(self, folder: Path, keeping: KeeperOrder) -> str:
         """Start a keeper. Returns `ok` once the command is begun, else why it is not; nothing if the keeper was
         killed."""
         keeper = await asyncio.create_subprocess_exec(

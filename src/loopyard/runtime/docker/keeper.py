@@ -2,8 +2,8 @@
 
 It is a process by itself, so that the command needs no server; and it is on the host, so that a sandbox can neither
 forge nor flood what is kept of it. `python -m loopyard.runtime.docker.keeper FOLDER LIVE` starts one: it prints `ok`
-once the command runs, else why not, and goes on in the background. A `Keeping` comes by standard input, in JSON; the
-folder gets `stdout`, `stderr` and in the end `result.json`, the live one `supervisor.json`, `exec` and `pid`.
+once the command runs, else why not, and goes on in the background. A `KeeperOrder` comes by standard input, in JSON;
+the folder gets `stdout`, `stderr` and in the end `result.json`, the live one `supervisor.json`, `exec` and `pid`.
 """
 
 import contextlib
@@ -33,7 +33,7 @@ _FIRST_LOOK, _LONGEST_LOOK = 0.01, 1.0
 """How often the engine is asked whether the command has ended: some leave processes that hold its streams open."""
 
 
-class Keeping(TypedDict):
+class KeeperOrder(TypedDict):
     """Order to a keeper. `command` is the body of the engine's request that makes the command."""
 
     engine: str
@@ -82,7 +82,7 @@ class _Output:
 
 
 class _Keeper:
-    def __init__(self, folder: Path, live: Path, told: Keeping, claimed: int) -> None:
+    def __init__(self, folder: Path, live: Path, told: KeeperOrder, claimed: int) -> None:
         self.folder = folder
         self.live = live
         self.told = told
@@ -302,7 +302,7 @@ def _close_all_but(kept: int) -> None:
 
 def main() -> int:
     folder, live = map(Path, sys.argv[1:])
-    keeping: Keeping = json.loads(sys.stdin.read())
+    keeping: KeeperOrder = json.loads(sys.stdin.read())
     told, tell = os.pipe()
     if os.fork() != 0:
         os.close(tell)

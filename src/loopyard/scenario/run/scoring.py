@@ -22,14 +22,14 @@ from loopyard.kit.tasks import Tasks
 from loopyard.runtime.errors import ImageNotFound
 from loopyard.runtime.images import NamesImages
 from loopyard.runtime.protocol import Runtime
-from loopyard.runtime.sealing import SealsSandboxes
+from loopyard.runtime.sealing import GradingIsolator
 from loopyard.scenario import repository as scenarios
 from loopyard.scenario.run import repository
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.states import State
 from loopyard.scorer import contract
 from loopyard.scorer.engine import ScoringEngine
-from loopyard.scorer.scoring import Outcome, Scoring, ScoringInterrupted
+from loopyard.scorer.scoring import Outcome, ScoringInterrupted, ScoringRequest
 
 log = logging.getLogger("loopyard.scenario.run")
 
@@ -65,7 +65,7 @@ class RunScoring:
 
     async def reconcile(self) -> None:
         """At start: take up every run that is written down as scoring."""
-        if not isinstance(self._runtime, SealsSandboxes):
+        if not isinstance(self._runtime, GradingIsolator):
             log.warning("provider %s cannot seal boxes: scores hold only against fair agents", self._runtime.name)
         async with self._database.read() as session:
             runs = await repository.ids_scoring(session)
@@ -145,10 +145,10 @@ class RunScoring:
                 await repository.move(session, locked, State.FAILED)
                 self.publish(session, run.id)
 
-    async def _scoring_of(self, session: AsyncSession, run: ScenarioRun) -> Scoring:
+    async def _scoring_of(self, session: AsyncSession, run: ScenarioRun) -> ScoringRequest:
         devbox = await devboxes.get(session, run.devbox_id)
         launch = LaunchParameters.model_validate(devbox.launch_parameters if devbox is not None else {})
-        return Scoring(
+        return ScoringRequest(
             devbox_id=run.devbox_id,
             user=launch.user,
             working_directory=run.working_directory,

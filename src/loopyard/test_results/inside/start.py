@@ -16,7 +16,7 @@ _SCRIPTS = {"pytest": "pytest", "py.test": "pytest", "pytest-3": "pytest"}
 _MODULES = {"pytest": "pytest", "py.test": "pytest", "unittest": "unittest"}
 
 
-class Reporting:
+class Reporter:
     """Reporter of this process, and when it begins. `folder` is the reporter's on the path, an archive."""
 
     def __init__(self, folder: str) -> None:
@@ -167,7 +167,7 @@ def begin(launcher: str) -> None:
     """Called by the `sitecustomize.py` beside this package; another one on the path is run after it."""
     folder = os.path.dirname(os.path.abspath(launcher))
     own = sys.modules.get("sitecustomize")
-    reporting = Reporting(folder)
+    reporting = Reporter(folder)
     path = list(sys.path)
     sys.path[:] = [one for one in path if one != folder]
     sys.modules.pop("sitecustomize", None)

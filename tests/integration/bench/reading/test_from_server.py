@@ -8,7 +8,7 @@ from uuid import uuid4
 import pytest
 from runloop_api_client import AsyncRunloop, Runloop
 
-from loopyard.bench.reading.attempt import Attempt, Ending, Unreadable
+from loopyard.bench.reading.attempt import Attempt, AttemptEnd, Unreadable
 from loopyard.bench.reading.from_server import ServerReader
 from tests.serving import ServerProcess
 
@@ -65,11 +65,11 @@ async def test_a_benchmark_run_is_read_with_each_way_to_end(
     found = await read(server, run.id)
     client.scenarios.runs.cancel(going_on)
     told = [(each.run_id, each.scenario, each.agent, each.ending, each.score, each.cost_usd) for each in found]
-    assert told[0] == (scored, one, "mine", Ending.SCORED, 1.0, 0.25)
-    assert told[1] == (canceled, two, "mine", Ending.CANCELED, None, None)
-    assert told[3] == (going_on, two, "agent", Ending.UNFINISHED, None, None)
+    assert told[0] == (scored, one, "mine", AttemptEnd.SCORED, 1.0, 0.25)
+    assert told[1] == (canceled, two, "mine", AttemptEnd.CANCELED, None, None)
+    assert told[3] == (going_on, two, "agent", AttemptEnd.UNFINISHED, None, None)
     assert (found[2].run_id, found[2].score) == (lost, None)
-    assert found[2].ending in (Ending.INFRASTRUCTURE_FAILED, Ending.CANCELED)
+    assert found[2].ending in (AttemptEnd.INFRASTRUCTURE_FAILED, AttemptEnd.CANCELED)
     assert [(each.name, each.score, each.failed) for each in found[0].scorers] == [("reads", 1.0, False)]
     assert (found[0].seconds or 0) > 0
 
@@ -86,7 +86,7 @@ async def test_a_job_is_read_with_every_agents_attempts(
     found = await read(server, job.id)
     scores = {(each.agent, each.scenario): each.score for each in found if each.agent == "oracle"}
     assert sorted(score or 0 for score in scores.values()) == [0.5, 1.0]
-    assert {each.ending for each in found if each.agent == "oracle"} == {Ending.SCORED}
+    assert {each.ending for each in found if each.agent == "oracle"} == {AttemptEnd.SCORED}
     assert len(found) == 4
     assert all(each.source == job.id and each.run_id for each in found)
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from loopyard.runtime.protocol import Runtime
-from loopyard.runtime.sealing import Sealing, SealsSandboxes, SharedFolder
+from loopyard.runtime.sealing import GradingIsolation, GradingIsolator, SharedFolder
 from tests.integration.runtime.box import Box, MakeBox
 
 pytestmark = pytest.mark.anyio
@@ -14,13 +14,13 @@ SYSTEM = ["/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64"]
 
 
 @pytest.fixture
-def sealing(runtime: Runtime) -> Sealing:
-    if not isinstance(runtime, SealsSandboxes):
+def sealing(runtime: Runtime) -> GradingIsolation:
+    if not isinstance(runtime, GradingIsolator):
         pytest.skip("this provider does not seal sandboxes, and says so")
     return runtime.sealing
 
 
-async def test_all_that_runs_is_ended_but_what_is_spared(sealing: Sealing, box: Box) -> None:
+async def test_all_that_runs_is_ended_but_what_is_spared(sealing: GradingIsolation, box: Box) -> None:
     spared = await box.start("bash", "-c", "sleep 600 & echo $!; wait")
     await box.until_said(spared, b"\n")
     other = await box.start("bash", "-c", "trap '' TERM; sleep 600")
@@ -33,7 +33,7 @@ async def test_all_that_runs_is_ended_but_what_is_spared(sealing: Sealing, box: 
     assert await box.sure("pgrep -c sleep || true") == "0"
 
 
-async def test_what_was_changed_is_put_back_and_cannot_be_changed_again(sealing: Sealing, box: Box) -> None:
+async def test_what_was_changed_is_put_back_and_cannot_be_changed_again(sealing: GradingIsolation, box: Box) -> None:
     await box.sure("sudo mkdir /usr/work; sudo chown user /usr/work; echo mine > ~/.profile; sudo rm /usr/bin/less")
     await sealing.mark(box.id)
     await box.sure(
@@ -57,7 +57,7 @@ async def test_what_was_changed_is_put_back_and_cannot_be_changed_again(sealing:
     assert await box.sure("echo more > /usr/work/more && sudo touch /opt/x && sudo id -u") == "0"
 
 
-async def test_what_is_put_back_is_told_and_nothing_else(sealing: Sealing, box: Box) -> None:
+async def test_what_is_put_back_is_told_and_nothing_else(sealing: GradingIsolation, box: Box) -> None:
     await box.sure(
         "sudo sh -c 'mkdir -p /usr/work /opt/old/in; echo 1 > /opt/old/in/file; echo 1 > /opt/same; rm /usr/bin/less;"
         "echo 1 > /usr/work/x'"
@@ -84,7 +84,7 @@ async def test_what_is_put_back_is_told_and_nothing_else(sealing: Sealing, box: 
     assert found.count == len(found.added) + len(found.removed) + len(found.changed)
 
 
-async def test_of_many_changes_the_first_are_told_and_how_many_there_are(sealing: Sealing, box: Box) -> None:
+async def test_of_many_changes_the_first_are_told_and_how_many_there_are(sealing: GradingIsolation, box: Box) -> None:
     await sealing.mark(box.id)
     await box.sure("sudo sh -c 'cd /opt; seq 30000 | xargs touch; cd /usr/bin; mkdir 0-first'")
     await sealing.stop_all(box.id)
@@ -95,7 +95,7 @@ async def test_of_many_changes_the_first_are_told_and_how_many_there_are(sealing
     assert 10_000 < found.count < 30_000
 
 
-async def test_a_home_that_became_a_link_of_the_hosts_is_not_followed(sealing: Sealing, box: Box) -> None:
+async def test_a_home_that_became_a_link_of_the_hosts_is_not_followed(sealing: GradingIsolation, box: Box) -> None:
     await box.sure("echo mine > ~/.profile")
     await sealing.mark(box.id)
     await box.sure("sudo sh -c 'mv /home/user /home/user2; ln -s /root /home/user; touch /root/.gitconfig'")
@@ -107,7 +107,7 @@ async def test_a_home_that_became_a_link_of_the_hosts_is_not_followed(sealing: S
 
 
 async def test_a_shared_folder_is_the_same_in_every_sandbox(
-    sealing: Sealing, make_box: MakeBox, tmp_path: Path
+    sealing: GradingIsolation, make_box: MakeBox, tmp_path: Path
 ) -> None:
     program = tmp_path / "tool"
     program.write_text("#!/bin/sh\necho tool\n")
@@ -125,7 +125,7 @@ async def test_a_shared_folder_is_the_same_in_every_sandbox(
 
 
 async def test_a_sandbox_that_was_sealed_can_be_stopped_started_and_destroyed(
-    sealing: Sealing, runtime: Runtime, make_box: MakeBox
+    sealing: GradingIsolation, runtime: Runtime, make_box: MakeBox
 ) -> None:
     box = await make_box()
     await sealing.mark(box.id)

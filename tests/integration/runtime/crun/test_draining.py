@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from loopyard.runtime.crun.draining import Draining
+from loopyard.runtime.crun.draining import WriteBack
 
 PIECE = bytes(range(256)) * 4096
 PIECES = 160
@@ -17,7 +17,7 @@ def _in_memory(path: Path) -> int:
 
 def test_memory_is_let_go_of_what_is_on_the_disk(tmp_path: Path) -> None:
     file = os.open(tmp_path / "large", os.O_WRONLY | os.O_CREAT)
-    draining = Draining(file)
+    draining = WriteBack(file)
     for _ in range(PIECES):
         os.write(file, PIECE)
         os.fdatasync(file)  # as a disk would that is quick
@@ -32,7 +32,7 @@ def test_memory_is_let_go_of_what_is_on_the_disk(tmp_path: Path) -> None:
 
 def test_what_cannot_be_drained_is_written_all_the_same(tmp_path: Path) -> None:
     reader, writer = os.pipe()
-    draining = Draining(writer)
+    draining = WriteBack(writer)
     draining.wrote(200 << 20)
     os.close(reader)
     os.close(writer)

@@ -5,21 +5,21 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from loopyard.bench.reading.attempt import Attempt, Ending, ScorerScore
+from loopyard.bench.reading.attempt import Attempt, AttemptEnd, ScorerScore
 from loopyard.bench.reading.gather import Contender
 from loopyard.bench.report import document, write_json
 from loopyard.bench.results import AgentResult, FunctionResult, Result, State
 from loopyard.bench.runner import Pace
 
 
-def attempt(scenario: str, score: float | None, *, ending: Ending = Ending.SCORED, **more: Any) -> Attempt:
+def attempt(scenario: str, score: float | None, *, ending: AttemptEnd = AttemptEnd.SCORED, **more: Any) -> Attempt:
     return Attempt("here", "agent", scenario, ending, score, **more)
 
 
 def contender(scores: dict[str, Sequence[float | None]], source: str = "here") -> Contender:
     """A contender with these scores for each scenario; None stands for a failure of the infrastructure."""
     attempts = [
-        attempt(scenario, score, ending=Ending.INFRASTRUCTURE_FAILED if score is None else Ending.SCORED)
+        attempt(scenario, score, ending=AttemptEnd.INFRASTRUCTURE_FAILED if score is None else AttemptEnd.SCORED)
         for scenario, own in scores.items()
         for score in own
     ]

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loopyard.bench.reading.attempt import Ending
+from loopyard.bench.reading.attempt import AttemptEnd
 from loopyard.bench.reading.gather import Contender
 from loopyard.bench.reading.summary import summarize
 from tests.unit.bench.reading.made import attempt, contender, scorer
@@ -24,9 +24,9 @@ def test_failures_of_the_infrastructure_count_in_no_score_and_are_told_apart() -
 def test_a_timeout_counts_as_zero_and_what_was_canceled_or_goes_on_does_not() -> None:
     attempts = [
         attempt("a", 1.0),
-        attempt("a", None, ending=Ending.TIMEOUT),
-        attempt("a", None, ending=Ending.CANCELED),
-        attempt("a", None, ending=Ending.UNFINISHED),
+        attempt("a", None, ending=AttemptEnd.TIMEOUT),
+        attempt("a", None, ending=AttemptEnd.CANCELED),
+        attempt("a", None, ending=AttemptEnd.UNFINISHED),
     ]
     found = summarize(Contender("here", "agent", attempts))
     assert found.score is not None
@@ -37,7 +37,7 @@ def test_a_timeout_counts_as_zero_and_what_was_canceled_or_goes_on_does_not() ->
 
 
 def test_a_broken_scenario_counts_in_no_score() -> None:
-    attempts = [attempt("a", 1.0), attempt("b", None, ending=Ending.BROKEN_SCENARIO)]
+    attempts = [attempt("a", 1.0), attempt("b", None, ending=AttemptEnd.BROKEN_SCENARIO)]
     found = summarize(Contender("here", "agent", attempts))
     assert found.score is not None
     assert (found.score.mean, found.score.n) == (1.0, 1)
@@ -46,7 +46,7 @@ def test_a_broken_scenario_counts_in_no_score() -> None:
 
 
 def test_an_agent_that_used_up_its_box_counts_as_zero_and_a_timeout_with_a_score_by_it() -> None:
-    attempts = [attempt("a", None, ending=Ending.AGENT_FAILED), attempt("b", 0.5, ending=Ending.TIMEOUT)]
+    attempts = [attempt("a", None, ending=AttemptEnd.AGENT_FAILED), attempt("b", 0.5, ending=AttemptEnd.TIMEOUT)]
     found = summarize(Contender("here", "agent", attempts))
     assert found.score is not None
     assert found.score.mean == 0.25
@@ -85,7 +85,7 @@ def test_time_and_cost_are_of_those_that_tell_them() -> None:
         attempt("a", 1.0, seconds=10.0, cost_usd=0.5),
         attempt("b", 1.0, seconds=20.0),
         attempt("c", 1.0, seconds=60.0, cost_usd=0.25),
-        attempt("d", None, ending=Ending.INFRASTRUCTURE_FAILED, seconds=900.0, cost_usd=0.25),
+        attempt("d", None, ending=AttemptEnd.INFRASTRUCTURE_FAILED, seconds=900.0, cost_usd=0.25),
     ]
     found = summarize(Contender("here", "agent", attempts))
     assert (found.seconds_total, found.seconds_median) == (90.0, 20.0)

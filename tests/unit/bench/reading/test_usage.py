@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from loopyard.bench.model_usage import ModelUsage, of_view
 from loopyard.bench.reading import cost
-from loopyard.bench.reading.attempt import Attempt, Ending
+from loopyard.bench.reading.attempt import Attempt, AttemptEnd
 from loopyard.bench.reading.gather import Contender
 from loopyard.bench.reading.summary import summarize
 from loopyard.bench.report import document, write_json
@@ -26,7 +26,7 @@ UNPRICED = ModelUsage(calls=1, input_tokens=50, output_tokens=50, unpriced=1)
 
 
 def attempt(scenario: str, score: float | None, usage: ModelUsage | None, **more: Any) -> Attempt:
-    ending = Ending.INFRASTRUCTURE_FAILED if score is None else Ending.SCORED
+    ending = AttemptEnd.INFRASTRUCTURE_FAILED if score is None else AttemptEnd.SCORED
     spent = cost.of_attempt({}, usage, None)
     return Attempt("here", "agent", scenario, ending, score, cost_usd=spent, model_usage=usage, **more)
 

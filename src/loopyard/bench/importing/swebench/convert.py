@@ -9,7 +9,7 @@ from pathlib import Path
 from loopyard.bench.importing.draft import Draft, Drafts, Plain
 from loopyard.bench.importing.swebench.patch import read as read_patch
 from loopyard.bench.importing.swebench.row import Row, read
-from loopyard.bench.importing.swebench.script import KEEP, Testing, scorer
+from loopyard.bench.importing.swebench.script import KEEP, TestSetup, scorer
 from loopyard.bench.loader import FolderFault
 from loopyard.test_results.inside.readers import READERS
 
@@ -75,7 +75,7 @@ def draft(row: Row, options: Options) -> Draft:
         name=row.name,
         problem_statement=row.problem_statement,
         scorer_name="resolved",
-        scorer_script=scorer(row, DIRECTORY, Testing(options.test_command, options.results)),
+        scorer_script=scorer(row, DIRECTORY, TestSetup(options.test_command, options.results)),
         scorer_timeout_sec=SCORER_SECONDS,
         reference_type="patch",
         reference=read_patch(row.patch).text if row.patch.strip() else None,

@@ -24,7 +24,7 @@ class Patch:
 
 
 @dataclass
-class _Reading:
+class _PatchReader:
     """How far a patch has been read. `old` and `new` are the lines that the hunk at hand has still to bring."""
 
     lines: list[str] = field(default_factory=list[str])
@@ -43,7 +43,7 @@ class _Reading:
 def read(text: str) -> Patch:
     """Read a patch, and complete it: the end of its last line, and blank lines of context at the end of its last hunk,
     which are lost where patches are stripped of white space."""
-    reading = _Reading()
+    reading = _PatchReader()
     lines = text.split("\n")
     ended = lines[-1] == ""
     for line in lines[:-1] if ended else lines:
@@ -53,7 +53,7 @@ def read(text: str) -> Patch:
     return Patch("\n".join(reading.lines) + "\n", list(reading.files), reading.binary)
 
 
-def _take(reading: _Reading, line: str) -> None:
+def _take(reading: _PatchReader, line: str) -> None:
     reading.lines.append(line)
     if reading.old > 0 or reading.new > 0:
         kind = line[:1]
@@ -77,7 +77,7 @@ def _take(reading: _Reading, line: str) -> None:
             reading.binary.append(names[-1].partition("/")[2] or names[-1])
 
 
-def _take_pair(reading: _Reading, line: str) -> None:
+def _take_pair(reading: _PatchReader, line: str) -> None:
     """Take the names of `diff --git a/OLD b/NEW`, whose blanks are not quoted: without a rename both are the same."""
     rest = line.removeprefix("diff --git ").rstrip("\r")
     half = len(rest) // 2

@@ -45,7 +45,7 @@ _OWN = '"$(command -v python || command -v python3)" -m {} {{tests}}'
 
 
 @dataclass(frozen=True, slots=True)
-class Testing:
+class TestSetup:
     """How tests are run and where their results are read.
 
     `command` has `{tests}` where the tests go; None is pytest's or unittest's own. `results` is a format that
@@ -66,7 +66,7 @@ class Testing:
         return self.results.partition(":")[2] or None
 
 
-def scorer(row: Row, directory: str, testing: Testing) -> str:
+def scorer(row: Row, directory: str, testing: TestSetup) -> str:
     """Applies the test patch, runs the tests, and gives 1.0 if all of FAIL_TO_PASS and PASS_TO_PASS pass, else 0.0.
 
     The files of the test patch are first taken back to the base commit, and the files that steer pytest to what they

@@ -22,7 +22,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Opening:
+class Preamble:
     """Beginning of a connection. `name` is the server it is meant for, None where the protocol names none; `data` what
     is to be sent to the server in place of what was read. `after_upgrade` is what may follow only when the server has
     agreed to go on with WebSocket; None where nobody asked it to."""
@@ -32,7 +32,7 @@ class Opening:
     after_upgrade: bytes | None = None
 
 
-def recognize(data: bytes, port: int) -> Opening | None:
+def recognize(data: bytes, port: int) -> Preamble | None:
     """Look at the first bytes that a client has sent; None if more are needed.
 
     On port 443 nothing but TLS is taken, and on port 80 nothing but HTTP; on other ports a protocol that is neither
@@ -53,14 +53,14 @@ def recognize(data: bytes, port: int) -> Opening | None:
         return _http(stripped)
     if not ended and (port == 80 or (len(line) < _MOST_OF_LINE and _PRINTABLE.fullmatch(line))):
         return None  # it may still become a request
-    return Opening(None, data)
+    return Preamble(None, data)
 
 
-def _refuse(reason: str) -> Opening:
+def _refuse(reason: str) -> Preamble:
     raise Refused(reason)
 
 
-def _tls(data: bytes) -> Opening | None:
+def _tls(data: bytes) -> Preamble | None:
     """The name in a TLS client's hello, read by the TLS library itself."""
     found: list[str | None] = []
 
@@ -81,10 +81,10 @@ def _tls(data: bytes) -> Opening | None:
             raise Refused(f"a TLS hello that cannot be read ({error.reason})") from None
     if not found or not found[0]:
         raise Refused("a TLS hello that names no server")
-    return Opening(found[0], data)
+    return Preamble(found[0], data)
 
 
-def _http(data: bytes) -> Opening | None:
+def _http(data: bytes) -> Preamble | None:
     """The host of an HTTP/1 request. The server is told to close after it: the next request may name another host."""
     connection = h11.Connection(h11.SERVER, max_incomplete_event_size=MOST_BYTES)
     try:
@@ -114,7 +114,7 @@ def _http(data: bytes) -> Opening | None:
     lines += [b"%s: %s" % header for header in (*kept, *last)]
     head, rest = b"\r\n".join(lines) + b"\r\n\r\n", connection.trailing_data[0]
     # What follows is the request's body: the server reads no request after one that says it is the last.
-    return Opening(name, head, rest) if upgrades else Opening(name, head + rest)
+    return Preamble(name, head, rest) if upgrades else Preamble(name, head + rest)
 
 
 def _asks_for_websocket(request: h11.Request, framings: list[bytes]) -> bool:

@@ -19,7 +19,7 @@ from typing import Any, cast
 from loopyard.runtime.crun.egress.closed import Closed
 from loopyard.runtime.crun.egress.firewall import OPEN_SECONDS, Firewall
 from loopyard.runtime.crun.egress.listeners import Listeners
-from loopyard.runtime.crun.egress.opening import MOST_BYTES, Opening, Refused, agrees_to_upgrade, recognize
+from loopyard.runtime.crun.egress.opening import MOST_BYTES, Preamble, Refused, agrees_to_upgrade, recognize
 from loopyard.runtime.crun.egress.refusals import Refusals
 
 log = logging.getLogger("loopyard.runtime.network")
@@ -177,14 +177,14 @@ class Streams:
         finally:
             await _stop((spoken, opening))
 
-    def _check(self, stream: _Stream, opening: Opening) -> None:
+    def _check(self, stream: _Stream, opening: Preamble) -> None:
         held = self._firewall.held(stream.source)
         stream.name = opening.name
         if held is None or (opening.name is not None and not held.hostnames.allow(opening.name)):
             raise Refused(f"the network policy does not allow {opening.name}")
 
 
-async def _opening(reader: asyncio.StreamReader, said: bytearray, port: int) -> Opening:
+async def _opening(reader: asyncio.StreamReader, said: bytearray, port: int) -> Preamble:
     """Read the client's first bytes; those read so far are in `said`."""
     while len(said) < MOST_BYTES:
         more = await reader.read(MOST_BYTES)

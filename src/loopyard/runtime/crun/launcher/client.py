@@ -33,7 +33,7 @@ class LauncherLost(LauncherFault):
 
 
 @dataclass(frozen=True, slots=True)
-class _Waiting:
+class _PendingRequest:
     """Waiting caller: the answer to a request, and the end of the child that works on it."""
 
     answer: asyncio.Future[dict[str, Any]]
@@ -46,7 +46,7 @@ class LauncherClient:
     def __init__(self, place: Place) -> None:
         self._place = place
         self._numbers = itertools.count(1)
-        self._waiting: dict[int, _Waiting] = {}
+        self._waiting: dict[int, _PendingRequest] = {}
         self._process: subprocess.Popen[bytes] | None = None
         self._socket: socket.socket | None = None
         self._watch: int | None = None
@@ -135,7 +135,7 @@ class LauncherClient:
             raise LauncherFault(f"the launcher was killed: {error}") from error
         number = next(self._numbers)
         loop = asyncio.get_running_loop()
-        waiting = _Waiting(loop.create_future(), loop.create_future())
+        waiting = _PendingRequest(loop.create_future(), loop.create_future())
         self._waiting[number] = waiting
         try:
             await self._send({"number": number, "act": act, "arguments": arguments}, descriptors)

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from loopyard.kit.full_disk import LEAST_FREE_BYTES, is_full
-from loopyard.runtime.crun.draining import Draining
+from loopyard.runtime.crun.draining import WriteBack
 
 _PIPE_BYTES = 1 << 20
 _FIRST_PIPE_BYTES = 1 << 16
@@ -32,7 +32,7 @@ class KeptStream:
     open: bool = True
     wide: bool = False
     lost: bool = False
-    draining: Draining | None = None
+    draining: WriteBack | None = None
     looked_at: int = 0
     nearly_full: bool = False
 
@@ -81,7 +81,7 @@ class KeptStream:
         if data:
             try:
                 self.file = os.open(self.path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-                self.draining = Draining(self.file)
+                self.draining = WriteBack(self.file)
                 while self.written < len(data):
                     self._wrote(os.write(self.file, data[self.written :]))
             except OSError as error:

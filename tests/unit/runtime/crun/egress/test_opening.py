@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopyard.runtime.crun.egress.opening import Opening, Refused, agrees_to_upgrade, recognize
+from loopyard.runtime.crun.egress.opening import Preamble, Refused, agrees_to_upgrade, recognize
 
 
 def _hello(name: str | None) -> bytes:
@@ -23,15 +23,15 @@ def test_a_tls_hello_is_read_however_it_is_cut() -> None:
     hello = _hello("a.test")
     for cut in range(1, len(hello)):
         assert recognize(hello[:cut], 443) is None
-    assert recognize(hello, 443) == Opening("a.test", hello)
-    assert recognize(hello + b"more", 8443) == Opening("a.test", hello + b"more")
+    assert recognize(hello, 443) == Preamble("a.test", hello)
+    assert recognize(hello + b"more", 8443) == Preamble("a.test", hello + b"more")
 
 
 def test_a_hello_in_many_small_records_is_read() -> None:
     body = _hello("a.test")[5:]
     parts = [body[at : at + 20] for at in range(0, len(body), 20)]
     hello = b"".join(b"\x16\x03\x01" + len(part).to_bytes(2, "big") + part for part in parts)
-    assert recognize(hello, 443) == Opening("a.test", hello)
+    assert recognize(hello, 443) == Preamble("a.test", hello)
 
 
 @pytest.mark.parametrize("port", [80, 8080])
@@ -122,7 +122,7 @@ def test_what_is_refused(data: bytes, port: int) -> None:
 
 def test_protocols_without_names_pass_on_other_ports() -> None:
     for data in (b"SSH-2.0-OpenSSH_9.2\r\n", b"*1\r\n$4\r\nPING\r\n", b"\x00\x00\x00\x08\x04\xd2\x16\x2f"):
-        assert recognize(data, 6379) == Opening(None, data)
+        assert recognize(data, 6379) == Preamble(None, data)
 
 
 @given(st.binary(max_size=300), st.sampled_from([80, 443, 8080]))

@@ -1,0 +1,74 @@
+"""Lint for names and docstrings: no class is a gerund, and no docstring begins with a pronoun.
+
+Exits with 1 and a line for each fault. `./run check` runs it; CONTRIBUTING.md says how names and docstrings are made.
+"""
+
+import ast
+import re
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+
+PRONOUNS = frozenset({"It", "One", "Those", "What", "Whether", "Who"})
+"""First words that leave open what is described."""
+
+NOT_GERUNDS = frozenset(
+    {"Billing", "ContentMissing", "KeyRing", "NotRunning", "Recording", "SandboxNotRunning", "ToolMissing"}
+)
+"""Nouns, and errors that are named by the state they tell."""
+
+NOT_YET_RENAMED = frozenset(
+    {
+        "Building",
+        "Canceling",
+        "Carrying",
+        "Closing",
+        "Ending",
+        "HarborCarrying",
+        "Passing",
+        "Preparing",
+        "RunScoring",
+        "Sampling",
+        "ServerEnding",
+        "Sweeping",
+        "Taking",
+    }
+)
+"""Gerunds that `app.py` assembles: to be renamed with it. None may be added."""
+
+NOT_YET_REWORDED = ("app.py", "blueprint/", "runtime/crun/building/")
+"""Modules whose docstrings are to be reworded by those who rewrite them now. None may be added."""
+
+Fault = tuple[int, str]
+_Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def faults(source: str) -> Iterator[Fault]:
+    """Faults of one module, each with its line."""
+    allowed = NOT_GERUNDS | NOT_YET_RENAMED
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.ClassDef) and node.name.endswith("ing") and node.name not in allowed:
+            yield node.lineno, f"class {node.name}: a class is a noun, not a gerund"
+        if isinstance(node, _Documented) and (text := ast.get_docstring(node)):
+            first = re.split(r"\W", text, maxsplit=1)[0]
+            if first in PRONOUNS:
+                yield node.body[0].lineno, f'docstring begins with "{first}": begin with a noun or a verb'
+
+
+def main() -> int:
+    """Check all modules of the package; print faults, and return the exit status."""
+    count = 0
+    package = ROOT / "src/loopyard"
+    for file in sorted(package.rglob("*.py")):
+        if str(file.relative_to(package)).startswith(NOT_YET_REWORDED):
+            continue
+        for line, message in faults(file.read_text()):
+            count += 1
+            sys.stdout.write(f"{file.relative_to(ROOT)}:{line}: {message}\n")
+    return 1 if count else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
