@@ -27,11 +27,11 @@ from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
 from loopyard.connections.limits import ConnectionLimits, put_into
-from loopyard.http2.budget import Budget
 from loopyard.http2.goodbye import LenientStateMachine
 from loopyard.http2.plain import without_huffman
 from loopyard.http2.request import Malformed, scope_of
 from loopyard.http2.stream import Header, Stream
+from loopyard.http2.token_bucket import TokenBucket
 
 log = logging.getLogger("loopyard.http2")
 
@@ -88,8 +88,8 @@ class Connection(asyncio.Protocol):
         """Set, and made anew, when those who want to send may find room."""
         self._timer: asyncio.TimerHandle | None = None
         """Ends a connection that is idle, or whose client does not take the rest."""
-        self._resets = Budget(RESETS, RESETS_PER_SECOND)
-        self._calls = Budget(CALLS, CALLS_PER_SECOND)
+        self._resets = TokenBucket(RESETS, RESETS_PER_SECOND)
+        self._calls = TokenBucket(CALLS, CALLS_PER_SECOND)
         self._ending = False
         self._limits = limits
         self._is_known = False
@@ -221,7 +221,7 @@ class Connection(asyncio.Protocol):
         elif isinstance(event, ConnectionTerminated):
             self._take_leave(event)
         elif isinstance(event, PingReceived | RemoteSettingsChanged):
-            self._bear(self._calls, "sends too many pings or settings")
+            self._limit(self._calls, "sends too many pings or settings")
         elif isinstance(event, DataReceived | StreamEnded | StreamReset):
             stream = self._streams.get(event.stream_id or 0)
             if isinstance(event, DataReceived):
@@ -235,7 +235,7 @@ class Connection(asyncio.Protocol):
                     stream.end_body()
                 else:
                     stream.lose()
-                    self._bear(self._resets, "takes back too many requests")
+                    self._limit(self._resets, "takes back too many requests")
 
     def _begin(self, event: RequestReceived) -> None:
         self._stop_timer()
@@ -261,12 +261,12 @@ class Connection(asyncio.Protocol):
     def _refuse(self, stream_id: int, code: ErrorCodes) -> None:
         with suppress(StreamClosedError):  # taken back already
             self._h2.reset_stream(stream_id, code)
-        self._bear(self._resets, "takes back too many requests")
+        self._limit(self._resets, "takes back too many requests")
         if not self._streams:
             self._rest()
 
-    def _bear(self, budget: Budget, habit: str) -> None:
-        if not budget.spend():
+    def _limit(self, bucket: TokenBucket, habit: str) -> None:
+        if not bucket.spend():
             log.warning("a client %s", habit)
             self._close(ErrorCodes.ENHANCE_YOUR_CALM)
 

@@ -1,10 +1,10 @@
-"""How much of a bad habit is borne."""
+"""Token bucket: a rate limit that allows bursts."""
 
 import time
 
 
-class Budget:
-    """Holds `size`, and comes back to that by `per_second` each second."""
+class TokenBucket:
+    """Bucket of `size` tokens, refilled by `per_second` each second."""
 
     def __init__(self, size: float, per_second: float) -> None:
         self._size = size
@@ -13,7 +13,7 @@ class Budget:
         self._when = time.monotonic()
 
     def spend(self) -> bool:
-        """Take one; whether there was one."""
+        """Take a token; false if there is none."""
         now = time.monotonic()
         self._left = min(self._size, self._left + (now - self._when) * self._per_second)
         self._when = now
