@@ -126,11 +126,13 @@ def serving(
     *,
     database_url: str | None = None,
     options: Sequence[str] = (),
+    before: Sequence[str] = (),
     env: Mapping[str, str | None] | None = None,
 ) -> Generator[ServerProcess]:
     """A started server; at the end its devboxes are shut down, it is stopped, and nothing of it is left running."""
     server = ServerProcess(data_dir, database_url=database_url)
     server.options += options
+    server.before += before
     server.start(env)
     try:
         yield server
