@@ -36,5 +36,5 @@ def _check(n: int, c: int, k: int) -> None:
 
 def useful_ks(attempts: int) -> list[int]:
     """Each power of two up to the number of attempts, and that number: 1, 2, 4, 5 for 5 attempts."""
-    powers = [2**power for power in range(attempts.bit_length()) if 2**power <= attempts]
+    powers = [2**power for power in range(attempts.bit_length())]
     return sorted({*powers, attempts} if attempts else set())

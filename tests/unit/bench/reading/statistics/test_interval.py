@@ -78,3 +78,15 @@ def test_what_tells_nothing_of_its_spread_has_no_interval(groups: list[list[floa
 def test_nothing_has_no_mean() -> None:
     assert clustered_mean([]) is None
     assert clustered_mean([[], []]) is None
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_an_exact_interval_says_what_it_is_of(score: float) -> None:
+    found = of([[score] * 2, [score] * 3])
+    assert (found.mean, found.standard_error, found.n, found.clusters) == (score, 0.0, 5, 2)
+
+
+def test_what_has_no_interval_says_what_it_is_of() -> None:
+    assert of([[0.5, 0.7]]) == Estimate(0.6, None, None, None, 2, 1)
+    assert of([[0.25], [0.25]]) == Estimate(0.25, None, None, None, 2, 2)
+    assert of([[0.2, 0.8], [0.8, 0.2]]) == Estimate(0.5, None, None, None, 4, 2), "groups that vary inside only"

@@ -55,3 +55,8 @@ def test_no_difference_anywhere_has_no_interval() -> None:
     found = paired_difference([[1.0], [0.0]], [[1.0], [0.0]])
     assert found is not None
     assert (found.mean, found.low, found.high) == (0.0, None, None)
+
+
+def test_scenarios_of_one_side_only_are_a_mistake() -> None:
+    with pytest.raises(ValueError, match="zip"):
+        paired_difference([[1.0], [0.0]], [[1.0]])
