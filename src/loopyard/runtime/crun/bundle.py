@@ -9,7 +9,7 @@ from typing import Any
 from loopyard.runtime.crun import host, network, oci
 from loopyard.runtime.crun.accounts import Accounts
 from loopyard.runtime.crun.instance import Instance
-from loopyard.runtime.crun.whereabouts import Traces
+from loopyard.runtime.crun.sandbox_paths import SandboxPaths
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.protocol import SandboxSpec
 
@@ -24,7 +24,7 @@ def write(
     instance: Instance,
     slot: int,
     init: Path,
-    traces: Traces,
+    traces: SandboxPaths,
     network_slot: int | None = None,
 ) -> None:
     """Write them where `traces` has its bundle. See below for the rest."""
@@ -58,7 +58,7 @@ def place(
     }
 
 
-def configuration(spec: SandboxSpec, instance: Instance, slot: int, init: Path, traces: Traces) -> dict[str, Any]:
+def configuration(spec: SandboxSpec, instance: Instance, slot: int, init: Path, traces: SandboxPaths) -> dict[str, Any]:
     """Configuration for crun. `init` is the sandbox's first process on the host."""
     return oci.configuration(
         traces.bundle,

@@ -15,10 +15,10 @@ from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TypeVar
 
-from loopyard.runtime.crun.draining import WriteBack
 from loopyard.runtime.crun.file_metadata import FileMetadata
 from loopyard.runtime.crun.syscalls import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, openat2, swap
 from loopyard.runtime.crun.viewpoint import Viewpoint, acting_as, as_faults, root_of
+from loopyard.runtime.crun.write_back import WriteBack
 from loopyard.runtime.errors import FileUnsuitable
 
 _RESOLVE = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager
 
 from loopyard.runtime.crun import cgroups, instance
-from loopyard.runtime.crun.boxes import Memory
+from loopyard.runtime.crun.sandbox_store import SandboxStore
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.layout import Layout, subfolders
 from loopyard.runtime.upkeep import Leftover
@@ -27,7 +27,7 @@ class BoxesKeeper:
         self,
         layout: Layout,
         own: instance.Instance,
-        memory: Memory,
+        memory: SandboxStore,
         disks: Callable[[], Awaitable[set[str]]],
         remove: Callable[[str], Awaitable[None]],
         acting: Callable[[str], AbstractAsyncContextManager[object]],

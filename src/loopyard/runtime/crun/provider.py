@@ -10,7 +10,6 @@ from pathlib import Path
 from loopyard.runtime.base_image.making import ensure_base
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun import disk, host, instance, network
-from loopyard.runtime.crun.boxes import Box, Memory
 from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.builder import CrunImageBuilder
 from loopyard.runtime.crun.building.command import Ground, Place
@@ -19,19 +18,20 @@ from loopyard.runtime.crun.egress.listeners import listen_for_gateway
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.table import GATEWAY
 from loopyard.runtime.crun.egress.way_out import WayOut
-from loopyard.runtime.crun.inside import Inside
+from loopyard.runtime.crun.factory import SandboxFactory
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.leftovers import BoxesKeeper
-from loopyard.runtime.crun.making import SandboxFactory
+from loopyard.runtime.crun.operations import SandboxOperations
 from loopyard.runtime.crun.pool import Pool
-from loopyard.runtime.crun.ready import Ready, remove_left
+from loopyard.runtime.crun.sandbox_paths import PathResolver
+from loopyard.runtime.crun.sandbox_store import SandboxRecord, SandboxStore
 from loopyard.runtime.crun.sealing import STOPPED, CrunGradingIsolation
 from loopyard.runtime.crun.services import Services, is_service
 from loopyard.runtime.crun.shared_folders import SharedFolders
 from loopyard.runtime.crun.sharing import register
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.usage import usage
-from loopyard.runtime.crun.whereabouts import Whereabouts
+from loopyard.runtime.crun.warm_pool import WarmPool, remove_left
 from loopyard.runtime.errors import (
     RuntimeFault,
     RuntimeUnavailable,
@@ -58,7 +58,7 @@ from loopyard.runtime.upkeep import Keeper
 log = logging.getLogger("loopyard.runtime")
 
 
-class CrunRuntime(Inside):
+class CrunRuntime(SandboxOperations):
     """Sandboxes by crun. See the protocol for what each method does and raises."""
 
     name = "crun"
@@ -88,8 +88,8 @@ class CrunRuntime(Inside):
         self._layout.snapshots.mkdir(parents=True, exist_ok=True)
         register(self._images, self._layout.data)
         self._instance, self._hold = instance.claim(self._layout.data, self._config.network)
-        self._where = Whereabouts(self._layout, self._instance)
-        self._memory = Memory(self._where, self._instance.block)
+        self._where = PathResolver(self._layout, self._instance)
+        self._memory = SandboxStore(self._where, self._instance.block)
         self._commands.running = memory_folder(f"{self._instance.block}/running")
         self._crun = [str(host.program("crun")), "--root", str(self._instance.crun_root), "--cgroup-manager=cgroupfs"]
         place = await asyncio.to_thread(disk.prepare, self._layout, host.program("crun"), self._config.disk_gib)
@@ -136,7 +136,7 @@ class CrunRuntime(Inside):
             self._crun,
             self._init,
         )
-        self._ready = Ready(self._making, self._roots, self._config.ready_sandboxes)
+        self._ready = WarmPool(self._making, self._roots, self._config.ready_sandboxes)
         self._services = Services(
             self._layout, self._boxes, self._making.make, self._making.remove, self.start_command, self.forget
         )
@@ -229,11 +229,11 @@ class CrunRuntime(Inside):
             await self._take_down(spec.id, keep_disk=resumed)
             raise SandboxStartFailed(f"Its services could not be started: {fault}") from fault
 
-    async def _come_up(self, spec: SandboxSpec, *, resumed: bool) -> Box:
+    async def _come_up(self, spec: SandboxSpec, *, resumed: bool) -> SandboxRecord:
         if not resumed and (ready := await self._ready.take(spec)) is not None:
             name, box = ready
-            return await self._making.hand_over(box, name, spec)
-        while self._slots.all_taken and await self._ready.give_up_one():
+            return await self._making.assign(box, name, spec)
+        while self._slots.all_taken and await self._ready.evict_one():
             pass
         return await self._making.make(spec)
 

@@ -5,10 +5,10 @@ import re
 from collections.abc import Callable, Collection, Sequence
 
 from loopyard.kit.failpoint import failpoint
-from loopyard.runtime.crun.boxes import Box
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost
+from loopyard.runtime.crun.sandbox_paths import PathResolver
+from loopyard.runtime.crun.sandbox_store import SandboxRecord
 from loopyard.runtime.crun.shared_folders import SharedFolders
-from loopyard.runtime.crun.whereabouts import Whereabouts
 from loopyard.runtime.errors import NoSpaceLeft, SealingFailed
 from loopyard.runtime.layout import Layout, read_json, write_whole
 from loopyard.runtime.sealing import PutBack, SharedFolder
@@ -31,8 +31,8 @@ class CrunGradingIsolation:
         launcher: LauncherClient,
         layout: Layout,
         crun: Sequence[str],
-        running: Callable[[str], Box],
-        where: Whereabouts,
+        running: Callable[[str], SandboxRecord],
+        where: PathResolver,
         shared: SharedFolders,
         pid_of: Callable[[str, str], int | None],
     ) -> None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Protocol
 
 from loopyard.runtime.crun import image_config
-from loopyard.runtime.crun.boxes import Box
+from loopyard.runtime.crun.sandbox_store import SandboxRecord
 from loopyard.runtime.errors import SandboxStartFailed
 from loopyard.runtime.layout import Layout, subfolders
 from loopyard.runtime.processes import is_alive
@@ -23,7 +23,7 @@ _ROOT = User("root", 0)
 class Start(Protocol):
     """Starts a sandbox whose network is that of another."""
 
-    def __call__(self, spec: SandboxSpec, beside: Box | None = None) -> Awaitable[Box]: ...
+    def __call__(self, spec: SandboxSpec, beside: SandboxRecord | None = None) -> Awaitable[SandboxRecord]: ...
 
 
 class Remove(Protocol):
@@ -36,7 +36,7 @@ class Services:
     def __init__(
         self,
         layout: Layout,
-        boxes: MutableMapping[str, Box],
+        boxes: MutableMapping[str, SandboxRecord],
         start: Start,
         remove: Remove,
         begin: Callable[[str, CommandSpec], Awaitable[None]],
@@ -53,7 +53,7 @@ class Services:
             if is_service(sandbox_id):
                 self._of[sandbox_id.partition(_BETWEEN)[0]].add(sandbox_id)
 
-    async def bring_up(self, spec: SandboxSpec, main: Box) -> None:
+    async def bring_up(self, spec: SandboxSpec, main: SandboxRecord) -> None:
         """Start the services of a sandbox that runs; those that run already stay as they are.
 
         Raises:
@@ -69,7 +69,7 @@ class Services:
                 box = self._boxes[service_id] = await self._start(_spec(service_id, spec, service), main)
             await self._run(service_id, service, box)
 
-    async def _run(self, service_id: str, service: ServiceSpec, box: Box) -> None:
+    async def _run(self, service_id: str, service: ServiceSpec, box: SandboxRecord) -> None:
         config = image_config.read(box.image)
         argv = [*config.entrypoint, *config.command]
         if not argv:

@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from loopyard.runtime.crun.launcher import attached, box, disks, refitting, sealing, slots, supervisor
+from loopyard.runtime.crun.launcher import attached, box, disks, reconfigure, sealing, slots, supervisor
 from loopyard.runtime.crun.launcher.acts import Acts
 from loopyard.runtime.crun.launcher.helper import Helper
 from loopyard.runtime.crun.launcher.messages import MessageTooLong, receive, send
@@ -28,7 +28,7 @@ _ACTS: dict[str, Callable[..., int | None]] = {
     "attach": attached.attach,
     "connect": attached.connect,
     "listen": attached.listen,
-    "refit": refitting.refit,
+    "reconfigure": reconfigure.reconfigure,
     "snapshot": disks.snapshot,
     "delete": disks.delete,
     "put_aside": disks.put_aside,

@@ -8,14 +8,14 @@ from pathlib import Path
 
 from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.crun import bundle, host, image_config, oci
-from loopyard.runtime.crun.boxes import Box, Memory
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.roots import Roots
+from loopyard.runtime.crun.sandbox_paths import PathResolver, SandboxPaths, is_ready_name
+from loopyard.runtime.crun.sandbox_store import SandboxRecord, SandboxStore
 from loopyard.runtime.crun.slot_pool import SlotPool
-from loopyard.runtime.crun.whereabouts import Traces, Whereabouts, is_ready_name
 from loopyard.runtime.errors import SandboxStartFailed, SandboxStuck
 from loopyard.runtime.layout import Layout, write_whole
 from loopyard.runtime.protocol import SandboxSpec
@@ -25,7 +25,7 @@ log = logging.getLogger("loopyard.runtime")
 _REMOVALS = 3
 
 
-async def take_apart(launcher: LauncherClient, crun: Sequence[str], traces: Traces, *, keep_disk: bool) -> None:
+async def teardown(launcher: LauncherClient, crun: Sequence[str], traces: SandboxPaths, *, keep_disk: bool) -> None:
     """Remove what there is of a sandbox.
 
     Raises:
@@ -48,7 +48,7 @@ async def take_apart(launcher: LauncherClient, crun: Sequence[str], traces: Trac
     raise SandboxStuck(f"The host could not remove sandbox {traces.name}; its log says why.")
 
 
-def _stand_on(traces: Traces, root: Path) -> None:
+def _stand_on(traces: SandboxPaths, root: Path) -> None:
     """Write down what image a sandbox that is nobody's stands on, so that it is not freed."""
     bundle.write_over(traces.bundle / "meta.json", {"image": str(root)})
 
@@ -64,8 +64,8 @@ class SandboxFactory:
         launcher: LauncherClient,
         slots: SlotPool,
         way_out: WayOut,
-        where: Whereabouts,
-        memory: Memory,
+        where: PathResolver,
+        memory: SandboxStore,
         roots: Roots,
         crun: Sequence[str],
         init: Path,
@@ -81,7 +81,7 @@ class SandboxFactory:
         self._crun = list(crun)
         self._init = init
 
-    async def make(self, spec: SandboxSpec, beside: Box | None = None) -> Box:
+    async def make(self, spec: SandboxSpec, beside: SandboxRecord | None = None) -> SandboxRecord:
         """Start a sandbox, on the disk that it has or on a new one; `beside` another, in the network of that one.
 
         Raises:
@@ -121,9 +121,9 @@ class SandboxFactory:
         box.pid, box.start_ticks = started["pid"], started["start_ticks"]
         return box
 
-    async def refit(self, ready: Box, name: str, spec: SandboxSpec) -> Box | None:
+    async def reconfigure(self, ready: SandboxRecord, name: str, spec: SandboxSpec) -> SandboxRecord | None:
         """Have the sandbox that was made ready under this name as if it had been made like what is asked for, but for
-        what `hand_over` gives it. It is still nobody's: after a crash it is removed, and the other is made anew.
+        what `assign` gives it. It is still nobody's: after a crash it is removed, and the other is made anew.
 
         Returns it, or None where that cannot be done to it; then nothing is left of it.
 
@@ -138,17 +138,17 @@ class SandboxFactory:
             accounts = self._roots.accounts(box.image)
             place = bundle.place(spec, accounts, box.cwd, self._instance, box.slot)
             bundle.write_over(traces.bundle / "place.json", place)
-            await asyncio.gather(self._ask_to_refit(traces, box, spec), self._configure(traces, box, spec))
+            await asyncio.gather(self._ask_to_reconfigure(traces, box, spec), self._configure(traces, box, spec))
         except (LauncherFault, OSError) as fault:
-            log.warning("%s could not be refitted: %s", name, fault)
+            log.warning("%s could not be reconfigured: %s", name, fault)
             await self.drop(name, box)
             return None
         failpoint("sandbox.refitted")
         return box
 
-    async def _ask_to_refit(self, traces: Traces, box: Box, spec: SandboxSpec) -> None:
+    async def _ask_to_reconfigure(self, traces: SandboxPaths, box: SandboxRecord, spec: SandboxSpec) -> None:
         await self._launcher.ask(
-            "refit",
+            "reconfigure",
             pid=box.pid,
             ticks=box.start_ticks,
             bundle=str(traces.bundle),
@@ -163,12 +163,12 @@ class SandboxFactory:
             hostname=spec.hostname,
         )
 
-    async def _configure(self, traces: Traces, box: Box, spec: SandboxSpec) -> None:
+    async def _configure(self, traces: SandboxPaths, box: SandboxRecord, spec: SandboxSpec) -> None:
         """Write down what it is from now on, for who looks at it later."""
         configuration = bundle.configuration(spec, self._instance, box.slot, self._init, traces)
         write_whole(traces.bundle / "config.json", configuration)
 
-    async def drop(self, name: str, box: Box) -> None:
+    async def drop(self, name: str, box: SandboxRecord) -> None:
         """Take a sandbox apart that was made ready under this name, and that nobody got."""
         try:
             await self.remove(name, keep_disk=False)
@@ -177,7 +177,7 @@ class SandboxFactory:
         else:
             await self.give_back(box.slot)
 
-    async def hand_over(self, ready: Box, name: str, spec: SandboxSpec) -> Box:
+    async def assign(self, ready: SandboxRecord, name: str, spec: SandboxSpec) -> SandboxRecord:
         """Make the sandbox that was made ready under this name the one that is asked for, which is like it.
 
         Raises:
@@ -215,7 +215,7 @@ class SandboxFactory:
         if keep_disk and not self._layout.bundle(sandbox_id).exists():
             return
         traces = self._where.of(sandbox_id)
-        await take_apart(self._launcher, self._crun, traces, keep_disk=keep_disk)
+        await teardown(self._launcher, self._crun, traces, keep_disk=keep_disk)
         self._memory.forget_variables(sandbox_id)
         if not keep_disk:
             if is_ready_name(traces.name) and sandbox_id != traces.name:
@@ -231,11 +231,11 @@ class SandboxFactory:
             return
         self._slots.give_back(slot)
 
-    def _box(self, spec: SandboxSpec, root: Path, slot: int) -> Box:
+    def _box(self, spec: SandboxSpec, root: Path, slot: int) -> SandboxRecord:
         uid_base, config = self._instance.uid_base(slot), image_config.read(root)
         environment = {**config.environment, **spec.environment}
         user = config.user if config.user is not None and config.user.is_like(spec.user) else spec.user
-        return Box(root, slot, uid_base, user, environment, config.cwd, spec.network_policy)
+        return SandboxRecord(root, slot, uid_base, user, environment, config.cwd, spec.network_policy)
 
     def root_of(self, spec: SandboxSpec) -> Path:
         """The image below a sandbox. One that is started again keeps its own, whatever has become of its snapshot.

@@ -15,14 +15,14 @@ from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun import files, host, oci
 from loopyard.runtime.crun.accounts import Account
 from loopyard.runtime.crun.attachment import attach, attach_terminal, in_memory
-from loopyard.runtime.crun.boxes import Box
 from loopyard.runtime.crun.groups import groups_now
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost
 from loopyard.runtime.crun.roots import Roots
+from loopyard.runtime.crun.sandbox_paths import PathResolver
+from loopyard.runtime.crun.sandbox_store import SandboxRecord
 from loopyard.runtime.crun.shells import without_bash
 from loopyard.runtime.crun.viewpoint import Viewpoint
-from loopyard.runtime.crun.whereabouts import Whereabouts
 from loopyard.runtime.errors import CommandStartFailed, PortClosed, PortTaken, SandboxNotFound, SandboxNotRunning
 from loopyard.runtime.layout import Layout
 from loopyard.runtime.processes import is_alive
@@ -33,12 +33,12 @@ _ATTEMPTS = 5
 """How often a command is handed to the launcher, if that is killed before it has begun the command."""
 
 
-class Inside(WithCommands[Commands]):
+class SandboxOperations(WithCommands[Commands]):
     """Operations of the provider in running sandboxes. See the protocol for what each method does and raises."""
 
     _launcher: LauncherClient
     _instance: Instance
-    _where: Whereabouts
+    _where: PathResolver
     _crun: list[str]
 
     def __init__(self, config: CrunConfig, layout: Layout, images: Path) -> None:
@@ -46,7 +46,7 @@ class Inside(WithCommands[Commands]):
         self._layout = layout
         self._images = images
         self._commands = Commands(layout)
-        self._boxes: dict[str, Box] = {}
+        self._boxes: dict[str, SandboxRecord] = {}
         self._roots = Roots(images, layout)
 
     async def start_command(self, sandbox_id: str, spec: CommandSpec) -> None:
@@ -105,7 +105,7 @@ class Inside(WithCommands[Commands]):
                 if left == 0 or self._commands.is_begun(folder):
                     raise
 
-    def _process(self, box: Box, spec: CommandSpec) -> tuple[Account, dict[str, Any]]:
+    def _process(self, box: SandboxRecord, spec: CommandSpec) -> tuple[Account, dict[str, Any]]:
         account = self._account(box, spec.user or box.user)
         environment = {**self._trusting(), **box.environment, **spec.environment}
         argv = spec.argv if self._roots.accounts(box.image).has_bash else without_bash(spec.argv)
@@ -145,7 +145,7 @@ class Inside(WithCommands[Commands]):
         except LauncherFault as fault:
             raise SandboxNotRunning(f"Sandbox {sandbox_id} cannot be reached: {fault}") from fault
 
-    def _running(self, sandbox_id: str) -> Box:
+    def _running(self, sandbox_id: str) -> SandboxRecord:
         box = self._boxes.get(sandbox_id)
         if box is not None and is_alive(box.pid, box.start_ticks):
             return box
@@ -153,7 +153,7 @@ class Inside(WithCommands[Commands]):
             raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
         raise SandboxNotRunning(f"Sandbox {sandbox_id} does not run any more.")
 
-    def _account(self, box: Box, user: User) -> Account:
+    def _account(self, box: SandboxRecord, user: User) -> Account:
         accounts = self._roots.accounts(box.image)
         account = accounts.find(user) or accounts.add(user)[0]
         gid = box.user.gid if user.gid is None and user.is_like(box.user) else user.gid

@@ -12,7 +12,7 @@ _READY = "ready"
 
 
 @dataclass(frozen=True, slots=True)
-class Traces:
+class SandboxPaths:
     """Paths and names of one sandbox on the host. `name` is what crun calls it."""
 
     name: str
@@ -27,15 +27,15 @@ class Traces:
     """Where its root file system is mounted while it starts."""
 
 
-class Whereabouts:
+class PathResolver:
     """Of all sandboxes of one provider, also of those that were made by an earlier process."""
 
     def __init__(self, layout: Layout, instance: Instance) -> None:
         self._layout = layout
         self._instance = instance
-        self._known: dict[str, Traces] = {}
+        self._known: dict[str, SandboxPaths] = {}
 
-    def of(self, sandbox_id: str) -> Traces:
+    def of(self, sandbox_id: str) -> SandboxPaths:
         """A sandbox's, whether or not it is there yet. A ready one is asked for by its name."""
         if (known := self._known.get(sandbox_id)) is None:
             meta: dict[str, Any] = read_json(self.meta(sandbox_id)) or {}
@@ -54,9 +54,9 @@ class Whereabouts:
         """Where it is written down what a sandbox is. Its folder is there as long as the sandbox."""
         return self._layout.bundle(sandbox_id) / "meta.json"
 
-    def _traces(self, name: str) -> Traces:
+    def _traces(self, name: str) -> SandboxPaths:
         bundle = self._layout.ready(name) if is_ready_name(name) else self._layout.bundle(name)
-        return Traces(
+        return SandboxPaths(
             name=name,
             bundle=bundle,
             disk=self._layout.disk(name),

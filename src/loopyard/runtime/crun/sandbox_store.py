@@ -11,7 +11,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from loopyard.runtime.crun.groups import KnownGroups
-from loopyard.runtime.crun.whereabouts import Whereabouts
+from loopyard.runtime.crun.sandbox_paths import PathResolver
 from loopyard.runtime.layout import read_json, write_whole
 from loopyard.runtime.memory import memory_folder
 from loopyard.runtime.protocol import NetworkPolicy, User
@@ -20,7 +20,7 @@ _POLICY = TypeAdapter[NetworkPolicy | None](NetworkPolicy | None)
 
 
 @dataclass(slots=True)
-class Box:
+class SandboxRecord:
     """A sandbox. `image` is the folder below it; `pid` and `start_ticks` name its first process, once it runs."""
 
     image: Path
@@ -36,15 +36,15 @@ class Box:
     """What was read last of the user's groups in there."""
 
 
-class Memory:
+class SandboxStore:
     """Reads and writes it. `block` is the server's own."""
 
-    def __init__(self, where: Whereabouts, block: int) -> None:
+    def __init__(self, where: PathResolver, block: int) -> None:
         self._where = where
         self.folder = memory_folder(str(block))
         self._variables = memory_folder(f"{block}/variables")
 
-    def write(self, sandbox_id: str, box: Box) -> None:
+    def write(self, sandbox_id: str, box: SandboxRecord) -> None:
         """Remember a sandbox that is about to be started, or to be given to who asked for one, in its folder."""
         write_whole(self._variables_of(sandbox_id), dict(box.environment))
         meta = {
@@ -68,13 +68,13 @@ class Memory:
         meta = read_json(self._where.meta(sandbox_id))
         return None if meta is None else Path(meta["image"])
 
-    def recall(self, sandbox_id: str) -> Box | None:
+    def recall(self, sandbox_id: str) -> SandboxRecord | None:
         """A sandbox that was started; None if it was only half made."""
         meta: dict[str, Any] | None = read_json(self._where.meta(sandbox_id))
         state = read_json(self._where.of(sandbox_id).bundle / "state.json")
         if meta is None or state is None:
             return None
-        return Box(
+        return SandboxRecord(
             image=Path(meta["image"]),
             slot=meta["slot"],
             uid_base=meta["uid_base"],

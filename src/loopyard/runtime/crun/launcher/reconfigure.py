@@ -42,7 +42,7 @@ _STEP = "etc"
 _NAMESPACES = {"mnt": CLONE_NEWNS, "uts": CLONE_NEWUTS}
 
 
-def refit(
+def reconfigure(
     answer: Callable[..., None],
     *,
     pid: int,

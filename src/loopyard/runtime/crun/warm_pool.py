@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loopyard.runtime.crun import network
-from loopyard.runtime.crun.boxes import Box
+from loopyard.runtime.crun.factory import SandboxFactory, teardown
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient
-from loopyard.runtime.crun.making import SandboxFactory, take_apart
 from loopyard.runtime.crun.roots import Roots
-from loopyard.runtime.crun.whereabouts import Traces, Whereabouts, new_ready_name
+from loopyard.runtime.crun.sandbox_paths import PathResolver, SandboxPaths, new_ready_name
+from loopyard.runtime.crun.sandbox_store import SandboxRecord
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.layout import Layout, read_json, subfolders
 from loopyard.runtime.processes import is_alive
@@ -42,7 +42,7 @@ class _Kind:
 
 
 async def remove_left(
-    layout: Layout, instance: Instance, where: Whereabouts, launcher: LauncherClient, crun: Sequence[str]
+    layout: Layout, instance: Instance, where: PathResolver, launcher: LauncherClient, crun: Sequence[str]
 ) -> set[int]:
     """Remove those that a killed process had made ready and nobody got. Returns the slots of those that stay."""
     taken = {where.of(sandbox_id).name for sandbox_id in subfolders(layout.sandboxes)}
@@ -54,7 +54,7 @@ async def remove_left(
             traces = left.pop()
             slot = _slot(instance, traces)
             try:
-                await take_apart(launcher, crun, traces, keep_disk=False)
+                await teardown(launcher, crun, traces, keep_disk=False)
             except RuntimeFault as fault:
                 log.warning("%s stays until the next start: %s", traces.name, fault)
                 stay.update(() if slot is None else (slot,))
@@ -69,13 +69,13 @@ def _kind(spec: SandboxSpec, root: Path) -> _Kind:
     return _Kind(root, spec.limits, spec.hostname, resolving)
 
 
-def _slot(instance: Instance, traces: Traces) -> int | None:
+def _slot(instance: Instance, traces: SandboxPaths) -> int | None:
     """The slot that a sandbox is in; None if it was not made so far."""
     configuration = read_json(traces.bundle / "config.json")
     return None if configuration is None else instance.slot_of(configuration["linux"]["uidMappings"][0]["hostID"])
 
 
-class Ready:
+class WarmPool:
     """Warm pool of one provider: `wanted` sandboxes of one kind. They are made one at a time, with pauses as long as
     the work, and only while no sandbox has been asked for lately: whoever asks for one has the host for that. Any
     sandbox can be made of one."""
@@ -85,8 +85,8 @@ class Ready:
         self._roots = roots
         self._wanted = wanted
         self._kind: _Kind | None = None
-        self._there: deque[tuple[str, Box]] = deque()
-        self._lost: list[tuple[str, Box]] = []
+        self._there: deque[tuple[str, SandboxRecord]] = deque()
+        self._lost: list[tuple[str, SandboxRecord]] = []
         """Somebody has ended what ran in them."""
         self._asking = 0
         self._asked_at = 0.0
@@ -112,7 +112,7 @@ class Ready:
     def count(self) -> int:
         return len(self._there)
 
-    async def take(self, spec: SandboxSpec) -> tuple[str, Box] | None:
+    async def take(self, spec: SandboxSpec) -> tuple[str, SandboxRecord] | None:
         """Take a sandbox for what is asked for, and its name: as it was made, or reconfigured. It is the caller's from
         here on. None if there is none, or it could not be reconfigured.
 
@@ -130,11 +130,11 @@ class Ready:
             if as_made:
                 return name, box
             try:
-                refitted = await self._making.refit(box, name, spec)
+                reconfigured = await self._making.reconfigure(box, name, spec)
             except BaseException:
                 self._lost.append((name, box))
                 raise
-            return None if refitted is None else (name, refitted)
+            return None if reconfigured is None else (name, reconfigured)
         return None
 
     def _is_as_made(self, spec: SandboxSpec, root: Path) -> bool:
@@ -143,7 +143,7 @@ class Ready:
             return False
         return self._roots.accounts(root).find(spec.user) is not None
 
-    async def give_up_one(self) -> bool:
+    async def evict_one(self) -> bool:
         """Remove one, because its slot is needed; false if there is none."""
         if not self._there:
             return False
