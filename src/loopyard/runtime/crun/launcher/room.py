@@ -25,9 +25,9 @@ from loopyard.runtime.proc import start_ticks
 FIRST_BYTES = 1 << 30
 """The size of the file system when it is made, in bytes."""
 
-_LEAST_AHEAD_BYTES, _MOST_AHEAD_BYTES = 768 << 20, 10 << 30
-"""How much of its device the file system has not given out to data or metadata: half of the room that the host has,
-within these bounds. Sandboxes see it as free, and may take all of it in one call (`fallocate`). The least is kept as
+_LEAST_AHEAD_BYTES, _MOST_AHEAD_BYTES = 768 << 20, 4 << 30
+"""How much of its device the file system has not given out to data or metadata: an eighth of the room that the host
+has, within these bounds. Sandboxes see it as free, and may take all of it in one call (`fallocate`). The least is kept as
 long as the host has it: there may be no room for metadata though there is much for data."""
 
 _MARK = "pool.reserved"
@@ -140,7 +140,7 @@ def give_back(image: str, pool: str) -> None:
 
 def _missing(image: str, free: int) -> int:
     """How many bytes the file system has to grow by, where `free` bytes are not given out."""
-    ahead = max(_LEAST_AHEAD_BYTES, min(_MOST_AHEAD_BYTES, _host_room(image) // 2))
+    ahead = max(_LEAST_AHEAD_BYTES, min(_MOST_AHEAD_BYTES, _host_room(image) // 8))
     return ahead - free if free < max(_LEAST_AHEAD_BYTES, ahead * 3 // 4) else 0
 
 
