@@ -121,6 +121,7 @@ class Building:
                 BuildSpec(
                     id=image_id(blueprint_id, service.name),
                     dockerfile=f"FROM {service.image}\n",
+                    account=spec.account,
                     limits=spec.limits,
                     network_policy=spec.network_policy,
                     timeout_seconds=spec.timeout_seconds,
@@ -144,6 +145,7 @@ class Building:
         return BuildSpec(
             id=blueprint_id,
             dockerfile=made.dockerfile,
+            account=blueprint.account_id,
             context=await self._inputs.context(blueprint_id, params.build_context),
             files=made.files,
             images=(blueprint.base_blueprint_id,) if blueprint.base_blueprint_id else (),

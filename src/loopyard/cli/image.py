@@ -107,12 +107,22 @@ def list_images(data_dir: DataDir = None) -> None:
 @app.command()
 def remove(name: Annotated[str, typer.Argument(help="The name it was imported by.")], data_dir: DataDir = None) -> None:
     """Remove an image. Blueprints that were built on it keep what they have of it."""
+    from loopyard.runtime.crun.building.bases import unused
     from loopyard.runtime.crun.building.buildah import full_name
     from loopyard.runtime.errors import RuntimeFault
 
     storage = _storage(data_dir)
+
+    async def work() -> None:
+        if (image_id := storage.local_id(name)) is None:
+            raise RuntimeFault("there is none of this name")
+        async with unused(storage.images, image_id) as free:
+            if not free:
+                raise RuntimeFault("it is in use by a build")
+            await storage.remove(full_name(name))
+
     try:
-        asyncio.run(storage.remove(full_name(name)))
+        asyncio.run(work())
     except RuntimeFault as fault:
         _fail("The image cannot be removed.", fault)
 

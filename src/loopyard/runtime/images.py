@@ -56,11 +56,14 @@ class BuildSpec:
 
     `files` are what `COPY --from=loopyard-files` finds, by name. `secrets` are seen by every RUN as environment
     variables, and by `RUN --mount=type=secret,id=NAME` as files; they get neither into the image nor its history.
-    `hidden` are only seen by such mounts.
+    `hidden` are only seen by such mounts. `account` is whose build it is: caches of `RUN --mount=type=cache`, and steps
+    that saw secrets, are kept for each account. Nobody changes the files of `context` any more, which the image may
+    share.
     """
 
     id: str
     dockerfile: str
+    account: str = ""
     context: Path | None = None
     files: Mapping[str, bytes] = field(default_factory=dict[str, bytes])
     images: tuple[str, ...] = ()

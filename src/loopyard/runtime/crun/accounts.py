@@ -48,6 +48,13 @@ class Accounts:
         self.has_bash = _exists(image, "bin/bash")
         self._found: dict[User, Account | None] = {}
 
+    @classmethod
+    def of(cls, passwd: str, group: str) -> "Accounts":
+        """The users that the text of account files names."""
+        made = cls.__new__(cls)
+        made.passwd, made.group, made.has_bash, made._found = passwd, group, False, {}
+        return made
+
     def find(self, user: User) -> Account | None:
         """The user by name, or else by number."""
         if user not in self._found:
@@ -64,6 +71,11 @@ class Accounts:
     def named(self, name: str) -> Account | None:
         """The user of this name, whatever the number."""
         row = next((row for row in self._rows() if row[0] == name), None)
+        return None if row is None else self._account(row)
+
+    def numbered(self, uid: int) -> Account | None:
+        """The first user of this number."""
+        row = next((row for row in self._rows() if int(row[2]) == uid), None)
         return None if row is None else self._account(row)
 
     def group_id(self, name: str) -> int | None:

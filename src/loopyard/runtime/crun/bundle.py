@@ -19,7 +19,7 @@ _NEEDED = ("dev", "etc", "proc", "sys")
 
 def write(
     spec: SandboxSpec,
-    accounts: Accounts,
+    accounts: Accounts | None,
     cwd: str | None,
     instance: Instance,
     slot: int,
@@ -34,15 +34,17 @@ def write(
 
 def place(
     spec: SandboxSpec,
-    accounts: Accounts,
+    accounts: Accounts | None,
     cwd: str | None,
     instance: Instance,
     slot: int,
     network_slot: int | None = None,
 ) -> dict[str, Any]:
     """Content for the root file system, as `placing.put` takes it. `accounts` and `cwd`, which is made if it is
-    missing, are the image's. `network_slot` is the slot whose network it is in, if that is another's."""
-    additions = accounts.add(spec.user)[1] if accounts.find(spec.user) is None else None
+    missing, are the image's; without accounts, users are left to it. `network_slot` is the slot whose network it is in,
+    if that is another's."""
+    lacks_user = accounts is not None and accounts.find(spec.user) is None
+    additions = accounts.add(spec.user)[1] if accounts is not None and lacks_user else None
     asked = network.nameservers() or [instance.addresses(slot if network_slot is None else network_slot)[0]]
     names = " ".join(("localhost", spec.hostname, *(service.name for service in spec.services)))
     search = network.search_domains()

@@ -4,18 +4,19 @@ import asyncio
 import logging
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.crun import bundle, host, image_config, oci
+from loopyard.runtime.crun.sandbox_store import SandboxRecord, SandboxStore
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.roots import Roots
-from loopyard.runtime.crun.sandbox_paths import PathResolver, SandboxPaths, is_ready_name
-from loopyard.runtime.crun.sandbox_store import SandboxRecord, SandboxStore
 from loopyard.runtime.crun.slot_pool import SlotPool
+from loopyard.runtime.crun.sandbox_paths import SandboxPaths, PathResolver, is_ready_name
 from loopyard.runtime.errors import SandboxStartFailed, SandboxStuck
 from loopyard.runtime.layout import Layout, write_whole
 from loopyard.runtime.protocol import SandboxSpec
@@ -46,6 +47,14 @@ async def teardown(launcher: LauncherClient, crun: Sequence[str], traces: Sandbo
             return
         log.warning("sandbox %s could not be removed whole: %s", traces.name, fault)
     raise SandboxStuck(f"The host could not remove sandbox {traces.name}; its log says why.")
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Layers below a step of a build: the file that tells the launcher of it, and the folder at the bottom."""
+
+    file: Path
+    root: Path
 
 
 def _stand_on(traces: SandboxPaths, root: Path) -> None:
@@ -81,18 +90,19 @@ class SandboxFactory:
         self._crun = list(crun)
         self._init = init
 
-    async def make(self, spec: SandboxSpec, beside: SandboxRecord | None = None) -> SandboxRecord:
-        """Start a sandbox, on the disk that it has or on a new one; `beside` another, in the network of that one.
+    async def make(self, spec: SandboxSpec, beside: SandboxRecord | None = None, step: Ground | None = None) -> SandboxRecord:
+        """Start a sandbox, on the disk that it has or on a new one; `beside` another, in the network of that one; or
+        for a `step` of a build, on the ground of that.
 
         Raises:
             ImageNotFound, SnapshotNotFound: What it is to be made of is not on this host.
             SandboxStartFailed: The host could not start it; of a new one nothing is left.
         """
         traces = self._where.of(spec.id)
-        root = self.root_of(spec)
+        root = self.root_of(spec) if step is None else step.root
         slot = await self._slots.take()
         resumed = traces.bundle.exists()
-        box = self._box(spec, root, slot)
+        box = self._box(spec, root, slot, step)
         try:
             traces.bundle.mkdir(parents=True, exist_ok=True)
             if is_ready_name(spec.id):
@@ -100,7 +110,7 @@ class SandboxFactory:
             else:
                 self._memory.write(spec.id, box)
             shared = None if beside is None else beside.slot
-            accounts = self._roots.accounts(root)
+            accounts = self._roots.accounts(root) if step is None else None
             bundle.write(spec, accounts, box.cwd, self._instance, slot, self._init, traces, shared)
             await self._way_out.apply(slot, spec.network_policy)
             started = await self._launcher.ask(
@@ -114,6 +124,7 @@ class SandboxFactory:
                 disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
                 snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
                 network=None if beside is None else f"/proc/{beside.pid}/ns/net",
+                step=None if step is None else str(step.file),
                 slot=slot,
             )
         except (LauncherFault, RulesRefused, OSError) as error:
@@ -121,7 +132,7 @@ class SandboxFactory:
         box.pid, box.start_ticks = started["pid"], started["start_ticks"]
         return box
 
-    async def reconfigure(self, ready: SandboxRecord, name: str, spec: SandboxSpec) -> SandboxRecord | None:
+    async def reconfigure(self, ready: SandboxRecord, name: str, spec: SandboxSpec, step: Ground | None = None) -> SandboxRecord | None:
         """Have the sandbox that was made ready under this name as if it had been made like what is asked for, but for
         what `assign` gives it. It is still nobody's: after a crash it is removed, and the other is made anew.
 
@@ -131,14 +142,14 @@ class SandboxFactory:
             ImageNotFound, SnapshotNotFound: What it is to be made of is not on this host; it stays as it was.
         """
         traces = self._where.of(name)
-        box = self._box(spec, self.root_of(spec), ready.slot)
+        box = self._box(spec, self.root_of(spec) if step is None else step.root, ready.slot, step)
         box.pid, box.start_ticks = ready.pid, ready.start_ticks
         try:
             _stand_on(traces, box.image)
-            accounts = self._roots.accounts(box.image)
+            accounts = self._roots.accounts(box.image) if step is None else None
             place = bundle.place(spec, accounts, box.cwd, self._instance, box.slot)
             bundle.write_over(traces.bundle / "place.json", place)
-            await asyncio.gather(self._ask_to_reconfigure(traces, box, spec), self._configure(traces, box, spec))
+            await asyncio.gather(self._ask_to_reconfigure(traces, box, spec, step), self._configure(traces, box, spec))
         except (LauncherFault, OSError) as fault:
             log.warning("%s could not be reconfigured: %s", name, fault)
             await self.drop(name, box)
@@ -146,7 +157,7 @@ class SandboxFactory:
         failpoint("sandbox.refitted")
         return box
 
-    async def _ask_to_reconfigure(self, traces: SandboxPaths, box: SandboxRecord, spec: SandboxSpec) -> None:
+    async def _ask_to_reconfigure(self, traces: SandboxPaths, box: SandboxRecord, spec: SandboxSpec, step: Ground | None) -> None:
         await self._launcher.ask(
             "reconfigure",
             pid=box.pid,
@@ -156,6 +167,7 @@ class SandboxFactory:
             disk=str(traces.disk),
             disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
             snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
+            step=None if step is None else str(step.file),
             uid_base=box.uid_base,
             cgroup=traces.cgroup,
             resources=oci.resources(spec.limits, limit_swap=host.can_limit_swap()),
@@ -177,13 +189,13 @@ class SandboxFactory:
         else:
             await self.give_back(box.slot)
 
-    async def assign(self, ready: SandboxRecord, name: str, spec: SandboxSpec) -> SandboxRecord:
+    async def assign(self, ready: SandboxRecord, name: str, spec: SandboxSpec, step: Ground | None = None) -> SandboxRecord:
         """Make the sandbox that was made ready under this name the one that is asked for, which is like it.
 
         Raises:
             SandboxStartFailed: The host refused its network rules; nothing of it is left.
         """
-        box = self._box(spec, ready.image, ready.slot)
+        box = self._box(spec, ready.image, ready.slot, step)
         box.pid, box.start_ticks = ready.pid, ready.start_ticks
         self._where.take_over(spec.id, name)
         try:
@@ -231,8 +243,9 @@ class SandboxFactory:
             return
         self._slots.give_back(slot)
 
-    def _box(self, spec: SandboxSpec, root: Path, slot: int) -> SandboxRecord:
-        uid_base, config = self._instance.uid_base(slot), image_config.read(root)
+    def _box(self, spec: SandboxSpec, root: Path, slot: int, step: Ground | None = None) -> SandboxRecord:
+        uid_base = self._instance.uid_base(slot)
+        config = image_config.read(root) if step is None else image_config.ImageConfig()
         environment = {**config.environment, **spec.environment}
         user = config.user if config.user is not None and config.user.is_like(spec.user) else spec.user
         return SandboxRecord(root, slot, uid_base, user, environment, config.cwd, spec.network_policy)

@@ -10,6 +10,9 @@ from loopyard.runtime.crun.launcher.client import LauncherClient
 from loopyard.runtime.crun.launcher.place import Place
 from loopyard.runtime.layout import Layout
 
+_LAYERS = ("storage", "layers", "caches")
+"""Folders of what builds keep, in that of images."""
+
 
 async def sizes(data: Path, images: Path) -> Mapping[str, int | None]:
     """Bytes of images, of the layers that builds keep, of snapshots, boxes and shared folders; None where that cannot
@@ -18,8 +21,8 @@ async def sizes(data: Path, images: Path) -> Mapping[str, int | None]:
     Raises:
         RuntimeUnavailable: The sandboxes' disk cannot be mounted.
     """
-    layers, others = await asyncio.to_thread(disk_use, [images / "storage", images])
-    return {"images": others, "layers": layers, **(await _disks(Layout(data)))}
+    *layers, others = await asyncio.to_thread(disk_use, [*(images / name for name in _LAYERS), images])
+    return {"images": others, "layers": sum(layers), **(await _disks(Layout(data)))}
 
 
 async def _disks(layout: Layout) -> dict[str, int | None]:

@@ -4,34 +4,36 @@ import asyncio
 import logging
 import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from loopyard.runtime.base_image.making import ensure_base
 from loopyard.runtime.config import CrunConfig
-from loopyard.runtime.crun import disk, host, instance, network
+from loopyard.runtime.crun import disk, host, instance, network, oci
+from loopyard.runtime.crun.accounts import Account
+from loopyard.runtime.crun.attachment import attach
+from loopyard.runtime.crun.sandbox_store import SandboxRecord, SandboxStore
 from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.builder import CrunImageBuilder
-from loopyard.runtime.crun.building.command import Ground, Place
 from loopyard.runtime.crun.building.keeping import ImagesKeeper
+from loopyard.runtime.crun.building.means import Means, Place
 from loopyard.runtime.crun.egress.listeners import listen_for_gateway
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.table import GATEWAY
 from loopyard.runtime.crun.egress.way_out import WayOut
-from loopyard.runtime.crun.factory import SandboxFactory
+from loopyard.runtime.crun.operations import SandboxOperations
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.leftovers import BoxesKeeper
-from loopyard.runtime.crun.operations import SandboxOperations
+from loopyard.runtime.crun.factory import Ground, SandboxFactory
 from loopyard.runtime.crun.pool import Pool
-from loopyard.runtime.crun.sandbox_paths import PathResolver
-from loopyard.runtime.crun.sandbox_store import SandboxRecord, SandboxStore
+from loopyard.runtime.crun.warm_pool import WarmPool, remove_left
 from loopyard.runtime.crun.sealing import STOPPED, CrunGradingIsolation
 from loopyard.runtime.crun.services import Services, is_service
 from loopyard.runtime.crun.shared_folders import SharedFolders
 from loopyard.runtime.crun.sharing import register
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.usage import usage
-from loopyard.runtime.crun.warm_pool import WarmPool, remove_left
+from loopyard.runtime.crun.sandbox_paths import PathResolver
 from loopyard.runtime.errors import (
     RuntimeFault,
     RuntimeUnavailable,
@@ -45,6 +47,7 @@ from loopyard.runtime.layout import Layout, subfolders, write_whole
 from loopyard.runtime.memory import memory_folder
 from loopyard.runtime.processes import is_alive, wait_end
 from loopyard.runtime.protocol import (
+    Attached,
     Features,
     NetworkPolicy,
     SandboxSpec,
@@ -66,6 +69,7 @@ class CrunRuntime(SandboxOperations):
     def __init__(self, config: CrunConfig, data_dir: Path) -> None:
         super().__init__(config, Layout(data_dir), config.images_of(data_dir))
         self._acts: dict[str, asyncio.Lock] = {}
+        self._builder: CrunImageBuilder | None = None
         self.refused: Refused = lambda _sandbox_id, _message: None
         """See `TellsRefusals`."""
 
@@ -144,7 +148,9 @@ class CrunRuntime(SandboxOperations):
     @property
     def image_builder(self) -> CrunImageBuilder:
         """Builds images that sandboxes can be made of; once this is open."""
-        return CrunImageBuilder(self, self._ground, self._place, self._layout.data, self._images)
+        if self._builder is None:
+            self._builder = CrunImageBuilder(self, self._means, self._place, self._layout, self._images)
+        return self._builder
 
     @property
     def sealing(self) -> CrunGradingIsolation:
@@ -153,8 +159,8 @@ class CrunRuntime(SandboxOperations):
             self._launcher, self._layout, self._crun, self._running, self._where, self._shared, self._commands.pid
         )
 
-    def _ground(self) -> Ground:
-        return Ground(self._memory.folder, self._crun[0], self._config.ca_bundle)
+    def _means(self) -> Means:
+        return Means(self._memory.folder / "builds", self._config.ca_bundle)
 
     def _place(self, sandbox_id: str) -> Place:
         box = self._running(sandbox_id)
@@ -228,6 +234,29 @@ class CrunRuntime(SandboxOperations):
         except RuntimeFault as fault:
             await self._take_down(spec.id, keep_disk=resumed)
             raise SandboxStartFailed(f"Its services could not be started: {fault}") from fault
+
+    async def create_step(self, spec: SandboxSpec, step: Ground) -> None:
+        """Start a sandbox for one step of a build, on the layers so far. See `StepRuntime`."""
+        async with self._acting(spec.id):
+            with self._ready.being_asked():
+                if (ready := await self._ready.take_for_step(spec, step)) is not None:
+                    name, box = ready
+                    self._boxes[spec.id] = await self._making.assign(box, name, spec, step)
+                    return
+                while self._slots.all_taken and await self._ready.evict_one():
+                    pass
+                self._boxes[spec.id] = await self._making.make(spec, step=step)
+
+    async def attach_step(
+        self, sandbox_id: str, account: Account, argv: Sequence[str], cwd: str, environment: Mapping[str, str]
+    ) -> Attached:
+        """Start the command of a step. See `StepRuntime`."""
+        box = self._running(sandbox_id)
+        process = oci.process(account, argv, cwd, {}, host.most_open_files())
+        process["env"] = [f"{name}={value}" for name, value in environment.items()]
+        name = self._where.of(sandbox_id).name
+        uid = box.uid_base + account.uid
+        return await attach(self._launcher, self._crun, name, self._instance.attached, process, uid)
 
     async def _come_up(self, spec: SandboxSpec, *, resumed: bool) -> SandboxRecord:
         if not resumed and (ready := await self._ready.take(spec)) is not None:

@@ -208,6 +208,11 @@ def _fallocate(descriptor: int, mode: int, start: int, count: int) -> None:
     _checked(_libc.fallocate(descriptor, mode, *span), "fallocate")
 
 
+def sync_file_system(descriptor: int) -> None:
+    """Write all that the file system behind a descriptor holds to its disk, and wait for that."""
+    _checked(_libc.syncfs(descriptor), "syncfs")
+
+
 def set_dumpable(*, dumpable: bool) -> None:
     """Allow or forbid others of the same user to look into this process."""
     _checked(_libc.prctl(_PR_SET_DUMPABLE, int(dumpable), 0, 0, 0), "prctl")

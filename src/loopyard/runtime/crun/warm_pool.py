@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loopyard.runtime.crun import network
-from loopyard.runtime.crun.factory import SandboxFactory, teardown
+from loopyard.runtime.crun.sandbox_store import SandboxRecord
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient
+from loopyard.runtime.crun.factory import Ground, SandboxFactory, teardown
 from loopyard.runtime.crun.roots import Roots
-from loopyard.runtime.crun.sandbox_paths import PathResolver, SandboxPaths, new_ready_name
-from loopyard.runtime.crun.sandbox_store import SandboxRecord
+from loopyard.runtime.crun.sandbox_paths import SandboxPaths, PathResolver, new_ready_name
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.layout import Layout, read_json, subfolders
 from loopyard.runtime.processes import is_alive
@@ -131,6 +131,21 @@ class WarmPool:
                 return name, box
             try:
                 reconfigured = await self._making.reconfigure(box, name, spec)
+            except BaseException:
+                self._lost.append((name, box))
+                raise
+            return None if reconfigured is None else (name, reconfigured)
+        return None
+
+    async def take_for_step(self, spec: SandboxSpec, step: Ground) -> tuple[str, SandboxRecord] | None:
+        """Take a sandbox for a step of a build, as `take` does it."""
+        while self._there:
+            name, box = self._there.popleft()
+            if not is_alive(box.pid, box.start_ticks):
+                self._lost.append((name, box))
+                continue
+            try:
+                reconfigured = await self._making.reconfigure(box, name, spec, step)
             except BaseException:
                 self._lost.append((name, box))
                 raise

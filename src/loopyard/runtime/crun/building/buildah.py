@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from loopyard.runtime.errors import RuntimeFault, RuntimeUnavailable
+from loopyard.runtime.layout import write_whole
 from loopyard.runtime.programs import search_path
 
 REPOSITORY = "localhost/loopyard"
@@ -30,14 +31,6 @@ _POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
 
 _ALONE = ("unshare", "--mount", "--propagation", "private")
 """In a mount namespace of its own: what buildah mounts ends with it."""
-
-_COMMIT = """set -eu
-container=$(buildah "$@" from --pull-never scratch)
-trap 'buildah "$@" rm "$container" >/dev/null' EXIT
-folder=$(buildah "$@" mount "$container")
-cp --archive --reflink=auto "$SOURCE/." "$folder"
-buildah "$@" commit --quiet "$container" "$NAME"
-"""
 
 _UNPACK = """set -eu
 tar --list --file "$SOURCE" >/dev/null
@@ -52,7 +45,7 @@ _EXPORT = """set -eu
 container=$(buildah "$@" from --pull-never "$IMAGE")
 trap 'buildah "$@" rm "$container" >/dev/null' EXIT
 folder=$(buildah "$@" mount "$container")
-"$PYTHON" -m loopyard.runtime.crun.building.export "$folder" "$TARGET" ||
+"$PYTHON" -m loopyard.runtime.crun.building.export mounted "$folder" "$TARGET" ||
     { rm -rf "$TARGET"; cp --archive --reflink=auto "$folder" "$TARGET"; }
 """
 
@@ -100,7 +93,8 @@ class Storage:
         self.images.chmod(0o700)
         for folder in (self.root, self.run_root):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.policy.write_text(json.dumps(_POLICY))
+        if not self.policy.exists():
+            write_whole(self.policy, _POLICY)  # by rename: others build just now
 
     @asynccontextmanager
     async def in_use(self) -> AsyncGenerator[None]:
@@ -185,22 +179,40 @@ class Storage:
             raise BuildahFailed(f"buildah ended with {process.returncode}: {said}")
         return output.decode(errors="replace").strip()
 
-    async def has(self, name: str) -> bool:
+    def _listed(self) -> list[dict[str, Any]]:
+        """The images, by the storage's own list: asking buildah takes ten times as long."""
         try:
-            await self.ask("inspect", "--type", "image", "--format", "{{.FromImageID}}", name)
+            return json.loads((self.root / "overlay-images/images.json").read_bytes())
+        except (OSError, ValueError):
+            return []
+
+    def local_id(self, name: str) -> str | None:
+        """The id of the image that has a name here."""
+        ids: dict[str, str] = {}
+        for one in self._listed():
+            for known in one.get("names") or ():
+                if not known.startswith(_PRIVATE):
+                    ids[known] = ids[f"{_repository(known)}@{one.get('digest')}"] = one["id"]
+        wanted = (full_name(name), full_name(f"localhost/{name}"))
+        return next((ids[one] for one in wanted if one in ids), None)
+
+    def named_ids(self) -> list[str]:
+        """What the folders of images with names are called, but for those of blueprints."""
+        listed = self._listed()
+        return [one["id"][:32] for one in listed if any(not name.startswith(_PRIVATE) for name in one.get("names") or ())]
+
+    async def known_id(self, name: str) -> str | None:
+        """The id of the image that buildah itself finds here by a name, also by the host's list of registries."""
+        try:
+            return await self.ask("inspect", "--type", "image", "--format", "{{.FromImageID}}", name) or None
         except BuildahFailed:
-            return False
-        return True
+            return None
 
     async def configuration(self, name: str) -> dict[str, Any]:
         """The OCI image configuration's `config`."""
         printed = await self.ask("inspect", "--type", "image", name)
         inspected: dict[str, Any] = json.loads(printed)
         return inspected["OCIv1"].get("config") or {}
-
-    async def keep_folder(self, folder: Path, name: str) -> None:
-        """Make an image of a root file system's folder."""
-        await self.script(_COMMIT, SOURCE=str(folder), NAME=name)
 
     async def keep_archive(self, archive: Path, name: str, options: Sequence[str] = ()) -> None:
         """Make an image of a root file system's archive: tar, as it is or compressed. `options` are of `buildah
@@ -221,9 +233,6 @@ class Storage:
         finally:
             await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
 
-    async def tag(self, name: str, other: str) -> None:
-        await self.ask("tag", name, other)
-
     async def remove(self, name: str) -> None:
         """Remove a name, and the image and its layers if nothing else needs them.
 
@@ -241,6 +250,12 @@ class Storage:
             if names:
                 listed.append(StoredImage(one["id"][:12], names, str(one.get("createdat", "")), str(one["size"])))
         return listed
+
+
+def _repository(name: str) -> str:
+    """A full name without its tag."""
+    folder, slash, last = name.rpartition("/")
+    return f"{folder}{slash}{last.partition(':')[0]}"
 
 
 def full_name(name: str) -> str:

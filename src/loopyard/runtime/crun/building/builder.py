@@ -1,37 +1,32 @@
-"""Builds images from Dockerfiles, each in the network and under the limits of a sandbox of its own."""
+"""Builds images from Dockerfiles: each RUN in a sandbox of its own, each step's changes kept as a layer."""
 
 import asyncio
-import json
+import hashlib
 import logging
-import os
-import re
-import secrets
 import shutil
-import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import cast
 
-from loopyard.kit.environment import fault_of_environment
-from loopyard.runtime.base_image.making import BASE
-from loopyard.runtime.crun import image_config
-from loopyard.runtime.crun.accounts import Accounts
-from loopyard.runtime.crun.building import command
-from loopyard.runtime.crun.building.buildah import BASE_REPOSITORY, REPOSITORY, BuildahFailed, Storage
-from loopyard.runtime.crun.building.command import Ground, Place
+from loopyard.dockerfile.errors import DockerfileError
+from loopyard.dockerfile.frontend import Options, plan_dockerfile
+from loopyard.dockerfile.ignore import context_without_ignored
+from loopyard.runtime.crun.building.bases import Bases
+from loopyard.runtime.crun.building.buildah import BuildahFailed, Storage
+from loopyard.runtime.crun.building.fetching import Fetching
+from loopyard.runtime.crun.building.finishing import finish
 from loopyard.runtime.crun.building.keeping import ImagesKeeper
-from loopyard.runtime.crun.building.watching import Watch
-from loopyard.runtime.crun.image_config import ImageConfig
-from loopyard.runtime.crun.launcher.slots import UIDS
-from loopyard.runtime.images import STARTS_IN_WORKDIR, BuildFailed, BuildFault, BuildSpec, ImageSettings
-from loopyard.runtime.layout import read_json, subfolders
-from loopyard.runtime.protocol import Runtime, SandboxSpec, User
+from loopyard.runtime.crun.building.layers import Layers
+from loopyard.runtime.crun.building.means import Means, Place, StepRuntime
+from loopyard.runtime.crun.building.merged import Merged
+from loopyard.runtime.crun.building.running import HOSTNAME, Folders, Running, step_prefix
+from loopyard.runtime.crun.building.solving import InProgress, Solving
+from loopyard.runtime.errors import HostDiskFull
+from loopyard.runtime.images import FILES_NAME, BuildFailed, BuildFault, BuildSpec, ImageSettings
+from loopyard.runtime.layout import Layout, read_json, subfolders
+from loopyard.runtime.protocol import SandboxSpec, User
 
 log = logging.getLogger("loopyard.runtime.building")
 
-_LINE_BYTES = 1 << 16
-_EXIT_STATUS = re.compile(r"exit status (\d+)\s*$")
 _NO_SPACE = ("no space left on device", "disk quota exceeded")
 
 
@@ -40,53 +35,119 @@ class CrunImageBuilder:
 
     def __init__(
         self,
-        runtime: Runtime,
-        ground: Callable[[], Ground],
+        runtime: StepRuntime,
+        means: Callable[[], Means],
         where: Callable[[str], Place],
-        data: Path,
+        layout: Layout,
         images: Path,
     ) -> None:
-        """`ground` is known once the runtime is open; `where` tells of a sandbox that runs where its processes are."""
+        """`means` is known once the runtime is open; `where` tells of a sandbox that runs where its processes are."""
         self._runtime = runtime
-        self._ground = ground
+        self._means = means
         self._where = where
-        self._folder = data / "builds"
+        self._layout = layout
+        self._folder = layout.data / "builds"
         self._images = images
         self._storage = Storage(images)
-        self._base = asyncio.Lock()
-        self._known_base: str | None = None
-        """The tag of the base image that the storage has for sure: nobody removes it as long as its folder is there."""
+        self._layers = Layers(images)
+        self._in_progress = InProgress()
+        self._syncing: set[asyncio.Task[None]] = set()
 
     async def build(self, spec: BuildSpec, told: Callable[[str], None]) -> ImageSettings:
-        self._storage.open()
+        self._prepare()
         work = self._folder / spec.id
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
         work.mkdir(mode=0o700, parents=True)
         async with self._storage.in_use():
             try:
-                base = await self._ensure_base(told)
                 await self._stop(spec.id)  # what a build that was cut off left
-                sandbox = SandboxSpec(
-                    id=spec.id, limits=spec.limits, hostname="build", network_policy=spec.network_policy
-                )
-                await self._runtime.create(sandbox)
                 async with asyncio.timeout(spec.timeout_seconds):
-                    image_id = await self._run(spec, work, base, told)
-                    return await self._keep(spec, image_id, told)
+                    return await self._build(spec, work, told)
             except TimeoutError:
                 message = f"The build took longer than {spec.timeout_seconds:g} seconds."
                 raise BuildFailed("build_failed", message) from None
-            except BuildahFailed as fault:
+            except DockerfileError as fault:
+                raise BuildFailed("build_failed", str(fault)) from fault
+            except (BuildahFailed, HostDiskFull, OSError) as fault:
                 raise BuildFailed(_reason(str(fault)), str(fault)) from fault
             finally:
                 await asyncio.shield(self._leave(spec.id, work))
 
+    def _prepare(self) -> None:
+        # Images hold programs that run as root for whoever starts them: nobody else on the host is to get at them.
+        self._images.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._images.chmod(0o700)
+        for name in ("layers", "scratch"):
+            (self._images / name).mkdir(mode=0o700, exist_ok=True)
+        (self._images / "scratch").chmod(0o755)
+
+    async def _build(self, spec: BuildSpec, work: Path, told: Callable[[str], None]) -> ImageSettings:
+        plan = plan_dockerfile(
+            spec.dockerfile,
+            Options(build_args=dict(spec.build_args), contexts=frozenset({FILES_NAME})),
+        )
+        for warned in plan.warnings:
+            told(f"{warned.place.file}:{warned.place.line}: warning: {warned.message}")
+        memory = self._memory_of(spec.id)
+        memory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        caches = self._images / "caches" / hashlib.sha256(spec.account.encode()).hexdigest()[:32]
+        running = Running(
+            self._runtime, self._means(), self._where, self._layers, spec, Folders(work, memory, caches)
+        )
+        bases = Bases(self._storage, self._folder, spec)
+        fetching = _Fetched(self, spec, running, work, memory)
+        solving = Solving(
+            plan,
+            spec,
+            self._layers,
+            bases,
+            running,
+            fetching.get,
+            context_without_ignored(_context(spec, work), work),
+            _files(spec, work),
+            self._images / "scratch",
+            self._in_progress,
+            told,
+        )
+        try:
+            result = await solving.solve()
+            await asyncio.to_thread(self._layers.used, list(solving.keys))
+            return await finish(self._storage, result, spec.id, self._folder / f"{spec.id}.json", told)
+        finally:
+            bases.close()
+            if solving.made:
+                self._sync(list(solving.made))
+
+    def _sync(self, keys: list[str]) -> None:
+        """Have the disk hold what was made, while others go on."""
+        syncing = asyncio.create_task(asyncio.to_thread(self._layers.sync, keys))
+        self._syncing.add(syncing)
+        syncing.add_done_callback(self._syncing.discard)
+
+    async def fetching_place(self, spec: BuildSpec, sandbox_id: str) -> Place:
+        """Start a sandbox in whose network and under whose limits something is fetched."""
+        await self._runtime.create(
+            SandboxSpec(
+                id=sandbox_id,
+                limits=spec.limits,
+                user=User("root", 0),
+                hostname=HOSTNAME,
+                network_policy=spec.network_policy,
+            )
+        )
+        return self._where(sandbox_id)
+
+    @property
+    def storage(self) -> Storage:
+        return self._storage
+
     async def delete(self, image_id: str) -> None:
         await self._leave(image_id, self._folder / image_id)
         (self._images / image_id).unlink(missing_ok=True)
-        tag = _field(self._folder / f"{image_id}.json", "tag")
-        (self._folder / f"{image_id}.json").unlink(missing_ok=True)
-        if tag is not None:
+        note = self._folder / f"{image_id}.json"
+        tag = (read_json(note) or {}).get("tag")
+        note.unlink(missing_ok=True)
+        if tag is not None:  # an older version built it
             async with self._storage.in_use():
                 try:
                     await self._storage.remove(tag)
@@ -97,174 +158,61 @@ class CrunImageBuilder:
     async def images(self) -> set[str]:
         return {*subfolders(self._folder), *(file.stem for file in self._folder.glob("*.json"))}
 
-    async def _ensure_base(self, told: Callable[[str], None]) -> str:
-        """The tag of the base image in the storage."""
-        root = (self._images / BASE).resolve()
-        tag = f"{BASE_REPOSITORY}:{root.name}"
-        async with self._base:
-            if tag != self._known_base and not await self._storage.has(tag):
-                told("Taking the base image into the storage of images; this happens once.")
-                await self._storage.keep_folder(root, tag)
-            self._known_base = tag
-        return tag
-
-    async def _run(self, spec: BuildSpec, work: Path, base: str, told: Callable[[str], None]) -> str:
-        tags = {BASE: base}
-        for image_id in spec.images:
-            tag = _field(self._folder / f"{image_id}.json", "tag")
-            if tag is None:
-                raise BuildFailed("build_failed", f"The image {image_id} is not on this host.")
-            tags[image_id] = tag
-        place = self._where(spec.id)
-        way = await asyncio.to_thread(command.prepare, spec, work, self._storage, self._ground(), place, tags)
-        process = await asyncio.create_subprocess_exec(
-            *command.start(),
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            limit=_LINE_BYTES,
-        )
-        assert process.stdin is not None  # noqa: S101
-        process.stdin.write(json.dumps(way).encode())
-        process.stdin.close()
-        watch = Watch(work, spec.limits.disk_bytes, lambda: _kill(process))
-        watching = asyncio.create_task(watch.run())
-        try:
-            last = await _follow(process, told)
-            status = await process.wait()
-        finally:
-            watching.cancel()
-            _kill(process)
-            await process.wait()
-        if watch.too_much:
-            raise BuildFailed("out_of_disk", f"The build wrote more than {spec.limits.disk_bytes >> 30} GiB.")
-        if status != 0:
-            out_of_memory = command.out_of_memory(work).exists() or (
-                status == -signal.SIGKILL and (await self._runtime.status(spec.id)).out_of_memory
-            )
-            if out_of_memory:
-                raise BuildFailed("out_of_memory", "The build used all the memory it may.")
-            raise BuildFailed(_reason(last), last or f"buildah ended with {status}.")
-        return command.image_id(work)
-
-    async def _keep(self, spec: BuildSpec, image_id: str, told: Callable[[str], None]) -> ImageSettings:
-        """Make the image one that sandboxes start from."""
-        tag = f"{REPOSITORY}:{secrets.token_hex(16)}"
-        await self._storage.tag(image_id, tag)
-        command.write_tag(self._folder / f"{spec.id}.json", tag)
-        root = self._images / f"image-{image_id[:32]}"
-        async with self._storage.keeping():
-            if not root.is_dir():
-                told("Unpacking the image for devboxes.")
-                await self._storage.export(image_id, root)
-            if (config := image_config.known(root)) is None:
-                config = _config(await self._storage.configuration(image_id), root)
-                _check_variables(config)
-                image_config.write(root, config)
-        link = self._images / f"{spec.id}.new"
-        link.unlink(missing_ok=True)
-        link.symlink_to(root.name)
-        link.rename(self._images / spec.id)
-        run = (*config.entrypoint, *config.command) if config.entrypoint else ()
-        runs = bool(config.entrypoint or config.command)
-        return ImageSettings(config.user, run, runs=runs, working_directory=config.cwd)
-
     async def _leave(self, build_id: str, work: Path) -> None:
         await self._stop(build_id)
-        await self._runtime.forget(build_id)
         await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+        await asyncio.to_thread(shutil.rmtree, self._memory_of(build_id), ignore_errors=True)
 
     async def _stop(self, build_id: str) -> None:
-        await asyncio.to_thread(command.stop_steps, self._ground(), build_id)
-        await self._runtime.destroy(build_id)
+        """End all sandboxes of a build; those of older versions have its own id."""
+        prefix = step_prefix(build_id)
+        found = [one for one in subfolders(self._layout.sandboxes) if one == build_id or one.startswith(prefix)]
+        for sandbox_id in found:
+            await self._runtime.destroy(sandbox_id)
+            await self._runtime.forget(sandbox_id)
+
+    def _memory_of(self, build_id: str) -> Path:
+        return self._means().memory / build_id
 
 
-async def _follow(process: asyncio.subprocess.Process, told: Callable[[str], None]) -> str:
-    """Pass on each line. Returns the last that tells of an error, else the last."""
-    assert process.stdout is not None  # noqa: S101
-    last, error, rest = "", "", b""
-    while chunk := await process.stdout.read(_LINE_BYTES):
-        *lines, rest = re.split(rb"\r?\n|\r", rest + chunk)
-        if len(rest) > _LINE_BYTES:
-            lines, rest = [*lines, rest], b""
-        for line in lines:
-            last = line.decode(errors="replace").rstrip()
-            error = last if last.startswith(("Error:", "error ")) else error
-            told(last)
-    if rest:
-        last = rest.decode(errors="replace")
-        told(last)
-    return error or last
+class _Fetched:
+    """Starts the sandbox of a build that things are fetched in, when it is first needed."""
+
+    def __init__(self, builder: CrunImageBuilder, spec: BuildSpec, running: Running, work: Path, memory: Path) -> None:
+        self._builder = builder
+        self._spec = spec
+        self._running = running
+        self._work = work
+        self._memory = memory
+        self._made: Fetching | None = None
+        self._turn = asyncio.Lock()
+
+    async def get(self) -> Fetching:
+        async with self._turn:
+            if self._made is None:
+                place = await self._builder.fetching_place(self._spec, self._running.new_id())
+                self._made = Fetching(self._builder.storage, self._work, self._memory, place)
+            return self._made
 
 
-def _field(file: Path, name: str) -> str | None:
-    """A text of a JSON object in a file; None where there is none."""
-    content: dict[str, str] | None = read_json(file)
-    return None if content is None else content.get(name)
+def _context(spec: BuildSpec, work: Path) -> Path:
+    """The folder of the build's context; an empty one where it has none."""
+    if spec.context is not None:
+        return spec.context
+    empty = work / "context"
+    empty.mkdir()
+    return empty
 
 
-def _kill(process: asyncio.subprocess.Process) -> None:
-    if process.returncode is None:
-        try:
-            os.killpg(process.pid, signal.SIGKILL)
-        except ProcessLookupError:
-            process.kill()
+def _files(spec: BuildSpec, work: Path) -> Merged:
+    folder = work / "files"
+    folder.mkdir()
+    for name, content in spec.files.items():
+        (folder / name).write_bytes(content)
+        (folder / name).chmod(0o644)
+    return Merged((str(folder),))
 
 
 def _reason(said: str) -> BuildFault:
     lowered = said.lower()
     return "out_of_disk" if any(words in lowered for words in _NO_SPACE) else "build_failed"
-
-
-def _config(given: dict[str, object], root: Path) -> ImageConfig:
-    entries = [str(entry).partition("=") for entry in given.get("Env") or ()]  # type: ignore[union-attr, attr-defined]
-    cwd = str(given.get("WorkingDir") or "/")
-    labels = cast("dict[str, object]", given.get("Labels") or {})
-    return ImageConfig(
-        environment={name: value for name, _, value in entries if name},
-        cwd=cwd if cwd != "/" or labels.get(STARTS_IN_WORKDIR) == "true" else None,
-        user=_user(str(given.get("User") or ""), root),
-        entrypoint=_words(given.get("Entrypoint")),
-        command=_words(given.get("Cmd")),
-    )
-
-
-def _check_variables(config: ImageConfig) -> None:
-    """Refuse an image in which no program could be started.
-
-    Raises:
-        BuildFailed: The kernel does not take its variables.
-    """
-    if (fault := fault_of_environment(config.environment)) is not None:
-        raise BuildFailed("build_failed", f"ENV: {fault}.")
-
-
-def _words(given: object) -> list[str]:
-    return [str(word) for word in cast("list[object]", given or [])]
-
-
-def _user(named: str, root: Path) -> User | None:
-    """The user that USER names, by name or number, if the image says who that is."""
-    name, _, group = named.partition(":")
-    if not name:
-        return None
-    accounts = Accounts(root)
-    number = int(name) if name.isdigit() else -1
-    account = accounts.find(User(name, number))
-    if account is None and number < 0:
-        account = accounts.named(name)
-    gid = _gid(group, accounts)
-    if account is not None:
-        return User(account.name, account.uid, gid)
-    return User(f"user{number}", number, gid) if number > 0 else User("root", 0, gid) if number == 0 else None
-
-
-def _gid(named: str, accounts: Accounts) -> int | None:
-    """The group that USER names after the colon, by name or number; None for the user's own."""
-    if not named:
-        return None
-    if (gid := accounts.group_id(named)) is not None:
-        return gid
-    if named.isdigit() and int(named) < UIDS:
-        return int(named)
-    raise BuildFailed("build_failed", f"USER names the group {named}, which /etc/group of the image does not have.")

@@ -1,36 +1,62 @@
-"""Makes one folder of the layers of an image: `python -m loopyard.runtime.crun.building.export MOUNTED TARGET`.
+"""Makes one folder of the layers of an image: `python -m loopyard.runtime.crun.building.export mounted FOLDER TARGET`
+for an overlay that is mounted, or `… export layers TARGET LAYER...`, from the top.
 
 The files are hard links to those of the layers, which nobody changes: a large image takes no longer than its number of
-files asks for, and no space. Fails where the two are not on the same file system.
+files asks for, and no space. Where the two are not on the same file system, they are copied.
 """
 
 import contextlib
 import os
 import shutil
 import stat
+import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
-from loopyard.runtime.crun.building.stack import layers
 from loopyard.runtime.crun.syscalls import umount
 
 _OPAQUE = "trusted.overlay.opaque"
+_OVERLAY = "trusted.overlay."
+_MOUNTS = Path("/proc/self/mountinfo")
 
 
 def main() -> None:
-    lowers, upper = layers(sys.argv[1])
-    target = Path(sys.argv[2])
-    target.mkdir()
-    with contextlib.suppress(OSError):
-        # buildah mounts it on itself, and links do not go from one mount to another.
-        umount(str(Path(upper).parents[1]))
-    for layer in reversed(lowers):
+    kind, *given = sys.argv[1:]
+    if kind == "mounted":
+        lowers, upper = layers(given[0])
+        target = Path(given[1])
+        target.mkdir()
+        with contextlib.suppress(OSError):
+            # buildah mounts it on itself, and links do not go from one mount to another.
+            umount(str(Path(upper).parents[1]))
+        for layer in reversed(lowers):
+            lay(Path(layer), target)
+        shutil.copystat(lowers[0], target)
+        return
+    target, lowers = Path(given[0]), given[1:]
+    try:
+        _stack(lowers, target)
+    except OSError as error:
+        sys.exit(error.errno if error.errno is not None and "No space" in str(error) else str(error))
+
+
+def _stack(lowers: Sequence[str], target: Path) -> None:
+    """Make the folder of layers, of which the lowest is a whole root file system."""
+    linked = subprocess.run(["cp", "--archive", "--link", lowers[-1], str(target)], check=False, capture_output=True)
+    if linked.returncode != 0:
+        shutil.rmtree(target, ignore_errors=True)
+        target.mkdir()
+        lay(Path(lowers[-1]), target)
+    for layer in reversed(lowers[:-1]):
         lay(Path(layer), target)
+    status = os.stat(lowers[0])  # noqa: PTH116
+    os.chown(target, status.st_uid, status.st_gid)
     shutil.copystat(lowers[0], target)
 
 
-def lay(layer: Path, target: Path) -> None:
-    """Put a layer on top of what is in `target`."""
+def lay(layer: Path, target: Path, *, copy: bool = False) -> None:
+    """Put a layer on top of what is in `target`: links to its files, or copies."""
     with os.scandir(layer) as entries:
         found = list(entries)
     for entry in found:
@@ -42,14 +68,32 @@ def lay(layer: Path, target: Path) -> None:
             if not stat.S_ISDIR(_mode(place)) or _is_opaque(entry.path):
                 _remove(place)
                 place.mkdir()
-            lay(Path(entry.path), place)
+            lay(Path(entry.path), place, copy=copy)
             os.chown(place, status.st_uid, status.st_gid)
             shutil.copystat(entry.path, place)
-            with contextlib.suppress(OSError):
-                os.removexattr(place, _OPAQUE)
+            _forget_overlay(place)
         else:
             _remove(place)
-            os.link(entry.path, place, follow_symlinks=False)
+            _put(entry.path, place, status, copy=copy)
+
+
+def _put(source: str, place: Path, status: os.stat_result, *, copy: bool) -> None:
+    if not copy:
+        try:
+            os.link(source, place, follow_symlinks=False)
+        except OSError:  # another file system, or too many links
+            pass
+        else:
+            return
+    if stat.S_ISREG(status.st_mode) or stat.S_ISLNK(status.st_mode):
+        shutil.copy2(source, place, follow_symlinks=False)
+    elif stat.S_ISFIFO(status.st_mode):
+        os.mkfifo(place)
+    else:
+        return
+    os.chown(place, status.st_uid, status.st_gid, follow_symlinks=False)
+    if not stat.S_ISLNK(status.st_mode):
+        place.chmod(stat.S_IMODE(status.st_mode))
 
 
 def _mode(place: Path) -> int:
@@ -72,6 +116,34 @@ def _is_opaque(path: str) -> bool:
         return os.getxattr(path, _OPAQUE) == b"y"
     except OSError:
         return False
+
+
+def _forget_overlay(folder: Path) -> None:
+    """Remove from a folder what says how the kernel is to stack it."""
+    for name in os.listxattr(folder):
+        if name.startswith(_OVERLAY):
+            with contextlib.suppress(OSError):
+                os.removexattr(folder, name)
+
+
+def layers(root: str) -> tuple[list[str], str]:
+    """The folders of the overlay that is mounted at `root`: those below, and the one that is written to."""
+    line = next(line for line in _MOUNTS.read_text().splitlines() if line.split()[4] == root)
+    options: dict[str, str] = {}
+    for option in line.split()[-1].split(","):
+        name, _, value = option.partition("=")
+        options[name] = value
+    upper = _plain(options["upperdir"])
+    below = [_plain(path) for path in options["lowerdir"].split(":") if path]
+    home = os.path.dirname(os.path.dirname(upper))  # noqa: PTH120  (relative paths start at the storage's folder)
+    return [path if path.startswith("/") else f"{home}/{path}" for path in below], upper
+
+
+def _plain(path: str) -> str:
+    """A path without the kernel's escapes."""
+    for escape, character in ((r"\040", " "), (r"\011", "\t"), (r"\012", "\n"), (r"\134", "\\")):
+        path = path.replace(escape, character)
+    return path
 
 
 if __name__ == "__main__":

@@ -1,4 +1,5 @@
-"""Finds the images and layers that nothing refers to, and frees them. Builds wait meanwhile, and it waits for none."""
+"""Finds the images, layers and caches that nothing refers to, and frees them. Builds wait meanwhile, and it waits for
+none."""
 
 import asyncio
 import json
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any, cast
 
 from loopyard.runtime.base_image.making import BASE
+from loopyard.runtime.crun.building.bases import ROOT
 from loopyard.runtime.crun.building.buildah import BASE_REPOSITORY, REPOSITORY, BuildahFailed, Storage
+from loopyard.runtime.crun.building.layers import Layers
 from loopyard.runtime.crun.sharing import References, references
 from loopyard.runtime.upkeep import Leftover
 
@@ -19,6 +22,9 @@ log = logging.getLogger("loopyard.runtime.building")
 
 _DAY_SECONDS = 24 * 3600
 _ROOTS = ("image-", f"{BASE}-")
+_STEP, _CACHE = "step ", "cache "
+"""What the names of leftovers begin with that are layers of this builder's, and folders of `RUN --mount=type=cache`; all
+others are buildah's."""
 
 
 class ImagesKeeper:
@@ -27,6 +33,7 @@ class ImagesKeeper:
     def __init__(self, storage: Storage) -> None:
         self._storage = storage
         self._images = storage.images
+        self._steps = Layers(storage.images)
 
     async def leftovers(self, cache_days: float) -> Sequence[Leftover]:
         async with self._storage.alone() as alone:
@@ -38,7 +45,11 @@ class ImagesKeeper:
                 log.info("not all servers that share %s can be asked; nothing of it is freed", self._images)
                 return []
             found = [Leftover("images", name) for name in self._folders(used)]
-            return [*found, *(await self._layers(used, cache_days))]
+            before = time.time() - cache_days * _DAY_SECONDS
+            await asyncio.to_thread(self._steps.forget_empty, before)
+            found += [Leftover("layers", f"{_STEP}{name}") for name in await self._unused_steps(before)]
+            found += [Leftover("layers", f"{_CACHE}{name}") for name in self._unused_caches(before)]
+            return [*found, *(await self._layers(used, before))]
 
     async def free_folders(self) -> None:
         """Free all folders and links that nothing refers to, if nobody builds now."""
@@ -53,6 +64,13 @@ class ImagesKeeper:
             used = references(self._images)
             if not alone or not used.complete:
                 return False
+            if leftover.kind == "layers" and leftover.name.startswith(_STEP):
+                await asyncio.to_thread(self._steps.free, leftover.name.removeprefix(_STEP))
+                return True
+            if leftover.kind == "layers" and leftover.name.startswith(_CACHE):
+                folder = self._images / "caches" / leftover.name.removeprefix(_CACHE)
+                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+                return True
             if leftover.kind == "layers":
                 return await self._free_layer(leftover.name, used)
             if leftover.name not in self._folders(used):
@@ -66,7 +84,8 @@ class ImagesKeeper:
             path.unlink(missing_ok=True)
             return
         await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
-        (self._images / f"{name}.json").unlink(missing_ok=True)
+        for kind in ("json", "oci.json"):
+            (self._images / f"{name}.{kind}").unlink(missing_ok=True)
 
     def _folders(self, used: References) -> list[str]:
         return [*self._links(used), *self._roots(used), *self._half_made()]
@@ -79,6 +98,8 @@ class ImagesKeeper:
     def _roots(self, used: References) -> list[str]:
         """Folders that neither an image nor a sandbox nor a snapshot stands on."""
         needed = used.roots | {one.resolve() for one in self._images.iterdir() if one.is_symlink()}
+        needed |= {self._images / f"{ROOT}{one}" for one in self._storage.named_ids()}  # builds stand on them
+        needed = {one.resolve() for one in needed}
         folders = [one for one in self._images.iterdir() if one.name.startswith(_ROOTS) and _is_folder(one)]
         return [one.name for one in folders if one.resolve() not in needed and one.suffix != ".new"]
 
@@ -86,13 +107,19 @@ class ImagesKeeper:
         """What an export that was cut off left: nobody builds now."""
         return [one.name for one in self._images.glob("image-*.new") if _is_folder(one)]
 
-    async def _layers(self, used: References, cache_days: float) -> list[Leftover]:
+    async def _unused_steps(self, before: float) -> list[str]:
+        return await asyncio.to_thread(self._steps.unused, before)
+
+    def _unused_caches(self, before: float) -> list[str]:
+        folders = (self._images / "caches").glob("*/*")
+        return [f"{one.parent.name}/{one.name}" for one in folders if one.stat().st_mtime <= before]
+
+    async def _layers(self, used: References, before: float) -> list[Leftover]:
         found: list[Leftover] = []
         for image in await self._stored():
             names: list[str] = image.get("names") or []
             unused = [name for name in names if self._is_unused(name, used)]
             found += [Leftover("layers", name) for name in unused]
-        before = time.time() - cache_days * _DAY_SECONDS
         found += [
             Leftover("layers", str(image["id"]))
             for image in await self._stored("--filter", "dangling=true")
@@ -101,10 +128,9 @@ class ImagesKeeper:
         return found
 
     def _is_unused(self, name: str, used: References) -> bool:
-        repository, _, tag = name.rpartition(":")
-        if repository == REPOSITORY:
-            return name not in used.tags
-        return repository == BASE_REPOSITORY and not (self._images / tag).is_dir()
+        """Whether a name that an older version gave to an image means nothing any more."""
+        repository = name.rpartition(":")[0]
+        return repository == BASE_REPOSITORY or (repository == REPOSITORY and name not in used.tags)
 
     async def _free_layer(self, name: str, used: References) -> bool:
         if name.startswith("localhost/") and not self._is_unused(name, used):

@@ -1,47 +1,45 @@
-"""Sees to it that a build does not fill the disk."""
+"""Sees to it that a step of a build does not fill the disk."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
-
-from loopyard.runtime.crun.building import command
 
 _PAUSE_SECONDS = 2.0
 
 
 class Watch:
-    """Measures what the present step of a build has written, now and then, and ends a build that writes too much."""
+    """Measures what a step has written to some folders, now and then."""
 
-    def __init__(self, work: Path, most_bytes: int, end: Callable[[], None]) -> None:
-        self._work = work
+    def __init__(self, folders: Sequence[Path], most_bytes: int) -> None:
+        self._folders = folders
         self._most_bytes = most_bytes
-        self._end = end
         self.too_much = False
 
     async def run(self) -> None:
-        while not self.too_much:
+        """Return once it is more than it may be."""
+        most = self._most_bytes
+        if len(self._folders) > 1:  # caches hold what other steps have left there
+            most += await _size(self._folders[1:])
+        while True:
             await asyncio.sleep(_PAUSE_SECONDS)
-            used = await _size(self._work)
-            upper = command.upper(self._work)
-            if upper is not None:
-                used += await _size(upper)
-            if used > self._most_bytes:
+            if await _size(self._folders) > most:
                 self.too_much = True
-                self._end()
+                return
 
 
-async def _size(folder: Path) -> int:
-    """The bytes that a folder takes; those of files that vanish meanwhile do not count."""
+async def _size(folders: Sequence[Path]) -> int:
+    """The bytes that folders take; those of files that vanish meanwhile do not count."""
     process = await asyncio.create_subprocess_exec(
         "du",
         "--summarize",
+        "--total",
         "--one-file-system",
         "--block-size=1",
-        str(folder),
+        *(str(folder) for folder in folders),
         stdin=asyncio.subprocess.DEVNULL,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,
     )
     output, _ = await process.communicate()
-    first = output.split(maxsplit=1)[0] if output else b"0"
-    return int(first) if first.isdigit() else 0
+    last = output.splitlines()[-1].split(maxsplit=1)[0] if output.strip() else b"0"
+    return int(last) if last.isdigit() else 0

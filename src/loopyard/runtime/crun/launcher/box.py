@@ -12,6 +12,7 @@ from loopyard.runtime.crun.launcher.layers import layered
 from loopyard.runtime.crun.launcher.place import tidy
 from loopyard.runtime.crun.launcher.programs import run, start
 from loopyard.runtime.crun.launcher.slots import Slot
+from loopyard.runtime.crun.launcher.steps import attach_parts, read_ground, step_root
 from loopyard.runtime.crun.syscalls import (
     CLONE_NEWNET,
     MOUNT_ATTR_NODEV,
@@ -41,6 +42,7 @@ def create(
     disk_bytes: int | None,
     snapshot: str | None,
     network: str | None,
+    step: str | None,
     slot: Slot,
 ) -> None:
     """Start the sandbox whose folder is `bundle`, on the root folder `image`, with its own files on `disk`.
@@ -55,13 +57,22 @@ def create(
         disk_bytes: The most these may be; None for no limit.
         snapshot: The changes to begin with, if the disk is made anew.
         network: The network namespace that it is in, if that is not the slot's.
+        step: The file that tells of the ground of a step of a build, which has its layers and its changes elsewhere.
         slot: The namespaces.
         answer: Told the process id of the sandbox's init, and the clock tick at which it started.
     """
     os.makedirs(root, exist_ok=True)
-    make_disk(disk, disk_bytes, snapshot)
-    with layered(bundle, f"{bundle}/place.json", image, disk, slot.user_namespace, slot.uid_base) as mounted:
-        attach(mounted, root)
+    place = f"{bundle}/place.json"
+    if step is not None:
+        with step_root(bundle, place, read_ground(step), slot.user_namespace, slot.uid_base) as (mounted, parts):
+            attach(mounted, root)
+            top = os.open(root, os.O_PATH | os.O_DIRECTORY)
+            attach_parts(top, parts)
+            os.close(top)
+    else:
+        make_disk(disk, disk_bytes, snapshot)
+        with layered(bundle, place, image, disk, slot.user_namespace, slot.uid_base) as mounted:
+            attach(mounted, root)
     try:
         with _network(slot, network):
             _attach_sysfs(f"{root}/sys")

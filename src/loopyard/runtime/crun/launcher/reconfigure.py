@@ -5,12 +5,13 @@ by this process's Python meanwhile, and nothing is imported.
 """
 
 import os
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 
 from loopyard.runtime.crun import cgroups
 from loopyard.runtime.crun.launcher.disks import beside, change_disk, delete_disk, make_disk
 from loopyard.runtime.crun.launcher.layers import layered
+from loopyard.runtime.crun.launcher.steps import attach_parts, read_ground, step_root
 from loopyard.runtime.crun.syscalls import (
     CLONE_NEWNS,
     CLONE_NEWUTS,
@@ -52,6 +53,7 @@ def reconfigure(
     disk: str,
     disk_bytes: int | None,
     snapshot: str | None,
+    step: str | None,
     uid_base: int,
     cgroup: str,
     resources: Mapping[str, Mapping[str, int]],
@@ -67,6 +69,7 @@ def reconfigure(
         disk: Where its changes go: an empty one, whose name the new one gets.
         disk_bytes: The most these may be; None for no limit.
         snapshot: The changes to begin with; None for none.
+        step: The file that tells of the ground of a step of a build; its disk then stays as it is, empty.
         uid_base: The host's uid of the sandbox's root.
         cgroup: Its cgroup.
         resources: Its limits, as OCI's configuration has them.
@@ -74,23 +77,34 @@ def reconfigure(
         hostname: Its name.
         answer: Told when it is done.
     """
-    made = beside(disk)
-    make_disk(made, disk_bytes, snapshot)
+    made, place = beside(disk), f"{bundle}/place.json"
     first = os.pidfd_open(pid)
     if start_ticks(pid) != ticks:
         raise ProcessLookupError("the sandbox is gone")
     user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
-    with layered(f"{bundle}/refit", f"{bundle}/place.json", image, made, user, uid_base) as root:
+
+    def change(root: int, parts: Sequence[tuple[str, int]] = ()) -> tuple[int, ...]:
         with _in_namespaces(first):
-            left = _change_root(root)
+            left = _change_root(root, parts)
             _resize_shared_memory(shared_memory_bytes)
             set_hostname(hostname)
         cgroups.limit(cgroup, resources)
-        change_disk(disk)
-        answer(done=True)
+        return left
+
+    if step is not None:
+        with step_root(f"{bundle}/refit", place, read_ground(step), user, uid_base) as (root, parts):
+            left = change(root, parts)
+            answer(done=True)
+    else:
+        make_disk(made, disk_bytes, snapshot)
+        with layered(f"{bundle}/refit", place, image, made, user, uid_base) as root:
+            left = change(root)
+            change_disk(disk)
+            answer(done=True)
     for descriptor in (*left, user, first):
         os.close(descriptor)
-    delete_disk(made)
+    if step is None:
+        delete_disk(made)
 
 
 @contextmanager
@@ -111,8 +125,8 @@ def _resize_shared_memory(size: int) -> None:
     mount("shm", "/dev/shm", "tmpfs", MS_REMOUNT | MS_NOSUID | MS_NODEV | MS_NOEXEC, f"size={size}")  # noqa: S108
 
 
-def _change_root(new: int) -> tuple[int, ...]:
-    """Make a mount the root of this mount namespace, with what every sandbox has mounted.
+def _change_root(new: int, parts: Sequence[tuple[str, int]]) -> tuple[int, ...]:
+    """Make a mount the root of this mount namespace, with what every sandbox has mounted, and `parts` below it.
 
     Returns descriptors of the old root's: whoever closes the last of it waits until the kernel has let go of all.
     """
@@ -126,6 +140,7 @@ def _change_root(new: int) -> tuple[int, ...]:
         attach_at(tree, target)
         for descriptor in (tree, target, source):
             os.close(descriptor)
+    attach_parts(new, parts)
     os.fchdir(new)
     pivot_root(".", ".")
     # The old root now lies over the new one.

@@ -1,0 +1,158 @@
+"""Fetches images and files from elsewhere, in the network and the cgroup of a sandbox, where no more is seen of the host
+than that needs."""
+
+import asyncio
+import json
+import os
+import re
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager, suppress
+from pathlib import Path
+
+from loopyard.runtime.crun import network
+from loopyard.runtime.crun.building.buildah import Storage
+from loopyard.runtime.crun.building.enter import Way
+from loopyard.runtime.crun.building.logins import logins
+from loopyard.runtime.crun.building.means import Place
+from loopyard.runtime.images import BuildFailed, RegistryLogin
+from loopyard.runtime.programs import search_path
+
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
+_MOST_LINE_BYTES = 1 << 16
+_ID = re.compile(r"[0-9a-f]{64}")
+_REFERENCE = re.compile(
+    r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
+    r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
+)
+
+
+def check_reference(name: str) -> None:
+    """Refuse what is no name of an image in a registry, such as a file's.
+
+    Raises:
+        BuildFailed.
+    """
+    if not _REFERENCE.fullmatch(name):
+        raise BuildFailed("build_failed", f"FROM {name}: this is no name of an image.")
+
+
+class Fetching:
+    """For one build. `work` is a folder of the build's own, `memory` one in memory, `place` a sandbox of the build's."""
+
+    def __init__(self, storage: Storage, work: Path, memory: Path, place: Place) -> None:
+        self._storage = storage
+        self._work = work
+        self._memory = memory
+        self._place = place
+
+    async def pull(self, name: str, login: RegistryLogin | None, told: Callable[[str], None]) -> str:
+        """Fetch an image from a registry into the storage, and return its id there.
+
+        Raises:
+            BuildFailed: It cannot be had.
+        """
+        check_reference(name)
+        known, options = logins(login), list[str]()
+        if known:
+            file = self._memory / "logins.json"
+            file.touch(mode=0o600)
+            file.write_text(json.dumps(known))
+            options.append(f"--authfile={file}")
+        argv = [str(shutil.which("buildah", path=search_path())), *self._storage.arguments, "pull"]
+        argv += [f"--signature-policy={self._storage.policy}", *options, name]
+        writable = [str(self._storage.root), str(self._storage.run_root), str(self._memory)]
+        status, last = await self._run(argv, writable, told)
+        if status != 0:
+            raise BuildFailed("build_failed", f"FROM {name}: {last or f'buildah ended with {status}.'}")
+        if not _ID.fullmatch(last):
+            raise BuildFailed("build_failed", f"FROM {name}: buildah did not say what it has fetched.")
+        return last
+
+    async def download(self, url: str, most_bytes: int, told: Callable[[str], None]) -> tuple[Path, dict[str, object]]:
+        """Fetch a file by HTTP, and return where it is and what is known of it: `name`, `modified`.
+
+        Raises:
+            BuildFailed: It cannot be had.
+        """
+        target = self._work / f"fetched-{secrets.token_hex(8)}"
+        argv = [sys.executable, "-I", str(Path(__file__).with_name("download.py")), url, str(target), str(most_bytes)]
+        status, last = await self._run(argv, [str(self._work)], told)
+        if status != 0:
+            reason = "out_of_disk" if status == 3 else "build_failed"  # noqa: PLR2004
+            raise BuildFailed(reason, f"ADD {url}: {last or f'the download ended with {status}.'}")
+        return target, json.loads(last)
+
+    async def _run(self, argv: list[str], writable: list[str], told: Callable[[str], None]) -> tuple[int, str]:
+        """Run a program there. Returns its exit status and its last line, or the last that tells of an error."""
+        async with self._root() as (root, temporary, resolving):
+            environment = {"PATH": search_path(), "HOME": "/root", "LANG": "C.UTF-8"}
+            environment["TMPDIR"] = "/var/tmp"  # noqa: S108
+            environment |= {name: os.environ[name] for name in _PROXIES if name in os.environ}
+            way = Way(
+                argv=argv,
+                environment=environment,
+                cgroup=self._place.cgroup,
+                network=f"/proc/{self._place.pid}/ns/net",
+                root=str(root),
+                shown=[sys.prefix, sys.base_prefix, str(Path(__file__).parents[3])],
+                writable=writable,
+                temporary=str(temporary),
+                resolv_conf=str(resolving),
+            )
+            process = await asyncio.create_subprocess_exec(
+                sys.executable,
+                "-m",
+                "loopyard.runtime.crun.building.enter",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.STDOUT,
+                limit=_MOST_LINE_BYTES,
+            )
+            assert process.stdin is not None  # noqa: S101
+            process.stdin.write(json.dumps(way).encode())
+            process.stdin.close()
+            try:
+                last = await _follow(process, told)
+                return await process.wait(), last
+            finally:
+                if process.returncode is None:
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, signal.SIGKILL)
+                    await process.wait()
+
+    @asynccontextmanager
+    async def _root(self) -> AsyncGenerator[tuple[Path, Path, Path]]:
+        folder = self._work / f"enter-{secrets.token_hex(8)}"
+        root, temporary, resolving = folder / "root", folder / "tmp", folder / "resolv.conf"
+        for one in (root, temporary):
+            one.mkdir(mode=0o700, parents=True)
+        temporary.chmod(0o755)
+        asked = network.nameservers() or [self._place.host_address]
+        resolving.write_text("".join(f"nameserver {address}\n" for address in asked))
+        try:
+            yield root, temporary, resolving
+        finally:
+            await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+async def _follow(process: asyncio.subprocess.Process, told: Callable[[str], None]) -> str:
+    """Pass on each line but the last. Returns that, or the last that tells of an error."""
+    assert process.stdout is not None  # noqa: S101
+    last, error, rest = "", "", b""
+    while chunk := await process.stdout.read(_MOST_LINE_BYTES):
+        *lines, rest = re.split(rb"\r?\n|\r", rest + chunk)
+        if len(rest) > _MOST_LINE_BYTES:
+            lines, rest = [*lines, rest], b""
+        for line in lines:
+            if last:
+                told(last)
+            last = line.decode(errors="replace").rstrip()
+            error = last if last.startswith(("Error:", "error ")) else error
+    if rest:
+        last = rest.decode(errors="replace").rstrip()
+    return error or last
