@@ -1,0 +1,1 @@
+"""Frontend of the builder: reads Dockerfiles, checks them, and plans what an engine then does."""

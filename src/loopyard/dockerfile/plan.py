@@ -1,0 +1,448 @@
+"""Typed plan of a Dockerfile: what the frontend hands to the engine that builds images.
+
+Planning has two phases, as ONBUILD triggers, ENV, USER, SHELL and WORKDIR of a base image are only known once the base
+is there:
+
+1. `loopyard.dockerfile.plan_dockerfile(text, options)` reads, checks and orders everything that can be known from the
+   text, and gives a `Plan`. It raises `DockerfileError` for all that is wrong or not offered.
+2. `loopyard.dockerfile.expand(plan, stage, base)` gives the concrete steps of one stage, once the `ImageConfig` of its
+   base is known: the base image's, the base stage's `ExpandedStage.config`, or `ImageConfig()` for `FROM scratch`. It
+   raises `DockerfileError` too, as a variable's value can make a step wrong.
+
+All classes are frozen, and hold no file descriptors or paths of the host.
+"""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+"""PATH of a command whose image says none."""
+
+DEFAULT_SHELL = ("/bin/sh", "-c")
+
+SCRIPT_FOLDER = "/dev/pipes"
+"""Folder under which `RunStep.script` is mounted for its command, readable and executable, and gone afterwards."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Position of an instruction or of a part of it. `line` and `column` count from 1; `text` is what stands there,
+    which has several lines if the instruction has. `trigger_of` names the base whose ONBUILD trigger it is."""
+
+    file: str
+    line: int
+    column: int
+    text: str
+    trigger_of: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Warned:
+    """Remark on a Dockerfile that builds nevertheless."""
+
+    place: Place
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Platform:
+    """Operating system, processor and its variant, as `linux/arm64/v8` has them."""
+
+    os: str = "linux"
+    architecture: str = "amd64"
+    variant: str = ""
+
+    def __str__(self) -> str:
+        return "/".join(part for part in (self.os, self.architecture, self.variant) if part)
+
+
+# Where files come from.
+
+
+@dataclass(frozen=True, slots=True)
+class ContextRef:
+    """The build context, after `.dockerignore`."""
+
+
+@dataclass(frozen=True, slots=True)
+class NamedContextRef:
+    """A further context that the caller gives by name (`Options.contexts`), such as `loopyard-files`."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class StageRef:
+    """The file system of a stage of the same Dockerfile, by its index."""
+
+    index: int
+
+
+@dataclass(frozen=True, slots=True)
+class ImageRef:
+    """An image by the name that the Dockerfile has: the provider's base, a blueprint's, a local one, a registry's."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ScratchRef:
+    """An empty file system."""
+
+
+Base = ImageRef | StageRef | ScratchRef
+Origin = ContextRef | NamedContextRef | StageRef | ImageRef | ScratchRef
+
+
+# Configuration of images.
+
+
+@dataclass(frozen=True, slots=True)
+class HealthCheck:
+    """HEALTHCHECK. `test` is `("NONE",)`, `("CMD", …)` or `("CMD-SHELL", command)`. Durations are nanoseconds, as in an
+    OCI image's configuration; 0 inherits."""
+
+    test: tuple[str, ...]
+    interval: int = 0
+    timeout: int = 0
+    start_period: int = 0
+    start_interval: int = 0
+    retries: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ImageConfig:
+    """What an image's configuration says. Entries keep the order in which they were set.
+
+    `env` are pairs of name and value. `user` is as USER has it: `name`, `name:group`, numbers, or empty. An empty
+    `workdir` is `/`, an empty `shell` is `DEFAULT_SHELL`. `entrypoint` and `cmd` are None where nothing is said, which
+    `ENTRYPOINT []` is not. `on_build` are triggers, each the text of an instruction. Values of `labels` that the base
+    has stay.
+    """
+
+    env: tuple[tuple[str, str], ...] = ()
+    user: str = ""
+    workdir: str = ""
+    shell: tuple[str, ...] = ()
+    entrypoint: tuple[str, ...] | None = None
+    cmd: tuple[str, ...] | None = None
+    labels: tuple[tuple[str, str], ...] = ()
+    volumes: tuple[str, ...] = ()
+    exposed: tuple[str, ...] = ()
+    stop_signal: str = ""
+    health_check: HealthCheck | None = None
+    on_build: tuple[str, ...] = ()
+    author: str = ""
+
+
+# Mounts of RUN.
+
+
+@dataclass(frozen=True, slots=True)
+class BindMount:
+    """`--mount=type=bind`. With `writable` the command may write, and what it wrote is thrown away after the step."""
+
+    target: str
+    origin: Origin = ContextRef()
+    source: str = "/"
+    writable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CacheMount:
+    """`--mount=type=cache`: a folder kept between builds by `id`, made with `mode`, `uid` and `gid`; where it is new, it
+    begins with the files at `source` of `origin`. `shared` is used by any builds at once, `locked` by one at a time,
+    `private` by one at a time with a further folder for the others."""
+
+    target: str
+    id: str
+    origin: Origin | None = None
+    source: str = "/"
+    sharing: Literal["shared", "private", "locked"] = "shared"
+    read_only: bool = False
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0o755
+
+
+@dataclass(frozen=True, slots=True)
+class TmpfsMount:
+    """`--mount=type=tmpfs`. `size` is in bytes; None is the host's default."""
+
+    target: str
+    size: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SecretMount:
+    """`--mount=type=secret`: as the file `target`, or as the variable `env`, or as both. A secret that the build was
+    not given is an error if `required`, else the mount is left out."""
+
+    id: str
+    target: str | None
+    env: str | None = None
+    required: bool = False
+    uid: int = 0
+    gid: int = 0
+    mode: int = 0o400
+
+
+Mount = BindMount | CacheMount | TmpfsMount | SecretMount
+
+
+# Sources of COPY and ADD.
+
+
+@dataclass(frozen=True, slots=True)
+class Path:
+    """A path or pattern (`*`, `?`, `[…]` as Go's filepath.Match) below the root of `CopyStep.origin`: no leading slash,
+    cleaned, no `..`; `.` is the root. `pivot` is where `--parents` cuts what is kept: the part of the path before `/./`
+    is not made at the destination. `as_written` is the text of the Dockerfile, for messages."""
+
+    pattern: str
+    as_written: str
+    pivot: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class InlineFile:
+    """A heredoc of COPY or ADD: a file with that name and content, mode 644 unless the step says otherwise."""
+
+    name: str
+    content: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Url:
+    """A file to be fetched by HTTP(S), mode 600 unless the step says otherwise. `name` is the last part of the URL's
+    path, or None if there is none, in which case the destination is a file's name."""
+
+    url: str
+    name: str | None
+    checksum: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GitRepository:
+    """A commit to be fetched: `ref` (branch, tag, commit; empty is the default branch) of `remote`, and of it the folder
+    `subfolder`. `checksum` is the commit that it must be (a prefix, if short)."""
+
+    remote: str
+    ref: str = ""
+    subfolder: str = ""
+    keep_git_folder: bool = False
+    checksum: str | None = None
+    submodules: bool = True
+
+
+Source = Path | InlineFile | Url | GitRepository
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """Value of `--chmod`. `bits` is an octal mode; where it is None, `clauses` are symbolic ones: who (of `ugoa`, as
+    written, may be empty), operator (`+`, `-`, `=`) and permissions (of `rwxXst`, or of `ugo`). `apply` computes."""
+
+    bits: int | None = None
+    clauses: tuple[tuple[str, str, str], ...] = ()
+
+    def apply(self, mode: int, *, is_folder: bool) -> int:
+        """Permission bits (12 of them) that a file with `mode` gets."""
+        if self.bits is not None:
+            return self.bits
+        result = mode & 0o7777
+        for who, operator, permissions in self.clauses:
+            result = _changed(result, who, operator, permissions, is_folder)
+        return result
+
+
+_SHIFTS = {"u": 6, "g": 3, "o": 0}
+
+
+def _changed(mode: int, who: str, operator: str, permissions: str, is_folder: bool) -> int:
+    whose = "ugo" if who in ("", "a") or "a" in who else who
+    bits = 0
+    for one in whose:
+        shift = _SHIFTS[one]
+        for permission in permissions:
+            if permission in _SHIFTS:
+                bits |= ((mode >> _SHIFTS[permission]) & 7) << shift
+            elif permission == "X":
+                bits |= (1 if is_folder or mode & 0o111 else 0) << shift
+            elif permission in "rwx":
+                bits |= {"r": 4, "w": 2, "x": 1}[permission] << shift
+            elif permission == "s":
+                bits |= {"u": 0o4000, "g": 0o2000, "o": 0}[one]
+            elif permission == "t":
+                bits |= 0o1000
+    if operator == "+":
+        return mode | bits
+    if operator == "-":
+        return mode & ~bits
+    mask = sum(7 << _SHIFTS[one] for one in whose)
+    mask |= (0o4000 if "u" in whose else 0) | (0o2000 if "g" in whose else 0) | (0o1000 if whose == "ugo" else 0)
+    return (mode & ~mask) | bits
+
+
+# Steps.
+
+
+@dataclass(frozen=True, slots=True)
+class RunStep:
+    """RUN: a command in a sandbox of the files so far.
+
+    `argv` is complete: of the shell form it has the shell in force and the command with its heredocs. `script` is
+    content that is mounted at `argv[0]` (below `SCRIPT_FOLDER`), mode 755, for `RUN <<EOF` with a `#!` line.
+    Environment of the command: `env` (the image's, with PATH in any case), over it `args` (build arguments declared so
+    far that ENV does not hide) and `proxies` (predefined proxy arguments that the caller gave; they are no part of
+    `identity`). `user` is as USER has it, empty for root; `workdir` is absolute.
+    """
+
+    place: Place
+    argv: tuple[str, ...]
+    shown: str
+    env: tuple[tuple[str, str], ...]
+    args: tuple[tuple[str, str], ...] = ()
+    proxies: tuple[tuple[str, str], ...] = ()
+    user: str = ""
+    workdir: str = "/"
+    mounts: tuple[Mount, ...] = ()
+    network: Literal["default", "none"] = "default"
+    script: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CopyStep:
+    """COPY or ADD.
+
+    `destination` is absolute and cleaned; `into_folder` tells whether it is a folder for certain (it ends in a slash,
+    is `.` or the like, or there are several sources). `owner` is `user[:group]` by name or number, None for 0:0; names
+    are looked up in the files of the stage so far. `unpack` is whether local archives (ADD's default) or fetched ones
+    (`--unpack`) are unpacked; None is the command's default. `exclude` are patterns as in `.dockerignore`, relative to
+    the origin's root for `parents`, else to each source.
+    """
+
+    place: Place
+    command: Literal["COPY", "ADD"]
+    origin: Origin
+    sources: tuple[Source, ...]
+    destination: str
+    into_folder: bool
+    owner: str | None = None
+    mode: Mode | None = None
+    link: bool = False
+    parents: bool = False
+    exclude: tuple[str, ...] = ()
+    unpack: bool | None = None
+    shown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WorkdirStep:
+    """WORKDIR: makes the absolute folder `path` where it is not there, with its parents, mode 755, owned by root."""
+
+    place: Place
+    path: str
+    config: ImageConfig
+    shown: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConfigStep:
+    """A change of the image's configuration alone: ENV, LABEL, USER, VOLUME, EXPOSE, ENTRYPOINT, CMD, SHELL, STOPSIGNAL,
+    HEALTHCHECK, ONBUILD, MAINTAINER, ARG (which changes nothing). `config` is the whole one after it. VOLUME makes no
+    folder and hides nothing that later steps write, as in BuildKit."""
+
+    place: Place
+    command: str
+    config: ImageConfig
+    shown: str = ""
+
+
+Step = RunStep | CopyStep | WorkdirStep | ConfigStep
+
+
+# Stages.
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """An instruction that was read and checked, with its variables not yet replaced. Only `expand` reads it."""
+
+    place: Place
+    name: str
+    flags: tuple[tuple[str, str | None, Place], ...]
+    args: tuple[str, ...]
+    json: bool
+    heredocs: tuple["Heredoc", ...]
+    rest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Heredoc:
+    """A heredoc of an instruction, with its content as written."""
+
+    name: str
+    content: str
+    chomp: bool
+    expands: bool
+    descriptor: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """FROM and what follows it. `needs` are the indexes of stages whose files it uses, in ascending order; ONBUILD
+    triggers of its base may name more of the earlier ones, see `ExpandedStage.needs`."""
+
+    index: int
+    name: str | None
+    base: Base
+    platform: Platform
+    place: Place
+    instructions: tuple[Instruction, ...]
+    needs: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """Stages in the Dockerfile's order, and the index of the one that is wanted.
+
+    `needed` are the indexes of those that are built for it, in an order in which each comes after what it needs. Two of
+    them of which neither needs the other can be built at the same time.
+    """
+
+    file: str
+    stages: tuple[Stage, ...]
+    target: int
+    needed: tuple[int, ...]
+    platform: Platform
+    escape: str = "\\"
+    warnings: tuple[Warned, ...] = ()
+    global_args: tuple[tuple[str, str | None], ...] = ()
+    build_args: tuple[tuple[str, str], ...] = ()
+    contexts: frozenset[str] = frozenset()
+
+    def stage(self, index: int) -> Stage:
+        """The stage with that index."""
+        return self.stages[index]
+
+    @property
+    def images(self) -> tuple[str, ...]:
+        """Names of the images that the needed stages begin with, each once. Those that steps use come with `expand`."""
+        bases = (self.stages[index].base for index in self.needed)
+        return tuple(dict.fromkeys(base.name for base in bases if isinstance(base, ImageRef)))
+
+
+@dataclass(frozen=True, slots=True)
+class ExpandedStage:
+    """Concrete steps of a stage, with `config` as the configuration of the image that results. `needs` are stages that
+    must be complete before the steps run, without the base; `images` are those whose files steps use; `contexts` tells
+    whether files of the build context are used."""
+
+    stage: Stage
+    steps: tuple[Step, ...]
+    config: ImageConfig
+    needs: tuple[int, ...] = ()
+    images: tuple[str, ...] = ()
+    uses_context: bool = False
+    warnings: tuple[Warned, ...] = field(default=())
