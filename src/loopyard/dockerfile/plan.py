@@ -150,8 +150,8 @@ class BindMount:
 
 @dataclass(frozen=True, slots=True)
 class CacheMount:
-    """`--mount=type=cache`: a folder kept between builds by `id`, made with `mode`, `uid` and `gid`; where it is new, it
-    begins with the files at `source` of `origin`. `shared` is used by any builds at once, `locked` by one at a time,
+    """`--mount=type=cache`: a folder kept between builds by `id`, made with `mode`, `uid` and `gid`; where it is new,
+    it begins with the files at `source` of `origin`. `shared` is used by any builds at once, `locked` by one at a time,
     `private` by one at a time with a further folder for the others."""
 
     target: str
@@ -224,8 +224,8 @@ class Url:
 
 @dataclass(frozen=True, slots=True)
 class GitRepository:
-    """A commit to be fetched: `ref` (branch, tag, commit; empty is the default branch) of `remote`, and of it the folder
-    `subfolder`. `checksum` is the commit that it must be (a prefix, if short)."""
+    """A commit to be fetched: `ref` (branch, tag, commit; empty is the default branch) of `remote`, and of it the
+    folder `subfolder`. `checksum` is the commit that it must be (a prefix, if short)."""
 
     remote: str
     ref: str = ""
@@ -349,8 +349,8 @@ class WorkdirStep:
 
 @dataclass(frozen=True, slots=True)
 class ConfigStep:
-    """A change of the image's configuration alone: ENV, LABEL, USER, VOLUME, EXPOSE, ENTRYPOINT, CMD, SHELL, STOPSIGNAL,
-    HEALTHCHECK, ONBUILD, MAINTAINER, ARG (which changes nothing). `config` is the whole one after it. VOLUME makes no
+    """A change of the image's configuration alone: ENV, LABEL, USER, VOLUME, EXPOSE, ENTRYPOINT, CMD, SHELL,
+    STOPSIGNAL, HEALTHCHECK, ONBUILD, MAINTAINER, ARG (which changes nothing). `config` is the whole one after it. VOLUME makes no
     folder and hides nothing that later steps write, as in BuildKit."""
 
     place: Place
@@ -367,15 +367,29 @@ Step = RunStep | CopyStep | WorkdirStep | ConfigStep
 
 @dataclass(frozen=True, slots=True)
 class Instruction:
-    """An instruction that was read and checked, with its variables not yet replaced. Only `expand` reads it."""
+    """An instruction that was read and checked, with its variables not yet replaced. Only `expand` reads it.
+
+    `rest` is what follows the name and the flags, `shown` the whole on one line. `name` is in capitals. `args` are of
+    ENV and LABEL names and values in turn.
+    """
 
     place: Place
     name: str
-    flags: tuple[tuple[str, str | None, Place], ...]
+    flags: tuple["Flag", ...]
     args: tuple[str, ...]
     json: bool
     heredocs: tuple["Heredoc", ...]
     rest: str
+    shown: str
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A flag of an instruction, such as `--chown=0:0`, without its dashes. `value` is None where there is no `=`."""
+
+    name: str
+    value: str | None
+    place: Place
 
 
 @dataclass(frozen=True, slots=True)
