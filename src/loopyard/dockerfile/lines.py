@@ -9,7 +9,7 @@ from loopyard.dockerfile import bounds
 from loopyard.dockerfile.errors import DockerfileError
 from loopyard.dockerfile.plan import Place, Warned
 
-SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u2028\u2029\u202f\u205f\u3000"
+SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
 """What Go calls space, so what Docker does."""
 
 _DIRECTIVE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*\Z")
@@ -76,13 +76,10 @@ class Lines:
             bad = line.find("\0")
             if bad >= 0:
                 raise DockerfileError(Place(file, number, bad + 1, line), "A Dockerfile has no NUL characters.")
-            surrogate = (
-                next((at for at, one in enumerate(line) if "\ud800" <= one <= "\udfff"), -1)
-                if not (line.isascii())
-                else -1
-            )
-            if surrogate >= 0:
-                raise DockerfileError(Place(file, number, surrogate + 1, ""), "This is no character of Unicode.")
+            try:
+                line.encode()
+            except UnicodeEncodeError as error:
+                raise DockerfileError(Place(file, number, error.start + 1, ""), "This is no Unicode.") from None
         lines = cls(file, physical, windows=bool(physical) and all(line.endswith("\r") for line in physical[:-1]))
         lines.windows = lines.windows and physical[0].endswith("\r")
         lines._directives()

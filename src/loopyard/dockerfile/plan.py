@@ -350,8 +350,8 @@ class WorkdirStep:
 @dataclass(frozen=True, slots=True)
 class ConfigStep:
     """A change of the image's configuration alone: ENV, LABEL, USER, VOLUME, EXPOSE, ENTRYPOINT, CMD, SHELL,
-    STOPSIGNAL, HEALTHCHECK, ONBUILD, MAINTAINER, ARG (which changes nothing). `config` is the whole one after it. VOLUME makes no
-    folder and hides nothing that later steps write, as in BuildKit."""
+    STOPSIGNAL, HEALTHCHECK, ONBUILD, MAINTAINER, and ARG, which changes nothing. `config` is the whole one after it.
+    VOLUME makes no folder and hides nothing that later steps write, as in BuildKit."""
 
     place: Place
     command: str
@@ -406,7 +406,8 @@ class Heredoc:
 @dataclass(frozen=True, slots=True)
 class Stage:
     """FROM and what follows it. `needs` are the indexes of stages whose files it uses, in ascending order; ONBUILD
-    triggers of its base may name more of the earlier ones, see `ExpandedStage.needs`."""
+    triggers of its base may name more of the earlier ones, see `ExpandedStage.needs`. `images` are those whose files its
+    steps use, without the base."""
 
     index: int
     name: str | None
@@ -415,6 +416,7 @@ class Stage:
     place: Place
     instructions: tuple[Instruction, ...]
     needs: tuple[int, ...] = ()
+    images: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -442,16 +444,21 @@ class Plan:
 
     @property
     def images(self) -> tuple[str, ...]:
-        """Names of the images that the needed stages begin with, each once. Those that steps use come with `expand`."""
-        bases = (self.stages[index].base for index in self.needed)
-        return tuple(dict.fromkeys(base.name for base in bases if isinstance(base, ImageRef)))
+        """Names of the images that the needed stages begin with or take files of, each once. ONBUILD triggers may name
+        more, see `ExpandedStage.images`."""
+        names: list[str] = []
+        for index in self.needed:
+            stage = self.stages[index]
+            names += [stage.base.name] if isinstance(stage.base, ImageRef) else []
+            names += stage.images
+        return tuple(dict.fromkeys(names))
 
 
 @dataclass(frozen=True, slots=True)
 class ExpandedStage:
     """Concrete steps of a stage, with `config` as the configuration of the image that results. `needs` are stages that
-    must be complete before the steps run, without the base; `images` are those whose files steps use; `contexts` tells
-    whether files of the build context are used."""
+    must be complete before the steps run, without the base; `images` are those whose files steps use; `uses_context`
+    tells whether files of the build context are used."""
 
     stage: Stage
     steps: tuple[Step, ...]
