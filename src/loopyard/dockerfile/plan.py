@@ -370,7 +370,7 @@ class Instruction:
     """An instruction that was read and checked, with its variables not yet replaced. Only `expand` reads it.
 
     `rest` is what follows the name and the flags, `shown` the whole on one line. `name` is in capitals. `args` are of
-    ENV and LABEL names and values in turn.
+    ENV and LABEL names and values in turn; `places` are where they stand.
     """
 
     place: Place
@@ -381,6 +381,7 @@ class Instruction:
     heredocs: tuple["Heredoc", ...]
     rest: str
     shown: str
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -406,8 +407,8 @@ class Heredoc:
 @dataclass(frozen=True, slots=True)
 class Stage:
     """FROM and what follows it. `needs` are the indexes of stages whose files it uses, in ascending order; ONBUILD
-    triggers of its base may name more of the earlier ones, see `ExpandedStage.needs`. `images` are those whose files its
-    steps use, without the base."""
+    triggers of its base may name more of the earlier ones, see `ExpandedStage.needs`. `images` are those whose files
+    its steps use, without the base."""
 
     index: int
     name: str | None
