@@ -42,3 +42,9 @@ PATTERN_MEMORY = 1 << 20
 
 MOST_ENTRIES = 1_000_000
 """Files and folders of a context."""
+
+VARIABLES = 2_000
+"""Variables of a stage, by ENV and ARG."""
+
+CONFIGURATION_ENTRIES = 5_000_000
+"""Entries of all configurations that a stage goes through."""

@@ -6,7 +6,7 @@ is there:
 1. `loopyard.dockerfile.plan_dockerfile(text, options)` reads, checks and orders everything that can be known from the
    text, and gives a `Plan`. It raises `DockerfileError` for all that is wrong or not offered.
 2. `loopyard.dockerfile.expand(plan, stage, base)` gives the concrete steps of one stage, once the `ImageConfig` of its
-   base is known: the base image's, the base stage's `ExpandedStage.config`, or `ImageConfig()` for `FROM scratch`. It
+   base is known: the base image's, the base stage's `ExpandedStage.config`, or `SCRATCH`. It
    raises `DockerfileError` too, as a variable's value can make a step wrong.
 
 All classes are frozen, and hold no file descriptors or paths of the host.
@@ -133,6 +133,10 @@ class ImageConfig:
     health_check: HealthCheck | None = None
     on_build: tuple[str, ...] = ()
     author: str = ""
+
+
+SCRATCH = ImageConfig(env=(("PATH", DEFAULT_PATH),), workdir="/")
+"""What `FROM scratch` begins with."""
 
 
 # Mounts of RUN.
@@ -339,12 +343,14 @@ class CopyStep:
 
 @dataclass(frozen=True, slots=True)
 class WorkdirStep:
-    """WORKDIR: makes the absolute folder `path` where it is not there, with its parents, mode 755, owned by root."""
+    """WORKDIR: makes the absolute folder `path` where it is not there, with its parents, mode 755, owned by `user` (as
+    USER has it, empty for root)."""
 
     place: Place
     path: str
     config: ImageConfig
     shown: str = ""
+    user: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -435,9 +441,10 @@ class Plan:
     platform: Platform
     escape: str = "\\"
     warnings: tuple[Warned, ...] = ()
-    global_args: tuple[tuple[str, str | None], ...] = ()
+    global_args: tuple[tuple[str, str], ...] = ()
     build_args: tuple[tuple[str, str], ...] = ()
     contexts: frozenset[str] = frozenset()
+    named: tuple[tuple[str, int], ...] = ()
 
     def stage(self, index: int) -> Stage:
         """The stage with that index."""

@@ -1,7 +1,7 @@
 """Lexer of words: takes quotes and escapes off, and replaces variables, as BuildKit's shell lexer does."""
 
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from loopyard.dockerfile import bounds
@@ -43,10 +43,10 @@ class _Split:
 
 @dataclass
 class Lexer:
-    """Lexer for one set of variables. With `quotes` off, quotes are characters like others, as in heredocs. `unset`
-    gathers the names that were asked for and had no value."""
+    """Lexer for one set of variables, of which `lookup` tells the values. With `quotes` off, quotes are characters like
+    others, as in heredocs. `unset` gathers the names that were asked for and had no value."""
 
-    variables: Mapping[str, str]
+    lookup: Callable[[str], str | None]
     escape: str = "\\"
     quotes: bool = True
     unset: set[str] = field(default_factory=set[str])
@@ -217,7 +217,7 @@ class _Scan:
         return made
 
     def _value(self, name: str, *, asked: bool = True) -> str | None:
-        value = self._lexer.variables.get(name)
+        value = self._lexer.lookup(name)
         if value is None:
             if asked:
                 self._lexer.unset.add(name)
