@@ -48,3 +48,6 @@ VARIABLES = 2_000
 
 CONFIGURATION_ENTRIES = 5_000_000
 """Entries of all configurations that a stage goes through."""
+
+MATCHES = 20_000_000
+"""Comparisons of a path with a pattern, of one ignore file."""

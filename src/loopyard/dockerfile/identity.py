@@ -22,7 +22,7 @@ def _decisive(step: Step) -> object:
         mounts = [
             (type(mount).__name__, mount.target, mount.id, mount.env, mount.uid, mount.gid, mount.mode)
             if isinstance(mount, SecretMount)
-            else (type(mount).__name__, asdict(mount), _origin(getattr(mount, "origin", None)))
+            else (type(mount).__name__, asdict(mount) | {"origin": _origin(getattr(mount, "origin", None))})
             for mount in step.mounts
         ]
         script = None if step.script is None else hashlib.sha256(step.script).hexdigest()

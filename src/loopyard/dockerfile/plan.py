@@ -298,8 +298,8 @@ class RunStep:
     `argv` is complete: of the shell form it has the shell in force and the command with its heredocs. `script` is
     content that is mounted at `argv[0]` (below `SCRIPT_FOLDER`), mode 755, for `RUN <<EOF` with a `#!` line.
     Environment of the command: `env` (the image's, with PATH in any case), over it `args` (build arguments declared so
-    far that ENV does not hide) and `proxies` (predefined proxy arguments that the caller gave; they are no part of
-    `identity`). `user` is as USER has it, empty for root; `workdir` is absolute.
+    far, but for those that a later ENV sets) and `proxies` (predefined proxy arguments that the caller gave; they are
+    no part of `identity`). `user` is as USER has it, empty for root; `workdir` is absolute.
     """
 
     place: Place

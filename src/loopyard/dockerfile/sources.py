@@ -111,12 +111,10 @@ class _Copy:
         if self._instruction.heredocs and heredoc_name(text) is not None:
             raise DockerfileError(place, "A heredoc cannot be the destination.")
         text = self._state.expand(text, place)
-        if not text:
-            raise DockerfileError(place, "The destination is empty.")
         _check_path(text, place)
         workdir = self._state.config.workdir
         path = posixpath.normpath(posixpath.join("/", workdir, text))
-        into = text.endswith("/") or posixpath.basename(text) in (".", "..")
+        into = posixpath.basename(text) in ("", ".", "..")
         return "/" + path.lstrip("/"), into or path.strip("/") == ""
 
     def _sources(self, origin: Origin, *, parents: bool) -> Iterator[Source]:
@@ -131,8 +129,6 @@ class _Copy:
                 yield self._inline(documents[name], place)
                 continue
             expanded = self._state.expand(text, place)
-            if not expanded:
-                raise DockerfileError(place, "A source is empty.")
             made = self._remote(expanded, place, checksum)
             if made is None and checksum is not None:
                 raise DockerfileError(place, "--checksum is for sources from HTTP(S) and Git.")

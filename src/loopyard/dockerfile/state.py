@@ -54,11 +54,13 @@ class State:
         self._heredocs = Lexer(self._lookup, quotes=False)
 
     def _lookup(self, name: str) -> str | None:
-        if name in self._env:
-            return self._env[name]
-        if not self.complete:
+        # Of ENV and ARG, the later one counts.
+        value = self._args.get(name)
+        if value is None:
+            value = self._env.get(name)
+        if value is None and not self.complete:
             raise Unknown
-        return self._args.get(name)
+        return value
 
     # Text.
 
@@ -93,6 +95,7 @@ class State:
     def set_env(self, name: str, value: str, place: Place) -> None:
         """Set a variable of the image."""
         self._env[name] = value
+        self._args.pop(name, None)
         self._check_size(place)
 
     def commit_env(self, place: Place) -> None:
@@ -102,7 +105,9 @@ class State:
     def declare(self, name: str, default: str | None, place: Place) -> None:
         """Declare an argument; its value is the caller's, else the default, else the one from before the first FROM."""
         value = self._build_args.get(name, default)
-        self._args[name] = self._outer.get(name) if value is None else value
+        value = self._outer.get(name) if value is None else value
+        if value is not None or name not in self._args:
+            self._args[name] = value
         self.declared.add(name)
         self._check_size(place)
 
@@ -122,7 +127,7 @@ class State:
 
     @property
     def arguments(self) -> tuple[tuple[str, str], ...]:
-        """The arguments that a command sees, in the order of their names."""
+        """The arguments that a command sees, in the order of their names, which hide variables of the same names."""
         return tuple(
             (name, value) for name, value in sorted(self._args.items()) if value is not None and name not in self._env
         )
