@@ -9,14 +9,14 @@ from pathlib import Path
 
 from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.crun import bundle, host, image_config, oci
-from loopyard.runtime.crun.sandbox_store import SandboxRecord, SandboxStore
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.roots import Roots
+from loopyard.runtime.crun.sandbox_paths import PathResolver, SandboxPaths, is_ready_name
+from loopyard.runtime.crun.sandbox_store import SandboxRecord, SandboxStore
 from loopyard.runtime.crun.slot_pool import SlotPool
-from loopyard.runtime.crun.sandbox_paths import SandboxPaths, PathResolver, is_ready_name
 from loopyard.runtime.errors import SandboxStartFailed, SandboxStuck
 from loopyard.runtime.layout import Layout, write_whole
 from loopyard.runtime.protocol import SandboxSpec
@@ -90,7 +90,9 @@ class SandboxFactory:
         self._crun = list(crun)
         self._init = init
 
-    async def make(self, spec: SandboxSpec, beside: SandboxRecord | None = None, step: Ground | None = None) -> SandboxRecord:
+    async def make(
+        self, spec: SandboxSpec, beside: SandboxRecord | None = None, step: Ground | None = None
+    ) -> SandboxRecord:
         """Start a sandbox, on the disk that it has or on a new one; `beside` another, in the network of that one; or
         for a `step` of a build, on the ground of that.
 
@@ -132,7 +134,9 @@ class SandboxFactory:
         box.pid, box.start_ticks = started["pid"], started["start_ticks"]
         return box
 
-    async def reconfigure(self, ready: SandboxRecord, name: str, spec: SandboxSpec, step: Ground | None = None) -> SandboxRecord | None:
+    async def reconfigure(
+        self, ready: SandboxRecord, name: str, spec: SandboxSpec, step: Ground | None = None
+    ) -> SandboxRecord | None:
         """Have the sandbox that was made ready under this name as if it had been made like what is asked for, but for
         what `assign` gives it. It is still nobody's: after a crash it is removed, and the other is made anew.
 
@@ -157,7 +161,9 @@ class SandboxFactory:
         failpoint("sandbox.refitted")
         return box
 
-    async def _ask_to_reconfigure(self, traces: SandboxPaths, box: SandboxRecord, spec: SandboxSpec, step: Ground | None) -> None:
+    async def _ask_to_reconfigure(
+        self, traces: SandboxPaths, box: SandboxRecord, spec: SandboxSpec, step: Ground | None
+    ) -> None:
         await self._launcher.ask(
             "reconfigure",
             pid=box.pid,
@@ -189,7 +195,9 @@ class SandboxFactory:
         else:
             await self.give_back(box.slot)
 
-    async def assign(self, ready: SandboxRecord, name: str, spec: SandboxSpec, step: Ground | None = None) -> SandboxRecord:
+    async def assign(
+        self, ready: SandboxRecord, name: str, spec: SandboxSpec, step: Ground | None = None
+    ) -> SandboxRecord:
         """Make the sandbox that was made ready under this name the one that is asked for, which is like it.
 
         Raises:

@@ -12,7 +12,6 @@ from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun import disk, host, instance, network, oci
 from loopyard.runtime.crun.accounts import Account
 from loopyard.runtime.crun.attachment import attach
-from loopyard.runtime.crun.sandbox_store import SandboxRecord, SandboxStore
 from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.builder import CrunImageBuilder
 from loopyard.runtime.crun.building.keeping import ImagesKeeper
@@ -21,19 +20,20 @@ from loopyard.runtime.crun.egress.listeners import listen_for_gateway
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.table import GATEWAY
 from loopyard.runtime.crun.egress.way_out import WayOut
-from loopyard.runtime.crun.operations import SandboxOperations
+from loopyard.runtime.crun.factory import Ground, SandboxFactory
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.leftovers import BoxesKeeper
-from loopyard.runtime.crun.factory import Ground, SandboxFactory
+from loopyard.runtime.crun.operations import SandboxOperations
 from loopyard.runtime.crun.pool import Pool
-from loopyard.runtime.crun.warm_pool import WarmPool, remove_left
+from loopyard.runtime.crun.sandbox_paths import PathResolver
+from loopyard.runtime.crun.sandbox_store import SandboxRecord, SandboxStore
 from loopyard.runtime.crun.sealing import STOPPED, CrunGradingIsolation
 from loopyard.runtime.crun.services import Services, is_service
 from loopyard.runtime.crun.shared_folders import SharedFolders
 from loopyard.runtime.crun.sharing import register
 from loopyard.runtime.crun.slot_pool import SlotPool
 from loopyard.runtime.crun.usage import usage
-from loopyard.runtime.crun.sandbox_paths import PathResolver
+from loopyard.runtime.crun.warm_pool import WarmPool, remove_left
 from loopyard.runtime.errors import (
     RuntimeFault,
     RuntimeUnavailable,

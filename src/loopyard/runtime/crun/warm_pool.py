@@ -11,12 +11,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from loopyard.runtime.crun import network
-from loopyard.runtime.crun.sandbox_store import SandboxRecord
+from loopyard.runtime.crun.factory import Ground, SandboxFactory, teardown
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient
-from loopyard.runtime.crun.factory import Ground, SandboxFactory, teardown
 from loopyard.runtime.crun.roots import Roots
-from loopyard.runtime.crun.sandbox_paths import SandboxPaths, PathResolver, new_ready_name
+from loopyard.runtime.crun.sandbox_paths import PathResolver, SandboxPaths, new_ready_name
+from loopyard.runtime.crun.sandbox_store import SandboxRecord
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.layout import Layout, read_json, subfolders
 from loopyard.runtime.processes import is_alive

@@ -3,7 +3,6 @@
 import bz2
 import contextlib
 import gzip
-import io
 import lzma
 import shutil
 import subprocess
@@ -92,14 +91,19 @@ def unpack(stream: BinaryIO, target: str, writer: Writer, owner: tuple[int, int]
     """
     writer.folder(target)
     try:
-        with _opened(stream) as plain, tarfile.open(fileobj=io.BufferedReader(cast("io.RawIOBase", plain)), mode="r|") as tar:
+        with (
+            _opened(stream) as plain,
+            tarfile.open(fileobj=cast("BinaryIO", plain), mode="r|") as tar,
+        ):
             for member in tar:
                 _put(tar, member, target, writer, owner)
     except _FAULTS as error:
         raise CannotWrite(f"the archive cannot be unpacked: {error}") from error
 
 
-def _put(tar: tarfile.TarFile, member: tarfile.TarInfo, target: str, writer: Writer, owner: tuple[int, int] | None) -> None:
+def _put(
+    tar: tarfile.TarFile, member: tarfile.TarInfo, target: str, writer: Writer, owner: tuple[int, int] | None
+) -> None:
     path = _below(target, member.name)
     whose = owner or (member.uid if member.uid < UIDS else 0, member.gid if member.gid < UIDS else 0)
     moment = int(member.mtime * 1e9)

@@ -48,9 +48,7 @@ class Bases:
         while self._uses:
             os.close(self._uses.pop())
 
-    async def find(
-        self, name: str, fetching: Callable[[], Awaitable[Fetching]], told: Callable[[str], None]
-    ) -> Base:
+    async def find(self, name: str, fetching: Callable[[], Awaitable[Fetching]], told: Callable[[str], None]) -> Base:
         """An image by the name that a Dockerfile has for it; it is not removed until `close`.
 
         Raises:

@@ -198,8 +198,7 @@ class Storage:
 
     def named_ids(self) -> list[str]:
         """What the folders of images with names are called, but for those of blueprints."""
-        listed = self._listed()
-        return [one["id"][:32] for one in listed if any(not name.startswith(_PRIVATE) for name in one.get("names") or ())]
+        return [one["id"][:32] for one in self._listed() if any(map(_is_public, one.get("names") or ()))]
 
     async def known_id(self, name: str) -> str | None:
         """The id of the image that buildah itself finds here by a name, also by the host's list of registries."""
@@ -250,6 +249,10 @@ class Storage:
             if names:
                 listed.append(StoredImage(one["id"][:12], names, str(one.get("createdat", "")), str(one["size"])))
         return listed
+
+
+def _is_public(name: str) -> bool:
+    return not name.startswith(_PRIVATE)
 
 
 def _repository(name: str) -> str:

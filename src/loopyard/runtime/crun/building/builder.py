@@ -6,10 +6,11 @@ import logging
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+from loopyard.dockerfile.context import prune
 from loopyard.dockerfile.errors import DockerfileError
 from loopyard.dockerfile.frontend import Options, plan_dockerfile
-from loopyard.dockerfile.ignore import context_without_ignored
 from loopyard.runtime.crun.building.bases import Bases
 from loopyard.runtime.crun.building.buildah import BuildahFailed, Storage
 from loopyard.runtime.crun.building.fetching import Fetching
@@ -88,12 +89,12 @@ class CrunImageBuilder:
         )
         for warned in plan.warnings:
             told(f"{warned.place.file}:{warned.place.line}: warning: {warned.message}")
+        context = _context(spec, work)
+        await asyncio.to_thread(prune, context)
         memory = self._memory_of(spec.id)
         memory.mkdir(mode=0o700, parents=True, exist_ok=True)
         caches = self._images / "caches" / hashlib.sha256(spec.account.encode()).hexdigest()[:32]
-        running = Running(
-            self._runtime, self._means(), self._where, self._layers, spec, Folders(work, memory, caches)
-        )
+        running = Running(self._runtime, self._means(), self._where, self._layers, spec, Folders(work, memory, caches))
         bases = Bases(self._storage, self._folder, spec)
         fetching = _Fetched(self, spec, running, work, memory)
         solving = Solving(
@@ -103,7 +104,7 @@ class CrunImageBuilder:
             bases,
             running,
             fetching.get,
-            context_without_ignored(_context(spec, work), work),
+            Merged((str(context),)),
             _files(spec, work),
             self._images / "scratch",
             self._in_progress,
@@ -145,7 +146,8 @@ class CrunImageBuilder:
         await self._leave(image_id, self._folder / image_id)
         (self._images / image_id).unlink(missing_ok=True)
         note = self._folder / f"{image_id}.json"
-        tag = (read_json(note) or {}).get("tag")
+        known: dict[str, Any] = read_json(note) or {}
+        tag = known.get("tag")
         note.unlink(missing_ok=True)
         if tag is not None:  # an older version built it
             async with self._storage.in_use():

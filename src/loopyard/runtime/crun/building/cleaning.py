@@ -3,6 +3,7 @@ files that mounts stood on. What the step itself has written there stays."""
 
 import contextlib
 import os
+import posixpath
 import stat
 from collections.abc import Iterable
 
@@ -43,9 +44,9 @@ def clean(upper: str, below: Merged, hostname: str, stubs: Iterable[str]) -> Non
 
 def _strip(upper: str, below: Merged, path: str, hostname: str) -> None:
     real = f"{upper}/{path}"
-    folder = os.path.dirname(real)
+    folder = posixpath.dirname(real)
     try:
-        if not stat.S_ISDIR(os.lstat(folder).st_mode) or not stat.S_ISREG(os.lstat(real).st_mode):  # noqa: PTH116
+        if not stat.S_ISDIR(os.lstat(folder).st_mode) or not stat.S_ISREG(os.lstat(real).st_mode):
             return
         file = os.open(real, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC)
     except OSError:
@@ -96,7 +97,7 @@ def _was(before: Entry | None, left: bytes, status: os.stat_result) -> bool:
 
 def _remove_empty(real: str) -> None:
     with contextlib.suppress(OSError):
-        status = os.lstat(real)  # noqa: PTH116
+        status = os.lstat(real)
         if stat.S_ISDIR(status.st_mode):
             os.rmdir(real)  # noqa: PTH106
         elif stat.S_ISREG(status.st_mode) and status.st_size == 0:
@@ -108,7 +109,7 @@ def _drop_if_same(real: str, before: Entry | None) -> None:
     if before is None or before.kind != "folder":
         return
     with contextlib.suppress(OSError):
-        status = os.lstat(real)  # noqa: PTH116
+        status = os.lstat(real)
         known = before.status
         same = (known.st_mode, known.st_uid, known.st_gid) == (status.st_mode, status.st_uid, status.st_gid)
         if stat.S_ISDIR(status.st_mode) and same and not is_opaque(real):

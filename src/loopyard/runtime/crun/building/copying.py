@@ -5,9 +5,9 @@ import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from loopyard.dockerfile.plan import CopyStep, InlineFile, WorkdirStep
-from loopyard.dockerfile.selection import Selected
 from loopyard.runtime.crun.building import owners
 from loopyard.runtime.crun.building.archives import is_archive, unpack
 from loopyard.runtime.crun.building.merged import Entry, Merged
@@ -18,7 +18,20 @@ from loopyard.runtime.images import BuildFailed
 _FILE_MODE, _FETCHED_MODE = 0o644, 0o600
 
 
-class Stopped(Exception):  # noqa: N818
+class SelectedEntry(Protocol):
+    """Something to be copied; see `loopyard.dockerfile.selection.Selected`."""
+
+    @property
+    def below(self) -> str: ...
+
+    @property
+    def top(self) -> bool: ...
+
+    @property
+    def entry(self) -> Entry: ...
+
+
+class Stopped(Exception):
     """The build was ended meanwhile."""
 
 
@@ -35,10 +48,8 @@ class Fetched:
 class Given:
     """What a COPY or ADD copies besides inline files: what was selected, and what was fetched."""
 
-    selected: Sequence[Selected] = ()
+    selected: Sequence[SelectedEntry] = ()
     fetched: Mapping[str, Fetched] = field(default_factory=dict[str, Fetched])
-    trees: Sequence[Merged] = ()
-    """Root folders of repositories that were fetched."""
 
 
 class Copying:
@@ -70,14 +81,14 @@ class Copying:
             raise BuildFailed("out_of_disk", message) from error
 
     def _copy(self, step: CopyStep, given: Given, owner: tuple[int, int] | None) -> None:
-        target = step.destination.strip("/")
-        into = step.into_folder or self._is_folder(target)
+        target = self._followed(step.destination.strip("/"))
+        into = goes_into_folder(step, self._below)
         for one in given.selected:
-            if self._unpacks(step, one.entry, fetched=False):
+            if self._unpacks(step, one.entry):
                 with open(one.entry.real, "rb") as archive:  # noqa: PTH123
                     unpack(archive, target, self._writer, owner)
             else:
-                self._put(step, one, _joined(target, one.target, into=into), owner)
+                self._put(step, one, "/".join(part for part in (target, one.below) if part), owner)
         for source in step.sources:
             if isinstance(source, InlineFile):
                 mode = _FILE_MODE if step.mode is None else step.mode.apply(_FILE_MODE, is_folder=False)
@@ -85,6 +96,10 @@ class Copying:
                 self._writer.content(path, io.BytesIO(source.content), mode, owner or (0, 0))
         for fetched in given.fetched.values():
             self._put_fetched(step, fetched, target, owner, into=into)
+
+    def _followed(self, target: str) -> str:
+        """The destination behind the links that it may be: what is copied to a link is found where that leads."""
+        return self._below.walk(target)[0]
 
     def _put_fetched(
         self, step: CopyStep, fetched: Fetched, target: str, owner: tuple[int, int] | None, *, into: bool
@@ -101,32 +116,25 @@ class Copying:
             path = f"{target}/{fetched.name}" if into else target
             self._writer.content(path, stream, mode, owner or (0, 0), (moment, moment))
 
-    def _put(self, step: CopyStep, one: Selected, path: str, owner: tuple[int, int] | None) -> None:
-        entry: Entry = one.entry
+    def _put(self, step: CopyStep, one: SelectedEntry, path: str, owner: tuple[int, int] | None) -> None:
+        entry = one.entry
         status = entry.status
         is_folder = entry.kind == "folder"
         mode = None if step.mode is None else step.mode.apply(entry.mode, is_folder=is_folder)
         if not is_folder:
             self._writer.file(path, entry, mode=mode, owner=owner)
             return
-        whose = owner or (status.st_uid, status.st_gid)
-        resolved = self._writer.folder(path, mode=0o755, owner=owner or (0, 0))
-        if one.target not in ("", "."):
+        resolved = self._writer.folder(path, owner=owner or (0, 0))
+        if not one.top:  # the destination itself keeps what it has, or is like any new folder
+            whose = owner or (status.st_uid, status.st_gid)
             times = (status.st_atime_ns, status.st_mtime_ns)
             self._writer.change_folder(resolved, entry.mode if mode is None else mode, whose, times)
 
-    def _unpacks(self, step: CopyStep, entry: Entry, *, fetched: bool) -> bool:
-        if step.command != "ADD" or entry.kind != "file" or step.unpack is False or (fetched and not step.unpack):
+    def _unpacks(self, step: CopyStep, entry: Entry) -> bool:
+        if step.command != "ADD" or entry.kind != "file" or step.unpack is False:
             return False
         with open(entry.real, "rb") as stream:  # noqa: PTH123
             return is_archive(stream)
-
-    def _is_folder(self, path: str) -> bool:
-        try:
-            found = self._below.find(path)
-        except OSError:
-            return False
-        return found is not None and found.kind == "folder"
 
     def make_workdir(self, step: WorkdirStep) -> None:
         """Make the folder, unless it is there.
@@ -144,11 +152,12 @@ class Copying:
             raise BuildFailed("build_failed", f"{shown(step)}: {error}") from error
 
 
-def _joined(target: str, below: str, *, into: bool) -> str:
-    """Where something goes. A single file with no folder to go into takes the destination's own name."""
-    if not below or below == ".":
-        return target
-    return f"{target}/{below}".lstrip("/") if into or target == "" else f"{target}/{below}"
+def goes_into_folder(step: CopyStep, below: Merged) -> bool:
+    """Whether the destination is a folder: it is said to be one, or is one."""
+    if step.into_folder:
+        return True
+    found = below.find(step.destination)
+    return found is not None and found.kind == "folder"
 
 
 def _told(step: CopyStep, message: str) -> str:

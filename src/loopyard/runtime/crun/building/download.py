@@ -4,11 +4,11 @@ is known of the file. It ends with 3 where there is more than it may fetch, and 
 import json
 import re
 import sys
-import urllib.error
 import urllib.parse
 import urllib.request
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException
+from http.client import HTTPException, HTTPMessage
+from pathlib import Path
 
 _CHUNK_BYTES = 1 << 20
 _WAIT_SECONDS = 60
@@ -19,7 +19,7 @@ _TOO_MUCH = 3
 def main() -> int:
     url, target, most_bytes = sys.argv[1], sys.argv[2], int(sys.argv[3])
     if urllib.parse.urlsplit(url).scheme not in ("http", "https"):
-        print("only HTTP is fetched")
+        _say("only HTTP is fetched")
         return 1
     # Neither files nor anything else that a redirection may name.
     handlers = (urllib.request.ProxyHandler, urllib.request.HTTPHandler, urllib.request.HTTPSHandler)
@@ -34,29 +34,33 @@ def main() -> int:
         opener.add_handler(kind())
     opener.addheaders = [("User-Agent", "Loopyard")]
     try:
-        with opener.open(url, timeout=_WAIT_SECONDS) as answer, open(target, "wb") as file:
+        with opener.open(url, timeout=_WAIT_SECONDS) as answer, Path(target).open("wb") as file:
             fetched = 0
             while chunk := answer.read(_CHUNK_BYTES):
                 fetched += len(chunk)
                 if fetched > most_bytes:
-                    print("it is larger than a step may write")
+                    _say("it is larger than a step may write")
                     return _TOO_MUCH
                 file.write(chunk)
             expected = answer.headers.get("Content-Length", "")
             if expected.isdigit() and int(expected) != fetched:
-                print(f"only {fetched} of {expected} bytes came")
+                _say(f"only {fetched} of {expected} bytes came")
                 return 1
             named = _NAME.search(answer.headers.get("Content-Disposition", ""))
-            print(json.dumps({"name": named and named.group(1), "modified": _modified(answer.headers)}))
+            _say(json.dumps({"name": named and named.group(1), "modified": _modified(answer.headers)}))
     except (OSError, HTTPException, ValueError) as error:
-        print(f"it cannot be fetched: {getattr(error, 'reason', error) or error}")
+        _say(f"it cannot be fetched: {getattr(error, 'reason', error) or error}")
         return 1
     return 0
 
 
-def _modified(headers: object) -> float | None:
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _modified(headers: HTTPMessage) -> float | None:
     try:
-        return parsedate_to_datetime(headers.get("Last-Modified", "")).timestamp()  # type: ignore[attr-defined]
+        return parsedate_to_datetime(headers.get("Last-Modified", "")).timestamp()
     except (TypeError, ValueError):
         return None
 

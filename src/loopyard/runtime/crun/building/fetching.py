@@ -1,5 +1,5 @@
-"""Fetches images and files from elsewhere, in the network and the cgroup of a sandbox, where no more is seen of the host
-than that needs."""
+"""Fetches images and files from elsewhere, in the network and the cgroup of a sandbox, where no more is seen of the
+host than that needs."""
 
 import asyncio
 import json
@@ -42,7 +42,7 @@ def check_reference(name: str) -> None:
 
 
 class Fetching:
-    """For one build. `work` is a folder of the build's own, `memory` one in memory, `place` a sandbox of the build's."""
+    """For one build. `work` is a folder of its own, `memory` one in memory, `place` a sandbox of the build's."""
 
     def __init__(self, storage: Storage, work: Path, memory: Path, place: Place) -> None:
         self._storage = storage
@@ -83,7 +83,7 @@ class Fetching:
         argv = [sys.executable, "-I", str(Path(__file__).with_name("download.py")), url, str(target), str(most_bytes)]
         status, last = await self._run(argv, [str(self._work)], told)
         if status != 0:
-            reason = "out_of_disk" if status == 3 else "build_failed"  # noqa: PLR2004
+            reason = "out_of_disk" if status == 3 else "build_failed"
             raise BuildFailed(reason, f"ADD {url}: {last or f'the download ended with {status}.'}")
         return target, json.loads(last)
 

@@ -55,9 +55,7 @@ async def finish(
     link.symlink_to(root.name)
     link.rename(storage.images / image_id)
     run = (*known.entrypoint, *known.command) if known.entrypoint else ()
-    return ImageSettings(
-        known.user, run, runs=bool(known.entrypoint or known.command), working_directory=known.cwd
-    )
+    return ImageSettings(known.user, run, runs=bool(known.entrypoint or known.command), working_directory=known.cwd)
 
 
 def _root(images: Path, result: Result, config: Mapping[str, Any]) -> Path:

@@ -23,8 +23,8 @@ log = logging.getLogger("loopyard.runtime.building")
 _DAY_SECONDS = 24 * 3600
 _ROOTS = ("image-", f"{BASE}-")
 _STEP, _CACHE = "step ", "cache "
-"""What the names of leftovers begin with that are layers of this builder's, and folders of `RUN --mount=type=cache`; all
-others are buildah's."""
+"""What the names of leftovers begin with that are layers of this builder's, and folders of `RUN --mount=type=cache`;
+all others are buildah's."""
 
 
 class ImagesKeeper:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from loopyard.runtime.crun.accounts import Account
-from loopyard.runtime.crun.making import Ground
+from loopyard.runtime.crun.factory import Ground
 from loopyard.runtime.protocol import Attached, Runtime, SandboxSpec
 
 

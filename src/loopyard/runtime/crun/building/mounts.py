@@ -105,7 +105,7 @@ class Mounts:
         return _mount(mount.target, [str(content)], read_only=mount.read_only)
 
     async def _lock(self, folder: Path, sharing: str) -> Path:
-        """Hold a cache as long as the step runs: that nobody frees it, and where it is so asked, for this step alone."""
+        """Hold a cache as long as the step runs: nobody frees it, and where so asked, it is for this step alone."""
         number = 0
         while True:
             one = folder if number == 0 else folder.with_name(f"{folder.name}-{number}")

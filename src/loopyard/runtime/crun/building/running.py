@@ -17,8 +17,8 @@ from loopyard.runtime.crun.building.means import Means, Place, StepRuntime
 from loopyard.runtime.crun.building.merged import Merged
 from loopyard.runtime.crun.building.mounts import Files, Mounts
 from loopyard.runtime.crun.building.watching import Watch
+from loopyard.runtime.crun.factory import Ground
 from loopyard.runtime.crun.launcher.steps import StepGround
-from loopyard.runtime.crun.making import Ground
 from loopyard.runtime.crun.syscalls import files_owned_by
 from loopyard.runtime.errors import CommandStartFailed, SandboxNotRunning, SandboxStartFailed
 from loopyard.runtime.images import BuildFailed, BuildSpec
@@ -146,7 +146,7 @@ class Running:
         return self._means.ca_bundle is not None and self._means.ca_bundle.exists()
 
     def _environment(self, step: RunStep, home: str, more: Mapping[str, str]) -> dict[str, str]:
-        given = {**dict(step.proxies), **dict(step.args), **dict(step.env)}
+        given = {**dict(step.proxies), **dict(step.env), **dict(step.args)}
         trusting = dict.fromkeys(_TRUSTING, _AUTHORITIES) if self._trusts else {}
         return {"HOME": home, **trusting, **self._spec.secrets, **given, **more}
 
@@ -178,7 +178,7 @@ class Running:
         finally:
             for task in (*reading, watching, ending):
                 task.cancel()
-            await asyncio.gather(*reading, watching, ending, return_exceptions=True)
+            await asyncio.wait([*reading, watching, ending])
             lines.end()
             for stream in streams:
                 os.close(stream)

@@ -4,11 +4,12 @@ import asyncio
 import contextlib
 import hashlib
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+from loopyard.dockerfile.digests import digest, file_digest
 from loopyard.dockerfile.frontend import expand
 from loopyard.dockerfile.identity import identity
 from loopyard.dockerfile.oci import from_oci
@@ -33,12 +34,12 @@ from loopyard.dockerfile.plan import (
     WorkdirStep,
 )
 from loopyard.dockerfile.plan import Path as SourcePath
-from loopyard.dockerfile.selection import Selection, digest, select
+from loopyard.dockerfile.selection import Selected, select, subtree
 from loopyard.runtime.crun.building.bases import Base, Bases
-from loopyard.runtime.crun.building.copying import Copying, Fetched, Given
+from loopyard.runtime.crun.building.copying import Copying, Fetched, Given, SelectedEntry, goes_into_folder
 from loopyard.runtime.crun.building.fetching import Fetching
 from loopyard.runtime.crun.building.layers import Layer, Layers
-from loopyard.runtime.crun.building.merged import Merged
+from loopyard.runtime.crun.building.merged import Entry, Merged
 from loopyard.runtime.crun.building.running import Running, copy_root, shown
 from loopyard.runtime.images import FILES_NAME, BuildFailed, BuildSpec
 
@@ -70,6 +71,18 @@ class Result:
     base: ImageConfig
 
 
+class Digests:
+    """Digests of the content of files that nobody changes."""
+
+    def __init__(self) -> None:
+        self._known: dict[str, str] = {}
+
+    def of(self, entry: Entry) -> str:
+        if entry.real not in self._known:
+            self._known[entry.real] = file_digest(entry.real)
+        return self._known[entry.real]
+
+
 class InProgress:
     """Keeps builds of one server from doing the same step twice at the same time."""
 
@@ -77,7 +90,7 @@ class InProgress:
         self._locks: dict[str, tuple[asyncio.Lock, int]] = {}
 
     @contextlib.asynccontextmanager
-    async def alone(self, key: str):  # noqa: ANN201
+    async def alone(self, key: str) -> AsyncGenerator[None]:
         """While nobody else works on this step."""
         lock, users = self._locks.get(key, (asyncio.Lock(), 0))
         self._locks[key] = (lock, users + 1)
@@ -119,6 +132,7 @@ class Solving:
         self._scratch = scratch
         self._in_progress = in_progress
         self._told = told
+        self._digests = Digests()
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._stages: dict[int, asyncio.Task[Result]] = {}
         self._expanded: dict[int, ExpandedStage] = {}
@@ -196,7 +210,9 @@ class Solving:
         return Result(files, expanded.config, self._configs[index])
 
     async def _step(self, step: Step, below: Files, label: str) -> Files:
-        told = (lambda line: self._told(f"{label}{line}")) if label else self._told
+        def told(line: str) -> None:
+            self._told(f"{label}{line}")
+
         if isinstance(step, CopyStep):
             key, layer = await self._copy(step, below, told)
         elif isinstance(step, RunStep):
@@ -240,8 +256,8 @@ class Solving:
                 if isinstance(mount.origin, StageRef | ImageRef):
                     found.append((await self._origin(mount.origin)).key)
                 else:
-                    files = await self._origin_files(mount.origin)
-                    found.append(await asyncio.to_thread(digest, files, mount.source))
+                    inside = subtree(await self._origin_files(mount.origin), mount.source)
+                    found.append(await asyncio.to_thread(self._digest, inside))
             elif isinstance(mount, CacheMount) and mount.origin is not None:
                 await self._origin_files(mount.origin)  # it is there before this step takes its turn
         return found
@@ -275,20 +291,39 @@ class Solving:
                 self.keys |= {quick, known}
                 told(f"--> Using cache {known[:12]}")
                 return known, layer
-        selection: Selection | None = None
-        if any(isinstance(source, SourcePath) for source in step.sources):
-            tree = await self._origin_files(step.origin)
-            selection = await asyncio.to_thread(select, tree, step)
+        selected, parts = await self._select(step, below)
         fetched = {one.url: await self._fetch(one, told) for one in step.sources if isinstance(one, Url)}
-        parts = [] if selection is None else [selection.digest]
         parts += [await asyncio.to_thread(_digest_of, one.file) for one in fetched.values()]
         key = _key(below.key, named, *parts)
-        given = Given(() if selection is None else selection.selected, fetched)
+        given = Given(cast("list[SelectedEntry]", selected), fetched)
         layer = await self._cached(key, told, lambda: self._write(below, lambda one: one.copy(step, given)))
         if quick is not None:
             self.keys.add(quick)
             await asyncio.to_thread(self._layers.keep_alias, quick, key)
         return key, layer
+
+    async def _select(self, step: CopyStep, below: Files) -> tuple[list[Selected], list[str]]:
+        """What a step copies of files that are here, and the digest of it."""
+        if not any(isinstance(source, SourcePath) for source in step.sources):
+            return [], []
+        tree = await self._origin_files(step.origin)
+
+        def select_all() -> tuple[list[Selected], str]:
+            selected = list(select(tree, step, into_folder=goes_into_folder(step, below.merged)))
+            return selected, self._digest(selected)
+
+        selected, found = await asyncio.to_thread(select_all)
+        return selected, [found]
+
+    def _digest(self, selected: Iterable[Selected]) -> str:
+        def content(entry: object) -> str:
+            return self._digests.of(cast("Entry", entry))
+
+        def extra(entry: object) -> str:
+            status = cast("Entry", entry).status
+            return f"{status.st_uid}:{status.st_gid}"
+
+        return digest(selected, content, extra=extra)
 
     async def _fetch(self, source: Url, told: Callable[[str], None]) -> Fetched:
         fetching = await self._fetching()

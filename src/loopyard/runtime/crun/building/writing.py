@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import posixpath
 import stat
 from collections.abc import Callable, Mapping
 from typing import BinaryIO
@@ -45,10 +46,7 @@ class Writer:
         self._check()
         if path in self._folders:
             return self._folders[path]
-        try:
-            resolved, entry = self.view.walk(path)
-        except OSError as error:
-            raise CannotWrite(f"/{path}: {error.strerror}") from error
+        resolved, entry = self.view.walk(path)
         if entry is not None and entry.kind != "folder":
             raise CannotWrite(f"/{resolved} is no folder")
         here, so_far = self.view.root(), ""
@@ -66,7 +64,7 @@ class Writer:
         return resolved
 
     def _make(self, path: str, mode: int, owner: Owner) -> None:
-        parent = os.path.dirname(path)
+        parent = posixpath.dirname(path)
         self._copy_up(parent)
         real = f"{self._upper}/{path}"
         os.mkdir(real, mode)  # noqa: PTH102
@@ -77,7 +75,7 @@ class Writer:
         """Have a folder of the layers below in this one, too."""
         if not path or os.path.isdir(f"{self._upper}/{path}"):  # noqa: PTH112
             return
-        self._copy_up(os.path.dirname(path))
+        self._copy_up(posixpath.dirname(path))
         found = self.view.find(path, follow=False)
         assert found is not None  # noqa: S101
         real = f"{self._upper}/{path}"
@@ -96,12 +94,12 @@ class Writer:
         if times is not None:
             self._times[real] = times
 
-    def _place(self, path: str) -> str:
-        """Where on the host something is to be written; its parents are made."""
-        name = os.path.basename(path)
+    def _place(self, path: str, owner: Owner = (0, 0)) -> str:
+        """Where on the host something is to be written; its parents are made, for that owner."""
+        name = posixpath.basename(path)
         if not name:
             raise CannotWrite("/ is a folder")
-        parent = self.folder(os.path.dirname(path))
+        parent = self.folder(posixpath.dirname(path), owner=owner)
         inside = f"{parent}/{name}".lstrip("/")
         entry = self.view.find(inside, follow=False)
         if entry is not None and entry.kind == "folder":
@@ -119,7 +117,7 @@ class Writer:
         """
         status = source.status
         wanted = (owner or (status.st_uid, status.st_gid), source.mode if mode is None else mode)
-        real = self._place(path)
+        real = self._place(path, owner or (0, 0))
         if source.kind == "link":
             os.symlink(source.target, real)  # noqa: PTH211
             os.chown(real, *wanted[0], follow_symlinks=False)
@@ -170,7 +168,7 @@ class Writer:
         attributes: Mapping[str, bytes] | None = None,
     ) -> None:
         """A file with the content of a stream."""
-        real = self._place(path)
+        real = self._place(path, owner)
         with open(real, "xb") as file:  # noqa: PTH123
             self._copy(given, file, count=True)
         os.chown(real, *owner)

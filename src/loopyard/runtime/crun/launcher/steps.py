@@ -1,4 +1,4 @@
-"""What a step of a build has more than a sandbox: several layers below it, a place of its own for its changes, mounts."""
+"""What a step of a build has more than a sandbox: several layers below, a place of its own for its changes, mounts."""
 
 import json
 import os
@@ -181,4 +181,3 @@ def _make_target(root: int, target: str, *, is_file: bool) -> None:
                 os.mkdir(name, 0o755, dir_fd=parent)
         finally:
             os.close(parent)
-
