@@ -52,7 +52,7 @@ prepare() {
 give_back() {
     local path
     chown -h "$SUDO_UID:$SUDO_GID" "$state" "$state"/setup.*
-    for path in "$state/tools" "$root/.venv"; do
+    for path in "$state/tools" "$state/console" "$root/.venv" "$root/src/loopyard/console/vendor"; do
         [ ! -e "$path" ] || chown -hR "$SUDO_UID:$SUDO_GID" "$path"
     done
 }
@@ -176,6 +176,23 @@ fill_environment() {
     local install=("$uv" pip install --python "$root/.venv/bin/python")
     "$uv" pip sync --python "$root/.venv/bin/python" --require-hashes "$root/requirements.lock" &&
         "${install[@]}" --no-deps --no-build-isolation --editable "$root"
+}
+
+# The scripts and styles of others that the console's pages load: fetched once, checked by hash, never committed.
+prepare_console() {
+    local stamp="$state/console/loopyard-stamp" wanted
+    wanted=$(cd "$root" && sha256sum scripts/console/package-lock.json src/loopyard/console/vendor.json)
+    [ "$wanted" = "$(cat "$stamp" 2>/dev/null)" ] && [ -d "$root/src/loopyard/console/vendor" ] && return
+    step "scripts and styles of the console" "$root/.venv/bin/python" "$root/scripts/console/fetch.py"
+    echo "$wanted" >"$stamp"
+}
+
+# Debian's browser, with a font, for the tests of the console.
+prepare_browser() {
+    local missing=()
+    command -v chromium >/dev/null || missing+=(chromium)
+    compgen -G '/usr/share/fonts/truetype/dejavu/*' >/dev/null || missing+=(fonts-dejavu-core)
+    [ ${#missing[@]} -eq 0 ] || packages "${missing[@]}"
 }
 
 # The base image of the sandboxes, made once, and shared by all that ./run starts in this checkout.

@@ -43,6 +43,7 @@ from loopyard.broker import assembly as brokers
 from loopyard.broker.brokers import Brokers
 from loopyard.config import Settings
 from loopyard.connections.bodies import StalledBodyMiddleware
+from loopyard.console import mounting as console
 from loopyard.devbox.activity import Activity
 from loopyard.devbox.code_mounts import CodeHost
 from loopyard.devbox.endpoints import router as devbox_router
@@ -245,6 +246,8 @@ def create_app(
         app.include_router(router)
     app.router.routes.append(WebSocketRoute(pty_attach.PATH, pty_attach.Attach(parts).serve))
     openapi.install(app)
+    if settings.console.enabled:
+        app.mount(console.BASE, console.create(parts, settings))
     app.add_middleware(StalledBodyMiddleware, seconds=settings.connections.body_seconds)
     app.add_middleware(AuditMiddleware, audit=parts.get(AuditLog))
     app.add_middleware(

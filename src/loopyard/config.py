@@ -14,6 +14,7 @@ from loopyard.audit.config import AuditConfig
 from loopyard.benchmark_job.config import JobConfig
 from loopyard.blueprint.config import BuildConfig
 from loopyard.connections.config import ConnectionSettings
+from loopyard.console.config import ConsoleConfig
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.object.config import ObjectConfig
@@ -78,6 +79,7 @@ class Settings(BaseSettings):
     connections: ConnectionSettings = Field(
         default_factory=ConnectionSettings, description="Connections to the server's port."
     )
+    console: ConsoleConfig = Field(default_factory=ConsoleConfig, description="Pages for a browser at /console.")
     limits: Limits = Field(
         default_factory=Limits, description="What each account may have that has no limits of its own."
     )

@@ -22,6 +22,9 @@ CALLER = "loopyard.caller"
 KEY = "loopyard.key"
 """In the scope of a request: the id of a key that was refused."""
 
+OPERATION = "loopyard.operation"
+"""In the scope of a request that carries out an operation by another route: the operation's entry; None for none."""
+
 _entries: dict[tuple[str, str], str] = {}
 
 
@@ -56,6 +59,8 @@ CallerDep = Annotated[Caller, Depends(_Bearer())]
 
 def entry_of(scope: Any) -> str | None:
     """The entry in the table of operations that a request's route has; None where it has no route."""
+    if OPERATION in scope:
+        return cast("str | None", scope[OPERATION])
     route = scope.get("route")
     path = cast("str | None", getattr(route, "path_format", None))
     if path is None:

@@ -19,11 +19,18 @@ class Changes:
 
     def __init__(self) -> None:
         self._waiters: dict[str, set[asyncio.Event]] = {}
+        self._listeners: list[Callable[[str], None]] = []
+
+    def listen(self, listener: Callable[[str], None]) -> None:
+        """Have `listener` called with every key that is published. It must not wait."""
+        self._listeners.append(listener)
 
     def publish(self, key: str) -> None:
         """Wake everyone who waits on `key`. Call it after the change is committed."""
         for event in self._waiters.get(key, ()):
             event.set()
+        for listener in self._listeners:
+            listener(key)
 
     @contextmanager
     def _subscribe(self, key: str) -> Generator[asyncio.Event]:

@@ -1,0 +1,88 @@
+"""/console/: what goes on, live."""
+
+from collections import Counter
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends
+from fastapi.responses import Response
+
+from loopyard.benchmark_job import endpoints as jobs
+from loopyard.benchmark_job.repository import JobFilters
+from loopyard.blueprint import endpoints as blueprints
+from loopyard.config import Settings
+from loopyard.console.family import Entry, Family
+from loopyard.console.live import Fragment
+from loopyard.console.overview.host import HostMeter
+from loopyard.console.page import Page, allowed
+from loopyard.devbox import endpoints as devboxes
+from loopyard.devbox import repository as devbox_rows
+from loopyard.kit.paging import PageQuery
+from loopyard.runtime.protocol import Runtime
+from loopyard.runtime.readiness import KeepsReady
+
+router = APIRouter()
+
+PageDep = Annotated[Page, Depends(allowed(None))]
+_FEW = PageQuery(limit=6, include_total_count=False)
+_JOB_RUNNING = {"initializing", "queued", "running"}
+
+
+@router.get("/")
+async def overview(page: PageDep) -> Response:
+    """What goes on."""
+    return page.render("overview/overview.html", parts=await _figures(page))
+
+
+@router.get("/live")
+async def live(page: PageDep) -> Response:
+    """The same again, whenever it has changed."""
+
+    async def render() -> str:
+        return page.html("overview/_parts.html", parts=await _figures(page))
+
+    async def render_host() -> str:
+        return page.html("overview/_host.html", parts=_host(page))
+
+    return page.live(
+        Fragment("parts", "overview", render, every_seconds=5.0),
+        Fragment("host", "overview", render_host, concerns=lambda _: False, every_seconds=5.0),
+    )
+
+
+def _host(page: Page) -> dict[str, Any]:
+    runtime = page.parts.get(Runtime)
+    meter = _meter(page)
+    return {"host": meter.figures(), "ready": runtime.ready_count if isinstance(runtime, KeepsReady) else None}
+
+
+def _meter(page: Page) -> HostMeter:
+    state = page.request.app.state
+    if not hasattr(state, "host_meter"):
+        state.host_meter = HostMeter(page.parts.get(Settings).data_dir)
+    meter: HostMeter = state.host_meter
+    return meter
+
+
+async def _figures(page: Page) -> dict[str, Any]:
+    """What the page shows; of what the caller may not see, nothing."""
+    found = _host(page)
+    async with page.database.read() as session:
+        found |= {"states": None, "failures": None, "builds": None, "jobs": None}
+        if page.may("GET /v1/devboxes"):
+            sizes = await devbox_rows.sizes(session, page.caller.account_id)
+            found["states"] = Counter(str(status) for status, _ in sizes)
+            failed = await devboxes.list_devboxes(page.caller, session, _FEW, "failure")
+            found["failures"] = failed.devboxes
+        if page.may("GET /v1/blueprints"):
+            building = await blueprints.list_blueprints(page.caller, session, _FEW, None, "building")
+            queued = await blueprints.list_blueprints(page.caller, session, _FEW, None, "queued")
+            found["builds"] = [*building.blueprints, *queued.blueprints]
+        if page.may("GET /v1/benchmark_jobs"):
+            newest = await jobs.list_jobs(
+                page.caller, session, PageQuery(limit=20, include_total_count=False), JobFilters(None, None)
+            )
+            found["jobs"] = [job for job in newest.jobs if job.state in _JOB_RUNNING]
+    return found
+
+
+FAMILY = Family(router, navigation=[Entry("Now", "Overview", "/", None)])

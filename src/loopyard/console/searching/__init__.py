@@ -1,0 +1,1 @@
+"""Search: by ids and names, on every page."""

@@ -1,0 +1,37 @@
+"""Hostile text made fit to be shown: what would hide, reorder or never end is made visible or cut."""
+
+import re
+import unicodedata
+
+MOST_CHARACTERS = 20_000
+"""How much of one value a page holds; longer ones end with how much is left out."""
+
+_HIDDEN = re.compile(
+    "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff"
+    "\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+"""Controls (but tab and line ends), what sets the direction of text, what has no width, and halves of characters."""
+
+
+def visible(text: str, most: int = MOST_CHARACTERS) -> str:
+    """The text with hidden characters written as `⟨U+202E⟩`, cut to `most` characters."""
+    left_out = len(text) - most
+    if left_out > 0:
+        text = text[:most]
+    text = _HIDDEN.sub(_name, text)
+    return f"{text}… ({left_out:,} more characters)" if left_out > 0 else text
+
+
+def _name(match: re.Match[str]) -> str:
+    return f"⟨U+{ord(match.group()):04X}⟩"
+
+
+def one_line(text: str, most: int = 120) -> str:
+    """The first line of the text, cut to `most` characters."""
+    first = text.strip().split("\n", 1)[0]
+    return visible(first if len(first) <= most else first[: most - 1] + "…")
+
+
+def sortable(text: str) -> str:
+    """The text as it is compared with what somebody searches: without case and accents."""
+    return unicodedata.normalize("NFKD", text).casefold()
