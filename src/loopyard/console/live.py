@@ -34,8 +34,8 @@ class Fragment:
     render: Callable[[], Awaitable[str]]
     concerns: Callable[[str], bool] = lambda _: True
     """Whether the change of a row, by its id, may change this."""
-    every_seconds: float | None = None
-    """How often it is rendered besides."""
+    every_seconds: float | Callable[[], float | None] | None = None
+    """How often it is rendered besides; where that depends on what it showed last, what tells it."""
 
 
 class _Shared:
@@ -57,7 +57,8 @@ class _Shared:
                 await self._render()
                 await asyncio.sleep(LEAST_SECONDS)
                 try:
-                    async with asyncio.timeout(self.fragment.every_seconds):
+                    every = self.fragment.every_seconds
+                    async with asyncio.timeout(every() if callable(every) else every):
                         await self.dirty.wait()
                 except TimeoutError:
                     pass

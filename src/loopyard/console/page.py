@@ -55,6 +55,16 @@ class Page:
     def is_htmx(self) -> bool:
         return self.request.headers.get("hx-request") == "true"
 
+    def check_token(self, given: str | None) -> None:
+        """See that a change was asked for by a page of this session, which knows its token.
+
+        Raises:
+            Forbidden: It was not.
+        """
+        if given is None or not hmac.compare_digest(given.encode(errors="replace"), self.session.csrf.encode()):
+            words = "The page was out of date, so nothing was changed. Load it anew and try again."
+            raise Forbidden(words, field="csrf")
+
     def may(self, operation: str) -> bool:
         """Whether the caller may call this operation of the API, such as `POST /v1/devboxes/{}/suspend`: what they
         may not is not offered."""
@@ -108,9 +118,10 @@ def missing(caller: Caller, operation: str) -> Forbidden | None:
     return None if lacks is None else lacking(*lacks, "this page or action")
 
 
-def allowed(operation: str | None) -> Callable[[Request], Coroutine[Any, Any, Page]]:
+def allowed(operation: str | None, *, token_in_stream: bool = False) -> Callable[[Request], Coroutine[Any, Any, Page]]:
     """A dependency that is the `Page`, for those who are logged in and may call an operation of the API: the one that
-    the page shows or carries out. None is for everyone who is logged in. Changes need the session's CSRF token.
+    the page shows or carries out. None is for everyone who is logged in. Changes need the session's CSRF token;
+    with `token_in_stream` the handler checks it by `Page.check_token`, as it comes.
 
     Raises:
         NotLoggedIn: There is no session, or it is over.
@@ -126,7 +137,9 @@ def allowed(operation: str | None) -> Callable[[Request], Coroutine[Any, Any, Pa
         if operation is not None:
             page.need(operation)
         if request.method not in ("GET", "HEAD"):
-            await _check_origin(request, session)
+            _check_origin(request)
+            if not token_in_stream:
+                page.check_token(await _token(request))
         if caller.key_id is not None:
             mark(caller.key_id)
         act_for(caller)
@@ -159,18 +172,20 @@ def is_same_origin(request: HTTPConnection) -> bool:
     return origin is not None and urlsplit(origin).netloc == request.headers.get("host")
 
 
-async def _check_origin(request: Request, session: Session) -> None:
+def _check_origin(request: Request) -> None:
     foreign = request.headers.get("sec-fetch-site", "same-origin") != "same-origin"
     # A form's Origin is `null` under the referrer policy of these pages.
     if foreign or (request.headers.get("origin", "null") != "null" and not is_same_origin(request)):
         raise Forbidden("This change was asked for by another site, and was not made.")
+
+
+async def _token(request: Request) -> str | None:
     given = request.headers.get("x-csrf-token")
     if given is None and request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         form: FormData = await request.form()
         value = form.get("csrf")
         given = value if isinstance(value, str) else None
-    if given is None or not hmac.compare_digest(given.encode(errors="replace"), session.csrf.encode()):
-        raise Forbidden("The page was out of date, so nothing was changed. Load it anew and try again.", field="csrf")
+    return given
 
 
 def login_path(request: Request) -> str:

@@ -4,6 +4,7 @@ from collections.abc import AsyncIterable, AsyncIterator
 
 from loopyard.devbox import repository
 from loopyard.devbox.faults import faults_as_answers
+from loopyard.devbox.file_listing import Listing, list_folder
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.service import DevboxService
 from loopyard.kit.clock import now_ms
@@ -51,6 +52,18 @@ class DevboxFiles:
         with faults_as_answers(field):
             await self._runtime.write_file(devbox_id, path, content)
         self._events.note(devbox_id, "files", f"{path} was written.")
+
+    async def folder(self, account_id: str, devbox_id: str, path: str) -> Listing:
+        """What is in a folder.
+
+        Raises:
+            NotFound: No such devbox of the account, or no such folder in it.
+            Forbidden: The devbox's user may not read it.
+            BadRequest: It is no folder.
+            Busy, WrongState: The devbox is not running.
+        """
+        await self._use(account_id, devbox_id)
+        return await list_folder(self._runtime, devbox_id, path)
 
     async def _use(self, account_id: str, devbox_id: str) -> None:
         async with self._database.read() as session:

@@ -89,6 +89,7 @@ class Lifecycle:
         """Start to do what the devbox's status asks for: make it, suspend it, or resume it. `made` is its row as it was
         just stored, to save a look."""
         self._wanted[devbox_id] = made
+        self._changes.publish(devbox_id)
         if devbox_id not in self._at_work:
             self._at_work.add(devbox_id)
             self._tasks.start(f"{_work(devbox_id)}{next(self._numbers)}", self._work(devbox_id))

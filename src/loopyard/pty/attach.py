@@ -6,6 +6,7 @@ the session's last output first. Text messages are typed as UTF-8. When the sess
 
 import asyncio
 import contextlib
+from collections.abc import Callable
 
 from starlette.responses import JSONResponse
 from starlette.websockets import WebSocket, WebSocketDisconnect
@@ -20,7 +21,7 @@ from loopyard.kit.errors import LoopyardError
 from loopyard.kit.parts import Parts
 from loopyard.pty.session import PtySession
 from loopyard.pty.sessions import PtySessions
-from loopyard.pty.tunnels import Admitted, PtyTunnels
+from loopyard.pty.tunnels import PtyTunnels
 from loopyard.pty.viewer import Viewer
 
 _KEY_ENDED = (1008, "the API key is not good any more")
@@ -47,22 +48,36 @@ class Attach:
         except LoopyardError as error:
             await websocket.send_denial_response(JSONResponse(error.body(), error.status))
             return
-        self._note(websocket, admitted)
+        await self.join(websocket, admitted.devbox, session, admitted.made_by)
+
+    async def join(
+        self,
+        websocket: WebSocket,
+        devbox: Devbox,
+        session: PtySession,
+        key_id: str | None,
+        *,
+        ending_with: Callable[[Callable[[], None]], contextlib.AbstractContextManager[None]] | None = None,
+    ) -> None:
+        """Attach a WebSocket that was let in to a session of the devbox, until either ends, or the key does.
+        `ending_with` is given what ends it, for as long as it lasts."""
+        self._note(websocket, devbox, key_id)
         cut = asyncio.Event()
 
         def end() -> None:
             viewer.end(_KEY_ENDED)
             asyncio.get_running_loop().call_later(_GOODBYE_SECONDS, cut.set)
 
-        with session.attach() as viewer, self._in_use(admitted.devbox), self._live.holding(admitted.made_by, end):
+        more = contextlib.nullcontext() if ending_with is None else ending_with(end)
+        with session.attach() as viewer, self._in_use(devbox), self._live.holding(key_id, end), more:
             await websocket.accept()
             may_type = websocket.query_params.get("view") != "true"
             await _serve(websocket, session, viewer, cut, may_type=may_type)
 
-    def _note(self, websocket: WebSocket, admitted: Admitted) -> None:
+    def _note(self, websocket: WebSocket, devbox: Devbox, key_id: str | None) -> None:
         source = "unknown" if websocket.client is None else websocket.client.host
-        account, path = admitted.devbox.account_id, f"/v1/devboxes/{admitted.devbox.id}"
-        record = Record("terminal attached", now_ms(), source, account=account, key=admitted.made_by, path=path)
+        account, path = devbox.account_id, f"/v1/devboxes/{devbox.id}"
+        record = Record("terminal attached", now_ms(), source, account=account, key=key_id, path=path)
         self._parts.get(AuditLog).note(record)
 
     def _in_use(self, devbox: Devbox) -> contextlib.AbstractContextManager[None]:

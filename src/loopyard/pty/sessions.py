@@ -57,6 +57,10 @@ class PtySessions:
             raise NotFound(f"Devbox {devbox.id} has no session {name}; connect to make one.", field="session_name")
         return session
 
+    def names(self, devbox_id: str) -> list[str]:
+        """The names of a devbox's sessions, in the order in which they were made."""
+        return list(self._sessions.get(devbox_id, {}))
+
     def close(self, devbox_id: str | None = None) -> None:
         """End all sessions, or those of one devbox."""
         ids = list(self._sessions) if devbox_id is None else [devbox_id]

@@ -1,19 +1,26 @@
-"""/console/devboxes: the list."""
+"""/console/devboxes: the list, and making one."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any, get_args
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import Response
+from pydantic import ValidationError
 
+from loopyard.console.devboxes import commands, detail, files, terminal
 from loopyard.console.family import Entry, Family, Hit
 from loopyard.console.listing import ListQuery, next_path
 from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
 from loopyard.console.text import sortable
 from loopyard.devbox import endpoints as api
+from loopyard.devbox.launch_parameters import SIZES
+from loopyard.devbox.schemas import DevboxCreateParams
+from loopyard.devbox.service import DevboxService
 from loopyard.devbox.states import StatusName
+from loopyard.kit.error_handlers import explain
 from loopyard.kit.paging import PageQuery
+from loopyard.kit.parts import part
 
 router = APIRouter(prefix="/devboxes")
 
@@ -26,7 +33,7 @@ _MOST_HITS = 8
 @router.get("")
 async def devboxes(page: ListPage, query: ListQuery, status: Annotated[str, Query(max_length=20)] = "") -> Response:
     """The account's devboxes, newest first."""
-    return page.render("devboxes/list.html", **await _rows(page, query, status))
+    return page.render("devboxes/list.html", sizes=SIZES, **await _rows(page, query, status))
 
 
 @router.get("/live")
@@ -59,6 +66,39 @@ def _list_path(path: str | None) -> str | None:
     return None if path is None else path.replace("/devboxes/live", "/devboxes", 1)
 
 
+@router.post("")
+async def create(
+    page: Annotated[Page, Depends(allowed("POST /v1/devboxes"))],
+    service: Annotated[DevboxService, Depends(part(DevboxService))],
+    name: Annotated[str, Form(max_length=1024)] = "",
+    source: Annotated[str, Form(max_length=200)] = "",
+    size: Annotated[str, Form(max_length=20)] = "",
+    command: Annotated[str, Form(max_length=100_000)] = "",
+) -> Response:
+    """Make a devbox, of a blueprint or snapshot if one is named."""
+    try:
+        params = DevboxCreateParams.model_validate(_given(name, source.strip(), size, command.strip()))
+    except ValidationError as error:
+        raise explain(error.errors()) from None
+    async with page.database.write(last=True) as session:
+        devbox = await service.create(session, page.caller.account_id, params)
+    return page.redirect(f"/console/devboxes/{devbox.id}")
+
+
+def _given(name: str, source: str, size: str, command: str) -> dict[str, Any]:
+    """The wire's words for what the form says."""
+    given: dict[str, Any] = {"name": name.strip() or None, "entrypoint": command or None}
+    if source.startswith("snp_"):
+        given["snapshot_id"] = source
+    elif source.startswith("bpt_"):
+        given["blueprint_id"] = source
+    elif source:
+        given["blueprint_name"] = source
+    if size:
+        given["launch_parameters"] = {"resource_size_request": size}
+    return {name: value for name, value in given.items() if value is not None}
+
+
 async def find(page: Page, text: str) -> Sequence[Hit]:
     """Devboxes by a part of their name, among the newest."""
     page.need("GET /v1/devboxes")
@@ -68,6 +108,9 @@ async def find(page: Page, text: str) -> Sequence[Hit]:
     hits = [one for one in found.devboxes if one.name and wanted in sortable(one.name)]
     return [Hit("devbox", one.name or one.id, f"/devboxes/{one.id}", one.status) for one in hits[:_MOST_HITS]]
 
+
+for each in (detail.router, commands.router, files.router, terminal.router):
+    router.include_router(each)
 
 FAMILY = Family(
     router,

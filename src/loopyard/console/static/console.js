@@ -71,6 +71,11 @@
     }
   });
 
+  document.addEventListener("change", (event) => {
+    const named = event.target.dataset.names && document.getElementById(event.target.dataset.names);
+    if (named && !named.value && event.target.files.length) named.value = event.target.files[0].name;
+  });
+
   document.addEventListener("submit", (event) => {
     const question = event.target.dataset.confirm;
     if (question && !confirm(question)) event.preventDefault();

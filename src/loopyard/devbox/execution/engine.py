@@ -84,6 +84,7 @@ class ExecutionEngine:
         if not await self._record(values, new.shell_name, account_id, check):
             return
         live = self._look_after(Execution(**values))
+        self._changes.publish(change_key(*live.key))
         failpoint("execution.recorded")
         if new.shell_name is not None:
             self._line_up(live, new.shell_name)
