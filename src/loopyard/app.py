@@ -246,6 +246,7 @@ def create_app(
         app.include_router(router)
     app.router.routes.append(WebSocketRoute(pty_attach.PATH, pty_attach.Attach(parts).serve))
     openapi.install(app)
+    app.state.has_console = settings.console.enabled
     if settings.console.enabled:
         app.mount(console.BASE, console.create(parts, settings))
     app.add_middleware(StalledBodyMiddleware, seconds=settings.connections.body_seconds)

@@ -8,11 +8,13 @@ from loopyard.version import VERSION
 
 router = APIRouter()
 
+_CONSOLE = '<p>Its pages for people are at <a href="/console/">/console</a>.</p>'
 _PAGE = f"""<!doctype html>
 <html lang="en">
 <meta charset="utf-8">
 <title>Loopyard</title>
-<p>This is Loopyard {VERSION}, a server for agent sandboxes and agent evaluation. It has an API and no pages.</p>
+<p>This is Loopyard {VERSION}, a server for agent sandboxes and agent evaluation.</p>
+{{console}}
 <p>Clients of the Runloop API use this address as their base URL (<code>RUNLOOP_BASE_URL</code>), with an API key
 (<code>RUNLOOP_API_KEY</code>).</p>
 <p><a href="/healthz">/healthz</a> tells whether the server works, and
@@ -29,5 +31,5 @@ async def welcome(request: Request) -> Response:
         NotFound: Whoever asks is no browser; the message says where the API is.
     """
     if "text/html" in request.headers.get("accept", ""):
-        return HTMLResponse(_PAGE)
+        return HTMLResponse(_PAGE.replace("{console}", _CONSOLE if request.app.state.has_console else ""))
     raise NotFound(f"This is Loopyard {VERSION}. Its API is below /v1, and is described by /openapi.json.")

@@ -13,6 +13,7 @@ def test_a_browser_is_told_what_this_is(server: InProcessServer) -> None:
     assert answer.headers["content-type"].partition(";")[0] == "text/html"
     assert VERSION in answer.text
     assert "/healthz" in answer.text
+    assert 'href="/console/"' in answer.text
 
 
 @pytest.mark.parametrize("accept", ["application/json", "*/*"])

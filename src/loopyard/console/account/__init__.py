@@ -1,0 +1,1 @@
+"""Pages of the account: its keys, limits and audit log; and the settings that the server runs with."""

@@ -1,0 +1,1 @@
+"""Pages of axons: with their events as they come."""

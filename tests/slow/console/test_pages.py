@@ -1,0 +1,188 @@
+"""Every page in a real browser: nothing runs, nothing is too wide, and no accessibility rule is broken."""
+
+import json
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import Any, Literal
+
+import pytest
+from runloop_api_client import Runloop
+
+from tests.serving import ServerProcess
+from tests.slow.console.conftest import Watched
+
+HOSTILE = "<script>alert(1)</script><svg onload=alert(2)>\u202egnp.exe '\"><img src=x onerror=alert(3)>"
+
+_LOOKS: tuple[tuple[Literal["light", "dark"], int], ...] = (("light", 1280), ("dark", 1280), ("light", 390))
+
+PAGES = [
+    "/login",
+    "/",
+    "/devboxes",
+    "/devboxes?status=failure",
+    "/devboxes/BOX",
+    "/devboxes/BOX/log",
+    "/devboxes/BOX/commands",
+    "/devboxes/BOX/commands/COMMAND",
+    "/devboxes/BOX/files",
+    "/devboxes/BOX/files?path=/tmp/f",
+    "/devboxes/BOX/files/view?path=/tmp/f/text",
+    "/devboxes/BOX/terminal",
+    "/blueprints",
+    "/blueprints/BLUEPRINT",
+    "/snapshots",
+    "/snapshots/SNAPSHOT",
+    "/objects",
+    "/objects/OBJECT",
+    "/network-policies",
+    "/agents",
+    "/agents/AGENT",
+    "/gateways",
+    "/mcp",
+    "/secrets",
+    "/axons",
+    "/axons/AXON",
+    "/keys",
+    "/audit",
+    "/account",
+    "/settings",
+    "/search?q=script",
+    "/nothing",
+]
+
+
+@pytest.fixture(scope="module")
+def world(server: ServerProcess) -> Generator[dict[str, str]]:
+    """A devbox full of what should never be shown as it is."""
+    with server.client() as client:
+        made = client.devboxes.create_and_await_running(name=HOSTILE, metadata={HOSTILE: HOSTILE})
+        client.devboxes.write_file_contents(made.id, file_path="/tmp/f/text", contents=HOSTILE * 50)
+        client.devboxes.write_file_contents(made.id, file_path=f"/tmp/f/{HOSTILE.replace('/', '_')}", contents="x")
+        command = client.devboxes.execute_async(made.id, command=_hostile_output())
+        client.devboxes.executions.await_completed(command.execution_id, devbox_id=made.id)
+        snapshot = client.devboxes.snapshot_disk(made.id, name=HOSTILE, commit_message=HOSTILE)
+        thing = client.objects.create(name=HOSTILE, content_type="text")
+        agent = client.agents.create(
+            name=HOSTILE, version="1.0.0", source={"type": "npm", "npm": {"package_name": "some-agent"}}
+        )
+        axon = client.axons.create(name=HOSTILE)
+        for payload in (HOSTILE, "x" * 4_000_000):
+            client.axons.publish(
+                axon.id, event_type=HOSTILE, origin="AGENT_EVENT", payload=json.dumps(payload), source=HOSTILE
+            )
+        blueprint = client.blueprints.create(name=HOSTILE, dockerfile=f"FROM scratch\n# {HOSTILE}\nCOPY none /\n")
+        yield {
+            "BOX": made.id,
+            "COMMAND": command.execution_id,
+            "BLUEPRINT": blueprint.id,
+            "SNAPSHOT": snapshot.id,
+            "OBJECT": thing.id,
+            "AGENT": agent.id,
+            "AXON": axon.id,
+        }
+        client.devboxes.shutdown(made.id)
+
+
+def _hostile_output() -> str:
+    sequences = (
+        r"\033]0;owned\007\033]52;c;aGFja2Vk\007\033]8;;javascript:alert(1)\033\\click\033]8;;\033\\\033[31mred\033[0m"
+    )
+    return f"""printf '{sequences}\\n'
+cat <<'END'
+{HOSTILE}
+END
+head -c 10000000 /dev/zero | tr '\\0' '<'
+echo oops >&2; exit 3"""
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page(log_in: Callable[..., Watched], world: dict[str, str], shots: Path, path: str) -> None:
+    shown = path.strip("/").replace("/", "_").replace("?", "_") or "overview"
+    for name, value in world.items():
+        path = path.replace(name, value)
+    watched = log_in()
+    if path == "/login":
+        watched.page.context.clear_cookies()
+    for scheme, width in _LOOKS:
+        watched.page.emulate_media(color_scheme=scheme)
+        watched.page.set_viewport_size({"width": width, "height": 900})
+        watched.go(path)
+        watched.page.wait_for_timeout(500)
+        watched.page.screenshot(path=shots / f"{shown}-{scheme}-{width}.png", full_page=True)
+        assert watched.violations() == []
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+        assert watched.page.locator("main script, main img, main svg").count() == 0
+        assert watched.page.title().endswith("Loopyard")
+
+
+def test_a_page_is_light(log_in: Callable[..., Watched], world: dict[str, str]) -> None:
+    """300 KB at the first visit, 30 KB afterwards."""
+    watched = log_in()
+    session: Any = watched.page.context.new_cdp_session(watched.page)
+    session.send("Network.enable")
+    sizes: list[float] = []
+
+    def loaded(event: dict[str, Any]) -> None:
+        sizes.append(event["encodedDataLength"])
+
+    session.on("Network.loadingFinished", loaded)
+    session.send("Network.clearBrowserCache")
+    watched.go("/devboxes")
+    watched.page.wait_for_timeout(500)
+    first = sum(sizes)
+    sizes.clear()
+    watched.go("/devboxes")
+    watched.page.wait_for_timeout(500)
+    assert 0 < first < 300_000
+    assert 0 < sum(sizes) < 30_000
+
+
+def test_a_change_comes_to_the_page_within_a_second(
+    log_in: Callable[..., Watched], client: Runloop, world: dict[str, str]
+) -> None:
+    watched = log_in()
+    watched.go("/devboxes")
+    watched.page.wait_for_timeout(1000)
+    made = client.devboxes.create_and_await_running(name="comes live")
+    watched.page.get_by_text("comes live").wait_for(timeout=1000)
+    watched.go(f"/devboxes/{made.id}/log")
+    watched.page.wait_for_timeout(1000)
+    running = client.devboxes.execute_async(made.id, command="for i in 1 2 3 4 5 6; do echo line $i; sleep 0.5; done")
+    watched.page.get_by_text("line 1").wait_for(timeout=2000)
+    watched.page.get_by_text("ended with 0").wait_for(timeout=6000)
+    assert running.execution_id
+    watched.go(f"/devboxes/{made.id}")
+    watched.page.wait_for_timeout(1000)
+    client.devboxes.shutdown(made.id)
+    watched.page.locator(".facts .s-shutdown").wait_for(timeout=1000)
+
+
+def test_search_by_keys(log_in: Callable[..., Watched], client: Runloop, world: dict[str, str]) -> None:
+    made = client.devboxes.create(name="the needle")
+    watched = log_in()
+    watched.page.keyboard.press("/")
+    watched.page.keyboard.type("NEEDLE")
+    watched.page.locator("#found a", has_text="the needle").wait_for()
+    watched.page.keyboard.press("ArrowDown")
+    watched.page.keyboard.press("Enter")
+    watched.page.wait_for_url(f"**/devboxes/{made.id}")
+    watched.page.keyboard.press("Control+k")
+    watched.page.keyboard.type(world["BOX"])
+    watched.page.keyboard.press("Enter")
+    watched.page.wait_for_url(f"**/devboxes/{world['BOX']}")
+    client.devboxes.shutdown(made.id)
+
+
+def test_buttons_ask_and_act(log_in: Callable[..., Watched], client: Runloop) -> None:
+    made = client.devboxes.create_and_await_running(name="to be ended")
+    watched = log_in()
+    watched.go(f"/devboxes/{made.id}")
+    watched.page.get_by_role("button", name="Take a snapshot").click()
+    watched.page.get_by_text("is being taken").wait_for()
+    client.devboxes.disk_snapshots.await_completed(
+        next(iter(client.devboxes.list_disk_snapshots(devbox_id=made.id))).id
+    )
+    watched.page.evaluate("window.confirm = () => true")
+    watched.page.get_by_role("button", name="Shut down").click()
+    watched.page.get_by_text("has been shut down").wait_for()
+    assert client.devboxes.retrieve(made.id).status == "shutdown"
