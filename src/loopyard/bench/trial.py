@@ -13,7 +13,7 @@ from runloop_api_client.types import DevboxAsyncExecutionDetailView, ScenarioRun
 
 from loopyard.bench.agents import FOLDER, Oracle, Turn
 from loopyard.bench.journal import Entry
-from loopyard.bench.model_usage import of_run
+from loopyard.bench.model_usage_of_server import of_run
 from loopyard.bench.plan import Trial
 from loopyard.bench.put_back import put_back
 from loopyard.bench.results import AgentResult, FunctionResult, Result, State

@@ -54,7 +54,8 @@ def report(
     Runs and jobs are read from the server that RUNLOOP_BASE_URL and RUNLOOP_API_KEY name. Failures of the
     infrastructure are shown apart and count in no score. docs/reading-results.md explains each figure.
     """
-    from loopyard.bench.reading.gather import contenders, gather
+    from loopyard.bench.reading.contender import contenders
+    from loopyard.bench.reading.gather import gather
     from loopyard.bench.reading.output import Format, write_report
     from loopyard.bench.reading.summary import summarize
 

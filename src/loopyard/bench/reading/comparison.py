@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from loopyard.bench.reading.attempt import Attempt, by_scenario
-from loopyard.bench.reading.gather import Contender
+from loopyard.bench.reading.contender import Contender
 from loopyard.bench.reading.statistics.interval import Estimate
 from loopyard.bench.reading.statistics.paired import paired_difference
 from loopyard.bench.reading.summary import TOLERANCE, Summary, counted, summarize

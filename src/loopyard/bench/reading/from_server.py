@@ -3,34 +3,19 @@
 import io
 import json
 import zipfile
-from typing import Any
 
 from runloop_api_client import APIError, AsyncRunloop, NotFoundError
 from runloop_api_client.types import BenchmarkJobView, ScenarioRunView
 
-from loopyard.bench.model_usage import ModelUsage, of_benchmark_run
-from loopyard.bench.reading import cost
-from loopyard.bench.reading.attempt import Attempt, AttemptEnd, ScorerScore, Unreadable
+from loopyard.bench.model_usage import ModelUsage
+from loopyard.bench.model_usage_of_server import of_benchmark_run
+from loopyard.bench.reading.attempt import Attempt, ScorerScore, Unreadable
+from loopyard.bench.reading.from_views import UNNAMED, RunTold, label, needs_fault, of_outcomes, of_run
 from loopyard.bench.wire_errors import describe
 
 RUN_PREFIX = "bmr_"
 JOB_PREFIX = "bmj_"
-UNNAMED = "agent"
-"""What an agent is called of which neither a job nor a run's metadata tells the name."""
-
 _PAGE = 500
-_MODEL = "model"
-"""At fault for a run that is `failed` or `timeout`, as its manifest has it; else it is the infrastructure."""
-
-_ENDINGS = {
-    "completed": AttemptEnd.SCORED,
-    "scored": AttemptEnd.SCORED,
-    "timeout": AttemptEnd.TIMEOUT,
-    "failed": AttemptEnd.INFRASTRUCTURE_FAILED,
-    "canceled": AttemptEnd.CANCELED,
-    "running": AttemptEnd.UNFINISHED,
-    "scoring": AttemptEnd.UNFINISHED,
-}
 
 
 class ServerReader:
@@ -59,21 +44,17 @@ class ServerReader:
         agents: dict[str, str] = {}
         attempts: list[Attempt] = []
         for outcome in job.benchmark_outcomes or []:
-            agents[outcome.benchmark_run_id] = _label(outcome.agent_name, outcome.api_model_name)
+            agents[outcome.benchmark_run_id] = label(outcome.agent_name, outcome.api_model_name)
         for running in job.in_progress_runs or []:
             config = running.agent_config
             if config is not None and config.type == "job_agent":
-                agents.setdefault(running.benchmark_run_id, _label(config.name, config.api_model_name))
+                agents.setdefault(running.benchmark_run_id, label(config.name, config.api_model_name))
             else:
                 agents.setdefault(running.benchmark_run_id, UNNAMED)
         for run_id, agent in agents.items():
             attempts += await self._benchmark_run(run_id, source=job.id, agent=agent)
-        known = {attempt.run_id for attempt in attempts if attempt.run_id}
-        # Outcomes without a run: Harbor's, and scenarios that failed before a run was made.
         for outcome in job.benchmark_outcomes or []:
-            for one in outcome.scenario_outcomes:
-                if one.scenario_run_id is None or one.scenario_run_id not in known:
-                    attempts.append(_outcome(job.id, agents[outcome.benchmark_run_id], one))
+            attempts += of_outcomes(job.id, agents[outcome.benchmark_run_id], outcome.scenario_outcomes, attempts)
         return attempts
 
     async def _benchmark_run(self, run_id: str, *, source: str, agent: str | None = None) -> list[Attempt]:
@@ -83,34 +64,22 @@ class ServerReader:
 
     async def _attempt(self, source: str, agent: str | None, run: ScenarioRunView, usage: ModelUsage | None) -> Attempt:
         contract = run.scoring_contract_result
-        ending = _ENDINGS[run.state]
-        reason = None
-        if ending in (AttemptEnd.TIMEOUT, AttemptEnd.INFRASTRUCTURE_FAILED):
-            fault, reason = await self._fault(run.id)
-            if fault != _MODEL:
-                ending = AttemptEnd.INFRASTRUCTURE_FAILED
-            elif ending == AttemptEnd.INFRASTRUCTURE_FAILED:
-                ending = AttemptEnd.AGENT_FAILED
-        if ending == AttemptEnd.SCORED and contract is None:
-            ending = AttemptEnd.INFRASTRUCTURE_FAILED
-        return Attempt(
-            source=source,
-            agent=agent or run.metadata.get("agent") or UNNAMED,
-            scenario=await self._name(run.scenario_id),
-            ending=ending,
-            score=contract.score
-            if contract is not None and ending in (AttemptEnd.SCORED, AttemptEnd.TIMEOUT)
-            else None,
-            seconds=run.duration_ms / 1000 if run.duration_ms is not None else None,
-            cost_usd=cost.of_attempt(run.metadata, usage, None),
-            model_usage=usage,
-            reason=reason,
-            run_id=run.id,
+        fault, reason = await self._fault(run.id) if needs_fault(run.state) else (None, None)
+        told = RunTold(
+            id=run.id,
+            state=run.state,
+            metadata=run.metadata,
+            duration_ms=run.duration_ms,
+            score=None if contract is None else contract.score,
             scorers=[
                 ScorerScore(one.scoring_function_name, one.score, one.state == "error")
                 for one in (contract.scoring_function_results if contract is not None else [])
             ],
+            usage=usage,
+            fault=fault,
+            reason=reason,
         )
+        return of_run(told, source=source, agent=agent, scenario=await self._name(run.scenario_id))
 
     async def _fault(self, run_id: str) -> tuple[str | None, str | None]:
         """Whose fault it is that a run was not completed, and the reason, from the manifest of its logs."""
@@ -126,32 +95,3 @@ class ServerReader:
             except NotFoundError:
                 self._names[scenario_id] = scenario_id
         return self._names[scenario_id]
-
-
-def _label(agent: str, model: str | None) -> str:
-    return f"{agent} ({model})" if model else agent
-
-
-def _outcome(source: str, agent: str, one: Any) -> Attempt:
-    endings = {
-        "COMPLETED": AttemptEnd.SCORED,
-        "FAILED": AttemptEnd.INFRASTRUCTURE_FAILED,
-        "TIMEOUT": AttemptEnd.TIMEOUT,
-        "CANCELED": AttemptEnd.CANCELED,
-    }
-    ending = endings[one.state]
-    if ending == AttemptEnd.SCORED and one.score is None:
-        ending = AttemptEnd.INFRASTRUCTURE_FAILED
-    reason = one.failure_reason
-    if one.state == "FAILED" and getattr(reason, "fault", None) == _MODEL:
-        ending = AttemptEnd.AGENT_FAILED
-    return Attempt(
-        source=source,
-        agent=agent,
-        scenario=one.scenario_name,
-        ending=ending,
-        score=one.score if ending == AttemptEnd.SCORED else None,
-        seconds=one.duration_ms / 1000 if one.duration_ms is not None else None,
-        reason=f"{reason.exception_type}: {reason.exception_message}" if reason is not None else None,
-        run_id=one.scenario_run_id,
-    )

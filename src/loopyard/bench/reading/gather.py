@@ -3,27 +3,14 @@
 import asyncio
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from runloop_api_client import AsyncRunloop
 
 from loopyard.bench.reading import from_file
 from loopyard.bench.reading.attempt import Attempt, Unreadable
+from loopyard.bench.reading.contender import Contender, contenders
 from loopyard.bench.reading.from_server import JOB_PREFIX, RUN_PREFIX, ServerReader
-
-
-@dataclass(frozen=True, slots=True)
-class Contender:
-    """Attempts of one agent in one source, or in all of them together."""
-
-    source: str
-    agent: str
-    attempts: list[Attempt]
-
-    @property
-    def name(self) -> str:
-        return f"{self.agent} in {self.source}"
 
 
 def gather(runs: Sequence[str]) -> list[Attempt]:
@@ -60,15 +47,6 @@ def _on_server(run: str) -> bool:
     if run.startswith((RUN_PREFIX, JOB_PREFIX)):
         return True
     raise Unreadable(f"{run} is neither a file, nor the id of a benchmark run ({RUN_PREFIX}…) or job ({JOB_PREFIX}…)")
-
-
-def contenders(attempts: Sequence[Attempt], *, together: bool = False) -> list[Contender]:
-    """Contenders in the order in which they first appear: each agent of each source, or with `together` each agent."""
-    found: dict[tuple[str, str], list[Attempt]] = {}
-    for attempt in attempts:
-        source = "all runs" if together else attempt.source
-        found.setdefault((source, attempt.agent), []).append(attempt)
-    return [Contender(source, agent, own) for (source, agent), own in found.items()]
 
 
 def choose(run: str) -> Contender:

@@ -1,16 +1,14 @@
 """Writes a report or a comparison in the format that was asked for."""
 
-import json
 import sys
 from collections.abc import Sequence
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 
-from loopyard.bench.reading import rows, sections, show
+from loopyard.bench.reading import documents, rows, sections, show
 from loopyard.bench.reading.attempt import Attempt, Unreadable
 from loopyard.bench.reading.comparison import Comparison
 from loopyard.bench.reading.section import Section
@@ -36,11 +34,7 @@ def write_report(summaries: Sequence[Summary], attempts: Sequence[Attempt], kind
     Raises:
         Unreadable: It cannot be written there in this format.
     """
-    content = {
-        "confidence": 0.95,
-        "contenders": [asdict(one) for one in summaries],
-        "attempts": [{**asdict(one), "counted": one.counted} for one in attempts],
-    }
+    content = documents.of_report(summaries, attempts)
     _write(sections.of_report(summaries), content, rows.ATTEMPT_COLUMNS, rows.of_attempts(attempts), kind, out)
 
 
@@ -50,7 +44,7 @@ def write_comparison(found: Comparison, kind: Format, out: Path | None) -> None:
     Raises:
         Unreadable: It cannot be written there in this format.
     """
-    content = {"confidence": 0.95, **asdict(found)}
+    content = documents.of_comparison(found)
     _write(sections.of_comparison(found), content, rows.CHANGE_COLUMNS, rows.of_changes(found.changes), kind, out)
 
 
@@ -66,7 +60,7 @@ def _write(
         case Format.PARQUET:
             if out is None:
                 raise Unreadable("Parquet is not for a terminal: name a file with --out")
-            rows.write_parquet(out, columns, table)
+            _write_bytes(out, rows.parquet_bytes(columns, table))
             return
         case Format.TABLE:
             _tables(shown, out)
@@ -74,14 +68,18 @@ def _write(
         case Format.MARKDOWN:
             text = show.markdown(shown)
         case Format.JSON:
-            text = json.dumps(content, indent=2) + "\n"
+            text = documents.text(content)
         case Format.CSV:
             text = rows.csv_text(columns, table)
     if out is None:
         sys.stdout.write(text)
         return
+    _write_bytes(out, text.encode())
+
+
+def _write_bytes(out: Path, content: bytes) -> None:
     try:
-        out.write_bytes(text.encode())
+        out.write_bytes(content)
     except OSError as error:
         raise Unreadable(f"{out} cannot be written: {error.strerror}") from error
 

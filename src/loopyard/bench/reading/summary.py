@@ -1,4 +1,4 @@
-"""Figures of one contender's results."""
+"""One contender's results as figures."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from statistics import median
 
 from loopyard.bench.reading.attempt import Attempt, AttemptEnd, by_scenario
-from loopyard.bench.reading.gather import Contender
+from loopyard.bench.reading.contender import Contender
 from loopyard.bench.reading.statistics.interval import Estimate, clustered_mean
 from loopyard.bench.reading.statistics.passing import pass_at_k, pass_hat_k, useful_ks
 from loopyard.bench.reading.usage import UsageSummary, mean_cost, mean_tokens, summarize_usage
@@ -25,7 +25,7 @@ class PassRate:
 
 @dataclass(frozen=True, slots=True)
 class ScorerSummary:
-    """Scores of one scoring function over all attempts; `errors` of them ended in an error."""
+    """One scoring function's scores over all attempts; `errors` of them ended in an error."""
 
     name: str
     score: Estimate
@@ -34,8 +34,8 @@ class ScorerSummary:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioSummary:
-    """Attempts at one scenario: `counted` of them say something about the agent, `passed` of these passed. `tokens` and
-    `cost_usd` are means over the attempts that have them."""
+    """One scenario's attempts: `counted` of them say something about the agent, `passed` of these passed. `tokens` and
+    `cost_usd` are means over the attempts that tell them."""
 
     scenario: str
     mean: float | None

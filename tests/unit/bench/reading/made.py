@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from loopyard.bench.reading.attempt import Attempt, AttemptEnd, ScorerScore
-from loopyard.bench.reading.gather import Contender
+from loopyard.bench.reading.contender import Contender
 from loopyard.bench.report import document, write_json
 from loopyard.bench.results import AgentResult, FunctionResult, Result, State
 from loopyard.bench.runner import Pace
