@@ -1,7 +1,7 @@
 """SQL for benchmarks and the scenarios they are made of."""
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
@@ -25,6 +25,13 @@ async def visible(session: AsyncSession, benchmark_id: str, account_id: str) -> 
     """A benchmark by id, of the account or public."""
     owned = or_(Benchmark.account_id == account_id, Benchmark.is_public)
     return await session.scalar(select(Benchmark).where(Benchmark.id == benchmark_id, owned))
+
+
+async def names_of(session: AsyncSession, benchmark_ids: Collection[str], account_id: str) -> dict[str, str]:
+    """The names of those of the benchmarks that the account may see."""
+    owned = or_(Benchmark.account_id == account_id, Benchmark.is_public)
+    statement = select(Benchmark.id, Benchmark.name).where(Benchmark.id.in_(benchmark_ids), owned)
+    return {row[0]: row[1] for row in await session.execute(statement)}
 
 
 async def find(session: AsyncSession, benchmark_id: str) -> Benchmark | None:

@@ -43,6 +43,13 @@ async def statuses(session: AsyncSession, scenario_ids: Collection[str], account
     return {row[0]: row[1] for row in await session.execute(statement)}
 
 
+async def names_of(session: AsyncSession, scenario_ids: Collection[str], account_id: str) -> dict[str, str]:
+    """The names of those of the scenarios that the account may see."""
+    owned = or_(Scenario.account_id == account_id, Scenario.is_public)
+    statement = select(Scenario.id, Scenario.name).where(Scenario.id.in_(scenario_ids), owned)
+    return {row[0]: row[1] for row in await session.execute(statement)}
+
+
 async def lock(session: AsyncSession, scenario_id: str, account_id: str) -> Scenario | None:
     """A scenario of the account, kept from others' changes until the transaction ends."""
     statement = select(Scenario).where(Scenario.id == scenario_id, Scenario.account_id == account_id)

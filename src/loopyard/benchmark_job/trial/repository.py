@@ -1,9 +1,10 @@
 """SQL for trials."""
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import select, update
+from sqlalchemy import func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.benchmark_job.trial.models import Trial
@@ -60,3 +61,42 @@ async def of_run(session: AsyncSession, benchmark_run_id: str, job_id: str) -> S
     """All attempts of a benchmark run of the job, oldest first."""
     statement = select(Trial).where(Trial.job_id == job_id, Trial.benchmark_run_id == benchmark_run_id)
     return (await session.scalars(statement.order_by(Trial.id))).all()
+
+
+_OUTCOME = (Trial.position, Trial.step, Trial.result, Trial.fault)
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """How many attempts of one agent configuration are at a step, or ended in a way. `final` counts those that
+    count."""
+
+    position: int
+    step: str
+    result: str | None
+    fault: str | None
+    n: int
+    final: int
+    score: float
+    """The sum of their scores."""
+
+
+async def tallies(session: AsyncSession, job_id: str) -> list[Tally]:
+    """The attempts of a job by agent configuration, step and result."""
+    counted = func.count().filter(Trial.final)
+    statement = select(*_OUTCOME, func.count(), counted, func.coalesce(func.sum(Trial.score), 0.0))
+    rows = await session.execute(statement.where(Trial.job_id == job_id).group_by(*_OUTCOME).order_by(*_OUTCOME))
+    return [Tally(*row) for row in rows]
+
+
+async def of_scenarios(
+    session: AsyncSession, job_id: str, positions: Collection[int], scenario_positions: Collection[int]
+) -> Sequence[Trial]:
+    """All attempts of these agent configurations of the job at these of its scenarios, in the order of the agent
+    configurations, scenarios and attempts."""
+    statement = select(Trial).where(
+        Trial.job_id == job_id,
+        Trial.position.in_(positions),
+        Trial.scenario_position.in_(scenario_positions),
+    )
+    return (await session.scalars(statement.order_by(Trial.position, Trial.scenario_position, Trial.number))).all()

@@ -102,6 +102,43 @@ async def page(session: AsyncSession, account_id: str, filters: RunFilters, quer
     return Page(rows[: query.limit], len(rows) > query.limit, total)
 
 
+@dataclass(frozen=True, slots=True)
+class RunOfBenchmark:
+    """What a report needs to know of a scenario run. `result` is its `ScoringContractResult` as JSON."""
+
+    id: str
+    scenario_id: str
+    devbox_id: str
+    state: str
+    metadata: dict[str, str]
+    duration_ms: int | None
+    result: dict[str, Any] | None
+    fault: str | None
+    failure_reason: str | None
+
+
+_OF_BENCHMARK = tuple(
+    _TABLE[name]
+    for name in (
+        *("id", "scenario_id", "devbox_id", "state", "metadata", "duration_ms", "scoring_contract_result"),
+        *("fault", "failure_reason"),
+    )
+)
+
+
+async def of_benchmark_run(
+    session: AsyncSession, account_id: str, benchmark_run_id: str, *, after_id: str = "", limit: int
+) -> list[RunOfBenchmark]:
+    """The runs of a benchmark run that were started after `after_id`, oldest first, at most `limit`."""
+    statement = select(*_OF_BENCHMARK).where(
+        ScenarioRun.account_id == account_id,
+        ScenarioRun.benchmark_run_id == benchmark_run_id,
+        ScenarioRun.id > after_id,
+    )
+    rows = await session.execute(statement.order_by(ScenarioRun.id).limit(limit))
+    return [RunOfBenchmark(*row) for row in rows]
+
+
 def _rows(conditions: Sequence[ColumnElement[bool]], search: Search | None, query: PageQuery) -> Select[Any]:
     listed = select(*_LISTED)
     ids = None if search is None else search.ids(conditions, query)

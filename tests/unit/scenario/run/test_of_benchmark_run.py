@@ -1,0 +1,45 @@
+"""The runs of a benchmark run as reports read them, and the names of scenarios and benchmarks, on both engines."""
+
+import pytest
+
+from loopyard.benchmark import repository as benchmarks
+from loopyard.kit.db import Database
+from loopyard.scenario import repository as scenarios
+from loopyard.scenario.run import repository
+from tests.unit.benchmark_job.test_planning import shared  # noqa: F401  # pyright: ignore[reportUnusedImport]
+from tests.unit.scenario.run.making import new_run
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_benchmark_run_is_read_oldest_first_in_pieces(database: Database) -> None:
+    runs = [new_run(benchmark_run_id="bmr_a") for _ in range(5)]
+    runs[2].scoring_contract_result = {"score": 0.5, "scoring_function_results": []}
+    runs[3].fault, runs[3].failure_reason = "model", "out of memory"
+    others = [new_run(benchmark_run_id="bmr_b"), new_run("acc_2", benchmark_run_id="bmr_a"), new_run()]
+    async with database.write() as session:
+        for run in (*runs, *others):
+            await repository.insert(session, run)
+    found: list[repository.RunOfBenchmark] = []
+    async with database.read() as session:
+        while True:
+            after = found[-1].id if found else ""
+            piece = await repository.of_benchmark_run(session, "acc_1", "bmr_a", after_id=after, limit=2)
+            if not piece:
+                break
+            found += piece
+    assert [one.id for one in found] == sorted(run.id for run in runs)
+    by_id = {one.id: one for one in found}
+    scored = by_id[runs[2].id]
+    assert scored.result == {"score": 0.5, "scoring_function_results": []}
+    assert (scored.metadata, scored.scenario_id, scored.devbox_id) == ({"k": "v"}, "scn_a", runs[2].devbox_id)
+    assert (by_id[runs[3].id].fault, by_id[runs[3].id].failure_reason) == ("model", "out of memory")
+    assert by_id[runs[0].id].result is None
+
+
+async def test_names_are_told_of_what_the_account_may_see(shared: Database) -> None:  # noqa: F811
+    async with shared.read() as session:
+        ids = ["scn_open", "scn_closed", "scn_none"]
+        assert await scenarios.names_of(session, ids, "acc_other") == {"scn_open": "scn_open"}
+        assert set(await scenarios.names_of(session, ids, "acc_owner")) == {"scn_open", "scn_closed"}
+        assert await benchmarks.names_of(session, ["bmk_open", "bmk_no"], "acc_other") == {"bmk_open": "shown to all"}
