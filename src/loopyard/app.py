@@ -353,7 +353,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     benchmark_runs = parts.add(BenchmarkRunService, BenchmarkRunService(runs, inheritance, canceling))
     job_agents = JobAgents(catalog(settings.agents.catalog))
     carrying = Carrying(database, runtime, executions, runs, job_agents, changes, settings.jobs)
-    closing = Closing(database, benchmark_runs)
+    closing = Closing(database, benchmark_runs, changes)
     scheduler = parts.add(Scheduler, Scheduler(database, carrying, closing, tasks, settings.jobs))
     itself = parts.add(Itself, Itself())
     harbor_folder = settings.data_dir / "harbor"

@@ -82,6 +82,13 @@ async def scenario_ids(session: AsyncSession, benchmark_ids: Iterable[str]) -> d
     return found
 
 
+async def scenario_counts(session: AsyncSession, benchmark_ids: Collection[str]) -> dict[str, int]:
+    """How many scenarios each of the benchmarks has that has any."""
+    part = BenchmarkScenario
+    statement = select(part.benchmark_id, func.count()).where(part.benchmark_id.in_(benchmark_ids))
+    return {row[0]: row[1] for row in await session.execute(statement.group_by(part.benchmark_id))}
+
+
 async def runnable_ids(session: AsyncSession, benchmark_id: str) -> Sequence[str]:
     """Ids of its scenarios that are not archived, in order."""
     part = BenchmarkScenario

@@ -38,6 +38,11 @@ class JobAgents:
     def __init__(self, catalog: Mapping[str, AgentDescription]) -> None:
         self._catalog = catalog
 
+    @property
+    def kinds(self) -> Mapping[str, AgentDescription]:
+        """The kinds by name."""
+        return self._catalog
+
     def described(self, config: AgentConfig) -> AgentDescription | None:
         """How an agent that a job has is run; None if the catalog does not have it any more."""
         return self._catalog.get(config.name)

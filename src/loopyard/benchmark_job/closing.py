@@ -19,6 +19,7 @@ from loopyard.benchmark_job.states import JobState
 from loopyard.benchmark_job.trial import repository as trials
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.states import Fault, Result
+from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import Busy, WrongState
@@ -34,14 +35,16 @@ ALL_SETUPS_FAILED = "The scenarios' own setup failed in every trial; the outcome
 class Closing:
     """All its methods open transactions of their own, and can be repeated."""
 
-    def __init__(self, database: Database, runs: BenchmarkRunService) -> None:
+    def __init__(self, database: Database, runs: BenchmarkRunService, changes: Changes) -> None:
         self._database = database
         self._runs = runs
+        self._changes = changes
 
     async def drop(self, job_id: str, run_ids: Collection[str]) -> None:
         """End the trials that have not begun, of benchmark runs of the job that are over."""
         async with self._database.write() as session:
             await trials.cancel_waiting(session, job_id, run_ids)
+            after_commit(session, lambda: self._changes.publish(job_id))
 
     async def expire(self, job_id: str) -> None:
         """End the trials of a job whose time is over."""
@@ -90,6 +93,7 @@ class Closing:
             config = AgentConfig.model_validate((job.spec or {})["agent_configs"][position])
             outcome = dump(outcome_of(config, run, attempts))
             session.add(BenchmarkJobOutcome(job_id=job_id, position=position, outcome=outcome))
+            after_commit(session, lambda: self._changes.publish(job_id))
 
     async def _close_job(self, job_id: str) -> None:
         async with self._database.write() as session:
@@ -101,6 +105,7 @@ class Closing:
                 return
             await self._end(session, job)
             after_commit(session, lambda: failpoint("job.closed"))
+            after_commit(session, lambda: self._changes.publish(job_id))
         log.info("job %s is over", job_id)
 
     async def _end(self, session: AsyncSession, job: BenchmarkJob) -> None:

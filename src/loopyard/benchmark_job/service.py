@@ -1,10 +1,11 @@
 """Decides about jobs. What it decides is written by the caller's transaction and carried out after its commit."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.account.limits import AccountLimits, check
+from loopyard.agent.catalog.description import AgentDescription
 from loopyard.auth.acting import acting_key
 from loopyard.benchmark.run.service import BenchmarkRunService, NewRun
 from loopyard.benchmark_job import planning, repository
@@ -16,10 +17,10 @@ from loopyard.benchmark_job.planning import Targets, named_by_config
 from loopyard.benchmark_job.schemas import JobSpecView, dump
 from loopyard.benchmark_job.spec import (
     MAX_TRIALS,
-    AgentConfig,
     BenchmarkJobCreateParams,
     BenchmarkJobSpec,
     HarborJobSpec,
+    OrchestratorConfig,
     ScenariosJobSpec,
 )
 from loopyard.benchmark_job.states import JobState
@@ -29,6 +30,7 @@ from loopyard.kit.db import after_commit
 from loopyard.kit.errors import BadRequest, NotFound
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.ids import new_id
+from loopyard.model_usage.wishes import MAX_COST, MAX_TOKENS
 
 _MOST_NAME = 900
 """Characters of a job's name that go into the names of its runs."""
@@ -52,6 +54,11 @@ class JobService:
         self._config = config
         self._limits = limits
         self._wake = wake
+
+    @property
+    def kinds(self) -> Mapping[str, AgentDescription]:
+        """The kinds of agents that this server knows how to run, by name."""
+        return self._agents.kinds
 
     async def create(
         self, session: AsyncSession, account_id: str, params: BenchmarkJobCreateParams, *, job_id: str
@@ -83,7 +90,7 @@ class JobService:
             raise BadRequest(message, field="spec.agent_configs")
         name = params.name or f"{targets.called[:_MOST_NAME]}-{job_id[-8:]}"
         runs = [
-            (config, await self._start_run(session, account_id, job_id, name, targets, position, config))
+            (config, await self._start_run(session, account_id, job_id, name, targets, position, spec))
             for position, config in enumerate(spec.agent_configs)
         ]
         orchestrator = spec.orchestrator_config
@@ -136,9 +143,10 @@ class JobService:
         name: str,
         targets: Targets,
         position: int,
-        config: AgentConfig,
+        spec: BenchmarkJobSpec | ScenariosJobSpec,
     ) -> str:
         """Decide on the benchmark run of one agent configuration; returns its id."""
+        config = spec.agent_configs[position]
         at = f"spec.agent_configs.{position}"
         agent = await self._agents.find(session, account_id, config, at)
         planning.check_suited(targets, agent, at)
@@ -148,8 +156,21 @@ class JobService:
             benchmark_id=None if targets.benchmark is None else targets.benchmark.id,
             name=f"{name[:_MOST_NAME]} by {config.name[:100]}",
             profile=agent.profile.model_copy(update={"purpose": f"benchmark job {job_id}"}),
-            metadata={key: value for key, value in told.items() if value is not None},
+            metadata={
+                **{key: value for key, value in told.items() if value is not None},
+                **_budget(spec.orchestrator_config),
+            },
         )
         with named_by_config(at):
             run = await self._runs.begin(session, account_id, new, run_id=new_id("bmr"))
         return run.id
+
+
+def _budget(orchestrator: OrchestratorConfig | None) -> dict[str, str]:
+    """The budget of a job's scenario runs, as metadata of their benchmark run."""
+    budget: dict[str, str] = {}
+    if orchestrator is not None and orchestrator.max_cost_usd is not None:
+        budget[MAX_COST] = f"{orchestrator.max_cost_usd:.9f}"
+    if orchestrator is not None and orchestrator.max_tokens is not None:
+        budget[MAX_TOKENS] = str(orchestrator.max_tokens)
+    return budget

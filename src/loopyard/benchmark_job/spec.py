@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field
 
 from loopyard.devbox.upstreams import GatewaySpecs, McpSpecs
 from loopyard.kit.wire import Params, ShortText, StringMap, Text
+from loopyard.model_usage.wishes import MOST_TOKENS, MOST_USD
 
 MAX_AGENTS = 100
 MAX_SCENARIOS = 10_000
@@ -47,6 +48,11 @@ class AgentConfig(Params):
 
 
 class OrchestratorConfig(Params):
+    max_cost_usd: Annotated[float, Field(ge=0, le=float(MOST_USD), allow_inf_nan=False)] | None = None
+    """Beyond the wire's own words: the budget of each scenario run of the job, in US dollars of model calls. It takes
+    the place of the scenario's own."""
+    max_tokens: Annotated[int, Field(ge=0, le=MOST_TOKENS)] | None = None
+    """Beyond the wire's own words: the same in tokens."""
     n_attempts: Annotated[int, Field(ge=0, le=MAX_ATTEMPTS)] | None = None
     """How often a scenario is tried again after a failure of the agent's. Default 0."""
     n_concurrent_trials: Annotated[int, Field(ge=1, le=MAX_CONCURRENT)] | None = None

@@ -6,11 +6,12 @@ import zipfile
 
 from runloop_api_client import APIError, AsyncRunloop, NotFoundError
 from runloop_api_client.types import BenchmarkJobView, ScenarioRunView
+from runloop_api_client.types.benchmark_job_view import InProgressRun
 
 from loopyard.bench.model_usage import ModelUsage
 from loopyard.bench.model_usage_of_server import of_benchmark_run
 from loopyard.bench.reading.attempt import Attempt, ScorerScore, Unreadable
-from loopyard.bench.reading.from_views import UNNAMED, RunTold, label, needs_fault, of_outcomes, of_run
+from loopyard.bench.reading.from_views import RunTold, agents_of, needs_fault, of_outcomes, of_run
 from loopyard.bench.wire_errors import describe
 
 RUN_PREFIX = "bmr_"
@@ -41,16 +42,9 @@ class ServerReader:
             raise Unreadable(f"{run} cannot be read from {self._client.base_url}: {describe(error)}") from error
 
     async def _job(self, job: BenchmarkJobView) -> list[Attempt]:
-        agents: dict[str, str] = {}
+        over = [(one.benchmark_run_id, one.agent_name, one.api_model_name) for one in job.benchmark_outcomes or []]
+        agents = agents_of(over, [_going_on(running) for running in job.in_progress_runs or []])
         attempts: list[Attempt] = []
-        for outcome in job.benchmark_outcomes or []:
-            agents[outcome.benchmark_run_id] = label(outcome.agent_name, outcome.api_model_name)
-        for running in job.in_progress_runs or []:
-            config = running.agent_config
-            if config is not None and config.type == "job_agent":
-                agents.setdefault(running.benchmark_run_id, label(config.name, config.api_model_name))
-            else:
-                agents.setdefault(running.benchmark_run_id, UNNAMED)
         for run_id, agent in agents.items():
             attempts += await self._benchmark_run(run_id, source=job.id, agent=agent)
         for outcome in job.benchmark_outcomes or []:
@@ -95,3 +89,10 @@ class ServerReader:
             except NotFoundError:
                 self._names[scenario_id] = scenario_id
         return self._names[scenario_id]
+
+
+def _going_on(running: InProgressRun) -> tuple[str, str | None, str | None]:
+    config = running.agent_config
+    if config is None or config.type != "job_agent":
+        return running.benchmark_run_id, None, None
+    return running.benchmark_run_id, config.name, config.api_model_name

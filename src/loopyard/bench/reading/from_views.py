@@ -115,6 +115,17 @@ def of_outcomes(source: str, agent: str, outcomes: Iterable[OutcomeTold], attemp
     ]
 
 
+def agents_of(
+    over: Iterable[tuple[str, str, str | None]], going_on: Iterable[tuple[str, str | None, str | None]]
+) -> dict[str, str]:
+    """What a job's agents are called, by benchmark run. Each is told by its benchmark run, its name (None where the
+    job does not tell it) and its model; those that are over go first."""
+    agents = {run_id: label(name, model) for run_id, name, model in over}
+    for run_id, name, model in going_on:
+        agents.setdefault(run_id, UNNAMED if name is None else label(name, model))
+    return agents
+
+
 def label(agent: str, model: str | None) -> str:
     """An agent's name with its model's."""
     return f"{agent} ({model})" if model else agent

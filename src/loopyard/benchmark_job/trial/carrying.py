@@ -108,6 +108,7 @@ class Carrying:
                 config, _ = await self._configs(session, trial)
                 await start(session, self._runs, trial, config.name)
                 after_commit(session, lambda: failpoint("trial.started"))
+                after_commit(session, lambda: self._changes.publish(job_id))
         except LimitReached:
             await self._put_off(trial_id)
             return False
@@ -149,6 +150,7 @@ class Carrying:
             locked = await repository.lock(session, trial.id)
             locked.step, locked.ready_time_ms = Step.WORKING, now_ms()
             after_commit(session, lambda: failpoint("trial.ready"))
+            after_commit(session, lambda: self._changes.publish(trial.job_id))
         return True
 
     async def _devbox_status(
@@ -185,6 +187,7 @@ class Carrying:
                 await self._runs.score(session, trial.account_id, trial.scenario_run_id or "")
                 locked.step = Step.SCORING
                 after_commit(session, lambda: failpoint("trial.scoring"))
+                after_commit(session, lambda: self._changes.publish(trial.job_id))
         if execution.timed_out:
             over = verdict.out_of_time(trial)
             await self._settle(trial, over, self._ending(trial, State.TIMEOUT, over.exception_message or ""))
@@ -289,6 +292,7 @@ class Carrying:
                 session.add(follows)
             await session.flush()
             after_commit(session, lambda: failpoint("trial.ended"))
+            after_commit(session, lambda: self._changes.publish(trial.job_id))
         told = "" if what.exception_message is None else f" ({what.exception_message})"
         log.info("trial %s: %s%s%s", trial.id, what.result, told, "" if follows is None else f", again as {follows.id}")
 

@@ -147,3 +147,17 @@ async def of_devbox(session: AsyncSession, devbox_id: str) -> Sequence[Execution
         select(Execution).where(Execution.devbox_id == devbox_id).order_by(Execution.start_time_ms, Execution.id)
     )
     return (await session.scalars(statement)).all()
+
+
+async def overview(session: AsyncSession, devbox_id: str, most: int) -> tuple[list[Execution], int]:
+    """The executions of a devbox, oldest first: the last `most` of those that callers asked for, and the last `most` of
+    the server's own; and how many there are besides."""
+    found: list[Execution] = []
+    of_devbox = Execution.devbox_id == devbox_id
+    newest = (Execution.start_time_ms.desc(), Execution.id.desc())
+    for of_kind in (Execution.purpose == "exec", Execution.purpose != "exec"):
+        statement = select(Execution).where(of_devbox, of_kind).order_by(*newest).limit(most)
+        found += (await session.scalars(statement)).all()
+    found.sort(key=lambda one: (one.start_time_ms, one.id))
+    total = await session.scalar(select(func.count()).select_from(Execution).where(of_devbox)) or 0
+    return found, total - len(found)

@@ -69,6 +69,15 @@ async def total(session: AsyncSession, key: CountKey, state: str | None) -> int:
     return int(await session.scalar(statement) or 0)
 
 
+async def by_state(session: AsyncSession, key: CountKey) -> dict[str, int]:
+    """How many runs the key stands for in each state that has any."""
+    n = func.sum(_Count.n)
+    statement = select(_Count.state, n).where(
+        _Count.account_id == key.account_id, _Count.dimension == key.dimension, _Count.key == key.key
+    )
+    return {row[0]: int(row[1]) for row in await session.execute(statement.group_by(_Count.state)) if row[1]}
+
+
 _LOOSE = select(func.count()).select_from(select(_Count.id).where(~_Count.folded).limit(FOLD_AT).subquery())
 
 

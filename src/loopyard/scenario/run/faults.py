@@ -11,6 +11,15 @@ Fault = Literal["model", "infrastructure"]
 _USED_UP = frozenset({"out_of_memory", "out_of_disk"})
 """What an agent does to its devbox by itself."""
 
+_SETUP_FAILED = frozenset({"execution_failed", *_USED_UP})
+"""Why a devbox ends that never ran, through what the scenario has done in it before."""
+
+
+def is_broken_setup(devbox: Devbox) -> bool:
+    """Whether a devbox ended because what its scenario has done in it before, such as a launch command, failed: then
+    the scenario is likely to be broken, rather than the infrastructure."""
+    return devbox.failure_reason in _SETUP_FAILED and not _has_run(devbox)
+
 
 def of_end(state: State, devbox: Devbox) -> Fault | None:
     """The fault behind `state`, which a run has come to because its devbox ended.
@@ -19,6 +28,10 @@ def of_end(state: State, devbox: Devbox) -> Fault | None:
     """
     if state not in (State.TIMEOUT, State.FAILED):
         return None
-    if not any(entry["status"] == Status.RUNNING for entry in devbox.state_transitions):
+    if not _has_run(devbox):
         return "infrastructure"
     return "model" if state == State.TIMEOUT or devbox.failure_reason in _USED_UP else "infrastructure"
+
+
+def _has_run(devbox: Devbox) -> bool:
+    return any(entry["status"] == Status.RUNNING for entry in devbox.state_transitions)

@@ -1,10 +1,10 @@
 """SQL for scenario runs."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, select
+from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.kit import names
@@ -84,6 +84,14 @@ async def find(session: AsyncSession, run_id: str) -> ScenarioRun | None:
 async def lock(session: AsyncSession, run_id: str) -> ScenarioRun | None:
     """A run, kept from others' changes until the transaction ends. Lock its devbox first if both are needed."""
     return await session.get(ScenarioRun, run_id, with_for_update=True, populate_existing=True)
+
+
+async def failures(session: AsyncSession, run_ids: Collection[str]) -> dict[str, tuple[str | None, str | None]]:
+    """Whose fault it is that runs failed, and why, of those of them that tell either."""
+    told = or_(ScenarioRun.fault.is_not(None), ScenarioRun.failure_reason.is_not(None))
+    columns = (ScenarioRun.id, ScenarioRun.fault, ScenarioRun.failure_reason)
+    rows = await session.execute(select(*columns).where(ScenarioRun.id.in_(run_ids), told))
+    return {row[0]: (row[1], row[2]) for row in rows}
 
 
 async def ids_scoring(session: AsyncSession) -> Sequence[str]:

@@ -116,6 +116,7 @@ class RunService:
         await model_usage.keep_wishes(session, run.devbox_id, wishes)
         await repository.insert(session, run)
         after_commit(session, lambda: failpoint("run.started"))
+        self._scoring.publish(session, run.id)
         return run
 
     async def _keep_contract(self, session: AsyncSession, scenario: Scenario) -> str:
@@ -156,6 +157,7 @@ class RunService:
         run.scoring_key = secrets.token_hex(16)
         await repository.move(session, run, State.SCORING)
         after_commit(session, lambda: failpoint("run.scoring"))
+        self._scoring.publish(session, run_id)
         after_commit(session, lambda: self._scoring.begin(run_id))
         return run
 

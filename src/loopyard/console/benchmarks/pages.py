@@ -1,0 +1,100 @@
+"""/console/benchmarks: benchmarks, the scenarios they are made of, and their runs."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import HTMLResponse
+from loopyard.console.family import Entry, Family, Hit
+from loopyard.console.page import Page, allowed
+
+from loopyard.benchmark import repository, service
+from loopyard.benchmark.repository import BenchmarkFilters
+from loopyard.benchmark.run import repository as runs
+from loopyard.benchmark.run.repository import BenchmarkRunFilters
+from loopyard.benchmark.schemas import BenchmarkView
+from loopyard.console.keyset import PAGE_SIZE, Given, ListQuery, query_string
+from loopyard.kit.paging import PageQuery, cursor_of
+from loopyard.kit.wire import ShortText
+
+router = APIRouter()
+
+LIST = "GET /v1/benchmarks"
+PUBLIC = "GET /v1/benchmarks/list_public"
+RETRIEVE = "GET /v1/benchmarks/{}"
+SCENARIOS = "GET /v1/benchmarks/{}/definitions"
+RUNS = "GET /v1/benchmark_runs"
+
+_RECENT = 20
+_HITS = 5
+
+
+@router.get("/benchmarks")
+async def list_benchmarks(
+    page: Annotated[Page, Depends(allowed(LIST))],
+    query: ListQuery,
+    name: Annotated[Given, Query()] = None,
+    search: Annotated[Given, Query()] = None,
+    public: Annotated[bool, Query()] = False,
+) -> HTMLResponse:
+    """The account's benchmarks, or the public ones, newest first."""
+    page.need(PUBLIC if public else LIST)
+    filters = BenchmarkFilters(name, search)
+    async with page.database.read() as session:
+        account_id = None if public else page.caller.account_id
+        found = await repository.page(session, account_id, filters, cursor_of(query, "bmk"))
+        parts = await repository.scenario_counts(session, [one.id for one in found.items])
+    given: dict[str, Any] = {"name": name, "search": search, "public": "true" if public else None}
+    return page.render(
+        "benchmarks/list.html",
+        found=found,
+        parts=parts,
+        given=given,
+        is_first=query.starting_after is None,
+        filtered=name is not None or search is not None,
+        first=f"/console/benchmarks{query_string(given)}",
+        older=f"/console/benchmarks{query_string(given, after=found.items[-1].id)}" if found.has_more else None,
+    )
+
+
+@router.get("/benchmarks/{id}")
+async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))], query: ListQuery) -> HTMLResponse:
+    """One benchmark, with a page of its scenarios and its newest runs."""
+    account_id = page.caller.account_id
+    async with page.database.read() as session:
+        benchmark = await service.get(session, account_id, id)
+        scenarios = history = None
+        if page.may(SCENARIOS):
+            of_page = PageQuery(PAGE_SIZE, cursor_of(query, "scn").starting_after)
+            scenarios = await repository.definitions(session, benchmark.id, of_page)
+        if page.may(RUNS):
+            of_benchmark = BenchmarkRunFilters(benchmark_id=benchmark.id)
+            history = await runs.page(session, account_id, of_benchmark, PageQuery(_RECENT))
+    return page.render(
+        "benchmarks/detail.html",
+        benchmark=BenchmarkView.of(benchmark, []),
+        is_own=benchmark.account_id == account_id,
+        create_time_ms=benchmark.create_time_ms,
+        scenarios=scenarios,
+        history=history,
+        is_first=query.starting_after is None,
+        older=None
+        if scenarios is None or not scenarios.has_more
+        else f"/console/benchmarks/{benchmark.id}{query_string({'after': scenarios.items[-1].id})}",
+    )
+
+
+async def _find(page: Page, text: str) -> list[Hit]:
+    if not page.may(LIST):
+        return []
+    query = PageQuery(_HITS, include_total_count=False)
+    async with page.database.read() as session:
+        found = await repository.page(session, page.caller.account_id, BenchmarkFilters(search=text), query)
+    return [Hit("benchmark", one.name, f"/benchmarks/{one.id}", one.id) for one in found.items]
+
+
+FAMILY = Family(
+    router,
+    navigation=(Entry("Evaluation", "Benchmarks", "/benchmarks", LIST),),
+    links={"bmk": "/benchmarks/"},
+    find=_find,
+)

@@ -1,0 +1,1 @@
+"""Pages that hold benchmark runs and jobs against each other."""

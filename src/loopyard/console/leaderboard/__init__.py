@@ -1,0 +1,1 @@
+"""Pages that rank the agents that tried a benchmark."""

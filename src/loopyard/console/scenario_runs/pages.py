@@ -1,0 +1,177 @@
+"""/console/runs: scenario runs, what was done in them, and how it was scored."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from loopyard.console.family import Entry, Family, Hit
+from loopyard.console.page import Page, allowed
+
+from loopyard.console.keyset import EMPTY_IS_NONE, Given, ListQuery, query_string
+from loopyard.console.scenario_runs.detail import detail_of, document_of
+from loopyard.console.scenario_runs.rows import rows_of
+from loopyard.console.scenario_runs.work import outputs
+from loopyard.devbox.execution import repository as executions
+from loopyard.kit.errors import NotFound
+from loopyard.kit.ids import new_id
+from loopyard.kit.paging import PageQuery, cursor_of
+from loopyard.kit.wire import ShortText
+from loopyard.model_usage.ledger import Ledger
+from loopyard.model_usage.recording.recordings import Recordings
+from loopyard.runtime.protocol import Runtime
+from loopyard.scenario.run import repository
+from loopyard.scenario.run.endpoints import download_logs
+from loopyard.scenario.run.repository import RunFilters
+from loopyard.scenario.run.schemas import RunProfile, ScenarioStartRunParams
+from loopyard.scenario.run.service import RunService
+from loopyard.scenario.run.states import State, StateName
+
+router = APIRouter()
+
+LIST = "GET /v1/scenarios/runs"
+RETRIEVE = "GET /v1/scenarios/runs/{}"
+LOGS = "POST /v1/scenarios/runs/{}/download_logs"
+SCORE = "POST /v1/scenarios/runs/{}/score"
+COMPLETE = "POST /v1/scenarios/runs/{}/complete"
+CANCEL = "POST /v1/scenarios/runs/{}/cancel"
+START = "POST /v1/scenarios/start_run"
+
+_HITS = 5
+_OF_JOB = frozenset({"benchmark_job_id", "attempt", "infrastructure_failures"})
+"""What a job writes into the metadata of its runs: another run is no attempt of the job."""
+
+_State = Annotated[StateName | None, EMPTY_IS_NONE, Query()]
+
+
+@router.get("/runs")
+async def list_runs(
+    page: Annotated[Page, Depends(allowed(LIST))],
+    query: ListQuery,
+    name: Annotated[Given, Query()] = None,
+    state: _State = None,
+    benchmark_run_id: Annotated[Given, Query()] = None,
+    scenario_id: Annotated[Given, Query()] = None,
+    search: Annotated[Given, Query()] = None,
+) -> HTMLResponse:
+    """The account's runs, newest first, by every filter of the API."""
+    filters = RunFilters(name, state, benchmark_run_id, scenario_id, search)
+    async with page.database.read() as session:
+        found = await repository.page(session, page.caller.account_id, filters, cursor_of(query, "scr"))
+        rows = await rows_of(session, page.caller.account_id, found.items)
+    given: dict[str, Any] = {
+        "search": search,
+        "state": state,
+        "scenario_id": scenario_id,
+        "benchmark_run_id": benchmark_run_id,
+        "name": name,
+    }
+    return page.render(
+        "scenario_runs/list.html",
+        rows=rows,
+        total=found.total_count,
+        given=given,
+        states=list(State),
+        is_first=query.starting_after is None,
+        filtered=any(value is not None for value in given.values()),
+        first=f"/console/runs{query_string(given)}",
+        older=f"/console/runs{query_string(given, after=rows[-1].id)}" if found.has_more else None,
+    )
+
+
+@router.get("/runs/{id}")
+async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))]) -> HTMLResponse:
+    """One run."""
+    shown = await detail_of(page, id)
+    return page.render("scenario_runs/detail.html", **shown)
+
+
+@router.get("/runs/{id}/commands/{command}")
+async def command(id: ShortText, command: ShortText, page: Annotated[Page, Depends(allowed(LOGS))]) -> HTMLResponse:
+    """The end of what a command of a run printed."""
+    async with page.database.read() as session:
+        run = await page.parts.get(RunService).get(session, page.caller.account_id, id)
+        execution = await executions.get(session, run.devbox_id, command)
+    if execution is None:
+        raise NotFound(f"Scenario run {id} has no command {command[:80]}.", field="command")
+    out, err = await outputs(page.parts.get(Runtime), run.devbox_id, execution.id)
+    template = "scenario_runs/_output.html" if page.is_htmx else "scenario_runs/command.html"
+    return page.render(template, run=run, execution=execution, out=out, err=err)
+
+
+@router.get("/runs/{id}/run.json")
+async def as_json(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))]) -> Response:
+    """All that the page shows but the commands' output, as JSON."""
+    content = await document_of(page, id)
+    headers = {"Content-Disposition": f'attachment; filename="{id}.json"'}
+    return Response(content, media_type="application/json", headers=headers)
+
+
+@router.get("/runs/{id}/logs.zip")
+async def logs(id: ShortText, page: Annotated[Page, Depends(allowed(LOGS))]) -> Response:
+    """What the API's `download_logs` gives."""
+    get = page.parts.get
+    return await download_logs(
+        id, page.caller, page.database, get(RunService), get(Runtime), get(Ledger), get(Recordings)
+    )
+
+
+@router.post("/runs/{id}/score")
+async def score(id: ShortText, page: Annotated[Page, Depends(allowed(SCORE))]) -> RedirectResponse:
+    """Begin to score a run."""
+    async with page.database.write() as session:
+        await page.parts.get(RunService).score(session, page.caller.account_id, id)
+    return page.redirect(f"/console/runs/{id}", note="The run is being scored.")
+
+
+@router.post("/runs/{id}/complete")
+async def complete(id: ShortText, page: Annotated[Page, Depends(allowed(COMPLETE))]) -> RedirectResponse:
+    """End a run with the score that it has."""
+    async with page.database.write() as session:
+        await page.parts.get(RunService).complete(session, page.caller.account_id, id)
+    return page.redirect(f"/console/runs/{id}", note="The run is completed, and its devbox is shut down.")
+
+
+@router.post("/runs/{id}/cancel")
+async def cancel(id: ShortText, page: Annotated[Page, Depends(allowed(CANCEL))]) -> RedirectResponse:
+    """End a run, whatever is going on in it."""
+    async with page.database.write() as session:
+        await page.parts.get(RunService).cancel(session, page.caller.account_id, id)
+    return page.redirect(f"/console/runs/{id}", note="The run is canceled, and its devbox is shut down.")
+
+
+@router.post("/runs/{id}/again")
+async def again(id: ShortText, page: Annotated[Page, Depends(allowed(START))]) -> RedirectResponse:
+    """Start another run of the same scenario, with the name, metadata, variables and secrets of this one."""
+    runs = page.parts.get(RunService)
+    async with page.database.write(last=True) as session:
+        before = await runs.get(session, page.caller.account_id, id)
+        params = ScenarioStartRunParams(
+            scenario_id=before.scenario_id,
+            run_name=before.name,
+            metadata={name: value for name, value in before.metadata_.items() if name not in _OF_JOB},
+            run_profile=RunProfile(
+                env_vars=before.environment_variables or None,
+                secrets=before.secrets_provided or None,
+                purpose=before.purpose,
+            ),
+        )
+        run = await runs.start(session, page.caller.account_id, params, run_id=new_id("scr"))
+    return page.redirect(f"/console/runs/{run.id}", note=f"This run was started anew after {id}.")
+
+
+async def _find(page: Page, text: str) -> list[Hit]:
+    if not page.may(LIST):
+        return []
+    query = PageQuery(_HITS, include_total_count=False)
+    async with page.database.read() as session:
+        found = await repository.page(session, page.caller.account_id, RunFilters(search=text), query)
+        rows = await rows_of(session, page.caller.account_id, found.items)
+    return [Hit("run", one.name or one.scenario_name, f"/runs/{one.id}", f"{one.state} {one.id}") for one in rows]
+
+
+FAMILY = Family(
+    router,
+    navigation=(Entry("Evaluation", "Runs", "/runs", LIST),),
+    links={"scr": "/runs/"},
+    find=_find,
+)

@@ -1,0 +1,66 @@
+"""Rows of lists of scenario runs."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+from sqlalchemy import Row
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from loopyard.console.outcomes import Outcome, of_run
+from loopyard.kit.clock import now_ms
+from loopyard.scenario import repository as scenarios
+from loopyard.scenario.run import repository
+from loopyard.scenario.run.repository import JSON_NAMES, PLAIN_NAMES
+from loopyard.scenario.run.states import FINAL
+
+_NAMES = (*PLAIN_NAMES, *JSON_NAMES)
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """A run in a list. `agent` is what its metadata say, `seconds` how long it took or takes until now."""
+
+    id: str
+    name: str | None
+    scenario_id: str
+    scenario_name: str
+    benchmark_run_id: str | None
+    agent: str | None
+    state: str
+    outcome: Outcome
+    score: float | None
+    start_time_ms: int
+    seconds: float
+    reason: str | None
+
+
+async def rows_of(session: AsyncSession, account_id: str, listed: Sequence[Row[Any]]) -> list[RunRow]:
+    """Rows for a page of `repository.page`."""
+    found = [dict(zip(_NAMES, row, strict=True)) for row in listed]
+    names = await scenarios.names_of(session, {run["scenario_id"] for run in found}, account_id)
+    failed = await repository.failures(session, [run["id"] for run in found if run["state"] in FINAL])
+    return [_row(run, names, *failed.get(run["id"], (None, None))) for run in found]
+
+
+def _row(run: dict[str, Any], names: dict[str, str], fault: str | None, reason: str | None) -> RunRow:
+    result: dict[str, Any] = orjson.loads(run["scoring_contract_result"] or "null") or {}
+    metadata: dict[str, str] = orjson.loads(run["metadata"] or "{}")
+    score = None if result.get("score") is None else float(result["score"])
+    duration = run["duration_ms"]
+    spent = now_ms() - run["start_time_ms"] if duration is None else duration
+    return RunRow(
+        id=run["id"],
+        name=run["name"],
+        scenario_id=run["scenario_id"],
+        scenario_name=names.get(run["scenario_id"], run["scenario_id"]),
+        benchmark_run_id=run["benchmark_run_id"],
+        agent=metadata.get("agent"),
+        state=run["state"],
+        outcome=of_run(run["state"], score, fault),
+        score=score,
+        start_time_ms=run["start_time_ms"],
+        seconds=max(0, spent) / 1000,
+        reason=reason,
+    )

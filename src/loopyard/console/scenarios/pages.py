@@ -1,0 +1,133 @@
+"""/console/scenarios: scenarios, what they are scored by, and their runs."""
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query
+from fastapi.responses import HTMLResponse, RedirectResponse
+from loopyard.console.family import Entry, Family, Hit
+from loopyard.console.page import Page, allowed
+
+from loopyard.console.keyset import EMPTY_IS_NONE, Given, ListQuery, query_string
+from loopyard.console.scenario_runs.rows import rows_of
+from loopyard.console.scenarios.contract import functions_of
+from loopyard.kit.ids import new_id
+from loopyard.kit.paging import PageQuery, cursor_of
+from loopyard.kit.wire import ShortText
+from loopyard.scenario import repository, service
+from loopyard.scenario.repository import ScenarioFilters
+from loopyard.scenario.run import repository as runs
+from loopyard.scenario.run.counts import CountKey, by_state
+from loopyard.scenario.run.repository import RunFilters
+from loopyard.scenario.run.schemas import ScenarioStartRunParams
+from loopyard.scenario.run.service import RunService
+from loopyard.scenario.run.states import State
+from loopyard.scenario.schemas import ScenarioView, ValidationType
+
+router = APIRouter()
+
+LIST = "GET /v1/scenarios"
+RETRIEVE = "GET /v1/scenarios/{}"
+PUBLIC = "GET /v1/scenarios/list_public"
+RUNS = "GET /v1/scenarios/runs"
+START = "POST /v1/scenarios/start_run"
+ARCHIVE = "POST /v1/scenarios/{}/archive"
+
+_RECENT = 20
+_HITS = 5
+
+_Type = Annotated[ValidationType | None, EMPTY_IS_NONE, Query()]
+
+
+@router.get("/scenarios")
+async def list_scenarios(
+    page: Annotated[Page, Depends(allowed(LIST))],
+    query: ListQuery,
+    name: Annotated[Given, Query()] = None,
+    search: Annotated[Given, Query()] = None,
+    benchmark_id: Annotated[Given, Query()] = None,
+    validation_type: _Type = None,
+    public: Annotated[bool, Query()] = False,
+) -> HTMLResponse:
+    """The account's scenarios, or the public ones, newest first."""
+    page.need(PUBLIC if public else LIST)
+    filters = ScenarioFilters(name, search, benchmark_id, validation_type)
+    account_id = None if public else page.caller.account_id
+    async with page.database.read() as session:
+        found = await repository.page(session, account_id, filters, cursor_of(query, "scn"))
+    given: dict[str, Any] = {
+        "name": name,
+        "search": search,
+        "benchmark_id": benchmark_id,
+        "validation_type": validation_type,
+        "public": "true" if public else None,
+    }
+    return page.render(
+        "scenarios/list.html",
+        found=found,
+        given=given,
+        is_first=query.starting_after is None,
+        filtered=any(value is not None for name, value in given.items() if name != "public"),
+        first=f"/console/scenarios{query_string(given)}",
+        older=f"/console/scenarios{query_string(given, after=found.items[-1].id)}" if found.has_more else None,
+    )
+
+
+@router.get("/scenarios/{id}")
+async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))]) -> HTMLResponse:
+    """One scenario, with its scorers and its newest runs."""
+    account_id = page.caller.account_id
+    history = None
+    rows = []
+    counts: dict[str, int] = {}
+    async with page.database.read() as session:
+        scenario = await service.get(session, account_id, id)
+        if page.may(RUNS):
+            of_scenario = RunFilters(scenario_id=scenario.id)
+            history = await runs.page(session, account_id, of_scenario, PageQuery(_RECENT))
+            rows = await rows_of(session, account_id, history.items)
+            counts = await by_state(session, CountKey(account_id, "scenario", scenario.id))
+    view = ScenarioView.of(scenario)
+    return page.render(
+        "scenarios/detail.html",
+        scenario=view,
+        is_own=scenario.account_id == account_id,
+        create_time_ms=scenario.create_time_ms,
+        functions=functions_of(view.scoring_contract.scoring_function_parameters),
+        history=history,
+        rows=rows,
+        counts=[(state, counts[state]) for state in State if counts.get(state)],
+    )
+
+
+@router.post("/scenarios/{id}/start-run")
+async def start_run(id: ShortText, page: Annotated[Page, Depends(allowed(START))]) -> RedirectResponse:
+    """Start a run of a scenario; its devbox waits for whoever works in it."""
+    params = ScenarioStartRunParams(scenario_id=id)
+    async with page.database.write(last=True) as session:
+        run = await page.parts.get(RunService).start(session, page.caller.account_id, params, run_id=new_id("scr"))
+    return page.redirect(f"/console/runs/{run.id}", note="The run is started; its devbox is being made.")
+
+
+@router.post("/scenarios/{id}/archive")
+async def archive(id: ShortText, page: Annotated[Page, Depends(allowed(ARCHIVE))]) -> RedirectResponse:
+    """Take a scenario out of the lists."""
+    async with page.database.write() as session:
+        scenario = await service.archive(session, page.caller.account_id, id)
+    return page.redirect(f"/console/scenarios/{scenario.id}", note="The scenario is archived. Its runs stay.")
+
+
+async def _find(page: Page, text: str) -> list[Hit]:
+    if not page.may(LIST):
+        return []
+    query = PageQuery(_HITS, include_total_count=False)
+    async with page.database.read() as session:
+        found = await repository.page(session, page.caller.account_id, ScenarioFilters(search=text), query)
+    return [Hit("scenario", one.name, f"/scenarios/{one.id}", one.id) for one in found.items]
+
+
+FAMILY = Family(
+    router,
+    navigation=(Entry("Evaluation", "Scenarios", "/scenarios", LIST),),
+    links={"scn": "/scenarios/"},
+    find=_find,
+)
