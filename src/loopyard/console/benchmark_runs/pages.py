@@ -5,9 +5,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
-from loopyard.console.family import Entry, Family, Hit
-from loopyard.console.live import Fragment
-from loopyard.console.page import Page, allowed
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.benchmark import repository as benchmarks
@@ -18,7 +15,11 @@ from loopyard.benchmark.run.models import BenchmarkRun
 from loopyard.benchmark.run.repository import BenchmarkRunFilters
 from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.benchmark.run.states import FINAL, State, StateName
-from loopyard.console.keyset import EMPTY_IS_NONE, PAGE_SIZE, Given, ListQuery, query_string
+from loopyard.console.family import Entry, Family, Hit
+from loopyard.console.filtering import EMPTY_IS_NONE, Given, first_path, last_id
+from loopyard.console.listing import ROWS, ListQuery, next_path
+from loopyard.console.live import Fragment
+from loopyard.console.page import Page, allowed
 from loopyard.console.scenario_runs.rows import rows_of
 from loopyard.kit.clock import now_ms
 from loopyard.kit.paging import PageQuery, cursor_of
@@ -69,8 +70,8 @@ async def list_runs(
         states=list(State),
         is_first=query.starting_after is None,
         filtered=any(value is not None for value in given.values()),
-        first=f"/console/benchmark-runs{query_string(given)}",
-        older=f"/console/benchmark-runs{query_string(given, after=found.items[-1].id)}" if found.has_more else None,
+        first=first_path(page.request),
+        older=next_path(page.request, last_id(found.items), has_more=found.has_more),
     )
 
 
@@ -96,14 +97,12 @@ async def detail(
         rows = found = None
         if page.may(SCENARIO_RUNS):
             filters = RunFilters(state=state, benchmark_run_id=run.id, search=search)
-            of_page = PageQuery(PAGE_SIZE, cursor_of(query, "scr").starting_after)
+            of_page = PageQuery(ROWS, cursor_of(query, "scr").starting_after)
             found = await scenario_runs.page(session, account_id, filters, of_page)
             rows = await rows_of(session, account_id, found.items)
     given: dict[str, Any] = {"state": state, "search": search}
-    base = f"/console/benchmark-runs/{run.id}"
     return page.render(
         "benchmark_runs/detail.html",
-        run=run,
         names=names,
         rows=rows,
         total=None if found is None else found.total_count,
@@ -111,8 +110,8 @@ async def detail(
         states=list(ScenarioRunState),
         is_first=query.starting_after is None,
         filtered=state is not None or search is not None,
-        first=f"{base}{query_string(given)}",
-        older=f"{base}{query_string(given, after=rows[-1].id)}" if rows and found and found.has_more else None,
+        first=first_path(page.request),
+        older=next_path(page.request, last_id(rows or []), has_more=found is not None and found.has_more),
         can_end=run.state not in FINAL,
         is_live=run.state not in FINAL,
         **await _progress(page, run.id),

@@ -4,15 +4,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
-from loopyard.console.family import Entry, Family, Hit
-from loopyard.console.page import Page, allowed
 
 from loopyard.benchmark import repository, service
 from loopyard.benchmark.repository import BenchmarkFilters
 from loopyard.benchmark.run import repository as runs
 from loopyard.benchmark.run.repository import BenchmarkRunFilters
 from loopyard.benchmark.schemas import BenchmarkView
-from loopyard.console.keyset import PAGE_SIZE, Given, ListQuery, query_string
+from loopyard.console.family import Entry, Family, Hit
+from loopyard.console.filtering import Given, first_path, last_id
+from loopyard.console.listing import ROWS, ListQuery, next_path
+from loopyard.console.page import Page, allowed
 from loopyard.kit.paging import PageQuery, cursor_of
 from loopyard.kit.wire import ShortText
 
@@ -51,8 +52,8 @@ async def list_benchmarks(
         given=given,
         is_first=query.starting_after is None,
         filtered=name is not None or search is not None,
-        first=f"/console/benchmarks{query_string(given)}",
-        older=f"/console/benchmarks{query_string(given, after=found.items[-1].id)}" if found.has_more else None,
+        first=first_path(page.request),
+        older=next_path(page.request, last_id(found.items), has_more=found.has_more),
     )
 
 
@@ -64,7 +65,7 @@ async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))
         benchmark = await service.get(session, account_id, id)
         scenarios = history = None
         if page.may(SCENARIOS):
-            of_page = PageQuery(PAGE_SIZE, cursor_of(query, "scn").starting_after)
+            of_page = PageQuery(ROWS, cursor_of(query, "scn").starting_after)
             scenarios = await repository.definitions(session, benchmark.id, of_page)
         if page.may(RUNS):
             of_benchmark = BenchmarkRunFilters(benchmark_id=benchmark.id)
@@ -78,8 +79,8 @@ async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))
         history=history,
         is_first=query.starting_after is None,
         older=None
-        if scenarios is None or not scenarios.has_more
-        else f"/console/benchmarks/{benchmark.id}{query_string({'after': scenarios.items[-1].id})}",
+        if scenarios is None
+        else next_path(page.request, last_id(scenarios.items), has_more=scenarios.has_more),
     )
 
 

@@ -8,7 +8,7 @@ from loopyard.bench.reading.attempt import Attempt, Ending, by_scenario
 from loopyard.bench.reading.comparison import Change, Comparison, compare
 from loopyard.bench.reading.contender import Contender, contenders
 from loopyard.bench.reading.statistics.interval import Estimate
-from loopyard.bench.reading.summary import TOLERANCE, ScorerSummary, Summary, summarize
+from loopyard.bench.reading.summary import TOLERANCE, ScenarioSummary, ScorerSummary, Summary, summarize
 from loopyard.kit.errors import BadRequest, NotFound
 
 MOST_CONTENDERS = 8
@@ -136,6 +136,11 @@ def _last(attempts: Sequence[Attempt]) -> str | None:
     counted = [one for one in with_run if one.counted is not None]
     last = (counted or with_run)[-1:]
     return last[0].run_id if last else None
+
+
+def lowest_first(summary: Summary) -> list[ScenarioSummary]:
+    """The scenarios of a contender, those without a score last."""
+    return sorted(summary.scenarios, key=lambda one: 2.0 if one.mean is None else one.mean)
 
 
 @dataclass(frozen=True, slots=True)

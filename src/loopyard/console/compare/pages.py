@@ -5,8 +5,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, Response
-from loopyard.console.family import Entry, Family
-from loopyard.console.page import Page, allowed
 
 from loopyard.bench.reading.attempt import Attempt
 from loopyard.bench.reading.contender import Contender
@@ -19,9 +17,11 @@ from loopyard.benchmark_job.service import JobService
 from loopyard.console.compare import downloads
 from loopyard.console.compare.attempts import AttemptReader, Reading
 from loopyard.console.compare.downloads import FormatName
-from loopyard.console.compare.figures import MOST_CONTENDERS, Chosen, bar_of, choose, tabulate
+from loopyard.console.compare.figures import MOST_CONTENDERS, Chosen, bar_of, choose, lowest_first, tabulate
 from loopyard.console.compare.two_runs import two_runs
-from loopyard.console.keyset import query_string
+from loopyard.console.family import Entry, Family
+from loopyard.console.filtering import query_string
+from loopyard.console.page import Page, allowed
 from loopyard.kit.db import Database
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.paging import PageQuery
@@ -54,6 +54,7 @@ async def compare(
         table=table,
         pass_score=pass_score,
         bar_of=bar_of,
+        lowest=[] if table is None else [lowest_first(one) for one in table.summaries],
         offered=await _offered(page),
         query=query_string({"of": [one.text for one in chosen], "pass_score": _unless_whole(pass_score)}),
         by_pair=[

@@ -4,10 +4,9 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from loopyard.console.page import Page
-
 from loopyard.benchmark_job.trial.carrying import AGENT_COMMAND
 from loopyard.console.compare.difference import Difference, difference_of
+from loopyard.console.page import Page
 from loopyard.console.scenario_runs.detail import SEE_LOGS, RunShown, gather
 from loopyard.console.scenario_runs.work import outputs
 from loopyard.runtime.protocol import Runtime
@@ -38,8 +37,8 @@ async def two_runs(page: Page, a: str, b: str) -> dict[str, Any]:
             note = f"score {_score(one.score)} and {_score(other.score)}"
             texts.append((f"Output of scorer {one.function.name}", note, one.output, other.output))
     pairs = [
-        TextPair(title, note, await asyncio.to_thread(difference_of, ours, others))
-        for title, note, ours, others in texts
+        TextPair(title, note, await asyncio.to_thread(difference_of, mine, others))
+        for title, note, mine, others in texts
     ]
     return {
         "a": first,
@@ -61,8 +60,8 @@ async def _agents(page: Page, first: RunShown, second: RunShown) -> list[tuple[s
             for at, stream in enumerate(("output", "errors"))
             if _text(ours[at]) or _text(theirs[at])
         ]
-    commands = ["\n".join(one.command for one in shown.work.agent) for shown in (first, second)]
-    return [("Commands", None, *commands)] if any(commands) else []
+    ours_ran, theirs_ran = ("\n".join(one.command for one in shown.work.agent) for shown in (first, second))
+    return [("Commands", None, ours_ran, theirs_ran)] if ours_ran or theirs_ran else []
 
 
 def _text(tail: Any) -> str:

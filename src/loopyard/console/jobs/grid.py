@@ -97,7 +97,7 @@ async def grid_of(
     step = rows_at_once(len(agents))
     places = range(first, min(first + step, len(spec.scenario_ids)))
     tallies = await trials.tallies(session, job.id)
-    found = await trials.of_scenarios(session, job.id, range(len(agents)), places) if places else []
+    found = await trials.of_scenarios(session, job.id, range(len(agents)), places)
     names = await scenarios.names_of(session, [spec.scenario_ids[place] for place in places], job.account_id)
     by_cell: dict[tuple[int, int], list[Trial]] = {}
     for trial in found:

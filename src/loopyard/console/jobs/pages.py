@@ -6,9 +6,6 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, Response
-from loopyard.console.family import Entry, Family, Hit
-from loopyard.console.live import Fragment
-from loopyard.console.page import Page, allowed
 
 from loopyard.benchmark import repository as benchmarks
 from loopyard.benchmark.repository import BenchmarkFilters
@@ -16,10 +13,14 @@ from loopyard.benchmark_job import repository, viewing
 from loopyard.benchmark_job.repository import JobFilters
 from loopyard.benchmark_job.service import JobService
 from loopyard.benchmark_job.states import UNFINISHED
+from loopyard.console.family import Entry, Family, Hit
+from loopyard.console.filtering import Given, first_path, last_id
 from loopyard.console.jobs.form import JobForm, equal_of
 from loopyard.console.jobs.grid import grid_of
-from loopyard.console.keyset import Given, ListQuery, query_string
+from loopyard.console.listing import ListQuery, next_path
+from loopyard.console.live import Fragment
 from loopyard.console.outcomes import LEGEND
+from loopyard.console.page import Page, allowed
 from loopyard.kit.errors import BadRequest, LoopyardError
 from loopyard.kit.idempotency import RequestIdentity, claim
 from loopyard.kit.ids import new_id
@@ -66,8 +67,8 @@ async def list_jobs(
         can_start=page.may(CREATE),
         is_first=query.starting_after is None,
         filtered=name is not None or search is not None,
-        first=f"/console/jobs{query_string(given)}",
-        older=f"/console/jobs{query_string(given, after=views[-1].id)}" if found.has_more else None,
+        first=first_path(page.request),
+        older=next_path(page.request, last_id(views), has_more=found.has_more),
     )
 
 
@@ -136,7 +137,7 @@ async def _form(page: Page, form: JobForm, error: LoopyardError | None = None) -
             names = [one.name for one in (await secrets.page(session, account_id, query)).items]
     return page.render(
         "jobs/new.html",
-        status=200 if error is None else error.status,
+        http_status=200 if error is None else error.status,
         form=form,
         problem=None if error is None else error.message,
         benchmarks=offered,

@@ -6,8 +6,6 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, Response
-from loopyard.console.family import Entry, Family
-from loopyard.console.page import Page, allowed
 
 from loopyard.bench.reading.attempt import Attempt
 from loopyard.bench.reading.contender import Contender, contenders
@@ -23,7 +21,9 @@ from loopyard.console.compare import downloads
 from loopyard.console.compare.downloads import FormatName
 from loopyard.console.compare.figures import IntervalBar, bar_of, tabulate
 from loopyard.console.compare.pages import chosen_of, contenders_of, reader_of
-from loopyard.console.keyset import Given, query_string
+from loopyard.console.family import Entry, Family
+from loopyard.console.filtering import Given, query_string
+from loopyard.console.page import Page, allowed
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.paging import PageQuery
 from loopyard.kit.wire import ShortText

@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from typing import Any
 
 import orjson
-from loopyard.console.page import Page
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.benchmark.run import repository as benchmark_runs
 from loopyard.console.outcomes import Outcome, of_run
+from loopyard.console.page import Page
 from loopyard.console.scenario_runs.blame import Blame, blame_of
 from loopyard.console.scenario_runs.work import MOST_COMMANDS, ScorerShown, Work, outputs, scorers_of, work_of
 from loopyard.console.scenarios.contract import functions_of

@@ -4,10 +4,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
-from loopyard.console.family import Entry, Family, Hit
-from loopyard.console.page import Page, allowed
 
-from loopyard.console.keyset import EMPTY_IS_NONE, Given, ListQuery, query_string
+from loopyard.console.family import Entry, Family, Hit
+from loopyard.console.filtering import EMPTY_IS_NONE, Given, first_path, last_id
+from loopyard.console.listing import ListQuery, next_path
+from loopyard.console.page import Page, allowed
 from loopyard.console.scenario_runs.detail import detail_of, document_of
 from loopyard.console.scenario_runs.rows import rows_of
 from loopyard.console.scenario_runs.work import outputs
@@ -73,8 +74,8 @@ async def list_runs(
         states=list(State),
         is_first=query.starting_after is None,
         filtered=any(value is not None for value in given.values()),
-        first=f"/console/runs{query_string(given)}",
-        older=f"/console/runs{query_string(given, after=rows[-1].id)}" if found.has_more else None,
+        first=first_path(page.request),
+        older=next_path(page.request, last_id(rows), has_more=found.has_more),
     )
 
 

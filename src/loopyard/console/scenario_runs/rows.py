@@ -1,6 +1,6 @@
 """Rows of lists of scenario runs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ from loopyard.scenario.run import repository
 from loopyard.scenario.run.repository import JSON_NAMES, PLAIN_NAMES
 from loopyard.scenario.run.states import FINAL
 
-_NAMES = (*PLAIN_NAMES, *JSON_NAMES)
+_NAMES: tuple[str, ...] = (*PLAIN_NAMES, *JSON_NAMES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,23 +38,24 @@ class RunRow:
 
 async def rows_of(session: AsyncSession, account_id: str, listed: Sequence[Row[Any]]) -> list[RunRow]:
     """Rows for a page of `repository.page`."""
-    found = [dict(zip(_NAMES, row, strict=True)) for row in listed]
+    found: list[dict[str, Any]] = [dict(zip(_NAMES, row, strict=True)) for row in listed]
     names = await scenarios.names_of(session, {run["scenario_id"] for run in found}, account_id)
     failed = await repository.failures(session, [run["id"] for run in found if run["state"] in FINAL])
     return [_row(run, names, *failed.get(run["id"], (None, None))) for run in found]
 
 
-def _row(run: dict[str, Any], names: dict[str, str], fault: str | None, reason: str | None) -> RunRow:
+def _row(run: Mapping[str, Any], names: dict[str, str], fault: str | None, reason: str | None) -> RunRow:
     result: dict[str, Any] = orjson.loads(run["scoring_contract_result"] or "null") or {}
     metadata: dict[str, str] = orjson.loads(run["metadata"] or "{}")
+    scenario_id: str = run["scenario_id"]
     score = None if result.get("score") is None else float(result["score"])
     duration = run["duration_ms"]
     spent = now_ms() - run["start_time_ms"] if duration is None else duration
     return RunRow(
         id=run["id"],
         name=run["name"],
-        scenario_id=run["scenario_id"],
-        scenario_name=names.get(run["scenario_id"], run["scenario_id"]),
+        scenario_id=scenario_id,
+        scenario_name=names.get(scenario_id, scenario_id),
         benchmark_run_id=run["benchmark_run_id"],
         agent=metadata.get("agent"),
         state=run["state"],

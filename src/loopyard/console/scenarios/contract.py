@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from loopyard.scorer.contract import RunFunction, ScoringFunction
 
@@ -43,7 +43,9 @@ def _shown(function: ScoringFunction | RunFunction) -> FunctionShown:
 def _flat(value: Any, name: str) -> list[tuple[str, str]]:
     """The leaves of a JSON value, each with its path."""
     if isinstance(value, dict):
-        return [leaf for key, one in value.items() for leaf in _flat(one, f"{name}.{key}" if name else str(key))]
+        table = cast("dict[str, Any]", value)
+        return [leaf for key, one in table.items() for leaf in _flat(one, f"{name}.{key}" if name else key)]
     if isinstance(value, list):
-        return [leaf for index, one in enumerate(value) for leaf in _flat(one, f"{name}.{index}")]
+        items = cast("list[Any]", value)
+        return [leaf for index, one in enumerate(items) for leaf in _flat(one, f"{name}.{index}")]
     return [(name, value if isinstance(value, str) else str(value))]

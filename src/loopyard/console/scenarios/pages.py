@@ -1,13 +1,15 @@
 """/console/scenarios: scenarios, what they are scored by, and their runs."""
 
+import json
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
-from loopyard.console.family import Entry, Family, Hit
-from loopyard.console.page import Page, allowed
 
-from loopyard.console.keyset import EMPTY_IS_NONE, Given, ListQuery, query_string
+from loopyard.console.family import Entry, Family, Hit
+from loopyard.console.filtering import EMPTY_IS_NONE, Given, first_path, last_id
+from loopyard.console.listing import ListQuery, next_path
+from loopyard.console.page import Page, allowed
 from loopyard.console.scenario_runs.rows import rows_of
 from loopyard.console.scenarios.contract import functions_of
 from loopyard.kit.ids import new_id
@@ -67,8 +69,8 @@ async def list_scenarios(
         given=given,
         is_first=query.starting_after is None,
         filtered=any(value is not None for name, value in given.items() if name != "public"),
-        first=f"/console/scenarios{query_string(given)}",
-        older=f"/console/scenarios{query_string(given, after=found.items[-1].id)}" if found.has_more else None,
+        first=first_path(page.request),
+        older=next_path(page.request, last_id(found.items), has_more=found.has_more),
     )
 
 
@@ -90,6 +92,7 @@ async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))
     return page.render(
         "scenarios/detail.html",
         scenario=view,
+        context=_as_text(view.input_context.additional_context),
         is_own=scenario.account_id == account_id,
         create_time_ms=scenario.create_time_ms,
         functions=functions_of(view.scoring_contract.scoring_function_parameters),
@@ -97,6 +100,13 @@ async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))
         rows=rows,
         counts=[(state, counts[state]) for state in State if counts.get(state)],
     )
+
+
+def _as_text(value: Any) -> str | None:
+    """A JSON value as it is read best; None for None."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value, indent=2, ensure_ascii=False)
 
 
 @router.post("/scenarios/{id}/start-run")
