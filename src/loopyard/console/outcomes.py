@@ -33,7 +33,7 @@ LEGEND = (
     Outcome("pass", "✓", "score 1"),
     Outcome("part", "◐", "score between 0 and 1"),
     Outcome("zero", "✗", "score 0"),
-    Outcome("model", "⧗", "timed out or failed by the agent's own fault"),
+    Outcome("model", "!", "failed by the agent's own fault, or out of time ◷"),
     Outcome("infra", "⚠", "infrastructure or scenario failed: says nothing about the agent"),
     CANCELED,
     Outcome("busy", "▶", "starting ○, working ▶ or scoring ⚖"),
@@ -95,11 +95,11 @@ def of_result(result: str | None, score: float | None, fault: str | None) -> Out
 
 def _timeout(fault: str | None) -> Outcome:
     if fault == MODEL:
-        return Outcome("model", "⧗", "out of time")
-    return Outcome("infra", "⚠", "out of time by the infrastructure's fault")
+        return Outcome("model", "◷", "out of time")
+    return Outcome("infra", "⚠", "infrastructure out of time")
 
 
 def _failed(fault: str | None) -> Outcome:
     if fault == MODEL:
-        return Outcome("model", "⧗", "failed by the agent's own fault")
-    return Outcome("infra", "⚠", "failed by the infrastructure's fault")
+        return Outcome("model", "!", "the agent failed")
+    return Outcome("infra", "⚠", "infrastructure failed")

@@ -40,10 +40,12 @@ async def two_runs(page: Page, a: str, b: str) -> dict[str, Any]:
         TextPair(title, note, await asyncio.to_thread(difference_of, mine, others))
         for title, note, mine, others in texts
     ]
+    ours = {one.function.name: one for one in first.scorers}
     return {
         "a": first,
         "b": second,
         "pairs": pairs,
+        "lines": [(name, ours.get(name), theirs.get(name)) for name in dict.fromkeys([*ours, *theirs])],
         "is_same_scenario": first.run.scenario_id == second.run.scenario_id,
     }
 

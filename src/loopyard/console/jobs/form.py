@@ -76,7 +76,7 @@ class JobForm:
         else:
             spec = {"type": "benchmark", "benchmark_id": fields["benchmark_id"].strip()}
             if not spec["benchmark_id"]:
-                raise BadRequest("benchmark_id: choose a benchmark, or name scenarios.", field="benchmark_id")
+                raise BadRequest("Choose a benchmark, or name scenarios.", field="benchmark_id")
         spec["agent_configs"] = [_agent(at, agent) for at, agent in enumerate(self.agents)]
         orchestrator = _given(
             n_concurrent_trials=_number(fields, "n_concurrent_trials", int),
@@ -141,7 +141,7 @@ def _text(given: Mapping[str, Any], name: str) -> str:
 def _agent(at: int, agent: dict[str, str]) -> dict[str, Any]:
     name = f"agent.{at}"
     if not agent["name"].strip():
-        raise BadRequest(f"{name}.name: choose an agent.", field=f"{name}.name")
+        raise BadRequest(f"Agent {at + 1}: choose which agent it is.", field=f"{name}.name")
     gateways = {
         variable: _gateway(f"{name}.gateways", value)
         for variable, value in _pairs(f"{name}.gateways", agent["gateways"]).items()
