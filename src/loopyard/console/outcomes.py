@@ -27,6 +27,7 @@ STARTING = Outcome("busy", "○", "starting")
 WORKING = Outcome("busy", "▶", "working")
 SCORING = Outcome("busy", "⚖", "scoring")
 CANCELED = Outcome("canceled", "⊘", "canceled")
+BROKEN = Outcome("infra", "⚠", "scenario broken")
 UNSCORED = Outcome("none", "□", "completed without a score")
 
 LEGEND = (

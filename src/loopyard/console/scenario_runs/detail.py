@@ -7,7 +7,7 @@ import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.benchmark.run import repository as benchmark_runs
-from loopyard.console.outcomes import Outcome, of_run
+from loopyard.console.outcomes import BROKEN, Outcome, of_run
 from loopyard.console.page import Page
 from loopyard.console.scenario_runs.blame import Blame, blame_of
 from loopyard.console.scenario_runs.work import MOST_COMMANDS, ScorerShown, Work, outputs, scorers_of, work_of
@@ -25,6 +25,7 @@ from loopyard.model_usage.schemas import ModelUsageView
 from loopyard.runtime.protocol import Runtime
 from loopyard.scenario import repository as scenarios
 from loopyard.scenario.models import Scenario
+from loopyard.scenario.run.faults import is_broken_setup
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.schemas import ScenarioRunView
 from loopyard.scenario.run.service import RunService
@@ -92,7 +93,7 @@ async def gather(page: Page, run_id: str) -> RunShown:
             scenario=await scenarios.visible(session, run.scenario_id, account_id),
             devbox=devbox,
             job_id=await _job_of(session, run),
-            outcome=of_run(run.state, _score(run), run.fault),
+            outcome=_outcome(run, devbox),
             scorers=scorers,
             work=work_of(ran, left_out),
             blame=blame_of(run, devbox, scorers),
@@ -162,3 +163,9 @@ async def _job_of(session: AsyncSession, run: ScenarioRun) -> str | None:
 
 def _score(run: ScenarioRun) -> float | None:
     return None if run.scoring_contract_result is None else float(run.scoring_contract_result["score"])
+
+
+def _outcome(run: ScenarioRun, devbox: Devbox | None) -> Outcome:
+    if run.state == State.FAILED and devbox is not None and is_broken_setup(devbox):
+        return BROKEN
+    return of_run(run.state, _score(run), run.fault)
