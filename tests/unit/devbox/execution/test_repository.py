@@ -105,3 +105,17 @@ async def test_the_unfinished_of_a_shell_come_in_their_order(database: Database)
         found = await repository.unfinished(session)
     assert [execution.id for execution in found if execution.shell_name] == ["z", "a", "m"]
     assert {execution.id for execution in found} == {"z", "a", "m", "plain"}
+
+
+async def test_an_overview_has_the_newest_of_callers_commands_and_all_of_the_servers_own(database: Database) -> None:
+    async with database.write() as session:
+        for number in range(5):
+            assert await repository.insert(session, _values(f"e{number}", start=10 + number))
+        for id, purpose, start in (("launch.0", "launch", 1), ("score.0", "scoring", 99)):
+            assert await repository.insert(session, {**_values(id, start=start), "purpose": purpose})
+        assert await repository.insert(session, {**_values("other"), "devbox_id": "dbx_2"})
+    async with database.read() as session:
+        found, left_out = await repository.overview(session, "dbx_1", 2)
+        everything, nothing = await repository.overview(session, "dbx_1", 10)
+    assert ([one.id for one in found], left_out) == (["launch.0", "e3", "e4", "score.0"], 3)
+    assert ([one.id for one in everything][:2], len(everything), nothing) == (["launch.0", "e0"], 7, 0)

@@ -5,7 +5,9 @@ import pytest
 from loopyard.benchmark import repository as benchmarks
 from loopyard.kit.db import Database
 from loopyard.scenario import repository as scenarios
-from loopyard.scenario.run import repository
+from loopyard.scenario.run import counts, repository
+from loopyard.scenario.run.counts import CountKey
+from loopyard.scenario.run.states import State
 from tests.unit.benchmark_job.test_planning import shared  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from tests.unit.scenario.run.making import new_run
 
@@ -43,3 +45,38 @@ async def test_names_are_told_of_what_the_account_may_see(shared: Database) -> N
         assert await scenarios.names_of(session, ids, "acc_other") == {"scn_open": "scn_open"}
         assert set(await scenarios.names_of(session, ids, "acc_owner")) == {"scn_open", "scn_closed"}
         assert await benchmarks.names_of(session, ["bmk_open", "bmk_no"], "acc_other") == {"bmk_open": "shown to all"}
+
+
+async def test_failures_are_told_of_those_that_failed(database: Database) -> None:
+    runs = [new_run() for _ in range(3)]
+    runs[0].fault, runs[0].failure_reason = "infrastructure", "gone"
+    runs[1].failure_reason = "api_shutdown"
+    async with database.write() as session:
+        for run in runs:
+            await repository.insert(session, run)
+    async with database.read() as session:
+        found = await repository.failures(session, [run.id for run in runs])
+        assert await repository.failures(session, []) == {}
+    assert found == {runs[0].id: ("infrastructure", "gone"), runs[1].id: (None, "api_shutdown")}
+
+
+async def test_runs_are_counted_by_state(database: Database) -> None:
+    async with database.write() as session:
+        for state in ("running", "running", "scoring"):
+            await repository.insert(session, new_run(benchmark_run_id="bmr_a", state=state))
+        gone = new_run(benchmark_run_id="bmr_a")
+        await repository.insert(session, gone)
+        await repository.move(session, gone, State.FAILED)
+        await repository.insert(session, new_run(benchmark_run_id="bmr_b"))
+    async with database.read() as session:
+        found = await counts.by_state(session, CountKey("acc_1", "benchmark_run", "bmr_a"))
+        assert await counts.by_state(session, CountKey("acc_2", "benchmark_run", "bmr_a")) == {}
+    assert found == {"running": 2, "scoring": 1, "failed": 1}
+
+
+async def test_the_scenarios_of_benchmarks_are_counted(shared: Database) -> None:  # noqa: F811
+    async with shared.read() as session:
+        assert await benchmarks.scenario_counts(session, ["bmk_open", "bmk_mixed", "bmk_no"]) == {
+            "bmk_open": 1,
+            "bmk_mixed": 2,
+        }
