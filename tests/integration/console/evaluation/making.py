@@ -12,7 +12,7 @@ from tests.integration.scenario.definitions import bash, scenario
 SCRIPT = "<script>window.hit=1</script><img src=x onerror=window.hit=2><svg/onload=window.hit=3>"
 TERMINAL = "\x1b]0;title\x07\x1b]52;c;aGl0\x07\x1b]8;;javascript:window.hit=4\x07link\x1b]8;;\x07\x1b[31mred\x1b[0m"
 BIDI = "\u202etxet\u2066"
-EVIL = f"\"'>{SCRIPT}{BIDI}{{{{ 7*7 }}}}"
+EVIL = f"\"'>{SCRIPT}{BIDI}{{{{ 7777*7 }}}}"
 """Markup, direction controls, and a template: to stand in any field."""
 
 SOLVE = f"echo right > ~/answer; printf '%s\\n' '{SCRIPT}'; printf '\\033]0;title\\007\\033[31mred\\033[0m\\n'"

@@ -18,7 +18,7 @@ def test_a_list_shows_hostile_text_as_text(console: Console, evaluation: Evaluat
     assert SCRIPT not in html
     assert "&lt;script&gt;" in html
     assert "\u202e" not in html
-    assert "{{ 7*7 }}" in html or "49" not in html
+    assert "54439" not in html
 
 
 @pytest.mark.parametrize("name", LISTS)

@@ -111,8 +111,8 @@ async def test_an_overview_has_the_newest_of_callers_commands_and_all_of_the_ser
     async with database.write() as session:
         for number in range(5):
             assert await repository.insert(session, _values(f"e{number}", start=10 + number))
-        for id, purpose, start in (("launch.0", "launch", 1), ("score.0", "scoring", 99)):
-            assert await repository.insert(session, {**_values(id, start=start), "purpose": purpose})
+        for command, purpose, start in (("launch.0", "launch", 1), ("score.0", "scoring", 99)):
+            assert await repository.insert(session, {**_values(command, start=start), "purpose": purpose})
         assert await repository.insert(session, {**_values("other"), "devbox_id": "dbx_2"})
     async with database.read() as session:
         found, left_out = await repository.overview(session, "dbx_1", 2)
