@@ -2,7 +2,7 @@
 
 import pytest
 
-from loopyard.bench.reading.attempt import Attempt, Ending
+from loopyard.bench.reading.attempt import Attempt, AttemptEnd
 from loopyard.bench.reading.comparison import compare
 from loopyard.bench.reading.statistics.interval import Estimate
 from loopyard.console.compare.figures import Chosen, bar_of, choose, tabulate
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.anyio
 
 
 def _attempt(agent: str, scenario: str, score: float, run_id: str | None = None, source: str = "bmr_1") -> Attempt:
-    return Attempt(source, agent, scenario, Ending.SCORED, score, run_id=run_id)
+    return Attempt(source, agent, scenario, AttemptEnd.SCORED, score, run_id=run_id)
 
 
 async def test_a_source_may_name_one_agent() -> None:

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from loopyard.bench.model_usage import ModelUsage
 from loopyard.bench.reading import cost
-from loopyard.bench.reading.attempt import Attempt, Ending, ScorerScore
+from loopyard.bench.reading.attempt import Attempt, AttemptEnd, ScorerScore
 
 UNNAMED = "agent"
 """What an agent is called of which neither a job nor a run's metadata tells the name."""
@@ -16,19 +16,19 @@ _MODEL = "model"
 """At fault for a run that is `failed` or `timeout`, as its manifest has it; else it is the infrastructure."""
 
 _ENDINGS = {
-    "completed": Ending.SCORED,
-    "scored": Ending.SCORED,
-    "timeout": Ending.TIMEOUT,
-    "failed": Ending.INFRASTRUCTURE_FAILED,
-    "canceled": Ending.CANCELED,
-    "running": Ending.UNFINISHED,
-    "scoring": Ending.UNFINISHED,
+    "completed": AttemptEnd.SCORED,
+    "scored": AttemptEnd.SCORED,
+    "timeout": AttemptEnd.TIMEOUT,
+    "failed": AttemptEnd.INFRASTRUCTURE_FAILED,
+    "canceled": AttemptEnd.CANCELED,
+    "running": AttemptEnd.UNFINISHED,
+    "scoring": AttemptEnd.UNFINISHED,
 }
 _OUTCOMES = {
-    "COMPLETED": Ending.SCORED,
-    "FAILED": Ending.INFRASTRUCTURE_FAILED,
-    "TIMEOUT": Ending.TIMEOUT,
-    "CANCELED": Ending.CANCELED,
+    "COMPLETED": AttemptEnd.SCORED,
+    "FAILED": AttemptEnd.INFRASTRUCTURE_FAILED,
+    "TIMEOUT": AttemptEnd.TIMEOUT,
+    "CANCELED": AttemptEnd.CANCELED,
 }
 
 
@@ -76,7 +76,7 @@ class OutcomeTold(Protocol):
 
 def needs_fault(state: str) -> bool:
     """Whether it matters whose fault it is that a run is in this state."""
-    return _ENDINGS[state] in (Ending.TIMEOUT, Ending.INFRASTRUCTURE_FAILED)
+    return _ENDINGS[state] in (AttemptEnd.TIMEOUT, AttemptEnd.INFRASTRUCTURE_FAILED)
 
 
 def of_run(run: RunTold, *, source: str, agent: str | None, scenario: str) -> Attempt:
@@ -84,17 +84,17 @@ def of_run(run: RunTold, *, source: str, agent: str | None, scenario: str) -> At
     ending = _ENDINGS[run.state]
     if needs_fault(run.state):
         if run.fault != _MODEL:
-            ending = Ending.INFRASTRUCTURE_FAILED
-        elif ending == Ending.INFRASTRUCTURE_FAILED:
-            ending = Ending.AGENT_FAILED
-    if ending == Ending.SCORED and run.score is None:
-        ending = Ending.INFRASTRUCTURE_FAILED
+            ending = AttemptEnd.INFRASTRUCTURE_FAILED
+        elif ending == AttemptEnd.INFRASTRUCTURE_FAILED:
+            ending = AttemptEnd.AGENT_FAILED
+    if ending == AttemptEnd.SCORED and run.score is None:
+        ending = AttemptEnd.INFRASTRUCTURE_FAILED
     return Attempt(
         source=source,
         agent=agent or run.metadata.get("agent") or UNNAMED,
         scenario=scenario,
         ending=ending,
-        score=run.score if ending in (Ending.SCORED, Ending.TIMEOUT) else None,
+        score=run.score if ending in (AttemptEnd.SCORED, AttemptEnd.TIMEOUT) else None,
         seconds=run.duration_ms / 1000 if run.duration_ms is not None else None,
         cost_usd=cost.of_attempt(run.metadata, run.usage, None),
         model_usage=run.usage,
@@ -133,17 +133,17 @@ def label(agent: str, model: str | None) -> str:
 
 def _of_outcome(source: str, agent: str, one: OutcomeTold) -> Attempt:
     ending = _OUTCOMES[one.state]
-    if ending == Ending.SCORED and one.score is None:
-        ending = Ending.INFRASTRUCTURE_FAILED
+    if ending == AttemptEnd.SCORED and one.score is None:
+        ending = AttemptEnd.INFRASTRUCTURE_FAILED
     reason = one.failure_reason
     if one.state == "FAILED" and getattr(reason, "fault", None) == _MODEL:
-        ending = Ending.AGENT_FAILED
+        ending = AttemptEnd.AGENT_FAILED
     return Attempt(
         source=source,
         agent=agent,
         scenario=one.scenario_name,
         ending=ending,
-        score=one.score if ending == Ending.SCORED else None,
+        score=one.score if ending == AttemptEnd.SCORED else None,
         seconds=one.duration_ms / 1000 if one.duration_ms is not None else None,
         reason=f"{reason.exception_type}: {reason.exception_message}" if reason is not None else None,
         run_id=one.scenario_run_id,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from loopyard.bench.reading.attempt import Attempt, Ending, by_scenario
+from loopyard.bench.reading.attempt import Attempt, AttemptEnd, by_scenario
 from loopyard.bench.reading.comparison import Change, Comparison, compare
 from loopyard.bench.reading.contender import Contender, contenders
 from loopyard.bench.reading.statistics.interval import Estimate
@@ -132,7 +132,7 @@ def _pairs(first: Contender, other: Contender) -> dict[str, tuple[str, str]]:
 
 
 def _last(attempts: Sequence[Attempt]) -> str | None:
-    with_run = [one for one in attempts if one.run_id is not None and one.ending != Ending.UNFINISHED]
+    with_run = [one for one in attempts if one.run_id is not None and one.ending != AttemptEnd.UNFINISHED]
     counted = [one for one in with_run if one.counted is not None]
     last = (counted or with_run)[-1:]
     return last[0].run_id if last else None

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loopyard.bench.reading.attempt import Ending
+from loopyard.bench.reading.attempt import AttemptEnd
 from loopyard.bench.reading.contender import Contender
 from loopyard.bench.reading.summary import summarize
 from tests.unit.bench.reading.made import attempt, contender, scorer

@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from loopyard.bench.model_usage import ModelUsage, of_view
 from loopyard.bench.reading import cost
-from loopyard.bench.reading.attempt import Attempt, Ending
+from loopyard.bench.reading.attempt import Attempt, AttemptEnd
 from loopyard.bench.reading.contender import Contender
 from loopyard.bench.reading.summary import summarize
 from loopyard.bench.report import document, write_json

@@ -26,8 +26,8 @@ FIRST_BYTES = 1 << 30
 """The size of the file system when it is made, in bytes."""
 
 _LEAST_AHEAD_BYTES, _MOST_AHEAD_BYTES = 768 << 20, 4 << 30
-"""How much of its device the file system has not given out to data or metadata: an eighth of the room that the host
-has, within these bounds. Sandboxes see it as free, and may take all of it in one call (`fallocate`). The least is kept as
+"""How much of its device the file system has not given out to data or metadata: an eighth of the host's free room,
+within these bounds. Sandboxes see it as free, and may take all of it in one call (`fallocate`). The least is kept as
 long as the host has it: there may be no room for metadata though there is much for data."""
 
 _MARK = "pool.reserved"
