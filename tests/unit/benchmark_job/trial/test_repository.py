@@ -1,5 +1,7 @@
 """What a job's page asks of trials, on both engines."""
 
+from typing import Any
+
 import pytest
 
 from loopyard.benchmark_job.trial import repository
@@ -41,7 +43,7 @@ def _trial(position: int, scenario_position: int, number: int = 0, *, job_id: st
 @pytest.fixture
 async def filled(database: Database) -> Database:
     """A job of two agents and three scenarios, and another job."""
-    broken = {"result": Result.FAILED, "fault": Fault.INFRASTRUCTURE}
+    broken: dict[str, Any] = {"result": Result.FAILED, "fault": Fault.INFRASTRUCTURE}
     rows = [
         _trial(0, 0, score=1.0),
         _trial(0, 1, final=False, **broken),
