@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
+import hypothesis
 import pytest
 from runloop_api_client import AsyncRunloop, Runloop
 
@@ -12,6 +13,9 @@ from tests import commands
 from tests.forking import Forking
 from tests.postgres import PostgresCluster, postgres_cluster
 from tests.serving import ServerProcess, serving
+
+hypothesis.settings.register_profile("untimed", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+hypothesis.settings.load_profile("untimed")
 
 pytest_plugins = ("tests.suite.plugin",)
 

@@ -24,7 +24,7 @@ CREATES: dict[str, Call] = {
     "snapshots": lambda api, box, key, word: api.devboxes.snapshot_disk_async(box, name=word, idempotency_key=key).id,
     "scenarios": _scenario,
     "benchmarks": lambda api, _, key, word: api.benchmarks.create(name=word, idempotency_key=key).id,
-    "secrets": lambda api, _, key, word: api.secrets.create(name="REPEATED", value=word, idempotency_key=key).id,
+    "secrets": lambda api, _, key, word: api.secrets.create(name="REPEATED_BY_KEY", value=word, idempotency_key=key).id,
     "objects": lambda api, _, key, word: api.objects.create(name=word, content_type="text", idempotency_key=key).id,
     "network_policies": lambda api, _, key, word: api.network_policies.create(name=word, idempotency_key=key).id,
     "axons": lambda api, _, key, word: api.axons.create(name=word, idempotency_key=key).id,
@@ -41,7 +41,7 @@ def test_another_body_is_refused_and_a_repeat_is_answered(api: Runloop, devbox_i
     assert error_of(refused.value)["field"] == "x-request-id"
     assert call(api, devbox_id, key, "first") == first
     if name == "secrets":
-        api.secrets.delete("REPEATED")
+        api.secrets.delete("REPEATED_BY_KEY")
 
 
 def test_the_same_key_for_another_operation_is_another_request(api: Runloop) -> None:
