@@ -101,9 +101,9 @@ def test_values_are_in_no_file_while_an_image_is_built(used: ServerProcess) -> N
         blueprint = client.blueprints.create(name="leaks", secrets={"TOKEN": "BUILT"}, dockerfile=dockerfile)
         until_said(client, blueprint.id, "begun")
         _looked_through(used)
-        images = Path(os.environ["LOOPYARD_RUNTIME__IMAGES"]) / "storage"
-        for kept in ("overlay-containers", "overlay-images"):
-            assert not _holders((images / kept).rglob("*"))
+        images = Path(os.environ["LOOPYARD_RUNTIME__IMAGES"])
+        assert not _holders([*images.glob("build-cache.db*"), *images.glob("*.json")])
+        assert not _holders((images / "layers").glob("*.new/**/*"))
         assert ended(client, blueprint.id).status == "build_complete", said(client, blueprint.id)
     assert not list(Path("/dev/shm").glob(f"loopyard-0/*/builds/{blueprint.id}"))
 

@@ -22,11 +22,13 @@ _USERS = ("sandboxes/*/meta.json", "ready/*/meta.json", "snapshots/*.json")
 @dataclass(slots=True)
 class References:
     """`roots` are folders that sandboxes and snapshots stand on, `ids` the images that servers have made, `tags` what
-    the storage calls them. `complete` is false while a server's data folder cannot be looked at."""
+    the storage calls those of older versions, `steps` the keys of the steps that the others were built of. `complete`
+    is false while a server's data folder cannot be looked at."""
 
     roots: set[Path] = field(default_factory=set[Path])
     ids: set[str] = field(default_factory=set[str])
     tags: set[str] = field(default_factory=set[str])
+    steps: set[str] = field(default_factory=set[str])
     complete: bool = True
 
 
@@ -50,8 +52,10 @@ def references(images: Path) -> References:
             continue
         for made in (data / "builds").glob("*.json"):
             found.ids.add(made.stem)
-            if tag := _field(made, "tag"):
+            content: dict[str, Any] = read_json(made) or {}
+            if tag := content.get("tag"):
                 found.tags.add(tag)
+            found.steps.update(content.get("steps", ()))
         for user in (file for kind in _USERS for file in data.glob(kind)):
             if root := _field(user, "image"):
                 found.roots.add(Path(root))

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from loopyard.runtime.crun import cgroups, host, usage
-from loopyard.runtime.crun.building import enter, step
+from loopyard.runtime.crun.building import enter
 from loopyard.runtime.crun.launcher import sealing
 from loopyard.runtime.protocol import SandboxUsage
 
@@ -49,7 +49,7 @@ def tree(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         tree.folder(controller).mkdir(parents=True)
     if tree.version == 2:
         (tree.top / "cgroup.controllers").write_text("cpuset cpu io memory hugetlb pids\n")
-    for module in (host, usage, enter, step):
+    for module in (host, usage, enter):
         monkeypatch.setattr(module, "_CGROUPS", tree.top)
     monkeypatch.setattr(cgroups, "_TOP", tree.top)
     monkeypatch.setattr(sealing, "_CGROUPS", str(tree.top))
@@ -68,13 +68,9 @@ def test_a_build_joins_the_cgroups_that_have_its_limits(tree: Tree) -> None:
 
 
 @pytest.mark.parametrize("times", [0, 2])
-def test_a_step_that_was_killed_for_its_memory_is_noted(tree: Tree, tmp_path: Path, times: int) -> None:
-    note = tmp_path / "out-of-memory"
-    settings = {"linux": {"cgroupsPath": BUILD}, "out_of_memory": str(note)}
-    step.note_memory(settings)  # nothing is there to be read
+def test_a_sandbox_that_was_killed_for_its_memory_is_known(tree: Tree, times: int) -> None:
+    assert not host.out_of_memory(BUILD)  # nothing is there to be read
     tree.killed(times)
-    step.note_memory(settings)
-    assert note.exists() == (times > 0)
     assert host.out_of_memory(BUILD) == (times > 0)
     assert not host.out_of_memory("/loopyard/1/other")
 

@@ -113,7 +113,8 @@ class CrunImageBuilder:
         try:
             result = await solving.solve()
             await asyncio.to_thread(self._layers.used, list(solving.keys))
-            return await finish(self._storage, result, spec.id, self._folder / f"{spec.id}.json", told)
+            note = self._folder / f"{spec.id}.json"
+            return await finish(self._storage, result, solving.keys, spec.id, note, told)
         finally:
             bases.close()
             if solving.made:

@@ -7,7 +7,7 @@ import secrets
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -31,9 +31,9 @@ _FULL = 28
 
 
 async def finish(
-    storage: Storage, result: Result, image_id: str, note: Path, told: Callable[[str], None]
+    storage: Storage, result: Result, steps: Iterable[str], image_id: str, note: Path, told: Callable[[str], None]
 ) -> ImageSettings:
-    """Keep the result as the image `image_id`, of which the file `note` tells.
+    """Keep the result as the image `image_id`, of which the file `note` tells. `steps` are the keys of its steps.
 
     Raises:
         BuildFailed: It is no image that sandboxes could start from.
@@ -49,7 +49,7 @@ async def finish(
             known = settings_of(config, root)
             if not root.name.startswith(f"{BASE}-"):
                 image_config.write(root, known)
-    write_whole(note, {"root": root.name, "config": config})
+    write_whole(note, {"root": root.name, "config": config, "steps": sorted(steps)})
     link = storage.images / f"{image_id}.new"
     link.unlink(missing_ok=True)
     link.symlink_to(root.name)

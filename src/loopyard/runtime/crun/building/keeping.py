@@ -46,8 +46,9 @@ class ImagesKeeper:
                 return []
             found = [Leftover("images", name) for name in self._folders(used)]
             before = time.time() - cache_days * _DAY_SECONDS
-            await asyncio.to_thread(self._steps.forget_empty, before)
-            found += [Leftover("layers", f"{_STEP}{name}") for name in await self._unused_steps(before)]
+            await asyncio.to_thread(self._steps.forget_empty, before, used.steps)
+            unused = await asyncio.to_thread(self._steps.unused, before, used.steps)
+            found += [Leftover("layers", f"{_STEP}{name}") for name in unused]
             found += [Leftover("layers", f"{_CACHE}{name}") for name in self._unused_caches(before)]
             return [*found, *(await self._layers(used, before))]
 
@@ -106,9 +107,6 @@ class ImagesKeeper:
     def _half_made(self) -> list[str]:
         """What an export that was cut off left: nobody builds now."""
         return [one.name for one in self._images.glob("image-*.new") if _is_folder(one)]
-
-    async def _unused_steps(self, before: float) -> list[str]:
-        return await asyncio.to_thread(self._steps.unused, before)
 
     def _unused_caches(self, before: float) -> list[str]:
         folders = (self._images / "caches").glob("*/*")

@@ -10,7 +10,7 @@ import shutil
 import sqlite3
 import threading
 import time
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -129,13 +129,14 @@ class Layers:
             store.execute("BEGIN IMMEDIATE")
             store.executemany("UPDATE steps SET synced = 1 WHERE key = ? AND boot = ?", [(k, self._boot) for k in keys])
 
-    def unused(self, before: float) -> list[str]:
-        """Names of layers that no build has used since, and of those that no row speaks of. Nobody may build now."""
+    def unused(self, before: float, kept: Collection[str]) -> list[str]:
+        """Names of layers that no build has used since, but for those whose keys are kept, and of those that no row
+        speaks of. Nobody may build now."""
         if not self.folder.is_dir():
             return []
         with self._lock:
-            rows = self._store().execute("SELECT layer FROM steps WHERE used >= ?", (before,)).fetchall()
-        wanted = {row[0] for row in rows}
+            rows = self._store().execute("SELECT key, layer, used FROM steps").fetchall()
+        wanted = {layer for key, layer, used in rows if used >= before or key in kept}
         return [one.name for one in self.folder.iterdir() if one.name not in wanted]
 
     def free(self, name: str) -> None:
@@ -144,11 +145,12 @@ class Layers:
             self._store().execute("DELETE FROM steps WHERE layer = ?", (name,))
         shutil.rmtree(self.folder / name, ignore_errors=True)
 
-    def forget_empty(self, before: float) -> None:
-        """Delete the rows without a layer that no build has used since."""
+    def forget_empty(self, before: float, kept: Collection[str]) -> None:
+        """Delete the rows without a layer that no build has used since, but for those that are kept."""
         with self._lock:
-            without = f"(layer = '' OR layer LIKE '{_ALIAS}%')"
-            self._store().execute(f"DELETE FROM steps WHERE {without} AND used < ?", (before,))  # noqa: S608
+            rows = self._store().execute("SELECT key, layer FROM steps WHERE used < ?", (before,)).fetchall()
+            gone = [(key,) for key, layer in rows if (not layer or layer.startswith(_ALIAS)) and key not in kept]
+            self._store().executemany("DELETE FROM steps WHERE key = ?", gone)
 
     def _store(self) -> sqlite3.Connection:
         if self._open is None or not self._file.exists():
