@@ -24,7 +24,7 @@ _FAULTS = (tarfile.TarError, OSError, EOFError, zlib.error, lzma.LZMAError, Valu
 
 
 def is_archive(stream: BinaryIO) -> bool:
-    """Whether a file is such an archive. It is left at its beginning."""
+    """Tell whether a file is such an archive. It is left at its beginning."""
     try:
         with _opened(stream) as plain:
             head = plain.read(_BLOCK_BYTES)
@@ -36,7 +36,7 @@ def is_archive(stream: BinaryIO) -> bool:
 
 
 def _is_old_tar(head: bytes) -> bool:
-    """Whether a block is the head of a tar that was written before there was a word for it."""
+    """Tell whether a block is the head of a tar that was written before there was a word for it."""
     if len(head) < _BLOCK_BYTES or not head[0]:
         return False
     try:

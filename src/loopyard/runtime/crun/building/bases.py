@@ -11,7 +11,7 @@ from typing import Any
 
 from loopyard.runtime.base_image.making import BASE
 from loopyard.runtime.crun.building.buildah import BuildahFailed, Storage, full_name
-from loopyard.runtime.crun.building.fetching import Fetching, check_reference
+from loopyard.runtime.crun.building.fetching import Fetcher, check_reference
 from loopyard.runtime.errors import ImageNotFound
 from loopyard.runtime.images import BASE_NAME, BuildFailed, BuildSpec
 from loopyard.runtime.layout import read_json, write_whole
@@ -48,7 +48,7 @@ class Bases:
         while self._uses:
             os.close(self._uses.pop())
 
-    async def find(self, name: str, fetching: Callable[[], Awaitable[Fetching]], told: Callable[[str], None]) -> Base:
+    async def find(self, name: str, fetching: Callable[[], Awaitable[Fetcher]], told: Callable[[str], None]) -> Base:
         """An image by the name that a Dockerfile has for it; it is not removed until `close`.
 
         Raises:
@@ -59,7 +59,7 @@ class Bases:
                 self._found[name] = await self._find(name, fetching, told)
             return self._found[name]
 
-    async def _find(self, name: str, fetching: Callable[[], Awaitable[Fetching]], told: Callable[[str], None]) -> Base:
+    async def _find(self, name: str, fetching: Callable[[], Awaitable[Fetcher]], told: Callable[[str], None]) -> Base:
         if name == BASE_NAME:
             root = (self._images / BASE).resolve()
             return Base(root.name, root, {})

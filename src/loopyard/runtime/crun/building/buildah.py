@@ -77,7 +77,7 @@ class Storage:
 
     @property
     def arguments(self) -> list[str]:
-        """What follows `buildah` in every command."""
+        """Give what follows `buildah` in every command."""
         return ["--root", str(self.root), "--runroot", str(self.run_root), "--storage-driver", "overlay"]
 
     def open(self) -> None:
@@ -197,7 +197,7 @@ class Storage:
         return next((ids[one] for one in wanted if one in ids), None)
 
     def named_ids(self) -> list[str]:
-        """What the folders of images with names are called, but for those of blueprints."""
+        """Give what the folders of images with names are called, but for those of blueprints."""
         return [one["id"][:32] for one in self._listed() if any(map(_is_public, one.get("names") or ()))]
 
     async def known_id(self, name: str) -> str | None:

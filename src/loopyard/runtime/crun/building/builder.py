@@ -13,14 +13,14 @@ from loopyard.dockerfile.errors import DockerfileError
 from loopyard.dockerfile.frontend import Options, plan_dockerfile
 from loopyard.runtime.crun.building.bases import Bases
 from loopyard.runtime.crun.building.buildah import BuildahFailed, Storage
-from loopyard.runtime.crun.building.fetching import Fetching
+from loopyard.runtime.crun.building.fetching import Fetcher
 from loopyard.runtime.crun.building.finishing import finish
 from loopyard.runtime.crun.building.keeping import ImagesKeeper
 from loopyard.runtime.crun.building.layers import Layers
 from loopyard.runtime.crun.building.means import Means, Place, StepRuntime
 from loopyard.runtime.crun.building.merged import Merged
-from loopyard.runtime.crun.building.running import HOSTNAME, Folders, Running, step_prefix
-from loopyard.runtime.crun.building.solving import InProgress, Solving
+from loopyard.runtime.crun.building.running import HOSTNAME, Folders, StepRunner, step_prefix
+from loopyard.runtime.crun.building.solving import Solver, StepLocks
 from loopyard.runtime.errors import HostDiskFull
 from loopyard.runtime.images import FILES_NAME, BuildFailed, BuildFault, BuildSpec, ImageSettings
 from loopyard.runtime.layout import Layout, read_json, subfolders
@@ -51,7 +51,7 @@ class CrunImageBuilder:
         self._images = images
         self._storage = Storage(images)
         self._layers = Layers(images)
-        self._in_progress = InProgress()
+        self._in_progress = StepLocks()
         self._syncing: set[asyncio.Task[None]] = set()
 
     async def build(self, spec: BuildSpec, told: Callable[[str], None]) -> ImageSettings:
@@ -94,10 +94,12 @@ class CrunImageBuilder:
         memory = self._memory_of(spec.id)
         memory.mkdir(mode=0o700, parents=True, exist_ok=True)
         caches = self._images / "caches" / hashlib.sha256(spec.account.encode()).hexdigest()[:32]
-        running = Running(self._runtime, self._means(), self._where, self._layers, spec, Folders(work, memory, caches))
+        running = StepRunner(
+            self._runtime, self._means(), self._where, self._layers, spec, Folders(work, memory, caches)
+        )
         bases = Bases(self._storage, self._folder, spec)
-        fetching = _Fetched(self, spec, running, work, memory)
-        solving = Solving(
+        fetching = _FetcherOnDemand(self, spec, running, work, memory)
+        solving = Solver(
             plan,
             spec,
             self._layers,
@@ -178,23 +180,25 @@ class CrunImageBuilder:
         return self._means().memory / build_id
 
 
-class _Fetched:
+class _FetcherOnDemand:
     """Starts the sandbox of a build that things are fetched in, when it is first needed."""
 
-    def __init__(self, builder: CrunImageBuilder, spec: BuildSpec, running: Running, work: Path, memory: Path) -> None:
+    def __init__(
+        self, builder: CrunImageBuilder, spec: BuildSpec, running: StepRunner, work: Path, memory: Path
+    ) -> None:
         self._builder = builder
         self._spec = spec
         self._running = running
         self._work = work
         self._memory = memory
-        self._made: Fetching | None = None
+        self._made: Fetcher | None = None
         self._turn = asyncio.Lock()
 
-    async def get(self) -> Fetching:
+    async def get(self) -> Fetcher:
         async with self._turn:
             if self._made is None:
                 place = await self._builder.fetching_place(self._spec, self._running.new_id())
-                self._made = Fetching(self._builder.storage, self._work, self._memory, place)
+                self._made = Fetcher(self._builder.storage, self._work, self._memory, place)
             return self._made
 
 

@@ -82,7 +82,7 @@ def _without_own(content: bytes) -> bytes:
 
 
 def _was(before: Entry | None, left: bytes, status: os.stat_result) -> bool:
-    """Whether the file is as it was, or was not there, before the server wrote to it."""
+    """Tell whether the file is as it was, or was not there, before the server wrote to it."""
     if before is None or before.kind == "link":
         return not left.strip()
     if before.kind != "file" or before.status.st_size > _MOST_BYTES:

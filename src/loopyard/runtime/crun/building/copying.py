@@ -36,7 +36,7 @@ class Stopped(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Fetched:
+class FetchedFile:
     """A file that was fetched for a source of ADD; `name` is None where nothing says what it is called."""
 
     name: str | None
@@ -45,14 +45,14 @@ class Fetched:
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
-    """What a COPY or ADD copies besides inline files: what was selected, and what was fetched."""
+class CopyInputs:
+    """Give what a COPY or ADD copies besides inline files: what was selected, and what was fetched."""
 
     selected: Sequence[SelectedEntry] = ()
-    fetched: Mapping[str, Fetched] = field(default_factory=dict[str, Fetched])
+    fetched: Mapping[str, FetchedFile] = field(default_factory=dict[str, FetchedFile])
 
 
-class Copying:
+class Copier:
     """Of one step. `upper` is the changes of the layer, `below` the layers under it. `stopped` ends the work."""
 
     def __init__(self, upper: Path, below: Merged, most_bytes: int, stopped: threading.Event) -> None:
@@ -64,7 +64,7 @@ class Copying:
         self._most_bytes = most_bytes
         self._writer = Writer(str(upper), below.layers, most_bytes, check)
 
-    def copy(self, step: CopyStep, given: Given) -> None:
+    def copy(self, step: CopyStep, given: CopyInputs) -> None:
         """Do what COPY or ADD says.
 
         Raises:
@@ -80,7 +80,7 @@ class Copying:
             message = f"The build wrote more than {self._most_bytes >> 30} GiB."
             raise BuildFailed("out_of_disk", message) from error
 
-    def _copy(self, step: CopyStep, given: Given, owner: tuple[int, int] | None) -> None:
+    def _copy(self, step: CopyStep, given: CopyInputs, owner: tuple[int, int] | None) -> None:
         target = self._followed(step.destination.strip("/"))
         into = goes_into_folder(step, self._below)
         for one in given.selected:
@@ -102,7 +102,7 @@ class Copying:
         return self._below.walk(target)[0]
 
     def _put_fetched(
-        self, step: CopyStep, fetched: Fetched, target: str, owner: tuple[int, int] | None, *, into: bool
+        self, step: CopyStep, fetched: FetchedFile, target: str, owner: tuple[int, int] | None, *, into: bool
     ) -> None:
         with fetched.file.open("rb") as stream:
             if step.unpack and is_archive(stream):
@@ -153,7 +153,7 @@ class Copying:
 
 
 def goes_into_folder(step: CopyStep, below: Merged) -> bool:
-    """Whether the destination is a folder: it is said to be one, or is one."""
+    """Tell whether the destination is a folder: it is said to be one, or is one."""
     if step.into_folder:
         return True
     found = below.find(step.destination)

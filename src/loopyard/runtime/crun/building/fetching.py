@@ -41,7 +41,7 @@ def check_reference(name: str) -> None:
         raise BuildFailed("build_failed", f"FROM {name}: this is no name of an image.")
 
 
-class Fetching:
+class Fetcher:
     """For one build. `work` is a folder of its own, `memory` one in memory, `place` a sandbox of the build's."""
 
     def __init__(self, storage: Storage, work: Path, memory: Path, place: Place) -> None:

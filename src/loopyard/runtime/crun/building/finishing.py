@@ -94,7 +94,7 @@ async def _export(result: Result, root: Path) -> None:
 
 
 def settings_of(given: Mapping[str, Any], root: Path) -> ImageConfig:
-    """What an OCI configuration means for sandboxes on the files in `root`.
+    """Give what an OCI configuration means for sandboxes on the files in `root`.
 
     Raises:
         BuildFailed: No program could be started there.

@@ -105,7 +105,7 @@ class ImagesKeeper:
         return [one.name for one in folders if one.resolve() not in needed and one.suffix != ".new"]
 
     def _half_made(self) -> list[str]:
-        """What an export that was cut off left: nobody builds now."""
+        """Give what an export that was cut off left: nobody builds now."""
         return [one.name for one in self._images.glob("image-*.new") if _is_folder(one)]
 
     def _unused_caches(self, before: float) -> list[str]:
@@ -126,7 +126,7 @@ class ImagesKeeper:
         return found
 
     def _is_unused(self, name: str, used: References) -> bool:
-        """Whether a name that an older version gave to an image means nothing any more."""
+        """Tell whether a name that an older version gave to an image means nothing any more."""
         repository = name.rpartition(":")[0]
         return repository == BASE_REPOSITORY or (repository == REPOSITORY and name not in used.tags)
 

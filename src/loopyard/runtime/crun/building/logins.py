@@ -20,7 +20,7 @@ def logins(own: RegistryLogin | None) -> dict[str, Any]:
 
 
 def _hosts() -> dict[str, Any]:
-    """What `buildah login` or `docker login` on this host has left, by the names of registries."""
+    """Give what `buildah login` or `docker login` on this host has left, by the names of registries."""
     for file in _places():
         try:
             content: dict[str, Any] = json.loads(file.read_text())

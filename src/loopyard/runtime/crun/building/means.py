@@ -1,4 +1,4 @@
-"""What builds have of the provider: sandboxes for their steps, and a folder in memory."""
+"""Means of builds: sandboxes of the provider for their steps, and a folder in memory."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from loopyard.runtime.protocol import Attached, Runtime, SandboxSpec
 
 @dataclass(frozen=True, slots=True)
 class Means:
-    """What all builds of a server use. `memory` is a folder in memory, since what lies there are secrets too;
+    """Things that all builds of a server use. `memory` is a folder in memory, since what lies there are secrets too;
     `ca_bundle` holds the host's certificate authorities, None for none."""
 
     memory: Path

@@ -47,7 +47,7 @@ class Merged:
         return Entry("folder", os.lstat(self.layers[0]), self.layers)
 
     def within(self, folder: Entry, name: str) -> Entry | None:
-        """What is in a folder under this name; a link is not followed."""
+        """Give what is in a folder under this name; a link is not followed."""
         found: list[str] = []
         first: os.stat_result | None = None
         for real in folder.reals:
@@ -78,7 +78,7 @@ class Merged:
         return sorted(name for name, there in seen.items() if there)
 
     def find(self, path: str, *, follow: bool = True) -> Entry | None:
-        """What is at a path, through links that stay inside; the last one only if `follow`."""
+        """Give what is at a path, through links that stay inside; the last one only if `follow`."""
         return self.walk(path, follow=follow)[1]
 
     def resolve(self, path: str) -> str | None:
@@ -87,7 +87,7 @@ class Merged:
         return None if entry is None else resolved
 
     def children(self, path: str) -> list[tuple[str, Entry]]:
-        """What is in a folder, in the order of names; nothing where there is none."""
+        """Give what is in a folder, in the order of names; nothing where there is none."""
         folder = self.find(path)
         if folder is None or folder.kind != "folder":
             return []
@@ -134,7 +134,7 @@ class Merged:
 
 
 def is_opaque(path: str) -> bool:
-    """Whether a folder of a layer hides what is below it."""
+    """Tell whether a folder of a layer hides what is below it."""
     try:
         return os.getxattr(path, _OPAQUE, follow_symlinks=False) == b"y"
     except OSError:

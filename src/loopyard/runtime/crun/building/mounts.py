@@ -1,4 +1,4 @@
-"""What `RUN --mount` asks for, as the launcher is told it."""
+"""Mounts that `RUN --mount` asks for, as the launcher is told them."""
 
 import asyncio
 import fcntl

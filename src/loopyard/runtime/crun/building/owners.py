@@ -12,7 +12,7 @@ def accounts_of(files: Merged) -> Accounts:
 
 
 def account(named: str, files: Merged) -> Account:
-    """Who a RUN is run as: `user`, or `user:group`, by names or numbers; root for nothing.
+    """Find who a RUN is run as: `user`, or `user:group`, by names or numbers; root for nothing.
 
     Raises:
         BuildFailed: The image does not know them, or a number is larger than sandboxes have.

@@ -51,7 +51,7 @@ class Folders:
     caches: Path
 
 
-class Running:
+class StepRunner:
     """For one build."""
 
     def __init__(
@@ -266,5 +266,5 @@ def shown(step: Step) -> str:
 
 
 def step_prefix(build_id: str) -> str:
-    """What the ids of the sandboxes of a build begin with."""
+    """Give what the ids of the sandboxes of a build begin with."""
     return f"{build_id}.step."

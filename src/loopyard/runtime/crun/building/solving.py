@@ -36,11 +36,11 @@ from loopyard.dockerfile.plan import (
 from loopyard.dockerfile.plan import Path as SourcePath
 from loopyard.dockerfile.selection import Selected, select, subtree
 from loopyard.runtime.crun.building.bases import Base, Bases
-from loopyard.runtime.crun.building.copying import Copying, Fetched, Given, SelectedEntry, goes_into_folder
-from loopyard.runtime.crun.building.fetching import Fetching
+from loopyard.runtime.crun.building.copying import Copier, CopyInputs, FetchedFile, SelectedEntry, goes_into_folder
+from loopyard.runtime.crun.building.fetching import Fetcher
 from loopyard.runtime.crun.building.layers import Layer, Layers
 from loopyard.runtime.crun.building.merged import Entry, Merged
-from loopyard.runtime.crun.building.running import Running, copy_root, shown
+from loopyard.runtime.crun.building.running import StepRunner, copy_root, shown
 from loopyard.runtime.images import FILES_NAME, BuildFailed, BuildSpec
 
 _AT_ONCE = 2
@@ -83,7 +83,7 @@ class Digests:
         return self._known[entry.real]
 
 
-class InProgress:
+class StepLocks:
     """Keeps builds of one server from doing the same step twice at the same time."""
 
     def __init__(self) -> None:
@@ -103,7 +103,7 @@ class InProgress:
                 self._locks[key] = (lock, users - 1)
 
 
-class Solving:
+class Solver:
     """For one build. `contexts` are the folders that COPY finds by name; `fetching` gives what fetches from elsewhere,
     for which a sandbox is started."""
 
@@ -113,12 +113,12 @@ class Solving:
         spec: BuildSpec,
         layers: Layers,
         bases: Bases,
-        running: Running,
-        fetching: Callable[[], Awaitable[Fetching]],
+        running: StepRunner,
+        fetching: Callable[[], Awaitable[Fetcher]],
         context: Merged,
         files: Merged,
         scratch: Path,
-        in_progress: InProgress,
+        in_progress: StepLocks,
         told: Callable[[str], None],
     ) -> None:
         self._plan = plan
@@ -245,11 +245,11 @@ class Solving:
             return await self._running.run(step, below.merged, below.root, self._origin_files, told)
 
     def _whose(self) -> tuple[str, ...]:
-        """What a step sees of secrets stays with the account that has them."""
+        """Give what a step sees of secrets stays with the account that has them."""
         return (self._spec.account,) if self._spec.secrets or self._spec.hidden else ()
 
     async def _mounted(self, step: RunStep) -> list[str]:
-        """What of the files that a RUN has mounted decides its result."""
+        """Give what of the files that a RUN has mounted decides its result."""
         found: list[str] = []
         for mount in step.mounts:
             if isinstance(mount, BindMount):
@@ -295,7 +295,7 @@ class Solving:
         fetched = {one.url: await self._fetch(one, told) for one in step.sources if isinstance(one, Url)}
         parts += [await asyncio.to_thread(_digest_of, one.file) for one in fetched.values()]
         key = _key(below.key, named, *parts)
-        given = Given(cast("list[SelectedEntry]", selected), fetched)
+        given = CopyInputs(cast("list[SelectedEntry]", selected), fetched)
         layer = await self._cached(key, told, lambda: self._write(below, lambda one: one.copy(step, given)))
         if quick is not None:
             self.keys.add(quick)
@@ -303,7 +303,7 @@ class Solving:
         return key, layer
 
     async def _select(self, step: CopyStep, below: Files) -> tuple[list[Selected], list[str]]:
-        """What a step copies of files that are here, and the digest of it."""
+        """Give what a step copies of files that are here, and the digest of it."""
         if not any(isinstance(source, SourcePath) for source in step.sources):
             return [], []
         tree = await self._origin_files(step.origin)
@@ -325,7 +325,7 @@ class Solving:
 
         return digest(selected, content, extra=extra)
 
-    async def _fetch(self, source: Url, told: Callable[[str], None]) -> Fetched:
+    async def _fetch(self, source: Url, told: Callable[[str], None]) -> FetchedFile:
         fetching = await self._fetching()
         file, known = await fetching.download(source.url, self._spec.limits.disk_bytes, told)
         if source.checksum is not None:
@@ -334,19 +334,19 @@ class Solving:
                 message = f"ADD {source.url}: its checksum is sha256:{found}, not {source.checksum}."
                 raise BuildFailed("build_failed", message)
         name, modified = known.get("name"), known.get("modified")
-        return Fetched(
+        return FetchedFile(
             source.name or (name if isinstance(name, str) else None),
             file,
             modified if isinstance(modified, float) else None,
         )
 
-    async def _write(self, below: Files, work: Callable[[Copying], None]) -> Layer:
+    async def _write(self, below: Files, work: Callable[[Copier], None]) -> Layer:
         made = self._layers.begin()
         stopped = threading.Event()
 
         def write() -> Layer:
             copy_root(below.merged, made / "upper")
-            work(Copying(made / "upper", below.merged, self._spec.limits.disk_bytes, stopped))
+            work(Copier(made / "upper", below.merged, self._spec.limits.disk_bytes, stopped))
             return self._layers.complete(made)
 
         writing = asyncio.ensure_future(asyncio.to_thread(write))
@@ -369,7 +369,7 @@ def _files(base: Base) -> Files:
 
 
 def _key(*parts: str) -> str:
-    """What a row of the cache is found by."""
+    """Give what a row of the cache is found by."""
     hashed = hashlib.sha256()
     for part in parts:
         encoded = part.encode()

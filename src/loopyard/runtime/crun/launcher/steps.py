@@ -1,4 +1,4 @@
-"""What a step of a build has more than a sandbox: several layers below, a place of its own for its changes, mounts."""
+"""Ground of a step of a build, which a sandbox has not: several layers below, changes elsewhere, mounts."""
 
 import json
 import os
