@@ -159,7 +159,7 @@ RUN rm -r /bin/yes && ls -n /one && ls /bin
     blueprint = complete(builds, dockerfile=dockerfile)
     lines = said(builds, blueprint.id)
     assert "7        8" in lines
-    assert "yes" not in lines.rpartition("rm -r")[2]
+    assert "[stage 3] yes" not in lines.splitlines()
     assert output(builds, "cat /one /two; ls /again", blueprint_id=blueprint.id) == "one\none\n/again\n"
     again = complete(builds, dockerfile=dockerfile)
     assert said(builds, again.id).count("Using cache") == said(builds, again.id).count("STEP ")
@@ -170,11 +170,11 @@ def test_what_is_removed_is_gone_and_what_replaces_it_is_alone(builds: Runloop) 
 {fresh()}RUN mkdir -p /srv/d/e && touch /srv/d/e/old /srv/gone
 RUN rm -r /srv/d /srv/gone && mkdir -p /srv/d/e && touch /srv/d/e/new
 RUN ls /srv/d/e && mv /srv/d /srv/moved
-COPY --from=loopyard-base /etc/hostname /srv/d/
+COPY --from=loopyard-base /etc/debian_version /srv/d/
 """
     blueprint = complete(builds, dockerfile=dockerfile)
     printed = output(builds, "cd /srv; find . -type f | sort", blueprint_id=blueprint.id)
-    assert printed == "./d/hostname\n./moved/e/new\n"
+    assert printed == "./d/debian_version\n./moved/e/new\n"
 
 
 def test_an_image_of_nothing_is_what_is_copied(builds: Runloop, busybox: str) -> None:

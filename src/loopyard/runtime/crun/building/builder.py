@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import logging
-import shutil
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,7 @@ from loopyard.runtime.crun.building.keeping import ImagesKeeper
 from loopyard.runtime.crun.building.layers import Layers
 from loopyard.runtime.crun.building.means import Means, Place, StepRuntime
 from loopyard.runtime.crun.building.merged import Merged
+from loopyard.runtime.crun.building.removal import delete_folder
 from loopyard.runtime.crun.building.running import HOSTNAME, Folders, StepRunner, step_prefix
 from loopyard.runtime.crun.building.solving import Solver, StepLocks
 from loopyard.runtime.errors import HostDiskFull
@@ -28,7 +29,7 @@ from loopyard.runtime.protocol import SandboxSpec, User
 
 log = logging.getLogger("loopyard.runtime.building")
 
-_NO_SPACE = ("no space left on device", "disk quota exceeded")
+_NO_SPACE = ("no space left on device", "disk quota exceeded", "disk is full")
 
 
 class CrunImageBuilder:
@@ -57,7 +58,7 @@ class CrunImageBuilder:
     async def build(self, spec: BuildSpec, told: Callable[[str], None]) -> ImageSettings:
         self._prepare()
         work = self._folder / spec.id
-        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
+        await asyncio.to_thread(delete_folder, work)
         work.mkdir(mode=0o700, parents=True)
         async with self._storage.in_use():
             try:
@@ -69,7 +70,7 @@ class CrunImageBuilder:
                 raise BuildFailed("build_failed", message) from None
             except DockerfileError as fault:
                 raise BuildFailed("build_failed", str(fault)) from fault
-            except (BuildahFailed, HostDiskFull, OSError) as fault:
+            except (BuildahFailed, HostDiskFull, OSError, sqlite3.Error) as fault:
                 raise BuildFailed(_reason(str(fault)), str(fault)) from fault
             finally:
                 await asyncio.shield(self._leave(spec.id, work))
@@ -165,8 +166,8 @@ class CrunImageBuilder:
 
     async def _leave(self, build_id: str, work: Path) -> None:
         await self._stop(build_id)
-        await asyncio.to_thread(shutil.rmtree, work, ignore_errors=True)
-        await asyncio.to_thread(shutil.rmtree, self._memory_of(build_id), ignore_errors=True)
+        await asyncio.to_thread(delete_folder, work)
+        await asyncio.to_thread(delete_folder, self._memory_of(build_id))
 
     async def _stop(self, build_id: str) -> None:
         """End all sandboxes of a build; those of older versions have its own id."""

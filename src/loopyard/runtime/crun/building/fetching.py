@@ -38,7 +38,7 @@ def check_reference(name: str) -> None:
         BuildFailed.
     """
     if not _REFERENCE.fullmatch(name):
-        raise BuildFailed("build_failed", f"FROM {name}: this is no name of an image.")
+        raise BuildFailed("build_failed", f"{name}: this is no name of an image.")
 
 
 class Fetcher:
@@ -68,9 +68,10 @@ class Fetcher:
         writable = [str(self._storage.root), str(self._storage.run_root), str(self._memory)]
         status, last = await self._run(argv, writable, told)
         if status != 0:
-            raise BuildFailed("build_failed", f"FROM {name}: {last or f'buildah ended with {status}.'}")
+            said = last or f"buildah ended with {status}."
+            raise BuildFailed("build_failed", f"The image {name} cannot be fetched: {said}")
         if not _ID.fullmatch(last):
-            raise BuildFailed("build_failed", f"FROM {name}: buildah did not say what it has fetched.")
+            raise BuildFailed("build_failed", f"The image {name} cannot be fetched: buildah did not say what it has.")
         return last
 
     async def download(self, url: str, most_bytes: int, told: Callable[[str], None]) -> tuple[Path, dict[str, object]]:

@@ -4,7 +4,6 @@ import asyncio
 import hashlib
 import json
 import secrets
-import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -18,6 +17,7 @@ from loopyard.runtime.crun import image_config
 from loopyard.runtime.crun.accounts import Accounts
 from loopyard.runtime.crun.building.bases import ROOT
 from loopyard.runtime.crun.building.buildah import Storage
+from loopyard.runtime.crun.building.removal import delete_folder
 from loopyard.runtime.crun.building.solving import Result
 from loopyard.runtime.crun.image_config import ImageConfig
 from loopyard.runtime.crun.launcher.slots import UIDS
@@ -90,7 +90,7 @@ async def _export(result: Result, root: Path) -> None:
             process.kill()
             await process.wait()
         if temporary.is_dir():
-            await asyncio.to_thread(shutil.rmtree, temporary, ignore_errors=True)
+            await asyncio.to_thread(delete_folder, temporary)
 
 
 def settings_of(given: Mapping[str, Any], root: Path) -> ImageConfig:

@@ -5,7 +5,6 @@ import asyncio
 import json
 import logging
 import os
-import shutil
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,6 +14,7 @@ from loopyard.runtime.base_image.making import BASE
 from loopyard.runtime.crun.building.bases import ROOT
 from loopyard.runtime.crun.building.buildah import BASE_REPOSITORY, REPOSITORY, BuildahFailed, Storage
 from loopyard.runtime.crun.building.layers import Layers
+from loopyard.runtime.crun.building.removal import delete_folder
 from loopyard.runtime.crun.sharing import References, references
 from loopyard.runtime.upkeep import Leftover
 
@@ -70,7 +70,7 @@ class ImagesKeeper:
                 return True
             if leftover.kind == "layers" and leftover.name.startswith(_CACHE):
                 folder = self._images / "caches" / leftover.name.removeprefix(_CACHE)
-                await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+                await asyncio.to_thread(delete_folder, folder)
                 return True
             if leftover.kind == "layers":
                 return await self._free_layer(leftover.name, used)
@@ -84,7 +84,7 @@ class ImagesKeeper:
         if path.is_symlink():
             path.unlink(missing_ok=True)
             return
-        await asyncio.to_thread(shutil.rmtree, path, ignore_errors=True)
+        await asyncio.to_thread(delete_folder, path)
         for kind in ("json", "oci.json"):
             (self._images / f"{name}.{kind}").unlink(missing_ok=True)
 

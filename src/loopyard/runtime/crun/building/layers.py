@@ -6,7 +6,6 @@ the cache has a row of it. What was written before the machine's power went is b
 
 import os
 import secrets
-import shutil
 import sqlite3
 import threading
 import time
@@ -14,6 +13,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
+from loopyard.runtime.crun.building.removal import delete_folder
 from loopyard.runtime.crun.syscalls import sync_file_system
 
 _NEW = ".new"
@@ -61,11 +61,11 @@ class Layers:
 
     def complete(self, made: Path) -> Layer:
         """Give a layer its name; one that is empty is dropped."""
-        shutil.rmtree(made / "work", ignore_errors=True)
+        delete_folder(made / "work")
         with os.scandir(made / "upper") as entries:
             is_empty = next(entries, None) is None
         if is_empty:
-            shutil.rmtree(made, ignore_errors=True)
+            delete_folder(made)
             return Layer("")
         kept = made.with_name(made.name.removesuffix(_NEW))
         made.rename(kept)
@@ -73,7 +73,7 @@ class Layers:
 
     def drop(self, made: Path) -> None:
         """Delete a layer that was not completed."""
-        shutil.rmtree(made, ignore_errors=True)
+        delete_folder(made)
 
     def find(self, key: str) -> Layer | None:
         """The layer that a step with this key has made, if it is there."""
@@ -97,7 +97,7 @@ class Layers:
             store.execute(statement, (key, layer.name, self._boot, time.time()))
             (name,) = store.execute("SELECT layer FROM steps WHERE key = ?", (key,)).fetchone()
         if name != layer.name and layer:
-            shutil.rmtree(self.folder / layer.name, ignore_errors=True)
+            delete_folder(self.folder / layer.name)
         return Layer(name)
 
     def alias(self, key: str) -> str | None:
@@ -143,7 +143,7 @@ class Layers:
         """Delete a layer and the rows that speak of it. Images that were made of it keep their files."""
         with self._lock:
             self._store().execute("DELETE FROM steps WHERE layer = ?", (name,))
-        shutil.rmtree(self.folder / name, ignore_errors=True)
+        delete_folder(self.folder / name)
 
     def forget_empty(self, before: float, kept: Collection[str]) -> None:
         """Delete the rows without a layer that no build has used since, but for those that are kept."""
@@ -155,9 +155,18 @@ class Layers:
     def _store(self) -> sqlite3.Connection:
         if self._open is None or not self._file.exists():
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            made = sqlite3.connect(self._file, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
-            made.execute("PRAGMA journal_mode = WAL")
-            made.execute("PRAGMA synchronous = NORMAL")
-            made.execute(_SCHEMA)
-            self._open = made
+            try:
+                self._open = self._connected()
+            except sqlite3.DatabaseError as error:
+                if isinstance(error, sqlite3.OperationalError):
+                    raise
+                self._file.unlink(missing_ok=True)  # it is damaged; all that is lost is time
+                self._open = self._connected()
         return self._open
+
+    def _connected(self) -> sqlite3.Connection:
+        made = sqlite3.connect(self._file, timeout=_WAIT_SECONDS, isolation_level=None, check_same_thread=False)
+        made.execute("PRAGMA journal_mode = WAL")
+        made.execute("PRAGMA synchronous = NORMAL")
+        made.execute(_SCHEMA)
+        return made

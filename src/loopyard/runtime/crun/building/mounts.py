@@ -12,6 +12,7 @@ from pathlib import Path
 
 from loopyard.dockerfile.plan import BindMount, CacheMount, Mount, Origin, SecretMount, TmpfsMount
 from loopyard.runtime.crun.building.merged import Entry, Merged
+from loopyard.runtime.crun.building.removal import delete_folder
 from loopyard.runtime.crun.launcher.steps import StepMount
 from loopyard.runtime.images import BuildFailed
 
@@ -85,7 +86,7 @@ class Mounts:
             return _mount(mount.target, list(found.reals), read_only=True)
         scratch = self._work / f"bind-{uuid.uuid4().hex}-{number}"
         scratch.mkdir(mode=0o700)
-        self._held.callback(shutil.rmtree, scratch, ignore_errors=True)
+        self._held.callback(delete_folder, scratch)
         if found.kind != "folder":
             copy = scratch / "file"
             await asyncio.to_thread(shutil.copy2, found.real, copy)
@@ -138,7 +139,7 @@ class Mounts:
         try:
             made.rename(content)
         except OSError:  # another build was first
-            shutil.rmtree(made, ignore_errors=True)
+            delete_folder(made)
 
 
 def _mount(

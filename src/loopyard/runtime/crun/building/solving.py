@@ -190,6 +190,8 @@ class Solver:
         self._configs[index] = config
         for warned in expanded.warnings:
             self._told(f"{warned.place.file}:{warned.place.line}: warning: {warned.message}")
+        for name in expanded.images:
+            await self._bases.find(name, self._fetching, self._told)
         for one in expanded.needs:  # also stages that only triggers of ONBUILD use
             await self._expand_stage(one)
 
