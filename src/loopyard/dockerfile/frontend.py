@@ -25,6 +25,10 @@ from loopyard.dockerfile.reading import instructions, trigger
 from loopyard.dockerfile.stages import Draft, Drafts, Globals, automatic_arguments, base_index, order
 from loopyard.dockerfile.state import PROXIES, State, Unknown
 from loopyard.dockerfile.steps import step
+from loopyard.dockerfile.words import Lexer, WordError
+
+_EXPANDED = ("ADD", "ARG", "COPY", "ENV", "EXPOSE", "LABEL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR")
+"""Instructions whose words have variables."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +111,23 @@ def _checked(plan: Plan, names: Names, draft: Draft) -> State:
         try:
             step(instruction, state)
         except Unknown:
-            _note_declared(instruction, state)
+            _checked_words(instruction, state)
     return state
 
 
-def _note_declared(instruction: Instruction, state: State) -> None:
+def _checked_words(instruction: Instruction, state: State) -> None:
+    """Check the form of words whose values are not known yet."""
     if instruction.name == "ARG":
         state.declared.update(text.partition("=")[0] for text in instruction.args)
+    if instruction.name not in _EXPANDED:
+        return
+    stand_in = Lexer(lambda _: "x", state.escape)
+    for text, place in zip(instruction.args, instruction.places, strict=True):
+        try:
+            stand_in.expand(text)
+        except WordError as error:
+            message = str(error)
+            raise DockerfileError(place, f"{message[:1].upper()}{message[1:]}.") from None
 
 
 def _state(plan: Plan, names: Names, config: ImageConfig, *, complete: bool) -> State:
