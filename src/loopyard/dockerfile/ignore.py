@@ -168,8 +168,9 @@ def _compiled(pattern: str) -> Callable[[str], bool]:
     if plain:
         return lambda path: path == pattern
     suffix = pattern[2:]
-    if pattern.startswith("**/") and not has_wildcards(suffix):
-        return lambda path: path.endswith(suffix) or path == suffix[1:]
+    if pattern.startswith("**") and not has_wildcards(suffix):
+        # Moby compares the end alone, so that **file matches afile too.
+        return lambda path: path.endswith(suffix) or (suffix.startswith("/") and path == suffix[1:])
     made = compiled("(?s)" + "".join(expression) + "$")
     return lambda path: made.search(path) is not None
 

@@ -128,9 +128,7 @@ class State:
     @property
     def arguments(self) -> tuple[tuple[str, str], ...]:
         """The arguments that a command sees, in the order of their names, which hide variables of the same names."""
-        return tuple(
-            (name, value) for name, value in sorted(self._args.items()) if value is not None
-        )
+        return tuple((name, value) for name, value in sorted(self._args.items()) if value is not None)
 
     @property
     def proxies(self) -> tuple[tuple[str, str], ...]:

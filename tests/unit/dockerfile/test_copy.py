@@ -13,8 +13,8 @@ DIGEST = "sha256:" + "a" * 64
 @pytest.mark.parametrize(
     ("text", "sources", "destination", "into"),
     [
-        ("COPY a b", ["a"], "/b", False),
-        ("COPY a b c/", ["a", "b"], "/c", True),
+        ("COPY a b", ["a"], "/w/b", False),
+        ("COPY a b c/", ["a", "b"], "/w/c", True),
         ("COPY a .", ["a"], "/w", True),
         ("COPY a ./", ["a"], "/w", True),
         ("COPY a /", ["a"], "/", True),
