@@ -22,8 +22,9 @@ NESTED_EXPANSIONS = 50
 EXPANDED_CHARACTERS = 1 << 20
 """Length of what one argument becomes when its variables are replaced."""
 
-STAGE_CHARACTERS = 32 << 20
-"""Sum of what all arguments of a stage become."""
+EXPANSION_WORK = 32 << 20
+"""Characters of variables' values that are put into all words of a Dockerfile, or of a stage when it is expanded. A
+pattern counts its value once for each wildcard."""
 
 ENVIRONMENT_CHARACTERS = 1 << 20
 """Sum of the names and values of a stage's ENV and ARG."""
@@ -33,6 +34,9 @@ TRIGGERS = 200
 
 PATTERN_CHARACTERS = 4_096
 """Length of a pattern of paths."""
+
+WILDCARDS = 32
+"""Wildcards of a pattern."""
 
 PATTERNS = 10_000
 """Patterns of an ignore file."""
@@ -50,4 +54,4 @@ CONFIGURATION_ENTRIES = 5_000_000
 """Entries of all configurations that a stage goes through."""
 
 MATCHES = 20_000_000
-"""Comparisons of a path with a pattern, of one ignore file."""
+"""Comparisons of a path with a pattern, of one ignore file. Those of patterns with many wildcards count more."""

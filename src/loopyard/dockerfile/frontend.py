@@ -25,7 +25,7 @@ from loopyard.dockerfile.reading import instructions, trigger
 from loopyard.dockerfile.stages import Draft, Drafts, Globals, automatic_arguments, base_index, order
 from loopyard.dockerfile.state import PROXIES, State, Unknown
 from loopyard.dockerfile.steps import step
-from loopyard.dockerfile.words import Lexer, WordError
+from loopyard.dockerfile.words import Budget, Lexer, WordError
 
 _EXPANDED = ("ADD", "ARG", "COPY", "ENV", "EXPOSE", "LABEL", "STOPSIGNAL", "USER", "VOLUME", "WORKDIR")
 """Instructions whose words have variables."""
@@ -70,7 +70,8 @@ def plan_dockerfile(text: str | bytes, options: Options | None = None) -> Plan:
         contexts=options.contexts,
         named=tuple(drafts.named.items()),
     )
-    states = [_checked(plan, drafts.names, draft) for draft in drafts.stages]
+    budget = Budget()
+    states = [_checked(plan, drafts.names, draft, budget) for draft in drafts.stages]
     needs = [state.needs | base_index(draft.base) for state, draft in zip(states, drafts.stages, strict=True)]
     declared = given.declared.union(*(state.declared for state in states))
     stages = tuple(
@@ -103,10 +104,10 @@ def _unused(build_args: Mapping[str, str], declared: set[str], drafts: Drafts) -
     return [Warned(drafts.stages[0].place, f"No ARG declares these build arguments: {shown}.")]
 
 
-def _checked(plan: Plan, names: Names, draft: Draft) -> State:
+def _checked(plan: Plan, names: Names, draft: Draft, budget: Budget) -> State:
     """The state at the end of a stage, as far as it is known; checks all that does not depend on the base."""
     from_nothing = isinstance(draft.base, ScratchRef)
-    state = _state(plan, names, SCRATCH if from_nothing else ImageConfig(), complete=from_nothing)
+    state = _state(plan, names, SCRATCH if from_nothing else ImageConfig(), budget, complete=from_nothing)
     for instruction in draft.instructions:
         try:
             step(instruction, state)
@@ -130,8 +131,8 @@ def _checked_words(instruction: Instruction, state: State) -> None:
             raise DockerfileError(place, f"{message[:1].upper()}{message[1:]}.") from None
 
 
-def _state(plan: Plan, names: Names, config: ImageConfig, *, complete: bool) -> State:
-    return State(names, config, dict(plan.global_args), dict(plan.build_args), plan.escape, complete=complete)
+def _state(plan: Plan, names: Names, config: ImageConfig, budget: Budget, *, complete: bool) -> State:
+    return State(names, config, dict(plan.global_args), dict(plan.build_args), plan.escape, budget, complete=complete)
 
 
 def expand(plan: Plan, stage: Stage, base: ImageConfig) -> ExpandedStage:
@@ -141,7 +142,7 @@ def expand(plan: Plan, stage: Stage, base: ImageConfig) -> ExpandedStage:
         DockerfileError: A trigger, or something that follows from the base's variables, is wrong or not offered.
     """
     names = Names(dict(plan.named), len(plan.stages), plan.contexts)
-    state = _state(plan, names, replace(base, on_build=()), complete=True)
+    state = _state(plan, names, replace(base, on_build=()), Budget(), complete=True)
     name = _base_name(plan, stage)
     if len(base.on_build) > bounds.TRIGGERS:
         raise DockerfileError(stage.place, f"{name} has more than {bounds.TRIGGERS} ONBUILD triggers.")

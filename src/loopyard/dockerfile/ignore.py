@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from loopyard.dockerfile import bounds
-from loopyard.dockerfile.patterns import BadPattern, compiled, quoted
+from loopyard.dockerfile.patterns import BadPattern, check_wildcards, compiled, quoted
 
 Results = tuple[bool, ...]
 """Which patterns matched a folder, from which follows what they do with what is in it."""
@@ -39,10 +39,15 @@ def ignore_file_names(dockerfile: str = "Dockerfile") -> tuple[str, str]:
     return f"{dockerfile}.dockerignore", ".dockerignore"
 
 
+_FEW = 6
+"""Wildcards that a pattern may have and be compared at once."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Pattern:
     keeps: bool
     parts: tuple[str, ...]
+    wildcards: int
     matches: Callable[[str], bool]
 
 
@@ -65,10 +70,10 @@ class Matcher:
             if len(pattern) > 1:
                 pattern = pattern.lstrip("/")
             try:
-                matches = _compiled(pattern)
+                wildcards, matches = check_wildcards(pattern), _compiled(pattern)
             except BadPattern as bad:
                 raise BadPattern(f"{original[:100]!r}: {bad}") from bad
-            self._patterns.append(_Pattern(keeps, tuple(pattern.split("/")), matches))
+            self._patterns.append(_Pattern(keeps, tuple(pattern.split("/")), wildcards, matches))
 
     def __bool__(self) -> bool:
         return bool(self._patterns)
@@ -86,7 +91,7 @@ class Matcher:
         for index, pattern in enumerate(self._patterns):
             found = bool(parent) and parent[index]
             if not found and pattern.keeps == matched:
-                self._work += 1
+                self._work += 1 + (pattern.wildcards * len(path) >> 4 if pattern.wildcards > _FEW else 0)
                 found = pattern.matches(path)
             results.append(found)
             if found:

@@ -50,6 +50,18 @@ def compiled(expression: str) -> Pattern:
         raise BadPattern("syntax error in pattern") from error
 
 
+def check_wildcards(pattern: str) -> int:
+    """How many wildcards a pattern has.
+
+    Raises:
+        BadPattern: It has too many.
+    """
+    found = sum(pattern.count(one) for one in "*?[")
+    if found > bounds.WILDCARDS:
+        raise BadPattern(f"a pattern has at most {bounds.WILDCARDS} wildcards")
+    return found
+
+
 def quoted(character: str) -> str:
     """A character as a regular expression that matches it alone."""
     return f"\\{character}" if character in _SPECIAL else character
@@ -61,6 +73,7 @@ def shell_pattern(pattern: str, *, greedy: bool, anchored: bool) -> Pattern:
     Raises:
         BadPattern: A backslash stands before what needs none.
     """
+    check_wildcards(pattern)
     made = ["^"] if anchored else []
     at = 0
     while at < len(pattern):

@@ -12,7 +12,7 @@ from typing import Literal, Protocol
 from loopyard.dockerfile import bounds
 from loopyard.dockerfile.errors import DockerfileError
 from loopyard.dockerfile.ignore import Matcher, Results, bracket
-from loopyard.dockerfile.patterns import BadPattern, compiled, quoted
+from loopyard.dockerfile.patterns import BadPattern, check_wildcards, compiled, quoted
 from loopyard.dockerfile.plan import ContextRef, CopyStep, Path, Place
 
 
@@ -248,6 +248,7 @@ def is_pattern(text: str) -> bool:
 
 def _translated(pattern: str) -> str:
     """A name's pattern, as Go's filepath.Match has it, as a regular expression."""
+    check_wildcards(pattern)
     made: list[str] = []
     at = 0
     while at < len(pattern):

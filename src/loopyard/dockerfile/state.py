@@ -8,7 +8,7 @@ from loopyard.dockerfile import bounds
 from loopyard.dockerfile.errors import DockerfileError
 from loopyard.dockerfile.naming import Names
 from loopyard.dockerfile.plan import DEFAULT_PATH, DEFAULT_SHELL, ImageConfig, ImageRef, Origin, Place, StageRef
-from loopyard.dockerfile.words import Lexer, WordError
+from loopyard.dockerfile.words import Budget, Lexer, WordError
 
 PROXIES = tuple(
     name for one in ("HTTP", "HTTPS", "FTP", "NO", "ALL") for name in (f"{one}_PROXY", f"{one.lower()}_proxy")
@@ -31,6 +31,7 @@ class State:
         outer: Mapping[str, str],
         build_args: Mapping[str, str],
         escape: str,
+        budget: Budget,
         *,
         complete: bool,
     ) -> None:
@@ -49,9 +50,9 @@ class State:
         self._env = dict(config.env)
         self._args: dict[str, str | None] = {}
         self._entries = 0
-        self._lexer = Lexer(self._lookup, escape)
+        self._lexer = Lexer(self._lookup, escape, budget=budget)
         # BuildKit reads heredocs with this escape character whatever the Dockerfile's is.
-        self._heredocs = Lexer(self._lookup, quotes=False)
+        self._heredocs = Lexer(self._lookup, quotes=False, budget=budget)
 
     def _lookup(self, name: str) -> str | None:
         # Of ENV and ARG, the later one counts.
@@ -143,10 +144,14 @@ class State:
 
     def change(self, place: Place, **fields: Any) -> None:
         """Set fields of the configuration."""
-        self._entries += sum(len(cast("tuple[Any, ...]", one)) for one in fields.values() if isinstance(one, tuple))
+        self.count(sum(len(cast("tuple[Any, ...]", one)) for one in fields.values() if isinstance(one, tuple)), place)
+        self.config = replace(self.config, **fields)
+
+    def count(self, entries: int, place: Place) -> None:
+        """Count entries that the configuration goes through."""
+        self._entries += entries
         if self._entries > bounds.CONFIGURATION_ENTRIES:
             raise DockerfileError(place, "The configuration of this stage has too many entries.")
-        self.config = replace(self.config, **fields)
 
     @property
     def shell(self) -> tuple[str, ...]:

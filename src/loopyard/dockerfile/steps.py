@@ -227,9 +227,11 @@ def _expose(instruction: Instruction, state: State) -> Step:
     for text, place in zip(instruction.args, instruction.places, strict=True):
         for word in state.split(text, place):
             try:
-                exposed.update(dict.fromkeys(values.ports(word)))
+                found = list(values.ports(word))
             except ValueError as error:
                 raise DockerfileError(place, f"EXPOSE: {error}.") from None
+            state.count(len(found), place)
+            exposed.update(dict.fromkeys(found))
     state.change(instruction.place, exposed=tuple(exposed))
     return _configured(instruction, state)
 

@@ -15,6 +15,23 @@ class WordError(ValueError):
     """A word that has no meaning."""
 
 
+@dataclass
+class Budget:
+    """Work that is left for replacing variables."""
+
+    left: int = bounds.EXPANSION_WORK
+
+    def spend(self, work: int) -> None:
+        """Count work that is to be done.
+
+        Raises:
+            WordError: There is no more left.
+        """
+        self.left -= work
+        if self.left < 0:
+            raise WordError("the values of variables add up to too much text")
+
+
 class _Split:
     """Words that a text falls into at spaces outside of quotes."""
 
@@ -50,7 +67,7 @@ class Lexer:
     escape: str = "\\"
     quotes: bool = True
     unset: set[str] = field(default_factory=set[str])
-    spent: int = 0
+    budget: Budget = field(default_factory=Budget)
 
     def expand(self, text: str) -> str:
         """The text as one word.
@@ -72,12 +89,6 @@ class Lexer:
         _Scan(self, text).until(None, words, raw=False)
         words.end()
         return words.words
-
-    def spend(self, characters: int) -> None:
-        """Count what a value adds."""
-        self.spent += characters
-        if self.spent > bounds.STAGE_CHARACTERS:
-            raise WordError("the values of variables add up to too much text")
 
 
 class _Scan:
@@ -197,6 +208,7 @@ class _Scan:
             return value or ""
         longest = word.startswith(sign)
         pattern = word[1:] if longest else word
+        self._lexer.budget.spend(len(value or "") * (1 + pattern.count("*")))
         try:
             cut = without_prefix if sign == "#" else without_suffix
             return cut(pattern, value or "", longest=longest)
@@ -209,6 +221,7 @@ class _Scan:
             self._at += 1
         pattern = self.until("/", None, raw=True)
         replacement = self.until("}", None, raw=True)
+        self._lexer.budget.spend(len(self._lexer.lookup(name) or "") * (1 + pattern.count("*")))
         try:
             made = replaced(pattern, self._value(name) or "", replacement, every=every)
         except BadPattern as bad:
@@ -229,7 +242,7 @@ class _Scan:
         self._made += characters
         if self._made > bounds.EXPANDED_CHARACTERS:
             raise WordError(f"the result has more than {bounds.EXPANDED_CHARACTERS} characters")
-        self._lexer.spend(characters)
+        self._lexer.budget.spend(characters)
 
     def _name(self) -> str:
         first = self._peek()

@@ -1,12 +1,14 @@
 """Heredocs of RUN, COPY, ADD and ONBUILD."""
 
+from typing import Any
+
 import pytest
 
 from loopyard.dockerfile.plan import CopyStep, ImageConfig, InlineFile, RunStep
 from tests.unit.dockerfile.planning import BASE, config, only, refused, steps
 
 
-def _files(text: str, **options: object) -> dict[str, str]:
+def _files(text: str, **options: Any) -> dict[str, str]:
     sources = only(CopyStep, text, **options).sources
     return {source.name: source.content.decode() for source in sources if isinstance(source, InlineFile)}
 

@@ -1,5 +1,7 @@
 """Identity of steps, for the key of the build cache."""
 
+from typing import Any
+
 import pytest
 
 from loopyard.dockerfile.identity import identity
@@ -7,7 +9,7 @@ from loopyard.dockerfile.plan import ImageConfig
 from tests.unit.dockerfile.planning import BASE, expanded, steps
 
 
-def _last(text: str, base: ImageConfig = BASE, **options: object) -> str:
+def _last(text: str, base: ImageConfig = BASE, **options: Any) -> str:
     return identity(steps(text, base, **options)[-1])
 
 

@@ -1,5 +1,6 @@
 """Patterns of ignore files."""
 
+import contextlib
 import time
 
 import pytest
@@ -114,10 +115,8 @@ def test_it_matches_as_the_port_of_buildkits_matcher_does(patterns: list[str], p
 )
 def test_hostile_patterns_end_soon(pattern: str) -> None:
     begun = time.process_time()
-    try:
+    with contextlib.suppress(BadPattern):
         assert not Matcher(ignore_patterns(pattern)).matches("/".join(["a" * 200] * 15))
-    except BadPattern:
-        pass
     assert time.process_time() - begun < 5
 
 

@@ -1,5 +1,7 @@
 """Stages: FROM, arguments before it, targets, which stage needs which."""
 
+from typing import Any
+
 import pytest
 
 from loopyard.dockerfile import DockerfileError, Options, expand, plan_dockerfile
@@ -123,7 +125,7 @@ def test_the_own_platform_is_taken(platform: str) -> None:
 # Arguments.
 
 
-def _run(text: str, **options: object) -> RunStep:
+def _run(text: str, **options: Any) -> RunStep:
     (run,) = [step for step in expanded(text, **options).steps if isinstance(step, RunStep)]
     return run
 
@@ -185,7 +187,10 @@ def test_arguments_that_nothing_declares_are_warned_of() -> None:
 
 def test_the_base_gives_variables_user_folder_and_shell() -> None:
     base = ImageConfig(
-        env=(("PATH", "/opt/bin"), ("HOME_DIR", "/srv")), user="app:staff", workdir="/base", shell=("/bin/ash", "-ec")
+        env=(("PATH", "/opt/bin"), ("HOME_DIR", "/srv")),
+        user="app:staff",
+        workdir="/base",
+        shell=("/bin/ash", "-ec"),
     )
     made = expanded("FROM a\nWORKDIR $HOME_DIR\nWORKDIR sub\nRUN x\nCOPY a .\n", base)
     run, copy = made.steps[2:]

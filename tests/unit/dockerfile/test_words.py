@@ -1,5 +1,6 @@
 """Words: quotes, escapes, variables with every modifier."""
 
+import contextlib
 import time
 
 import pytest
@@ -134,8 +135,21 @@ def test_names_without_a_value_are_told() -> None:
 
 
 PIECES = st.sampled_from(
-    ["a", "b ", "$x", "${x}", "$no", "${no:-", "${x:+", "${path#", "${path%%", "${x/", "//", "/", "}", "'", '"', "\\"]
-    + ["$", "{", "*", "?", ".", " ", "<<", "\u00fc", "${no?", "\t"]
+    [
+        *"ab$*?. {}/'\"\\\u00fc\t",
+        "b ",
+        "$x",
+        "${x}",
+        "$no",
+        "${no:-",
+        "${x:+",
+        "${path#",
+        "${path%%",
+        "${x/",
+        "//",
+        "<<",
+        "${no?",
+    ]
 )
 
 
@@ -167,8 +181,6 @@ def test_it_reads_as_the_port_of_buildkits_lexer_does(text: str, escape: str) ->
 )
 def test_hostile_words_end_soon(word: str, values: dict[str, str]) -> None:
     begun = time.process_time()
-    try:
+    with contextlib.suppress(WordError):
         assert len(Lexer(values.get).expand(word)) <= 2 << 20
-    except WordError:
-        pass
     assert time.process_time() - begun < 10
