@@ -68,18 +68,7 @@ def test_a_hostile_file_ends_soon(name: str) -> None:
     assert time.process_time() - begun < 10
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        "doubling",
-        "substituted each time",
-        "variables and commands",
-        "ports",
-        "ports each",
-        "stages on stages",
-        "sources",
-    ],
-)
+@pytest.mark.parametrize("name", ["doubling", "substituted each time", "stages on stages"])
 def test_a_hostile_file_takes_little_memory(name: str) -> None:
     tracemalloc.start(1)
     try:
@@ -91,12 +80,14 @@ def test_a_hostile_file_takes_little_memory(name: str) -> None:
 
 
 def _plan(text: str) -> None:
+    told = ""
     try:
         plan = plan_dockerfile(text)
         for index in plan.needed:
             expand(plan, plan.stage(index), SCRATCH)
     except DockerfileError as error:
-        assert len(str(error)) < 1_500
+        told = str(error)
+    assert len(told) < 1_500
 
 
 def test_hostile_bases() -> None:

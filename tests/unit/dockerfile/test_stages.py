@@ -186,12 +186,8 @@ def test_arguments_that_nothing_declares_are_warned_of() -> None:
 
 
 def test_the_base_gives_variables_user_folder_and_shell() -> None:
-    base = ImageConfig(
-        env=(("PATH", "/opt/bin"), ("HOME_DIR", "/srv")),
-        user="app:staff",
-        workdir="/base",
-        shell=("/bin/ash", "-ec"),
-    )
+    env = (("PATH", "/opt/bin"), ("HOME_DIR", "/srv"))
+    base = ImageConfig(env, "app:staff", "/base", ("/bin/ash", "-ec"))
     made = expanded("FROM a\nWORKDIR $HOME_DIR\nWORKDIR sub\nRUN x\nCOPY a .\n", base)
     run, copy = made.steps[2:]
     assert isinstance(run, RunStep)
