@@ -6,6 +6,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from starlette.exceptions import HTTPException
+from starlette.types import Receive, Scope, Send
 
 from loopyard.console.page import PAGE, NotLoggedIn, Page, login_path
 from loopyard.console.rendering import render
@@ -32,7 +33,6 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LoopyardError, _known)
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _http)
-    app.add_exception_handler(Exception, _unexpected)
 
 
 async def _not_logged_in(request: Request, error: Exception) -> Response:
@@ -58,9 +58,11 @@ async def _http(request: Request, error: Exception) -> Response:
     return _answer(request, error.status_code, words)
 
 
-async def _unexpected(request: Request, error: Exception) -> Response:
-    log.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _answer(request, 500, "The server failed to answer this request; its log has the details.")
+async def unexpected(scope: Scope, receive: Receive, send: Send, error: Exception) -> None:
+    """Answer what nothing else answers: the server's log has the rest."""
+    log.error("%s %s failed", scope["method"], scope["path"], exc_info=error)
+    words = "The server failed to answer this request; its log has the details."
+    await _answer(Request(scope), 500, words)(scope, receive, send)
 
 
 def _answer(request: Request, status: int, message: str) -> Response:

@@ -5,6 +5,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from loopyard.auth.caller import OPERATION
+from loopyard.console.errors import unexpected
 
 MOST_FORM_BYTES = 1 << 20
 """How long a form may be. Uploads of files are no forms: they are streamed."""
@@ -34,7 +35,11 @@ class GuardMiddleware:
             return
         scope[OPERATION] = None  # what looks at a page is no operation, until a page says which it is
 
+        has_begun = False
+
         async def send_guarded(message: Message) -> None:
+            nonlocal has_begun
+            has_begun = True
             if message["type"] == "http.response.start":
                 headers = list(message.get("headers", ()))
                 given = {name.lower() for name, _ in headers}
@@ -47,7 +52,12 @@ class GuardMiddleware:
         if (refusal := _refusal(scope)) is not None:
             await refusal(scope, receive, send_guarded)
             return
-        await self._app(scope, receive, send_guarded)
+        try:
+            await self._app(scope, receive, send_guarded)
+        except Exception as error:
+            if has_begun:
+                raise
+            await unexpected(scope, receive, send_guarded, error)
 
 
 def _refusal(scope: Scope) -> PlainTextResponse | None:

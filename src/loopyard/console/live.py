@@ -19,8 +19,13 @@ from loopyard.kit.sse import PING, PING_SECONDS
 
 log = logging.getLogger("loopyard.console")
 
-LEAST_SECONDS = 0.4
-"""The least time between two renderings of a fragment."""
+LEAST_SECONDS = 0.7
+"""The least time between two renderings of a fragment: a change is on its page within a second."""
+GATHER_SECONDS = 0.1
+"""How long a change waits for those that come with it."""
+_MOST_SHARE = 0.05
+"""How much of the time a fragment's rendering may take: one that takes long is rendered less often."""
+_MOST_SECONDS = 10.0
 
 
 @dataclass(frozen=True)
@@ -51,15 +56,19 @@ class _Shared:
         self.task = asyncio.create_task(self._run())
 
     async def _run(self) -> None:
+        clock = asyncio.get_running_loop().time
         with acting_as(self._caller):
             while True:
                 self.dirty.clear()
+                begun = clock()
                 await self._render()
-                await asyncio.sleep(LEAST_SECONDS)
+                cost = clock() - begun
+                await asyncio.sleep(min(max(LEAST_SECONDS, cost / _MOST_SHARE), _MOST_SECONDS))
                 try:
                     every = self.fragment.every_seconds
                     async with asyncio.timeout(every() if callable(every) else every):
                         await self.dirty.wait()
+                    await asyncio.sleep(GATHER_SECONDS)
                 except TimeoutError:
                     pass
 

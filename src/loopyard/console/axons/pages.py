@@ -25,7 +25,7 @@ from loopyard.kit.paging import PageQuery
 from loopyard.kit.parts import part
 
 MOST_EVENTS = 100
-_MOST_BYTES = 2 << 20
+_MOST_BYTES = 16 << 20
 _EVENTS = "GET /v1/axons/{}/events"
 
 router = APIRouter()

@@ -44,7 +44,12 @@ async def live(page: ListPage, query: ListQuery, status: Annotated[str, Query(ma
         return page.html("devboxes/_rows.html", **await _rows(page, query, status))
 
     subject = ("devboxes", status, query.starting_after)
-    return page.live(Fragment("rows", subject, render, concerns=lambda key: key.startswith("dbx_"), every_seconds=10.0))
+    return page.live(Fragment("rows", subject, render, concerns=_is_devbox, every_seconds=10.0))
+
+
+def _is_devbox(key: str) -> bool:
+    """Tells changes of devboxes from those of what runs in them."""
+    return key.startswith("dbx_") and "/" not in key
 
 
 async def _rows(page: Page, query: PageQuery, status: str) -> dict[str, Any]:

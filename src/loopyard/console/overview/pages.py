@@ -44,7 +44,7 @@ async def live(page: PageDep) -> Response:
         return page.html("overview/_host.html", parts=_host(page))
 
     return page.live(
-        Fragment("parts", "overview", render, every_seconds=5.0),
+        Fragment("parts", "overview", render, concerns=lambda key: "/" not in key, every_seconds=5.0),
         Fragment("host", "overview", render_host, concerns=lambda _: False, every_seconds=5.0),
     )
 
