@@ -18,7 +18,7 @@ LONGEST_VARIABLE = 120_000
 argument, and commands put the statement into arguments with words of their own around it."""
 
 
-class Unsuited(Exception):
+class IncompatibleAgent(Exception):
     """The agent cannot run this scenario; the message says why."""
 
 
@@ -49,7 +49,7 @@ class Agent(Protocol):
         """Turn of the agent at a scenario; None for an agent that does nothing.
 
         Raises:
-            Unsuited: It cannot run this scenario.
+            IncompatibleAgent: It cannot run this scenario.
         """
         ...
 
@@ -64,7 +64,9 @@ class Oracle:
     def turn(self, scenario: ScenarioDefinition) -> Turn:
         reference = scenario.reference_output
         if reference is None:
-            raise Unsuited(f"scenario {scenario.name!r} has no [reference_output], which the agent oracle applies")
+            raise IncompatibleAgent(
+                f"scenario {scenario.name!r} has no [reference_output], which the agent oracle applies"
+            )
         if reference.type == "patch":
             patch = FOLDER / "reference.patch"
             # git takes a patch only with the end of its last line.

@@ -4,7 +4,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loopyard.bench.agents import Agent, Turn, Unsuited
+from loopyard.bench.agents import Agent, IncompatibleAgent, Turn
 from loopyard.bench.definition import ScenarioDefinition
 from loopyard.bench.loader import FolderFault, Suite
 
@@ -42,7 +42,7 @@ def plan(suite: Suite, agents: Sequence[Agent], environment: Mapping[str, str] =
         for agent in agents:
             try:
                 trials.append(Trial(scenario, agent, agent.turn(scenario), given))
-            except Unsuited as error:
+            except IncompatibleAgent as error:
                 faults.append(str(error))
     if faults:
         raise FolderFault(faults)

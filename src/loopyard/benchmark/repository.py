@@ -34,7 +34,7 @@ async def names_of(session: AsyncSession, benchmark_ids: Collection[str], accoun
     return {row[0]: row[1] for row in await session.execute(statement)}
 
 
-async def find(session: AsyncSession, benchmark_id: str) -> Benchmark | None:
+async def find_for_update(session: AsyncSession, benchmark_id: str) -> Benchmark | None:
     """A benchmark of whatever account, with its scenarios kept from others' changes until the transaction ends."""
     return await session.get(Benchmark, benchmark_id, with_for_update=True)
 

@@ -119,7 +119,7 @@ async def publish(session: AsyncSession, benchmark_id: str, *, public: bool) -> 
     Raises:
         NotFound: There is none of this id.
     """
-    benchmark = await repository.find(session, benchmark_id)
+    benchmark = await repository.find_for_update(session, benchmark_id)
     if benchmark is None:
         raise NotFound(f"There is no benchmark {benchmark_id}.", field="id")
     benchmark.is_public = public

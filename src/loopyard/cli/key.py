@@ -103,7 +103,7 @@ def revoke(key_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = No
     accounts: list[str] = []
 
     async def act(session: "AsyncSession") -> None:
-        row = await repository.get(session, key_id)
+        row = await repository.get_for_update(session, key_id)
         if row is None:
             raise NotFound(f"There is no API key {key_id}, or it is revoked already.")
         accounts.append(row.account_id)

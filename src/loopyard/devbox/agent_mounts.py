@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.agent import repository, service
 from loopyard.agent.layer.installer import InstallFailed
 from loopyard.agent.layer.layers import Layers
-from loopyard.agent.layer.wanted import Ground, WantedAgent
+from loopyard.agent.layer.wanted import AgentBase, WantedAgent
 from loopyard.agent.models import Agent, DevboxAgent
 from loopyard.agent.source import AgentSource
 from loopyard.auth.acting import require
@@ -167,8 +167,8 @@ class AgentMounts:
             for row in rows
         ]
 
-    def _ground(self, devbox: Devbox) -> Ground:
+    def _ground(self, devbox: Devbox) -> AgentBase:
         image = devbox.blueprint_id
         version = self._runtime.image_version(image) if isinstance(self._runtime, NamesImages) else image or "base"
         user = LaunchParameters.model_validate(devbox.launch_parameters).user
-        return Ground(devbox.account_id, image, version, devbox.snapshot_id, user)
+        return AgentBase(devbox.account_id, image, version, devbox.snapshot_id, user)

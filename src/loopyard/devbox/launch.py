@@ -54,7 +54,7 @@ class Setup:
     folder: str | None = None
 
 
-class Launcher:
+class LaunchSteps:
     """Sets devboxes up. All of it can be repeated after a crash: a command that was started is not run again."""
 
     def __init__(

@@ -13,17 +13,17 @@ from loopyard.devbox.code_mounts import CodeHost
 from loopyard.devbox.companions import Companions
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.execution.engine import ExecutionEngine
-from loopyard.devbox.launch import Launcher, LaunchFailed
+from loopyard.devbox.launch import LaunchFailed, LaunchSteps
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.object_mounts import ObjectMounts
 from loopyard.devbox.progress import Progress
 from loopyard.devbox.quota import DevboxQuota
-from loopyard.devbox.rest import run_hooks, seconds_left
-from loopyard.devbox.sleep import resume
 from loopyard.devbox.starting import DevboxStarter
 from loopyard.devbox.states import COMING_UP, FINAL, FailureReason, Status
+from loopyard.devbox.suspend import resume
+from loopyard.devbox.suspend_hooks import run_hooks, seconds_left
 from loopyard.devbox.watching import OUT_OF_MEMORY, DevboxWatch
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database
@@ -75,7 +75,7 @@ class Lifecycle:
         self.endings = Endings(self._ended)
         self.companions = Companions()
         self._progress = Progress(database, changes, self.endings, self.companions)
-        launcher = Launcher(runtime, executions, code_host, events, ObjectMounts(runtime, executions, store))
+        launcher = LaunchSteps(runtime, executions, code_host, events, ObjectMounts(runtime, executions, store))
         self._agents = agents = AgentMounts(database, runtime, layers, tokens, events)
         self._starting = DevboxStarter(
             database, runtime, executions, policies, launcher, secrets, tokens, events, agents, grants

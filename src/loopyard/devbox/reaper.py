@@ -6,8 +6,8 @@ import logging
 from loopyard.devbox import repository
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.lifecycle import Lifecycle
-from loopyard.devbox.sleep import suspend
 from loopyard.devbox.states import ShutdownReason, Status
+from loopyard.devbox.suspend import suspend
 from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database

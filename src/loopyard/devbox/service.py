@@ -17,8 +17,8 @@ from loopyard.devbox.offers import check_offered, find_origin
 from loopyard.devbox.quota import DevboxQuota
 from loopyard.devbox.references import check_secrets, find_objects
 from loopyard.devbox.schemas import DevboxCreateParams, DevboxUpdateParams, InitiatorType
-from loopyard.devbox.sleep import resume, suspend
 from loopyard.devbox.states import COMING_UP, FINAL, Status, transition
+from loopyard.devbox.suspend import resume, suspend
 from loopyard.devbox.tunnel import service as tunnels
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit

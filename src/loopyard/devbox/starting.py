@@ -13,7 +13,7 @@ from loopyard.devbox.agent_mounts import AgentMounts
 from loopyard.devbox.code_mounts import token_place
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.image import ImageNotes
-from loopyard.devbox.launch import Launcher, LaunchFailed, Setup
+from loopyard.devbox.launch import LaunchFailed, LaunchSteps, Setup
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
@@ -51,7 +51,7 @@ class DevboxStarter:
         runtime: Runtime,
         executions: ExecutionEngine,
         policies: Enforcement,
-        launcher: Launcher,
+        launcher: LaunchSteps,
         secrets: SecretService,
         tokens: HeldTokens,
         events: Events,

@@ -1,7 +1,7 @@
 """Notices when a devbox that runs goes down by itself."""
 
 from loopyard.devbox.execution.engine import ExecutionEngine
-from loopyard.devbox.launch import KILLED, Launcher
+from loopyard.devbox.launch import KILLED, LaunchSteps
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.progress import Progress
 from loopyard.devbox.starting import entrypoint_id
@@ -17,7 +17,7 @@ class DevboxWatch:
     """Watch over each running devbox, from one start to the next end or suspension."""
 
     def __init__(
-        self, runtime: Runtime, executions: ExecutionEngine, launcher: Launcher, progress: Progress, tasks: Tasks
+        self, runtime: Runtime, executions: ExecutionEngine, launcher: LaunchSteps, progress: Progress, tasks: Tasks
     ) -> None:
         self._runtime = runtime
         self._executions = executions

@@ -44,7 +44,7 @@ async def find(session: AsyncSession, *, digest: str | None = None, key_id: str 
     return None if row is None else StoredKey(*row)
 
 
-async def get(session: AsyncSession, key_id: str, account_id: str | None = None) -> ApiKey | None:
+async def get_for_update(session: AsyncSession, key_id: str, account_id: str | None = None) -> ApiKey | None:
     """A key that is not revoked, kept from others' changes; of any account if `account_id` is None."""
     key = await session.get(ApiKey, key_id, with_for_update=True, populate_existing=True)
     if key is None or key.revoked_at_ms is not None:

@@ -59,7 +59,7 @@ class KeyService:
             Forbidden: It has rights that the caller's own lacks.
             WrongState: It is the server's own.
         """
-        key = await repository.get(session, key_id, caller.account_id)
+        key = await repository.get_for_update(session, key_id, caller.account_id)
         if key is None:
             raise NotFound(f"There is no API key {key_id}.", field="id")
         if caller.scopes is not None and (key.scopes is None or not caller.scopes.cover(Scopes.load(key.scopes))):

@@ -20,7 +20,7 @@ from sqlalchemy.orm import DeclarativeBase
 
 from loopyard.kit import sqlite
 from loopyard.kit.parts import part
-from loopyard.kit.turns import Turns
+from loopyard.kit.priority_lock import PriorityLock
 
 log = logging.getLogger("loopyard.store")
 
@@ -62,7 +62,7 @@ class Database:
         self._read = async_sessionmaker(self.engine, expire_on_commit=False, autoflush=False)
         self._write = async_sessionmaker(writer, expire_on_commit=False, autoflush=False)
         # SQLite has one writer. Waiting in order here is faster than its own polling for the lock.
-        self._turns = Turns() if self.engine.dialect.name == "sqlite" else None
+        self._turns = PriorityLock() if self.engine.dialect.name == "sqlite" else None
         self._writing: set[asyncio.Task[object]] = set()
         """The tasks that are in a transaction."""
 

@@ -15,7 +15,7 @@ class SharedFolder:
 
 
 @dataclass(frozen=True, slots=True)
-class PutBack:
+class RestoreReport:
     """Report of a restore: the first changed paths by name, sorted within what became of them, and how many there are.
     A folder that was added or removed is one path. `complete` is false where there was more than is looked at."""
 
@@ -49,7 +49,7 @@ class GradingIsolation(Protocol):
         """
         ...
 
-    async def put_back(self, sandbox_id: str) -> PutBack | None:
+    async def put_back(self, sandbox_id: str) -> RestoreReport | None:
         """Report of the first `restore`; None before it."""
         ...
 

@@ -30,7 +30,7 @@ async def visible(session: AsyncSession, scenario_id: str, account_id: str) -> S
     return await session.scalar(select(Scenario).where(Scenario.id == scenario_id, owned))
 
 
-async def find(session: AsyncSession, scenario_id: str) -> Scenario | None:
+async def find_for_update(session: AsyncSession, scenario_id: str) -> Scenario | None:
     """A scenario of whatever account, kept from others' changes until the transaction ends."""
     statement = select(Scenario).where(Scenario.id == scenario_id)
     return await session.scalar(statement.with_for_update().execution_options(populate_existing=True))

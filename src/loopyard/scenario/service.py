@@ -120,7 +120,7 @@ async def publish(session: AsyncSession, scenario_id: str, *, public: bool) -> S
         NotFound: There is none of this id.
         WrongState: It is archived.
     """
-    scenario = await repository.find(session, scenario_id)
+    scenario = await repository.find_for_update(session, scenario_id)
     if scenario is None:
         raise NotFound(f"There is no scenario {scenario_id}.", field="id")
     if scenario.status == "archived":

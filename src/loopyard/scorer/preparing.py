@@ -12,7 +12,7 @@ from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.output import tail
 from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.protocol import CommandSpec, Runtime
-from loopyard.runtime.sealing import GradingIsolation, GradingIsolator, PutBack, SharedFolder
+from loopyard.runtime.sealing import GradingIsolation, GradingIsolator, RestoreReport, SharedFolder
 from loopyard.scorer.config import ScorerConfig
 from loopyard.scorer.scorer import PYTHON, TOOLS, Job, PythonNeeds
 from loopyard.scorer.scoring import ROOT, ScoringRequest, SetupFailed, setup_id
@@ -107,7 +107,7 @@ class Preparing:
             await self._make_environments(scoring, jobs)
         failpoint("scoring.prepared")
 
-    async def put_back(self, scoring: ScoringRequest) -> PutBack | None:
+    async def put_back(self, scoring: ScoringRequest) -> RestoreReport | None:
         """Report on the system files that were restored for this scoring; None if they stay as the agent left them."""
         if self._sealing is None or not scoring.restored:
             return None

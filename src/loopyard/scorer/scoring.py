@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from loopyard.runtime.protocol import User
-from loopyard.runtime.sealing import PutBack
+from loopyard.runtime.sealing import RestoreReport
 from loopyard.scorer.contract import RunFunction, ScoringContractResult
 from loopyard.scorer.scorer import Place
 
@@ -51,7 +51,7 @@ class Outcome:
 
     result: ScoringContractResult
     out_of_time: bool
-    put_back: PutBack | None = None
+    put_back: RestoreReport | None = None
 
 
 def command_id(index: int) -> str:

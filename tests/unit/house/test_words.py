@@ -1,8 +1,10 @@
 """Lint of names and docstrings, on the package as it is and on made-up modules."""
 
+import ast
+
 import pytest
 
-from scripts.check_words import faults, main
+from scripts.check_words import ROOT, faults, main
 
 
 def test_the_package_has_no_faults(capsys: pytest.CaptureFixture[str]) -> None:
@@ -37,3 +39,17 @@ def test_a_fault_is_found(source: str, fault: str) -> None:
 )
 def test_nouns_and_verbs_pass(source: str) -> None:
     assert list(faults(source)) == []
+
+
+def test_a_find_does_not_lock() -> None:
+    """Reads that lock rows say so: `lock`, `…_for_update`."""
+    faults = [
+        f"{file.relative_to(ROOT)}: {node.name}"
+        for file in (ROOT / "src/loopyard").rglob("repository.py")
+        for node in ast.walk(ast.parse(file.read_text()))
+        if isinstance(node, ast.AsyncFunctionDef)
+        and node.name.startswith(("find", "get", "visible", "page"))
+        and not node.name.endswith("_for_update")
+        and "with_for_update" in ast.unparse(node)
+    ]
+    assert not faults

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from loopyard.agent.config import AgentConfig
 from loopyard.agent.layer.steps import CONTENT, ROOT, Step, steps_of
-from loopyard.agent.layer.wanted import Ground, WantedAgent
+from loopyard.agent.layer.wanted import AgentBase, WantedAgent
 from loopyard.devbox.execution.output import tail
 from loopyard.devbox.states import FailureReason
 from loopyard.kit.errors import Unavailable
@@ -61,7 +61,7 @@ class Installer:
         self._config = config
         self._tasks = tasks
 
-    async def install(self, layer_id: str, ground: Ground, below: str | None, agent: WantedAgent) -> Installed:
+    async def install(self, layer_id: str, ground: AgentBase, below: str | None, agent: WantedAgent) -> Installed:
         """Install an agent on a ground, or on the layer `below` on it, and keep the disk under the layer's id.
 
         Raises:
@@ -88,7 +88,7 @@ class Installer:
             self._tasks.start(f"clear {box}", self._clear(box))  # nobody has to wait for it
         return Installed(size, time.monotonic() - begun)
 
-    async def _make(self, box: str, ground: Ground, below: str | None) -> None:
+    async def _make(self, box: str, ground: AgentBase, below: str | None) -> None:
         snapshot = below or ground.snapshot
         spec = SandboxSpec(box, ground.image, snapshot, self._config.limits, ground.user, hostname="agent")
         for attempt in range(1, _ATTEMPTS + 1):
@@ -105,7 +105,7 @@ class Installer:
         await retry_while_stuck(lambda: self._runtime.destroy(box))
         await self._runtime.forget(box)
 
-    async def _carry_out(self, box: str, ground: Ground, agent: WantedAgent) -> None:
+    async def _carry_out(self, box: str, ground: AgentBase, agent: WantedAgent) -> None:
         if agent.source.object is not None:
             await self._runtime.write_file(
                 box, CONTENT, self._content(agent.source.object.object_id), user=ROOT, mode=0o644

@@ -12,7 +12,7 @@ from loopyard.agent.layer import repository
 from loopyard.agent.layer.installer import Installer, InstallFailed
 from loopyard.agent.layer.models import AgentLayer
 from loopyard.agent.layer.states import GOING, MAKING, READY
-from loopyard.agent.layer.wanted import Ground, WantedAgent
+from loopyard.agent.layer.wanted import AgentBase, WantedAgent
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.failpoint import failpoint
@@ -61,7 +61,7 @@ class Layers:
         self._touched: dict[str, int] = {}
         self._grown = False
 
-    async def obtain(self, ground: Ground, agents: Sequence[WantedAgent]) -> tuple[str, list[str]]:
+    async def obtain(self, ground: AgentBase, agents: Sequence[WantedAgent]) -> tuple[str, list[str]]:
         """The layer with all of the agents, installed in this order, pinned for the caller; and what is to be told of
         each agent.
 
@@ -92,7 +92,7 @@ class Layers:
             self._grown = False
             self._tasks.start("agent layers' sweep", self.sweep())
 
-    async def _one(self, key: str, ground: Ground, below: str | None, agent: WantedAgent) -> tuple[str, bool]:
+    async def _one(self, key: str, ground: AgentBase, below: str | None, agent: WantedAgent) -> tuple[str, bool]:
         """The layer of this key, pinned, and whether it was made now."""
         async with self._locks.setdefault(key, asyncio.Lock()):
             # What was made is written down before it is no longer being made, so it is found here or there.
@@ -137,7 +137,9 @@ class Layers:
             async with self._database.write() as session:
                 await repository.touch(session, layer_id, now)
 
-    async def _make(self, key: str, making: _LayerBuild, ground: Ground, below: str | None, agent: WantedAgent) -> None:
+    async def _make(
+        self, key: str, making: _LayerBuild, ground: AgentBase, below: str | None, agent: WantedAgent
+    ) -> None:
         layer_id, failure = new_id(PREFIX), None
         try:
             async with self._turn:
@@ -162,7 +164,7 @@ class Layers:
             if below is not None:
                 self.release(below)
 
-    async def _install(self, layer_id: str, key: str, ground: Ground, below: str | None, agent: WantedAgent) -> None:
+    async def _install(self, layer_id: str, key: str, ground: AgentBase, below: str | None, agent: WantedAgent) -> None:
         now = now_ms()
         async with self._database.write() as session:
             session.add(

@@ -17,7 +17,7 @@ _COMMIT = re.compile(r"[0-9a-f]{40}|[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Ground:
+class AgentBase:
     """Base that agents are installed on: an image (None for the base image) or a snapshot, for a user of an account."""
 
     account_id: str

@@ -8,7 +8,7 @@ from statistics import median
 from loopyard.bench.reading.attempt import Attempt, AttemptEnd, by_scenario
 from loopyard.bench.reading.contender import Contender
 from loopyard.bench.reading.statistics.interval import Estimate, clustered_mean
-from loopyard.bench.reading.statistics.passing import pass_at_k, pass_hat_k, useful_ks
+from loopyard.bench.reading.statistics.pass_rates import pass_at_k, pass_hat_k, useful_ks
 from loopyard.bench.reading.usage import UsageSummary, mean_cost, mean_tokens, summarize_usage
 
 TOLERANCE = 1e-6

@@ -20,7 +20,7 @@ from loopyard.benchmark_job.trial import repository, verdict
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.starting import start
 from loopyard.benchmark_job.trial.states import Step
-from loopyard.benchmark_job.trial.turn import Turn, Unsuited, turn
+from loopyard.benchmark_job.trial.turn import IncompatibleAgent, Turn, turn
 from loopyard.benchmark_job.trial.verdict import Verdict
 from loopyard.devbox import repository as devboxes
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
@@ -168,7 +168,7 @@ class Carrying:
         """Set the agent to the problem, and ask for its work to be scored."""
         try:
             execution = await self._run_agent(trial, await self._turn(trial))
-        except Unsuited as reason:
+        except IncompatibleAgent as reason:
             unsuited = verdict.broken(str(reason), "UnsuitedError")
             await self._settle(trial, unsuited, self._failing(trial, str(reason)))
             return
@@ -198,7 +198,7 @@ class Carrying:
             scenario = await scenarios.visible(session, trial.scenario_id, trial.account_id)
         description = self._agents.described(config)
         if scenario is None or description is None:
-            raise Unsuited("The scenario is gone." if scenario is None else f"Agent {config.name} is gone.")
+            raise IncompatibleAgent("The scenario is gone." if scenario is None else f"Agent {config.name} is gone.")
         return turn(description, config, scenario)
 
     async def _run_agent(self, trial: Trial, what: Turn) -> Execution:

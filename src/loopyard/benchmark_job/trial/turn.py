@@ -16,7 +16,7 @@ CONTEXT_FILE = f"{FOLDER}/additional_context.json"
 REFERENCE_FILE = f"{FOLDER}/reference_output"
 
 
-class Unsuited(Exception):
+class IncompatibleAgent(Exception):
     """The agent cannot be set to this scenario; the message says why."""
 
 
@@ -32,11 +32,11 @@ def turn(description: AgentDescription, config: AgentConfig, scenario: Scenario)
     """Turn of an agent at a scenario.
 
     Raises:
-        Unsuited: The scenario has not what the agent needs.
+        IncompatibleAgent: The scenario has not what the agent needs.
     """
     if description.input == "reference_output":
         if not scenario.reference_output:
-            raise Unsuited(f"Agent {config.name} applies the reference output, and the scenario has none.")
+            raise IncompatibleAgent(f"Agent {config.name} applies the reference output, and the scenario has none.")
         path, files = REFERENCE_FILE, {REFERENCE_FILE: _closed(scenario.reference_output)}
     else:
         path, files = STATEMENT_FILE, {STATEMENT_FILE: _closed(scenario.input_context["problem_statement"])}
@@ -46,7 +46,7 @@ def turn(description: AgentDescription, config: AgentConfig, scenario: Scenario)
     try:
         return Turn(description.command(path, config.model_name, config.kwargs), files)
     except ValueError as error:  # the catalog has changed since the job was made
-        raise Unsuited(f"Agent {config.name} cannot be run this way: {error}.") from error
+        raise IncompatibleAgent(f"Agent {config.name} cannot be run this way: {error}.") from error
 
 
 def _closed(text: str) -> str:

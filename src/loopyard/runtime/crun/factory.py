@@ -9,8 +9,8 @@ from pathlib import Path
 
 from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.crun import bundle, host, image_config, oci
+from loopyard.runtime.crun.egress.client import EgressClient
 from loopyard.runtime.crun.egress.nft import RulesRefused
-from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.roots import Roots
@@ -72,7 +72,7 @@ class SandboxFactory:
         instance: Instance,
         launcher: LauncherClient,
         slots: SlotPool,
-        way_out: WayOut,
+        way_out: EgressClient,
         where: PathResolver,
         memory: SandboxStore,
         roots: Roots,

@@ -16,10 +16,10 @@ from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.builder import CrunImageBuilder
 from loopyard.runtime.crun.building.keeping import ImagesKeeper
 from loopyard.runtime.crun.building.means import Means, Place
+from loopyard.runtime.crun.egress.client import EgressClient
 from loopyard.runtime.crun.egress.listeners import listen_for_gateway
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.table import GATEWAY
-from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.factory import Ground, SandboxFactory
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.leftovers import BoxesKeeper
@@ -112,7 +112,7 @@ class CrunRuntime(SandboxOperations):
         network.allow_forwarding()
         self._gateway = listen_for_gateway()
         gateway_port: int = self._gateway.getsockname()[1]
-        self._way_out = WayOut(
+        self._way_out = EgressClient(
             self._instance,
             self._config.mirrors,
             self._config.open_host_ports,

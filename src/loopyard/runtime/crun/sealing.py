@@ -11,7 +11,7 @@ from loopyard.runtime.crun.sandbox_store import SandboxRecord
 from loopyard.runtime.crun.shared_folders import SharedFolders
 from loopyard.runtime.errors import NoSpaceLeft, SealingFailed
 from loopyard.runtime.layout import Layout, read_json, write_whole
-from loopyard.runtime.sealing import PutBack, SharedFolder
+from loopyard.runtime.sealing import RestoreReport, SharedFolder
 
 _ATTEMPTS = 5
 """How often an act is asked for, if the launcher or its worker is killed meanwhile."""
@@ -88,9 +88,9 @@ class CrunGradingIsolation:
         failpoint("scoring.mounted")
         write_whole(done, start)
 
-    async def put_back(self, sandbox_id: str) -> PutBack | None:
+    async def put_back(self, sandbox_id: str) -> RestoreReport | None:
         found = read_json(self._where.of(sandbox_id).bundle / _REPORT)
-        return None if found is None else PutBack(**found)
+        return None if found is None else RestoreReport(**found)
 
     async def share(self, sandbox_id: str, folder: SharedFolder, target: str, *, writable: bool = False) -> None:
         box = self._running(sandbox_id)

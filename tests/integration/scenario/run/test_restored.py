@@ -11,7 +11,7 @@ from runloop_api_client import Runloop
 from runloop_api_client.lib.polling import PollingConfig
 from runloop_api_client.types import ScenarioRunView
 
-from loopyard.runtime.sealing import PutBack
+from loopyard.runtime.sealing import RestoreReport
 from loopyard.scorer.contract import ScoringFunctionResult
 from loopyard.scorer.restored import noted
 from tests.integration.scenario.definitions import bash, scenario
@@ -75,9 +75,9 @@ def test_nothing_is_put_back_where_the_system_stays_as_left(api: Runloop) -> Non
 
 def test_the_line_counts_right() -> None:
     result = ScoringFunctionResult(scoring_function_name="a", score=0.5, output="", state="complete")
-    one = noted(result, PutBack(["/usr/x"], [], [], 1, complete=True)).output
+    one = noted(result, RestoreReport(["/usr/x"], [], [], 1, complete=True)).output
     assert one.startswith("[loopyard] Before scoring, 1 path of the system that the agent had changed was")
     assert "(/usr/x; manifest.json" in one
-    many = noted(result, PutBack([], ["/usr/x"], [], 20_000, complete=False)).output
+    many = noted(result, RestoreReport([], ["/usr/x"], [], 20_000, complete=False)).output
     assert "20000 or more paths" in many
     assert "(/usr/x, ...; " in many

@@ -4,7 +4,7 @@ import pytest
 
 from loopyard.agent.catalog.loader import catalog
 from loopyard.benchmark_job.spec import AgentConfig
-from loopyard.benchmark_job.trial.turn import CONTEXT_FILE, REFERENCE_FILE, STATEMENT_FILE, Unsuited, turn
+from loopyard.benchmark_job.trial.turn import CONTEXT_FILE, REFERENCE_FILE, STATEMENT_FILE, IncompatibleAgent, turn
 from loopyard.scenario.models import Scenario
 
 
@@ -37,5 +37,5 @@ def test_the_oracle_gets_the_reference_output() -> None:
 
 @pytest.mark.parametrize("reference", [None, ""])
 def test_the_oracle_is_not_suited_where_there_is_no_reference_output(reference: str | None) -> None:
-    with pytest.raises(Unsuited):
+    with pytest.raises(IncompatibleAgent):
         turn(catalog()["oracle"], _config("oracle"), _scenario(reference))

@@ -17,9 +17,9 @@ from typing import Any
 
 import uvloop
 
-from loopyard.runtime.crun.egress.gate import Gate
+from loopyard.runtime.crun.egress.client import LINE_BYTES, POLICY
+from loopyard.runtime.crun.egress.daemon import EgressDaemon
 from loopyard.runtime.crun.egress.nft import RulesRefused
-from loopyard.runtime.crun.egress.way_out import LINE_BYTES, POLICY
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.errors import RuntimeFault
 
@@ -36,7 +36,7 @@ async def _serve(descriptor: int) -> None:
     logging.getLogger().setLevel(told["log_level"])
     gate = None
     try:
-        gate = Gate(
+        gate = EgressDaemon(
             Instance(told["block"], told["network"]),
             told["mirrors"],
             told["host_ports"],

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 from loopyard.kit.hostnames import Hostnames
 from loopyard.runtime.crun.egress import table
-from loopyard.runtime.crun.egress.closed import Closed
+from loopyard.runtime.crun.egress.blocklist import Blocklist
 from loopyard.runtime.crun.egress.elements import Element, Elements, address, number
 from loopyard.runtime.crun.egress.nft import Nft, RulesRefused
 from loopyard.runtime.crun.instance import Instance
@@ -38,7 +38,7 @@ _WATCH_SECONDS = 5.0
 
 
 @dataclass(slots=True)
-class Held:
+class RulesInForce:
     """Rules in force for one sandbox. `learned` are the addresses open to it by name: until when (`time.monotonic`),
     and by which name (None after a restart)."""
 
@@ -60,7 +60,7 @@ class Firewall:
     def __init__(
         self,
         instance: Instance,
-        closed: Closed,
+        closed: Blocklist,
         ports: table.Ports,
         mirrors: Sequence[str],
         open_seconds: float = OPEN_SECONDS,
@@ -75,7 +75,7 @@ class Firewall:
         self._resolvers: Sequence[str] = ()
         self._nft = Nft()
         self._elements = Elements(instance.table)
-        self._held: dict[str, Held] = {}
+        self._held: dict[str, RulesInForce] = {}
         self._chains: Counter[str] = Counter()
         self._groups: dict[str, int] = {}
         self._turn = asyncio.Lock()
@@ -105,7 +105,7 @@ class Firewall:
         self._elements.close()
         await asyncio.to_thread(self._nft.close)
 
-    def held(self, sandbox_address: str) -> Held | None:
+    def held(self, sandbox_address: str) -> RulesInForce | None:
         """Rules in force for the sandbox with this address; None where it has no policy."""
         return self._held.get(sandbox_address)
 
@@ -179,7 +179,7 @@ class Firewall:
         else:
             held.learned[one] = now + seconds, name
 
-    def _hold(self, source: str, policy: NetworkPolicy) -> Held:
+    def _hold(self, source: str, policy: NetworkPolicy) -> RulesInForce:
         names = (*policy.hostnames, *(self._mirrors if policy.mirrors else ()))
         key, elements = address(source), list[Element]()
         chains = None if policy.allow_all else table.chains(policy)
@@ -193,9 +193,9 @@ class Firewall:
         if policy.group is not None:
             mark = number(self._groups.setdefault(policy.group, len(self._groups) + 1))
             elements += [Element("groups", key, mark), Element("members", mark + key)]
-        return Held(policy, Hostnames(names), chains, elements)
+        return RulesInForce(policy, Hostnames(names), chains, elements)
 
-    def _outdated(self, source: str, before: Held | None, after: Held | None) -> list[Element]:
+    def _outdated(self, source: str, before: RulesInForce | None, after: RulesInForce | None) -> list[Element]:
         """Addresses learned under a policy that are not to be open under the next; the rest goes over to it."""
         gone: list[Element] = []
         for one, (until, name) in (before.learned if before else {}).items():
@@ -205,7 +205,7 @@ class Firewall:
                 gone.append(_learned(source, one, 1.0))
         return gone
 
-    def _count(self, held: Held | None, by: int) -> None:
+    def _count(self, held: RulesInForce | None, by: int) -> None:
         if held is not None and held.chains is not None:
             self._chains[held.chains] += by
 

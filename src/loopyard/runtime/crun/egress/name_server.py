@@ -8,7 +8,7 @@ from collections.abc import Coroutine
 from typing import Any, cast
 
 from loopyard.runtime.crun.egress.listeners import Listeners
-from loopyard.runtime.crun.egress.questions import Questions
+from loopyard.runtime.crun.egress.resolver import DnsResolver
 
 _MOST_AT_ONCE = 64
 """Questions of one sandbox that are being answered at a time. More are dropped; whoever wants to know asks again."""
@@ -21,7 +21,7 @@ _LENGTH = struct.Struct("!H")
 class NameServer(asyncio.DatagramProtocol):
     """DNS server for all sandboxes of a server."""
 
-    def __init__(self, questions: Questions) -> None:
+    def __init__(self, questions: DnsResolver) -> None:
         self._questions = questions
         self._busy: Counter[str] = Counter()
         self._lookups: Counter[str] = Counter()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from ipaddress import IPv4Network
 
-from loopyard.runtime.crun.egress.closed import Closed
+from loopyard.runtime.crun.egress.blocklist import Blocklist
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.host_gateway import GatewayAddress
 from loopyard.runtime.protocol import AllowedNetwork, NetworkPolicy, PortRange
@@ -36,7 +36,7 @@ class Ports:
     """Where this server takes what sandboxes send to `GATEWAY`; None for nowhere."""
 
 
-def whole(instance: Instance, closed: Closed, resolvers: Sequence[str], ports: Ports) -> str:
+def whole(instance: Instance, closed: Blocklist, resolvers: Sequence[str], ports: Ports) -> str:
     """Commands that replace the table with one that has no policy in it yet.
 
     `resolvers` may be asked by sandboxes themselves; if there are none, this server answers in their place.
@@ -151,7 +151,7 @@ def chains(policy: NetworkPolicy) -> str:
     return hashlib.sha256(repr(sorted(map(repr, policy.networks))).encode()).hexdigest()[:16]
 
 
-def of_policy(instance: Instance, closed: Closed, policy: NetworkPolicy, ports: Ports) -> str:
+def of_policy(instance: Instance, closed: Blocklist, policy: NetworkPolicy, ports: Ports) -> str:
     """Commands that make a policy's chains: `p_…` for what is forwarded, `n_…` for what goes by name."""
     table, name = f"inet {instance.table}", chains(policy)
     inner = [one for one in policy.networks if closed.is_private(IPv4Network(one.cidr))]

@@ -35,7 +35,7 @@ _RUSH_LOOK_SECONDS = 0.002
 
 
 @dataclass(eq=False)
-class _Hand:
+class _WorkerHandle:
     """A worker as the launcher sees it; `number` is the request it works on."""
 
     pid: int
@@ -63,8 +63,8 @@ class Launcher:
         """`keep_room` starts the process that keeps room on the host, and returns its id; None for no such process."""
         self._server = server
         self._acts = acts
-        self._hands: dict[int, _Hand] = {}
-        self._idle: list[_Hand] = []
+        self._hands: dict[int, _WorkerHandle] = {}
+        self._idle: list[_WorkerHandle] = []
         self._waiting: deque[_Request] = deque()
         self._slots: dict[int, slots.Slot] = {}
         self._selector = selectors.DefaultSelector()
@@ -75,7 +75,7 @@ class Launcher:
         signal.set_wakeup_fd(self._wake_end.fileno(), warn_on_full_buffer=False)
         for source in (server, self._wake):
             self._selector.register(source, selectors.EVENT_READ)
-        self._idle += [self._hire() for _ in range(_WARM)]
+        self._idle += [self._spawn() for _ in range(_WARM)]
         self._keep_room = keep_room
         self._room = None if keep_room is None else keep_room()
 
@@ -87,7 +87,7 @@ class Launcher:
                 try:
                     if key.fileobj is self._wake:
                         self._reap()
-                    elif isinstance(key.data, _Hand):
+                    elif isinstance(key.data, _WorkerHandle):
                         self._listen(key.data)
                     elif not self._serve():
                         return
@@ -95,7 +95,7 @@ class Launcher:
                     log_unexpected("an event of the launcher's loop")
             self._hand_out()
 
-    def _hire(self) -> _Hand:
+    def _spawn(self) -> _WorkerHandle:
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         pid = os.fork()
         if pid == 0:
@@ -110,12 +110,12 @@ class Launcher:
                 os._exit(status)
         theirs.close()
         ours.setblocking(False)
-        hand = _Hand(pid, ours)
+        hand = _WorkerHandle(pid, ours)
         self._hands[pid] = hand
         self._selector.register(ours, selectors.EVENT_READ, hand)
         return hand
 
-    def _listen(self, hand: _Hand) -> None:
+    def _listen(self, hand: _WorkerHandle) -> None:
         """Hear what a worker has to say: that it has made a slot ready, or that it is free."""
         while hand.pid in self._hands:
             try:
@@ -195,7 +195,7 @@ class Launcher:
 
     def _give(self, request: _Request) -> None:
         while True:
-            hand = self._pick(request.sandbox) if self._idle else self._hire()
+            hand = self._pick(request.sandbox) if self._idle else self._spawn()
             hand.sandbox = request.sandbox or hand.sandbox
             try:
                 send(hand.channel, request.message, request.descriptors)
@@ -209,7 +209,7 @@ class Launcher:
             hand.given_at = time.monotonic()
             return
 
-    def _pick(self, sandbox: str | None) -> _Hand:
+    def _pick(self, sandbox: str | None) -> _WorkerHandle:
         """A worker that is free. To start a program, the one that did so last in this sandbox, or else the one that
         was free for longest; for all else the one whose memory is warmest."""
         if sandbox is None:
@@ -230,9 +230,9 @@ class Launcher:
                 pass
         with contextlib.suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                self._lay_off(ended[0], os.waitstatus_to_exitcode(ended[1]))
+                self._remove(ended[0], os.waitstatus_to_exitcode(ended[1]))
 
-    def _lay_off(self, pid: int, status: int) -> None:
+    def _remove(self, pid: int, status: int) -> None:
         if pid == self._room and self._keep_room is not None:  # somebody killed it
             self._room = self._keep_room()
         hand = self._hands.get(pid)

@@ -30,7 +30,8 @@ class Report:
 
 @dataclass(slots=True)
 class Helper:
-    """The worker's end of one. `sandbox` is the one that it has joined already, as `joining.Joined` is told of it."""
+    """The worker's end of a helper. `sandbox` is the one that it has joined already, as `joining.NamespaceExec` is told
+    of it."""
 
     pid: int
     _channel: socket.socket
@@ -97,13 +98,13 @@ class Helper:
 def _help(channel: socket.socket, supervisor: bytes) -> None:
     joining.warm_up()
     json.dumps(json.loads('{"args": ["true"], "user": {"uid": 0}}'))
-    joined: joining.Joined | None = None
+    joined: joining.NamespaceExec | None = None
     while True:
         message, descriptors = receive(channel)
         if message is None:
             return
         try:
-            joined = joined or joining.Joined(**message)
+            joined = joined or joining.NamespaceExec(**message)
             if not descriptors:
                 _wait(channel, joined)
                 continue
@@ -116,7 +117,7 @@ def _help(channel: socket.socket, supervisor: bytes) -> None:
         return
 
 
-def _wait(channel: socket.socket, joined: joining.Joined) -> None:
+def _wait(channel: socket.socket, joined: joining.NamespaceExec) -> None:
     """Wait for something to do, unless the sandbox ends."""
     poll = select.poll()
     poll.register(channel, select.POLLIN)
@@ -127,7 +128,7 @@ def _wait(channel: socket.socket, joined: joining.Joined) -> None:
 
 
 def _start(
-    joined: joining.Joined, supervisor: bytes, told: int, pid_file: int, claimed: int, *streams: int
+    joined: joining.NamespaceExec, supervisor: bytes, told: int, pid_file: int, claimed: int, *streams: int
 ) -> dict[str, Any]:
     process = json.loads(os.pread(told, os.fstat(told).st_size, 0))
     use(claimed, supervisor)

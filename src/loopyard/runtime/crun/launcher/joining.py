@@ -86,7 +86,7 @@ class ProgramRefused(Exception):
         self.not_started = not_started
 
 
-class Joined:
+class NamespaceExec:
     """This process, in a sandbox: with all rights that the sandbox's root could have, but not yet among what counts
     against its limits. In the sandbox nobody sees it, since it keeps its own process namespace; only what it starts is
     in the sandbox's.

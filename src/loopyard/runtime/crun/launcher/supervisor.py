@@ -120,7 +120,7 @@ def execute(
     Args:
         crun: The command line up to crun's own command.
         id: The sandbox's id.
-        sandbox: What `joining.Joined` wants to know of the sandbox.
+        sandbox: What `joining.NamespaceExec` wants to know of the sandbox.
         folder: The command's folder; gets `stdout` and `stderr` if it writes any, and in the end `result.json`.
         live: Its folder while it runs; gets `supervisor.json`, `pid` and crun's log, and `stdout.lost` and
             `stderr.lost` once the disk takes no more of a stream.

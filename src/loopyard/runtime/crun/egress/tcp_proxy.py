@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address
 from typing import Any, cast
 
-from loopyard.runtime.crun.egress.closed import Closed
+from loopyard.runtime.crun.egress.blocklist import Blocklist
 from loopyard.runtime.crun.egress.firewall import OPEN_SECONDS, Firewall
 from loopyard.runtime.crun.egress.listeners import Listeners
-from loopyard.runtime.crun.egress.opening import MOST_BYTES, Preamble, Refused, agrees_to_upgrade, recognize
+from loopyard.runtime.crun.egress.preamble import MOST_BYTES, Preamble, Refused, agrees_to_upgrade, recognize
 from loopyard.runtime.crun.egress.refusals import Refusals
 
 log = logging.getLogger("loopyard.runtime.network")
@@ -44,11 +44,11 @@ class _Stream:
     name: str | None = None
 
 
-class Streams:
+class TcpProxy:
     """TCP proxy for all sandboxes of a server."""
 
     def __init__(
-        self, firewall: Firewall, closed: Closed, refusals: Refusals, open_seconds: float = OPEN_SECONDS
+        self, firewall: Firewall, closed: Blocklist, refusals: Refusals, open_seconds: float = OPEN_SECONDS
     ) -> None:
         self._refusals = refusals
         self._look_seconds = open_seconds / 3

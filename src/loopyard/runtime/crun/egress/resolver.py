@@ -23,8 +23,8 @@ import dns.rrset
 from dns.rdata import Rdata
 from dns.rdatatype import RdataType
 
-from loopyard.runtime.crun.egress.closed import Closed
-from loopyard.runtime.crun.egress.firewall import Firewall, Held
+from loopyard.runtime.crun.egress.blocklist import Blocklist
+from loopyard.runtime.crun.egress.firewall import Firewall, RulesInForce
 from loopyard.runtime.crun.egress.refusals import Refusals
 
 log = logging.getLogger("loopyard.runtime.network")
@@ -73,10 +73,10 @@ class Resolvers:
         return self._addresses
 
 
-class Questions:
+class DnsResolver:
     """Knows what to answer to whom."""
 
-    def __init__(self, firewall: Firewall, closed: Closed, resolvers: Resolvers, refusals: Refusals) -> None:
+    def __init__(self, firewall: Firewall, closed: Blocklist, resolvers: Resolvers, refusals: Refusals) -> None:
         self._refusals = refusals
         self._firewall = firewall
         self._closed = closed
@@ -113,7 +113,7 @@ class Questions:
         answer.answer, answer.authority = list(theirs.answer), list(theirs.authority)
 
     async def _decide(
-        self, one: dns.rrset.RRset, answer: dns.message.Message, held: Held, sandbox_address: str
+        self, one: dns.rrset.RRset, answer: dns.message.Message, held: RulesInForce, sandbox_address: str
     ) -> None:
         name = one.name.to_text(omit_final_dot=True).lower()
         if one.rdclass != dns.rdataclass.IN or not held.hostnames.allow(name):

@@ -7,8 +7,8 @@ import sys
 import psutil
 import pytest
 
+from loopyard.runtime.crun.egress.client import EgressClient
 from loopyard.runtime.crun.egress.nft import RulesRefused
-from loopyard.runtime.crun.egress.way_out import WayOut
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.protocol import AllowedNetwork, NetworkPolicy
 
@@ -34,7 +34,7 @@ def _kill() -> None:
 
 async def _try() -> None:
     named = NetworkPolicy(hostnames=("a.test",))
-    way_out = WayOut(INSTANCE, [], [], 0, open_seconds=60, refused=lambda _address, _message: None)
+    way_out = EgressClient(INSTANCE, [], [], 0, open_seconds=60, refused=lambda _address, _message: None)
     await way_out.open({1: named, 2: None})
     assert _in_force() == {1}
     await way_out.apply(2, NetworkPolicy())

@@ -1,4 +1,4 @@
-"""Turns at something that one at a time can have, in order of asking; those who begin something new go last."""
+"""Priority lock: one holder at a time, in order of asking, work in progress before new work."""
 
 import asyncio
 from collections import deque
@@ -9,9 +9,9 @@ _MOST_IN_A_ROW = 8
 """After so many who went first while others waited, one of those has a turn."""
 
 
-class Turns:
-    """Priority lock: work in progress goes before new work. Under a burst of requests the first to come is then the
-    first to be done, rather than all of them at the end."""
+class PriorityLock:
+    """Lock with two priorities: work in progress goes before new work. Under a burst of requests the first to come is
+    then the first to be done, rather than all of them at the end."""
 
     def __init__(self) -> None:
         self._taken = False

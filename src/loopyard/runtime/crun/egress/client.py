@@ -31,7 +31,7 @@ _START_SECONDS = 60.0
 _PAUSE_SECONDS = 1.0
 
 
-class WayOut:
+class EgressClient:
     """Open it before anything runs, and close it last. Closing leaves the rules in force: then there are no names."""
 
     def __init__(

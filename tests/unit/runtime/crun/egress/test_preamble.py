@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopyard.runtime.crun.egress.opening import Preamble, Refused, agrees_to_upgrade, recognize
+from loopyard.runtime.crun.egress.preamble import Preamble, Refused, agrees_to_upgrade, recognize
 
 
 def _hello(name: str | None) -> bytes:

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from loopyard.kit.turns import Turns
+from loopyard.kit.priority_lock import PriorityLock
 
 pytestmark = pytest.mark.anyio
 
@@ -13,7 +13,7 @@ class Order:
     """Has turns taken, and remembers in which order they came."""
 
     def __init__(self) -> None:
-        self.turns = Turns()
+        self.turns = PriorityLock()
         self.had: list[str] = []
         self.at_once = 0
 
@@ -47,7 +47,7 @@ async def test_those_who_go_last_are_not_left_waiting_for_ever() -> None:
 
 
 async def test_a_turn_is_free_again_after_one_that_failed() -> None:
-    turns = Turns()
+    turns = PriorityLock()
     with pytest.raises(ValueError, match="failed"):
         async with turns.turn():
             raise ValueError("failed")

@@ -5,17 +5,17 @@ from ipaddress import IPv4Network
 
 from loopyard.runtime.crun import network
 from loopyard.runtime.crun.egress import listeners, table
-from loopyard.runtime.crun.egress.closed import Closed
+from loopyard.runtime.crun.egress.blocklist import Blocklist
 from loopyard.runtime.crun.egress.firewall import Firewall
 from loopyard.runtime.crun.egress.name_server import NameServer
-from loopyard.runtime.crun.egress.questions import Questions, Resolvers
 from loopyard.runtime.crun.egress.refusals import Refusals, Tell
-from loopyard.runtime.crun.egress.streams import Streams
+from loopyard.runtime.crun.egress.resolver import DnsResolver, Resolvers
+from loopyard.runtime.crun.egress.tcp_proxy import TcpProxy
 from loopyard.runtime.crun.instance import Instance
 from loopyard.runtime.protocol import NetworkPolicy
 
 
-class Gate:
+class EgressDaemon:
     """Open it before anything runs, and close it last. Closing leaves the rules in force: then there are no names."""
 
     def __init__(
@@ -37,13 +37,13 @@ class Gate:
             RuntimeUnavailable: This host cannot do it.
         """
         self._listeners = listeners.listen()
-        closed = Closed(IPv4Network(instance.network))
+        closed = Blocklist(IPv4Network(instance.network))
         ours = self._listeners
         ports = table.Ports(ours.names_port, ours.streams_port, tuple(sorted(set(host_ports))), gateway)
         refusals = Refusals(refused)
         self._firewall = Firewall(instance, closed, ports, mirrors, open_seconds)
-        self._names = NameServer(Questions(self._firewall, closed, Resolvers(), refusals))
-        self._streams = Streams(self._firewall, closed, refusals, open_seconds)
+        self._names = NameServer(DnsResolver(self._firewall, closed, Resolvers(), refusals))
+        self._streams = TcpProxy(self._firewall, closed, refusals, open_seconds)
 
     async def open(self, policies: Mapping[int, NetworkPolicy]) -> None:
         """Put the policies of the sandboxes that run in force, by slot, in place of all that was before.

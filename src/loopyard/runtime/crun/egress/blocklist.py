@@ -16,7 +16,7 @@ _PRIVATE = ("10.0.0.0/8", "100.64.0.0/10", "172.16.0.0/12", "192.0.0.0/24", "192
 """Addresses that mean something else in each network (RFC 6890)."""
 
 
-class Closed:
+class Blocklist:
     """Blocklist of addresses on this host, as it was when this was made."""
 
     def __init__(self, sandboxes: IPv4Network) -> None:

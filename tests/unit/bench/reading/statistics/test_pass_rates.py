@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from loopyard.bench.reading.statistics.passing import pass_at_k, pass_hat_k, useful_ks
+from loopyard.bench.reading.statistics.pass_rates import pass_at_k, pass_hat_k, useful_ks
 
 
 @pytest.mark.parametrize(
