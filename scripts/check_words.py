@@ -15,7 +15,7 @@ PRONOUNS = frozenset({"It", "One", "Those", "What", "Whether", "Who"})
 """First words that leave open what is described."""
 
 NOT_GERUNDS = frozenset(
-    {"Billing", "ContentMissing", "KeyRing", "NotRunning", "Recording", "SandboxNotRunning", "ToolMissing"}
+    {"Billing", "ContentMissing", "KeyRing", "Listing", "NotRunning", "Recording", "SandboxNotRunning", "ToolMissing"}
 )
 """Nouns, and errors that are named by the state they tell."""
 

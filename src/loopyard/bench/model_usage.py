@@ -29,17 +29,17 @@ class ModelUsage:
 
     @property
     def is_whole(self) -> bool:
-        """Whether all tokens are known."""
+        """True if all tokens are known."""
         return not self.uncounted
 
     @property
     def is_priced(self) -> bool:
-        """Whether the whole cost is known."""
+        """True if the whole cost is known."""
         return self.cost_usd is not None and not self.uncounted and not self.unpriced
 
 
 def of_view(told: object) -> ModelUsage | None:
-    """What the server tells, if any call was made."""
+    """Usage as the server tells it, if any call was made."""
     if not isinstance(told, Mapping):
         return None
     view = cast("Mapping[str, Any]", told)

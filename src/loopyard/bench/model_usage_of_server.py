@@ -19,7 +19,7 @@ async def of_run(client: AsyncRunloop, run_id: str) -> ModelUsage | None:
 
 
 async def of_benchmark_run(client: AsyncRunloop, run_id: str) -> dict[str, ModelUsage]:
-    """What each scenario run of a benchmark run has used, of those that made calls; nothing if the server does not
+    """Usage of each scenario run of a benchmark run, of those that made calls; nothing if the server does not
     tell."""
     try:
         return {name: usage async for name, usage in _pages(client, run_id)}

@@ -1,4 +1,4 @@
-"""What a family of pages hands to the console."""
+"""A family of pages, as the console takes it."""
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What holds for every answer of the console: headers that keep a browser from running what the page did not bring, and
+"""Rules for every answer of the console: headers that keep a browser from running what the page did not bring, and
 a bound on what is sent here."""
 
 from starlette.responses import PlainTextResponse

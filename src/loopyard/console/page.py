@@ -36,7 +36,7 @@ class NotLoggedIn(LoopyardError):
 
 
 class Page:
-    """What a handler of the console is given in place of a caller."""
+    """Visitor of the console, which a handler is given in place of a caller."""
 
     def __init__(self, request: Request, caller: Caller, session: Session) -> None:
         self.request = request
@@ -66,7 +66,7 @@ class Page:
             raise Forbidden(words, field="csrf")
 
     def may(self, operation: str) -> bool:
-        """Whether the caller may call this operation of the API, such as `POST /v1/devboxes/{}/suspend`: what they
+        """True if the caller may call this operation of the API, such as `POST /v1/devboxes/{}/suspend`: what they
         may not is not offered."""
         return missing(self.caller, operation) is None
 
@@ -102,7 +102,7 @@ class Page:
         return RedirectResponse(path, 303)
 
     def take_note(self) -> str | None:
-        """What the change before said; once."""
+        """Message of the change before; once."""
         note, self.session.note = self.session.note, None
         return note
 
@@ -167,7 +167,7 @@ async def who(request: HTTPConnection) -> tuple[Caller, Session]:
 
 
 def is_same_origin(request: HTTPConnection) -> bool:
-    """Whether a request's Origin is the address that it came to."""
+    """True if a request's Origin is the address that it came to."""
     origin: str | None = request.headers.get("origin")
     return origin is not None and urlsplit(origin).netloc == request.headers.get("host")
 

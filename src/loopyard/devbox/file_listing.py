@@ -52,7 +52,7 @@ class Listing:
 
 
 async def list_folder(runtime: Runtime, devbox_id: str, path: str) -> Listing:
-    """What is in a folder of a running devbox.
+    """Content of a folder of a running devbox.
 
     Raises:
         NotFound, Forbidden, BadRequest: There is none, its user may not read it, or it is no folder.

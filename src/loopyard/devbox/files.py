@@ -54,7 +54,7 @@ class DevboxFiles:
         self._events.note(devbox_id, "files", f"{path} was written.")
 
     async def folder(self, account_id: str, devbox_id: str, path: str) -> Listing:
-        """What is in a folder.
+        """Content of a folder.
 
         Raises:
             NotFound: No such devbox of the account, or no such folder in it.

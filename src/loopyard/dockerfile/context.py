@@ -36,7 +36,7 @@ class FolderTree:
         self._root = os.fspath(folder)
 
     def find(self, path: str, *, follow: bool = True) -> FolderEntry | None:
-        """What is at a path, through links that stay inside; the last one only if `follow`."""
+        """Entry at a path, through links that stay inside; the last one only if `follow`."""
         return self._walk(path, follow=follow)[1]
 
     def resolve(self, path: str) -> str | None:
@@ -45,7 +45,7 @@ class FolderTree:
         return None if entry is None else resolved
 
     def children(self, path: str) -> list[tuple[str, FolderEntry]]:
-        """What is in a folder, in the order of names."""
+        """Entries of a folder, in the order of names."""
         entry = self.find(path)
         if entry is None or entry.kind != "folder":
             return []

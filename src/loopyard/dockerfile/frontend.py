@@ -33,7 +33,7 @@ _EXPANDED = ("ADD", "ARG", "COPY", "ENV", "EXPOSE", "LABEL", "STOPSIGNAL", "USER
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What a caller says beside the Dockerfile. `file` is its name in messages. `target` is the stage that is wanted,
+    """Options of a build beside the Dockerfile. `file` is its name in messages. `target` is the stage that is wanted,
     by name or index; None is the last one. `contexts` are the names of further contexts that `--from` knows."""
 
     file: str = "Dockerfile"

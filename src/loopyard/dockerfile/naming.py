@@ -43,7 +43,7 @@ class Names:
         return ScratchRef() if text == SCRATCH else ImageRef(image_name(text, place))
 
     def base(self, text: str, place: Place, own_index: int) -> Base:
-        """What FROM begins with: a stage before it, an image, or nothing.
+        """Base of a stage: a stage before it, an image, or nothing.
 
         Raises:
             DockerfileError: It can be no image's name.

@@ -7,7 +7,7 @@ from loopyard.dockerfile.plan import HealthCheck, ImageConfig
 
 
 def from_oci(config: Mapping[str, Any], author: str = "") -> ImageConfig:
-    """What the `config` of an image says. It is hostile: what has another type than it should is left out."""
+    """The `config` of an image. It is hostile: what has another type than it should is left out."""
     health = config.get("Healthcheck")
     return ImageConfig(
         env=tuple((name, value) for name, sign, value in (one.partition("=") for one in _texts(config, "Env")) if sign),

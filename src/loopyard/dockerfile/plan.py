@@ -112,7 +112,7 @@ class HealthCheck:
 
 @dataclass(frozen=True, slots=True)
 class ImageConfig:
-    """What an image's configuration says. Entries keep the order in which they were set.
+    """Configuration of an image. Entries keep the order in which they were set.
 
     `env` are pairs of name and value. `user` is as USER has it: `name`, `name:group`, numbers, or empty. An empty
     `workdir` is `/`, an empty `shell` is `DEFAULT_SHELL`. `entrypoint` and `cmd` are None where nothing is said, which

@@ -33,7 +33,7 @@ class Tree(Protocol):
     """Files below a root. Paths are relative to it; the root's own is empty."""
 
     def find(self, path: str, *, follow: bool = True) -> Entry | None:
-        """What is at a path, through links that stay inside; the last one only if `follow`."""
+        """Entry at a path, through links that stay inside; the last one only if `follow`."""
         ...
 
     def resolve(self, path: str) -> str | None:
@@ -41,7 +41,7 @@ class Tree(Protocol):
         ...
 
     def children(self, path: str) -> Sequence[tuple[str, Entry]]:
-        """What is in a folder, in the order of names."""
+        """Entries of a folder, in the order of names."""
         ...
 
 
@@ -57,8 +57,8 @@ class Selected:
 
 
 def select(tree: Tree, step: CopyStep, *, into_folder: bool) -> Iterator[Selected]:
-    """What a step copies from a tree, folders before what is in them. `into_folder` tells whether the destination is a
-    folder: by `CopyStep.into_folder`, or since it is one.
+    """Entries that a step copies from a tree, folders before what is in them. `into_folder` tells whether the
+    destination is a folder: by `CopyStep.into_folder`, or since it is one.
 
     Pipes, sockets and devices are left out, as BuildKit does. Of a context, what its ignore file names is not in the
     tree any more (`loopyard.dockerfile.context`).
@@ -144,7 +144,7 @@ class _Selector:
 
     @staticmethod
     def _held_back(visits: Iterator[_Visit]) -> Iterator[Selected]:
-        """What is wanted, and before it the folders that it is in."""
+        """Entries that are wanted, and before it the folders that it is in."""
         pending: list[Selected] = []
         for visit in visits:
             while pending and not visit.one.below.startswith(pending[-1].below + "/"):
@@ -169,7 +169,7 @@ class _Selector:
     def _inside(
         self, folder: str, below: str, excluded: Results, matched: Results, patterns: Matcher | None
     ) -> list[_Visit]:
-        """What is in a folder, the last name first."""
+        """Entries of a folder, the last name first."""
         found: list[_Visit] = []
         for name, entry in self._tree.children(folder):
             self._counted()
@@ -217,7 +217,7 @@ class _Selector:
                     yield path
 
     def _with_parents(self, source: Path) -> Iterator[Selected]:
-        """What a source of `--parents` matches; each keeps its path from the pivot on."""
+        """Entries that a source of `--parents` matches; each keeps its path from the pivot on."""
         pattern = source.pattern
         root = source.pivot
         if root:

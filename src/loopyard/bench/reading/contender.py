@@ -1,4 +1,4 @@
-"""Who tried: each agent of each source, with its attempts."""
+"""Contenders: each agent of each source, with its attempts."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from loopyard.bench.reading.attempt import Attempt
 
 @dataclass(frozen=True, slots=True)
 class Contender:
-    """One agent's attempts in one source, or in all of them together."""
+    """Attempts of one agent in one source, or in all of them together."""
 
     source: str
     agent: str
@@ -20,7 +20,7 @@ class Contender:
 
 
 def contenders(attempts: Sequence[Attempt], *, together: bool = False) -> list[Contender]:
-    """Who tried, in the order in which they first appear: each agent of each source, or with `together` each agent."""
+    """Contenders in the order in which they first appear: each agent of each source, or with `together` each agent."""
     found: dict[tuple[str, str], list[Attempt]] = {}
     for attempt in attempts:
         source = "all runs" if together else attempt.source

@@ -58,7 +58,7 @@ class FailureTold(Protocol):
 
 
 class OutcomeTold(Protocol):
-    """What came of a scenario in a job."""
+    """Outcome of a scenario in a job."""
 
     @property
     def scenario_name(self) -> str: ...
@@ -75,7 +75,7 @@ class OutcomeTold(Protocol):
 
 
 def needs_fault(state: str) -> bool:
-    """Whether it matters whose fault it is that a run is in this state."""
+    """True if it matters whose fault it is that a run is in this state."""
     return _ENDINGS[state] in (AttemptEnd.TIMEOUT, AttemptEnd.INFRASTRUCTURE_FAILED)
 
 
@@ -105,7 +105,7 @@ def of_run(run: RunTold, *, source: str, agent: str | None, scenario: str) -> At
 
 
 def of_outcomes(source: str, agent: str, outcomes: Iterable[OutcomeTold], attempts: Sequence[Attempt]) -> list[Attempt]:
-    """Those outcomes of a job's agent that none of the attempts is: Harbor's, and scenarios that failed before a run
+    """Outcomes of a job's agent that none of the attempts is: Harbor's, and scenarios that failed before a run
     was made."""
     known = {attempt.run_id for attempt in attempts if attempt.run_id}
     return [
@@ -118,7 +118,7 @@ def of_outcomes(source: str, agent: str, outcomes: Iterable[OutcomeTold], attemp
 def agents_of(
     over: Iterable[tuple[str, str, str | None]], going_on: Iterable[tuple[str, str | None, str | None]]
 ) -> dict[str, str]:
-    """What a job's agents are called, by benchmark run. Each is told by its benchmark run, its name (None where the
+    """Names of a job's agents, by benchmark run. Each is told by its benchmark run, its name (None where the
     job does not tell it) and its model; those that are over go first."""
     agents = {run_id: label(name, model) for run_id, name, model in over}
     for run_id, name, model in going_on:

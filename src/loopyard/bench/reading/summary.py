@@ -1,4 +1,4 @@
-"""One contender's results as figures."""
+"""Results of one contender as figures."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -25,7 +25,7 @@ class PassRate:
 
 @dataclass(frozen=True, slots=True)
 class ScorerSummary:
-    """One scoring function's scores over all attempts; `errors` of them ended in an error."""
+    """Scores of one scoring function over all attempts; `errors` of them ended in an error."""
 
     name: str
     score: Estimate
@@ -34,7 +34,7 @@ class ScorerSummary:
 
 @dataclass(frozen=True, slots=True)
 class ScenarioSummary:
-    """One scenario's attempts: `counted` of them say something about the agent, `passed` of these passed. `tokens` and
+    """Attempts at one scenario: `counted` of them say something about the agent, `passed` of these passed. `tokens` and
     `cost_usd` are means over the attempts that tell them."""
 
     scenario: str

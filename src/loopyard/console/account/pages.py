@@ -90,7 +90,7 @@ async def audit(
     outcome: Annotated[str, Query(max_length=20)] = "",
     days: Annotated[int, Query(ge=1, le=365)] = 1,
 ) -> Response:
-    """What was done in the account."""
+    """Audit log of the account."""
     settings = page.parts.get(AuditLog).config
     filters = Filters(
         since=time_text(now_ms() - days * _DAY_MS),

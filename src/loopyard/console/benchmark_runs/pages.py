@@ -89,7 +89,7 @@ async def detail(
     state: _ScenarioRunState = None,
     search: Annotated[Given, Query()] = None,
 ) -> HTMLResponse:
-    """One benchmark run, with a page of its scenario runs."""
+    """Page of a benchmark run, with a page of its scenario runs."""
     account_id = page.caller.account_id
     async with page.database.read() as session:
         run = await page.parts.get(BenchmarkRunService).get(session, account_id, id)

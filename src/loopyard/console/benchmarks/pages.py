@@ -59,7 +59,7 @@ async def list_benchmarks(
 
 @router.get("/benchmarks/{id}")
 async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))], query: ListQuery) -> HTMLResponse:
-    """One benchmark, with a page of its scenarios and its newest runs."""
+    """Page of a benchmark, with a page of its scenarios and its newest runs."""
     account_id = page.caller.account_id
     async with page.database.read() as session:
         benchmark = await service.get(session, account_id, id)

@@ -35,7 +35,7 @@ _PIECE = 500
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
+class AttemptSources:
     """A reader's parts."""
 
     database: Database
@@ -47,7 +47,7 @@ class Reading:
 class AttemptReader:
     """Reads the attempts of one account for one page; scenarios' names are looked up once."""
 
-    def __init__(self, parts: Reading, account_id: str) -> None:
+    def __init__(self, parts: AttemptSources, account_id: str) -> None:
         self._parts = parts
         self._account_id = account_id
         self._names: dict[str, str] = {}

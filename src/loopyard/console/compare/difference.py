@@ -37,7 +37,7 @@ class Difference:
 
 
 def difference_of(a: str, b: str) -> Difference:
-    """What differs between two texts, with a few lines around."""
+    """Difference between two texts, with a few lines around."""
     ours, theirs = _cut(a), _cut(b)
     if ours.lines == theirs.lines and not (ours.first or theirs.first):
         return Difference([], is_same=a == b, left_out=False)

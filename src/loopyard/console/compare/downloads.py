@@ -30,7 +30,7 @@ class NotInstalled(LoopyardError):
 
 
 async def report(found: Sequence[Contender], kind: FormatName, pass_score: float, name: str) -> Response:
-    """What `bench report` writes: JSON has all, the others a row for each attempt."""
+    """Files of `bench report`: JSON has all, the others a row for each attempt."""
 
     def make() -> bytes:
         attempts: list[Attempt] = [attempt for one in found for attempt in one.attempts]
@@ -43,7 +43,7 @@ async def report(found: Sequence[Contender], kind: FormatName, pass_score: float
 
 
 async def comparison(found: Comparison, kind: FormatName, name: str) -> Response:
-    """What `bench compare` writes: JSON has all, the others a row for each scenario."""
+    """Files of `bench compare`: JSON has all, the others a row for each scenario."""
 
     def make() -> bytes:
         if kind == "json":

@@ -1,4 +1,4 @@
-"""What the pages that compare show: tables of the figures that `bench report` and `bench compare` give."""
+"""Tables of the pages that compare, made of the figures that `bench report` and `bench compare` give."""
 
 import asyncio
 from collections.abc import Sequence

@@ -15,7 +15,7 @@ from loopyard.benchmark_job import repository as jobs
 from loopyard.benchmark_job.repository import JobFilters
 from loopyard.benchmark_job.service import JobService
 from loopyard.console.compare import downloads
-from loopyard.console.compare.attempts import AttemptReader, Reading
+from loopyard.console.compare.attempts import AttemptReader, AttemptSources
 from loopyard.console.compare.downloads import FormatName
 from loopyard.console.compare.figures import MOST_CONTENDERS, Chosen, bar_of, choose, lowest_first, tabulate
 from loopyard.console.compare.two_runs import two_runs
@@ -121,8 +121,8 @@ async def contenders_of(page: Page, chosen: Sequence[Chosen]) -> list[Contender]
 def reader_of(page: Page) -> AttemptReader:
     """A reader of the caller's attempts."""
     get = page.parts.get
-    reading = Reading(get(Database), get(Ledger), get(JobService), get(BenchmarkRunService))
-    return AttemptReader(reading, page.caller.account_id)
+    sources = AttemptSources(get(Database), get(Ledger), get(JobService), get(BenchmarkRunService))
+    return AttemptReader(sources, page.caller.account_id)
 
 
 async def _offered(page: Page) -> list[tuple[str, str]]:

@@ -22,7 +22,7 @@ class TextPair:
 
 
 async def two_runs(page: Page, a: str, b: str) -> dict[str, Any]:
-    """What the page of two runs is rendered with: what the agents printed, and each scorer's output.
+    """Context of the page of two runs: output of the agents, and each scorer's output.
 
     Raises:
         NotFound: One of them is not there.
@@ -51,7 +51,7 @@ async def two_runs(page: Page, a: str, b: str) -> dict[str, Any]:
 
 
 async def _agents(page: Page, first: RunShown, second: RunShown) -> list[tuple[str, str | None, str, str]]:
-    """What was done and printed in both runs: of the agent's own command, where both were jobs' trials, else the
+    """Commands and output of both runs: of the agent's own command, where both were jobs' trials, else the
     commands themselves."""
     runtime = page.parts.get(Runtime)
     if all(any(one.id == AGENT_COMMAND for one in shown.work.agent) for shown in (first, second)):

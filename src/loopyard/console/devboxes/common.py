@@ -1,4 +1,4 @@
-"""What all pages of one devbox show: its head, its tabs, and what may be done with it."""
+"""Parts of all pages of one devbox: its head, its tabs, and what may be done with it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -28,7 +28,7 @@ _MOST_SHOWN = 2000
 
 @router.get("/{id}/files")
 async def folder(id: str, page: FilesPage, files: FilesDep, path: PathParam = "") -> Response:
-    """What is in a folder; at first, the one where commands start."""
+    """Content of a folder; at first, the one where commands start."""
     devbox = await read(page, id)
     if devbox.status != "running":
         return page.render("devboxes/files.html", tabs=tabs(page), devbox=devbox, listing=None, steps=[], most=0)

@@ -64,7 +64,7 @@ class JobForm:
             self.agents.pop()
 
     def request(self) -> dict[str, Any]:
-        """What the API is asked, in the wire's words.
+        """Request to the API, in the wire's words.
 
         Raises:
             BadRequest: A field cannot be read; the error names it.

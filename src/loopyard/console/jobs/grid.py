@@ -33,7 +33,7 @@ class AttemptShown:
 
     @property
     def words(self) -> str:
-        """What a pointer on it, or a screen reader, is told."""
+        """Text for a pointer on it, or a screen reader."""
         told = f"attempt {self.number}: {self.outcome.words}"
         return told if self.reason is None else f"{told}. {self.reason[:200]}"
 

@@ -157,7 +157,7 @@ def _equal(form: JobForm) -> dict[str, Any]:
 
 @router.get("/jobs/{id}")
 async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))], first: _First = 0) -> HTMLResponse:
-    """One job, with a page of its grid."""
+    """Page of a job, with a page of its grid."""
     shown = await _shown(page, id, first)
     return page.render("jobs/detail.html", first=first, **shown)
 

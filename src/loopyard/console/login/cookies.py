@@ -8,7 +8,7 @@ _FORM_NAME = "loopyard-login"
 
 
 def is_secure(request: HTTPConnection) -> bool:
-    """Whether the browser reached the server by TLS, here or at a proxy."""
+    """True if the browser reached the server by TLS, here or at a proxy."""
     forwarded = request.headers.get("x-forwarded-proto", "").split(",")[0].strip()
     return request.url.scheme in ("https", "wss") or forwarded == "https"
 

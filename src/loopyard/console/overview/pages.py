@@ -29,7 +29,7 @@ _JOB_RUNNING = {"initializing", "queued", "running"}
 
 @router.get("/")
 async def overview(page: PageDep) -> Response:
-    """What goes on."""
+    """The overview page."""
     return page.render("overview/overview.html", parts=await _figures(page))
 
 
@@ -64,7 +64,7 @@ def _meter(page: Page) -> HostMeter:
 
 
 async def _figures(page: Page) -> dict[str, Any]:
-    """What the page shows; of what the caller may not see, nothing."""
+    """Content of the page; of what the caller may not see, nothing."""
     found = _host(page)
     async with page.database.read() as session:
         found |= {"states": None, "failures": None, "builds": None, "jobs": None}

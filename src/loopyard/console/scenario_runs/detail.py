@@ -103,7 +103,7 @@ async def gather(page: Page, run_id: str) -> RunShown:
 
 
 async def detail_of(page: Page, run_id: str) -> dict[str, Any]:
-    """What the page of a run is rendered with."""
+    """Context of the page of a run."""
     shown = await gather(page, run_id)
     run = shown.run
     printed: dict[str, tuple[Tail | None, Tail | None]] = {}

@@ -81,7 +81,7 @@ async def list_runs(
 
 @router.get("/runs/{id}")
 async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))]) -> HTMLResponse:
-    """One run."""
+    """Page of a run."""
     shown = await detail_of(page, id)
     return page.render("scenario_runs/detail.html", **shown)
 
@@ -109,7 +109,7 @@ async def as_json(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE)
 
 @router.get("/runs/{id}/logs.zip")
 async def logs(id: ShortText, page: Annotated[Page, Depends(allowed(LOGS))]) -> Response:
-    """What the API's `download_logs` gives."""
+    """Archive of the API's `download_logs`."""
     get = page.parts.get
     return await download_logs(
         id, page.caller, page.database, get(RunService), get(Runtime), get(Ledger), get(Recordings)

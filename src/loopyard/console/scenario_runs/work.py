@@ -1,4 +1,4 @@
-"""What ran in the devbox of a scenario run: the scenario's set-up, the agent's work, and the scorers."""
+"""Commands in the devbox of a scenario run: the scenario's set-up, the agent's work, and the scorers."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What a scoring contract says, for people to read."""
+"""Text of a scoring contract, for people to read."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -76,7 +76,7 @@ async def list_scenarios(
 
 @router.get("/scenarios/{id}")
 async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))]) -> HTMLResponse:
-    """One scenario, with its scorers and its newest runs."""
+    """Page of a scenario, with its scorers and its newest runs."""
     account_id = page.caller.account_id
     history = None
     rows = []

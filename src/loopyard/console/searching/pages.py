@@ -23,7 +23,7 @@ async def search(
     navigation: Annotated[Navigation, Depends(part(Navigation))],
     q: Annotated[str, Query(max_length=MOST_CHARACTERS)] = "",
 ) -> Response:
-    """What an id or a part of a name finds. A whole id leads to its page at once."""
+    """Results for an id or a part of a name. A whole id leads to its page at once."""
     text = q.strip()
     path = navigation.path_of(text)
     if path is not None and not page.is_htmx:

@@ -16,7 +16,7 @@ _SETUP_FAILED = frozenset({"execution_failed", *_USED_UP})
 
 
 def is_broken_setup(devbox: Devbox) -> bool:
-    """Whether a devbox ended because what its scenario has done in it before, such as a launch command, failed: then
+    """True if a devbox ended because what its scenario has done in it before, such as a launch command, failed: then
     the scenario is likely to be broken, rather than the infrastructure."""
     return devbox.failure_reason in _SETUP_FAILED and not _has_run(devbox)
 

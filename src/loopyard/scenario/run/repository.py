@@ -112,7 +112,7 @@ async def page(session: AsyncSession, account_id: str, filters: RunFilters, quer
 
 @dataclass(frozen=True, slots=True)
 class RunOfBenchmark:
-    """What a report needs to know of a scenario run. `result` is its `ScoringContractResult` as JSON."""
+    """A scenario run, as a report needs it. `result` is its `ScoringContractResult` as JSON."""
 
     id: str
     scenario_id: str
