@@ -30,7 +30,7 @@ async def test_changes_by_another_process_are_noticed(database: Database) -> Non
     await watch.look()
     assert [(await authenticator.caller(one)).account_id for one in (parent_secret, child_secret)] == ["acc_1"] * 2
     async with database.write() as session:
-        row = await repository.get(session, parent.id)
+        row = await repository.get_for_update(session, parent.id)
         assert row is not None
         assert await take_back(session, row) == [parent.id, child.id]
     await watch.look()

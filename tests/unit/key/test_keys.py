@@ -172,7 +172,7 @@ async def test_what_another_process_revokes_is_noticed_by_the_next_look(shared: 
         await watch.look()
         assert (await authenticator.caller(secret), ended) == (caller, [])
         async with shared.database.write() as session:
-            found = await repository.get(session, row.id)
+            found = await repository.get_for_update(session, row.id)
             assert found is not None
             await take_back(session, found)
         await watch.look()
@@ -241,7 +241,7 @@ async def test_a_key_that_is_lent_to_a_process_is_narrow_and_ends_when_it_is_dro
 
 async def _last_used(shared: World, key_id: str) -> int | None:
     async with shared.database.write() as session:
-        row = await repository.get(session, key_id)
+        row = await repository.get_for_update(session, key_id)
         return None if row is None else row.last_used_ms
 
 
