@@ -9,6 +9,7 @@ from loopyard.runtime.crun.viewpoint import Viewpoint, acting_as
 
 def test_ids_that_were_taken_on_in_part_are_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
     asked: list[tuple[int, int]] = []
+    asked_for_groups: list[object] = []
 
     def set_ids(uid: int, gid: int) -> None:
         asked.append((uid, gid))
@@ -16,7 +17,7 @@ def test_ids_that_were_taken_on_in_part_are_given_back(monkeypatch: pytest.Monke
             raise PermissionError("setfsuid had no effect")
 
     monkeypatch.setattr(viewpoint, "set_fs_ids", set_ids)
-    monkeypatch.setattr(viewpoint, "set_groups", lambda _groups: None)
+    monkeypatch.setattr(viewpoint, "set_groups", asked_for_groups.append)
     view = Viewpoint(1, 1, 65536, Account("user", 1000, 1000, (), "/home/user", "/bin/bash"))
     with pytest.raises(PermissionError), acting_as(view):
         pass
