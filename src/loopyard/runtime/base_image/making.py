@@ -56,7 +56,9 @@ echo 'APT::Sandbox::User "root";' >"$root/etc/apt/apt.conf.d/90sandbox"
 echo 'Acquire::Languages "none";' >>"$root/etc/apt/apt.conf.d/90sandbox"
 printf '[global]\\nbreak-system-packages = true\\ndisable-pip-version-check = true\\nroot-user-action = ignore\\n' \\
     >"$root/etc/pip.conf"
+# Empty, as in published images: a sandbox has its own, and a build may copy them.
 rm -f "$root/etc/resolv.conf" "$root/etc/hostname"
+touch "$root/etc/resolv.conf" "$root/etc/hostname"
 rm -rf "$root/var/cache/apt/archives/"*.deb
 """
 
