@@ -17,6 +17,7 @@ def _folder(server: ServerProcess, build_id: str) -> Path:
     made = server.data_dir / "sandboxes" / f"{build_id}.step.1" / "meta.json"
     wait_until(made.exists, lambda: "the step has not begun")
     name = json.loads(made.read_text())["name"]  # it may be one that was made ready before
+    wait_until(lambda: any((top / "loopyard").glob(f"*/{name}")), lambda: f"there is no cgroup {name}")
     return next((top / "loopyard").glob(f"*/{name}"))
 
 

@@ -14,6 +14,7 @@ from loopyard.dockerfile.frontend import expand
 from loopyard.dockerfile.identity import identity
 from loopyard.dockerfile.oci import from_oci
 from loopyard.dockerfile.plan import (
+    DEFAULT_PATH,
     SCRATCH,
     BindMount,
     CacheMount,
@@ -185,7 +186,8 @@ class Solver:
             await self._expand_stage(stage.base.index)
             config = self._expanded[stage.base.index].config
         elif isinstance(stage.base, ImageRef):
-            config = from_oci((await self._bases.find(stage.base.name, self._fetching, self._told)).config)
+            found = await self._bases.find(stage.base.name, self._fetching, self._told)
+            config = _with_path(from_oci(found.config))
         expanded = self._expanded[index] = expand(self._plan, stage, config)
         self._configs[index] = config
         for warned in expanded.warnings:
@@ -360,6 +362,13 @@ class Solver:
                 await writing
             await asyncio.to_thread(self._layers.drop, made)
             raise
+
+
+def _with_path(config: ImageConfig) -> ImageConfig:
+    """The configuration of a base as steps begin with it: there is always a PATH."""
+    if any(name == "PATH" for name, _ in config.env):
+        return config
+    return replace(config, env=(("PATH", DEFAULT_PATH), *config.env))
 
 
 async def _nothing() -> Layer:
