@@ -11,8 +11,8 @@ class BuildConfig(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     at_once: int = Field(default=2, ge=1, le=64, description="How many builds go on at the same time.")
-    cpu_cores: float = Field(default=2.0, gt=0, description="CPU cores that a build may use.")
-    memory_gib: int = Field(default=4, ge=1, description="Memory that a build may use.")
+    cpu_cores: float = Field(default=2.0, gt=0, description="CPU cores that a step of a build may use.")
+    memory_gib: int = Field(default=4, ge=1, description="Memory that a step of a build may use.")
     disk_gib: int = Field(default=16, ge=1, description="What one step of a build may write.")
     timeout_seconds: float = Field(default=3600.0, gt=0, description="How long a build may take.")
 
