@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +22,7 @@ from loopyard.runtime.crun.building.merged import Merged
 from loopyard.runtime.crun.building.removal import delete_folder
 from loopyard.runtime.crun.building.running import HOSTNAME, Folders, StepRunner, step_prefix
 from loopyard.runtime.crun.building.solving import Solver, StepLocks
+from loopyard.runtime.crun.building.unpacking import ImageFolder
 from loopyard.runtime.errors import HostDiskFull
 from loopyard.runtime.images import FILES_NAME, BuildFailed, BuildFault, BuildSpec, ImageSettings
 from loopyard.runtime.layout import Layout, read_json, subfolders
@@ -53,7 +54,7 @@ class CrunImageBuilder:
         self._storage = Storage(images)
         self._layers = Layers(images)
         self._in_progress = StepLocks()
-        self._syncing: set[asyncio.Task[None]] = set()
+        self._working: set[asyncio.Task[None]] = set()
 
     async def build(self, spec: BuildSpec, told: Callable[[str], None]) -> ImageSettings:
         self._prepare()
@@ -99,6 +100,7 @@ class CrunImageBuilder:
             self._runtime, self._means(), self._where, self._layers, spec, Folders(work, memory, caches)
         )
         bases = Bases(self._storage, self._folder, spec)
+        folder = ImageFolder(self._images)
         fetching = _FetcherOnDemand(self, spec, running, work, memory)
         solving = Solver(
             plan,
@@ -111,23 +113,25 @@ class CrunImageBuilder:
             _files(spec, work),
             self._images / "scratch",
             self._in_progress,
+            folder.begin,
             told,
         )
         try:
             result = await solving.solve()
             await asyncio.to_thread(self._layers.used, list(solving.keys))
             note = self._folder / f"{spec.id}.json"
-            return await finish(self._storage, result, solving.keys, spec.id, note, told)
+            return await finish(self._storage, folder, result, solving.keys, spec.id, note, told)
         finally:
             bases.close()
+            self._later(folder.close())
             if solving.made:
-                self._sync(list(solving.made))
+                self._later(asyncio.to_thread(self._layers.sync, list(solving.made)))
 
-    def _sync(self, keys: list[str]) -> None:
-        """Have the disk hold what was made, while others go on."""
-        syncing = asyncio.create_task(asyncio.to_thread(self._layers.sync, keys))
-        self._syncing.add(syncing)
-        syncing.add_done_callback(self._syncing.discard)
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do what nobody has to wait for."""
+        working = asyncio.create_task(work)
+        self._working.add(working)
+        working.add_done_callback(self._working.discard)
 
     async def fetching_place(self, spec: BuildSpec, sandbox_id: str) -> Place:
         """Start a sandbox in whose network and under whose limits something is fetched."""

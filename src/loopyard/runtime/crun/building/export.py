@@ -1,5 +1,6 @@
 """Makes one folder of the layers of an image: `python -m loopyard.runtime.crun.building.export mounted FOLDER TARGET`
-for an overlay that is mounted, or `… export layers TARGET LAYER...`, from the top.
+for an overlay that is mounted, `… export layers TARGET LAYER...`, from the top, or `… export onto TARGET LAYER...`
+where the lowest one is there already.
 
 The files are hard links to those of the layers, which nobody changes: a large image takes no longer than its number of
 files asks for, and no space. Where the two are not on the same file system, they are copied.
@@ -36,7 +37,10 @@ def main() -> None:
         return
     target, lowers = Path(given[0]), given[1:]
     try:
-        _stack(lowers, target)
+        if kind == "layers":
+            _stack(lowers, target)
+        else:
+            lay_all(lowers, target)
     except OSError as error:
         sys.exit(error.errno if error.errno is not None and "No space" in str(error) else str(error))
 
@@ -48,11 +52,18 @@ def _stack(lowers: Sequence[str], target: Path) -> None:
         shutil.rmtree(target, ignore_errors=True)
         target.mkdir()
         lay(Path(lowers[-1]), target)
-    for layer in reversed(lowers[:-1]):
+    lay_all(lowers[:-1] or lowers[-1:], target)
+
+
+def lay_all(layers: Sequence[str], target: Path) -> None:
+    """Put layers, of which the first is the topmost, over what is in `target`."""
+    for layer in reversed(layers):
         lay(Path(layer), target)
-    status = os.stat(lowers[0])  # noqa: PTH116
-    os.chown(target, status.st_uid, status.st_gid)
-    shutil.copystat(lowers[0], target)
+    if layers:
+        status = os.stat(layers[0])  # noqa: PTH116
+        os.chown(target, status.st_uid, status.st_gid)
+        shutil.copystat(layers[0], target)
+        _forget_overlay(target)
 
 
 def lay(layer: Path, target: Path, *, copy: bool = False) -> None:

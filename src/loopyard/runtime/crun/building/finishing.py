@@ -1,11 +1,7 @@
 """Makes the result of a build an image that sandboxes start from: one folder of links to the files of its layers."""
 
-import asyncio
 import hashlib
 import json
-import secrets
-import subprocess
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,21 +13,25 @@ from loopyard.runtime.crun import image_config
 from loopyard.runtime.crun.accounts import Accounts
 from loopyard.runtime.crun.building.bases import ROOT
 from loopyard.runtime.crun.building.buildah import Storage
-from loopyard.runtime.crun.building.removal import delete_folder
 from loopyard.runtime.crun.building.solving import Result
+from loopyard.runtime.crun.building.unpacking import ImageFolder
 from loopyard.runtime.crun.image_config import ImageConfig
 from loopyard.runtime.crun.launcher.slots import UIDS
-from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.images import STARTS_IN_WORKDIR, BuildFailed, ImageSettings
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.protocol import User
 
 _ID_LETTERS = 32
-_FULL = 28
 
 
 async def finish(
-    storage: Storage, result: Result, steps: Iterable[str], image_id: str, note: Path, told: Callable[[str], None]
+    storage: Storage,
+    folder: ImageFolder,
+    result: Result,
+    steps: Iterable[str],
+    image_id: str,
+    note: Path,
+    told: Callable[[str], None],
 ) -> ImageSettings:
     """Keep the result as the image `image_id`, of which the file `note` tells. `steps` are the keys of its steps.
 
@@ -40,10 +40,10 @@ async def finish(
     """
     config = to_oci(result.config)
     root = _root(storage.images, result, config)
+    if not root.is_dir():
+        told("Unpacking the image for devboxes.")
+        await folder.finish(result.files.merged.layers, root)
     async with storage.keeping():
-        if not root.is_dir():
-            told("Unpacking the image for devboxes.")
-            await _export(result, root)
         known = image_config.known(root)
         if known is None or result.files.root == root:
             known = settings_of(config, root)
@@ -65,32 +65,6 @@ def _root(images: Path, result: Result, config: Mapping[str, Any]) -> Path:
         return files.root
     named = json.dumps([files.root.name, files.layers and files.key, config], sort_keys=True)
     return images / f"{ROOT}{hashlib.sha256(named.encode()).hexdigest()[:_ID_LETTERS]}"
-
-
-async def _export(result: Result, root: Path) -> None:
-    """Write it to a folder that is there whole or not at all."""
-    temporary = root.with_name(f"{root.name}.{secrets.token_hex(8)}.new")
-    command = [sys.executable, "-m", "loopyard.runtime.crun.building.export", "layers", str(temporary)]
-    process = await asyncio.create_subprocess_exec(
-        *command,
-        *result.files.merged.layers,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-    try:
-        _, errors = await process.communicate()
-        if process.returncode == _FULL:
-            raise BuildFailed("out_of_disk", "The host has no room for the image.")
-        if process.returncode != 0:
-            raise RuntimeFault(f"The image could not be unpacked: {errors.decode(errors='replace').strip()[-500:]}")
-        temporary.rename(root)
-    finally:
-        if process.returncode is None:
-            process.kill()
-            await process.wait()
-        if temporary.is_dir():
-            await asyncio.to_thread(delete_folder, temporary)
 
 
 def settings_of(given: Mapping[str, Any], root: Path) -> ImageConfig:

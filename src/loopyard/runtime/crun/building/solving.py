@@ -120,8 +120,10 @@ class Solver:
         files: Merged,
         scratch: Path,
         in_progress: StepLocks,
+        missed: Callable[[Path], None],
         told: Callable[[str], None],
     ) -> None:
+        """`missed` is told, once a step is not in the cache, which folder the image will stand on."""
         self._plan = plan
         self._spec = spec
         self._layers = layers
@@ -132,6 +134,7 @@ class Solver:
         self._files = files
         self._scratch = scratch
         self._in_progress = in_progress
+        self._missed = missed
         self._told = told
         self._digests = Digests()
         self._turn = asyncio.Semaphore(_AT_ONCE)
@@ -238,11 +241,21 @@ class Solver:
         if (found := await asyncio.to_thread(self._layers.find, key)) is None:
             async with self._in_progress.alone(key):
                 if (found := await asyncio.to_thread(self._layers.find, key)) is None:
+                    self._missed(await self._bottom())
                     made = await work()
                     self.made.add(key)
                     return await asyncio.to_thread(self._layers.keep, key, made)
         told(f"--> Using cache {key[:12]}")
         return found
+
+    async def _bottom(self) -> Path:
+        """Find the folder that the wanted image stands on."""
+        base = self._plan.stage(self._plan.target).base
+        while isinstance(base, StageRef):
+            base = self._plan.stage(base.index).base
+        if not isinstance(base, ImageRef):
+            return self._scratch
+        return (await self._bases.find(base.name, self._fetching, self._told)).root
 
     async def _run(self, step: RunStep, below: Files, told: Callable[[str], None]) -> Layer:
         async with self._turn:

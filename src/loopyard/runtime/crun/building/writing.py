@@ -35,6 +35,8 @@ class Writer:
         self._written = 0
         self._check = check
         self._folders: dict[str, str] = {}
+        self._parents: dict[str, Entry] = {}
+        """Folders that are written to, as they are with this layer."""
         self._times: dict[str, tuple[int, int]] = {}
 
     def folder(self, path: str, *, mode: int = 0o755, owner: Owner = (0, 0)) -> str:
@@ -101,10 +103,14 @@ class Writer:
             raise CannotWrite("/ is a folder")
         parent = self.folder(posixpath.dirname(path), owner=owner)
         inside = f"{parent}/{name}".lstrip("/")
-        entry = self.view.find(inside, follow=False)
+        if parent not in self._parents:
+            self._copy_up(parent)
+            found = self.view.find(parent, follow=False)
+            assert found is not None  # noqa: S101
+            self._parents[parent] = found
+        entry = self.view.within(self._parents[parent], name)
         if entry is not None and entry.kind == "folder":
             raise CannotWrite(f"/{inside} is a folder, which a file cannot take the place of")
-        self._copy_up(parent)
         real = f"{self._upper}/{inside}"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(real)  # noqa: PTH108
