@@ -17,7 +17,7 @@ class Navigation:
 
     def groups(self, page: Page) -> Sequence[tuple[str, Sequence[Entry]]]:
         """The lines that the caller may follow, by group."""
-        offered = [entry for entry in self._entries if entry.operation is None or page.may(entry.operation)]
+        offered = [entry for entry in self._entries if _is_for(entry, page)]
         return [(name, list(lines)) for name, lines in groupby(offered, key=lambda entry: entry.group)]
 
     def path_of(self, given: str) -> str | None:
@@ -25,3 +25,9 @@ class Navigation:
         prefix, _, rest = given.partition("_")
         path = self.links.get(prefix)
         return None if path is None or not rest.isalnum() else f"/console{path}{given}"
+
+
+def _is_for(entry: Entry, page: Page) -> bool:
+    if entry.for_operator and not page.is_operator:
+        return False
+    return entry.operation is None or page.may(entry.operation)

@@ -55,6 +55,11 @@ class Page:
     def is_htmx(self) -> bool:
         return self.request.headers.get("hx-request") == "true"
 
+    @property
+    def is_operator(self) -> bool:
+        """Whether the caller's key may do everything in the server's own account."""
+        return self.caller.scopes is None and self.session.is_of_server
+
     def check_token(self, given: str | None) -> None:
         """See that a change was asked for by a page of this session, which knows its token.
 

@@ -186,3 +186,23 @@ def test_buttons_ask_and_act(log_in: Callable[..., Watched], client: Runloop) ->
     watched.page.get_by_role("button", name="Shut down").click()
     watched.page.get_by_text("has been shut down").wait_for()
     assert client.devboxes.retrieve(made.id).status == "shutdown"
+
+
+def test_a_page_that_nobody_looks_at_holds_no_connection(
+    log_in: Callable[..., Watched], client: Runloop, world: dict[str, str]
+) -> None:
+    """A browser has six connections to a server; without this the seventh tab would load nothing."""
+    watched = log_in()
+    watched.go("/devboxes")
+    watched.page.wait_for_timeout(500)
+    hide = """hidden => {
+        Object.defineProperty(document, "hidden", {value: hidden, configurable: true});
+        document.dispatchEvent(new Event("visibilitychange"));
+    }"""
+    watched.page.evaluate(hide, True)
+    made = client.devboxes.create_and_await_running(name="while away")
+    watched.page.wait_for_timeout(1500)
+    assert watched.page.get_by_text("while away").count() == 0
+    watched.page.evaluate(hide, False)
+    watched.page.get_by_text("while away").wait_for(timeout=2000)
+    client.devboxes.shutdown(made.id)

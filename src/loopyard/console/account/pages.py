@@ -20,7 +20,6 @@ from loopyard.console.family import Entry, Family
 from loopyard.console.listing import ListQuery, next_path
 from loopyard.console.page import Page, allowed
 from loopyard.key import endpoints as api
-from loopyard.key import repository as keys
 from loopyard.key.service import KeyService
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import Forbidden
@@ -122,9 +121,7 @@ def _newest(folder: Any, filters: Filters) -> Sequence[Mapping[str, Any]]:
 @router.get("/settings")
 async def settings(page: Annotated[Page, Depends(allowed(None))]) -> Response:
     """The settings that the server runs with, for keys of the server's own account that may do everything."""
-    async with page.database.read() as session:
-        own = await keys.of_server(session)
-    if page.caller.scopes is not None or page.caller.account_id not in {key.account_id for key in own}:
+    if not page.is_operator:
         raise Forbidden("The settings are shown to unrestricted keys of the server's own account only.")
     return page.render("account/settings.html", rows=list(_flat("", page.parts.get(Settings).model_dump(mode="json"))))
 
@@ -157,6 +154,6 @@ FAMILY = Family(
         Entry("Account", "Keys", "/keys", LIST),
         Entry("Account", "Audit log", "/audit", LIST),
         Entry("Account", "Account and limits", "/account", "GET /v1/accounts/me"),
-        Entry("Account", "Settings", "/settings", "POST /v1/apikeys"),
+        Entry("Account", "Settings", "/settings", None, for_operator=True),
     ],
 )

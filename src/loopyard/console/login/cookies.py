@@ -32,7 +32,7 @@ def _set(request: HTTPConnection, response: Response, name: str, value: str, sec
         _full(name, request),
         value,
         max_age=seconds,
-        path="/",
+        path="/" if is_secure(request) else "/console",  # browsers want / for names with __Host-
         secure=is_secure(request),
         httponly=True,
         samesite="strict",

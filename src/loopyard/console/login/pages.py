@@ -17,6 +17,8 @@ from loopyard.console.login.cookies import clear_token, form_token_of, set_form_
 from loopyard.console.login.sessions import Sessions
 from loopyard.console.page import Page, allowed
 from loopyard.console.rendering import render
+from loopyard.key import repository as keys
+from loopyard.kit.db import DatabaseDep
 from loopyard.kit.parts import part
 
 router = APIRouter()
@@ -41,6 +43,7 @@ async def login(
     sessions: SessionsDep,
     authenticator: Annotated[Authenticator, Depends(part(Authenticator))],
     attempts: Annotated[Attempts, Depends(part(Attempts))],
+    database: DatabaseDep,
 ) -> Response:
     """Exchange an API key for a new session; the one before it ends."""
     form = await request.form(max_files=0, max_fields=10)
@@ -66,7 +69,9 @@ async def login(
     request.scope[CALLER] = caller
     if (old := sessions.find(token_of(request))) is not None:
         sessions.close(old)
-    token, _ = sessions.open(caller.key_id or "")
+    async with database.read() as session:
+        own = {one.account_id for one in await keys.of_server(session)}
+    token, _ = sessions.open(caller.key_id or "", is_of_server=caller.account_id in own)
     response = RedirectResponse(_where(where), 303)
     set_token(request, response, token, sessions.lasting_seconds)
     return response

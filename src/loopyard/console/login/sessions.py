@@ -16,11 +16,13 @@ MOST_OF_KEY = 100
 class Session:
     """A login. The token of its cookie is not kept, only what it hashes to."""
 
-    def __init__(self, digest: str, key_id: str, until_ms: int) -> None:
+    def __init__(self, digest: str, key_id: str, until_ms: int, *, is_of_server: bool) -> None:
         self.digest = digest
         self.key_id = key_id
         self.csrf = secrets.token_urlsafe(32)
         self.until_ms = until_ms
+        self.is_of_server = is_of_server
+        """Whether its account is the server's own."""
         self.note: str | None = None
         """What is said on the next page."""
         self._closed = False
@@ -54,11 +56,11 @@ class Sessions:
     def lasting_seconds(self) -> int:
         return self._lasting_ms // 1000
 
-    def open(self, key_id: str) -> tuple[str, Session]:
+    def open(self, key_id: str, *, is_of_server: bool = False) -> tuple[str, Session]:
         """A new session, and its token."""
         self._make_room(key_id)
         token = secrets.token_urlsafe(32)
-        session = Session(_digest(token), key_id, now_ms() + self._lasting_ms)
+        session = Session(_digest(token), key_id, now_ms() + self._lasting_ms, is_of_server=is_of_server)
         self._sessions[session.digest] = session
         return token, session
 

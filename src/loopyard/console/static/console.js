@@ -88,6 +88,51 @@
   document.addEventListener("htmx:sendError", () => tell("The server does not answer."));
   document.addEventListener("htmx:afterSwap", refreshTimes);
 
+  // A browser keeps six connections to a server: a page that nobody looks at gives its event stream back.
+  class Stream {
+    constructor(url) {
+      this.url = url;
+      this.listeners = [];
+      this.closed = false;
+      this.source = null;
+      this.onopen = this.onerror = null;
+      this.look = () => (document.hidden ? this.pause() : this.resume());
+      document.addEventListener("visibilitychange", this.look);
+      if (!document.hidden) this.resume();
+    }
+    get readyState() {
+      return this.closed ? EventSource.CLOSED : this.source ? this.source.readyState : EventSource.OPEN;
+    }
+    resume() {
+      if (this.closed || this.source) return;
+      this.source = new EventSource(this.url);
+      this.source.onopen = (event) => this.onopen && this.onopen(event);
+      this.source.onerror = (event) => {
+        if (this.onerror) this.onerror(event);
+        if (this.source && this.source.readyState === EventSource.CLOSED) this.close(); // another one was made
+      };
+      for (const [name, listener] of this.listeners) this.source.addEventListener(name, listener);
+    }
+    pause() {
+      if (this.source) this.source.close();
+      this.source = null;
+    }
+    addEventListener(name, listener) {
+      this.listeners.push([name, listener]);
+      if (this.source) this.source.addEventListener(name, listener);
+    }
+    removeEventListener(name, listener) {
+      this.listeners = this.listeners.filter((one) => one[0] !== name || one[1] !== listener);
+      if (this.source) this.source.removeEventListener(name, listener);
+    }
+    close() {
+      this.closed = true;
+      this.pause();
+      document.removeEventListener("visibilitychange", this.look);
+    }
+  }
+  if (window.htmx) htmx.createEventSource = (url) => new Stream(url);
+
   // A log that is followed stays at its end, unless somebody has scrolled up.
   const atEnd = (box) => box.scrollHeight - box.scrollTop - box.clientHeight < 40;
   document.addEventListener("htmx:beforeSwap", (event) => {
