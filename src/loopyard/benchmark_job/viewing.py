@@ -18,6 +18,12 @@ async def view(session: AsyncSession, job: BenchmarkJob) -> BenchmarkJobView:
     return (await views(session, [job]))[0]
 
 
+def head(job: BenchmarkJob) -> BenchmarkJobView:
+    """One job without what goes on in it and what has come of it, which may be much."""
+    shown = _view(job, {}, {})
+    return shown.model_copy(update={"benchmark_outcomes": None, "in_progress_runs": None})
+
+
 async def views(session: AsyncSession, jobs: Sequence[BenchmarkJob]) -> list[BenchmarkJobView]:
     """Several jobs, in their order."""
     outcomes = await repository.outcomes(session, [job.id for job in jobs])

@@ -176,6 +176,7 @@ class BenchmarkRunService:
         await self._inheritance.forget(session, run)
         run.duration_ms = max(0, now_ms() - run.start_time_ms)
         await session.flush()
+        self._runs.announce(session, run.id)
 
     async def _lock(self, session: AsyncSession, account_id: str, run_id: str) -> BenchmarkRun:
         run = await repository.lock(session, run_id)

@@ -40,7 +40,7 @@ COMPLETE = "POST /v1/benchmark_runs/{}/complete"
 CANCEL = "POST /v1/benchmark_runs/{}/cancel"
 
 _HITS = 5
-_EVERY_SECONDS = 1.0
+_FALLBACK_SECONDS = 10.0
 
 _State = Annotated[StateName | None, EMPTY_IS_NONE, Query()]
 _ScenarioRunState = Annotated[ScenarioRunStateName | None, EMPTY_IS_NONE, Query()]
@@ -127,8 +127,10 @@ async def live(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))])
     async def progress() -> str:
         return page.html("benchmark_runs/_progress.html", **await _progress(page, run.id))
 
-    fragment = Fragment("progress", ("benchmark run", run.id), progress, lambda _: False, _EVERY_SECONDS)
-    return page.live(fragment)
+    def concerns(key: str) -> bool:
+        return key == run.id or key.startswith("scr_")
+
+    return page.live(Fragment("progress", ("benchmark run", run.id), progress, concerns, _FALLBACK_SECONDS))
 
 
 async def _progress(page: Page, run_id: str) -> dict[str, Any]:

@@ -8,14 +8,16 @@ from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from loopyard.console.family import Entry, Family, Hit
 from loopyard.console.filtering import EMPTY_IS_NONE, Given, first_path, last_id
 from loopyard.console.listing import ListQuery, next_path
+from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
-from loopyard.console.scenario_runs.detail import detail_of, document_of
+from loopyard.console.scenario_runs.detail import detail_of, document_of, gather
 from loopyard.console.scenario_runs.rows import rows_of
 from loopyard.console.scenario_runs.work import outputs
 from loopyard.devbox.execution import repository as executions
 from loopyard.kit.errors import NotFound
 from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageQuery, cursor_of
+from loopyard.kit.sse import MessageStream
 from loopyard.kit.wire import ShortText
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.recording.recordings import Recordings
@@ -38,6 +40,7 @@ CANCEL = "POST /v1/scenarios/runs/{}/cancel"
 START = "POST /v1/scenarios/start_run"
 
 _HITS = 5
+_FALLBACK_SECONDS = 10.0
 _OF_JOB = frozenset({"benchmark_job_id", "attempt", "infrastructure_failures"})
 """What a job writes into the metadata of its runs: another run is no attempt of the job."""
 
@@ -84,6 +87,19 @@ async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))
     """Page of a run."""
     shown = await detail_of(page, id)
     return page.render("scenario_runs/detail.html", **shown)
+
+
+@router.get("/runs/{id}/live")
+async def live(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))]) -> MessageStream:
+    """The state of a run and its scorers, whenever they change."""
+    async with page.database.read() as session:
+        run = await page.parts.get(RunService).get(session, page.caller.account_id, id)
+
+    async def render() -> str:
+        shown = await gather(page, run.id)
+        return page.html("scenario_runs/_state.html", shown=shown, run=shown.run)
+
+    return page.live(Fragment("state", ("run", run.id), render, lambda key: key == run.id, _FALLBACK_SECONDS))
 
 
 @router.get("/runs/{id}/commands/{command}")

@@ -128,6 +128,11 @@ class RunService:
         await scenarios.keep_contract(session, digest, functions)
         return digest
 
+    def announce(self, session: AsyncSession, key: str) -> None:
+        """Wake those who wait for a run, or for the benchmark run that runs are of, once the transaction is
+        committed."""
+        self._scoring.publish(session, key)
+
     async def get(self, session: AsyncSession, account_id: str, run_id: str) -> ScenarioRun:
         """A run of the account.
 
