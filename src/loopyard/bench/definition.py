@@ -62,7 +62,7 @@ class Environment(Part):
     dockerfile: ScriptText | None = None
     """A blueprint is built from it before the first run, and kept for the next ones."""
     build_context: Annotated[Path, BeforeValidator(_folder)] | None = None
-    """What the Dockerfile copies from: a folder in the scenario's own."""
+    """Folder in the scenario's own that the Dockerfile copies from."""
     build_args: dict[str, str] | None = None
     """Values of the Dockerfile's ARGs."""
     allowed_hostnames: list[Filled] | None = None

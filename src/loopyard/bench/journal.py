@@ -33,7 +33,7 @@ class Entry:
     key: str
     write: Callable[[dict[str, Any]], None]
     request_id: str | None = None
-    """What a run was asked for with; asking again with it gives the same run."""
+    """Request key of a run; asking again with it gives the same run."""
     run_id: str | None = None
     turn_over: bool = False
     agent_result: AgentResult | None = None

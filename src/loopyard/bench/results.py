@@ -67,7 +67,7 @@ class Result:
     model_usage: ModelUsage | None = None
     """None where no call of a model went through a gateway."""
     setup_failure: str | None = None
-    """What the scenario's own setup of the box, such as a launch command, said when it failed; None if it did not."""
+    """Output of the scenario's own setup of the box, such as a launch command, when it failed; None if it did not."""
     put_back: PutBack | None = None
     """Of the reference output only: what it changed that scorers do not see."""
 

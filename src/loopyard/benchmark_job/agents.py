@@ -29,7 +29,7 @@ class JobAgent:
 
     description: AgentDescription
     profile: RunProfile
-    """What its runs are given: variables, secrets, and the agent itself."""
+    """Profile of its runs: variables, secrets, and the agent itself."""
 
 
 class JobAgents:

@@ -23,14 +23,14 @@ class BenchmarkJob(Base):
     name_folded: Mapped[str]
     state: Mapped[str] = mapped_column(String(16))
     source: Mapped[dict[str, Any]]
-    """What it was made of, as the wire's `job_source`."""
+    """Source that it was made of, as the wire's `job_source`."""
     spec: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """What is to be run, as the wire's `job_spec`; None for a source that is no list of scenarios."""
+    """Specification, as the wire's `job_spec`; None for a source that is no list of scenarios."""
     run_ids: Mapped[list[Any]]
     """A benchmark run for each agent configuration, in their order."""
     n_concurrent_trials: Mapped[int]
     out_of_time: Mapped[bool]
-    """Whether its time was over before its trials were."""
+    """True if its time was over before its trials were."""
     failure_reason: Mapped[str | None]
     made_by: Mapped[str | None] = mapped_column(ID)
     """The key that it was made with, whose rights its scenario runs are started with."""

@@ -20,7 +20,7 @@ class Lines:
         self._limit = limit
         self._buffer = bytearray()
         self.skipping = skipping
-        """Whether the rest of a line over the limit is being left out."""
+        """True while the rest of a line over the limit is being left out."""
 
     def feed(self, data: bytes) -> tuple[list[bytes | Oversized], int]:
         """Take in more output. Returns the lines that are whole now, and how many bytes are done with: those lines and

@@ -20,7 +20,7 @@ class Broker(Base):
     launch_args: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
     working_directory: Mapped[str]
     wakes: Mapped[bool]
-    """Whether an event resumes the devbox while it is suspended."""
+    """True if an event resumes the devbox while it is suspended."""
     cursor: Mapped[int]
     """Sequence of the last event of the axon that was acted on, or is among `state.waiting`."""
     process: Mapped[int]
@@ -28,7 +28,7 @@ class Broker(Base):
     start: Mapped[int]
     """`Devbox.starts` when that process was started: it has ended if the devbox has come up since."""
     alive: Mapped[bool]
-    """Whether that process has not been seen to end."""
+    """True if that process has not been seen to end."""
     stdout_offset: Mapped[int]
     stderr_offset: Mapped[int]
     """Bytes of the process's output that are published, or left out."""

@@ -48,7 +48,7 @@ class Listing:
     entries: list[FolderEntry]
     """Folders first, by name."""
     is_cut: bool
-    """Whether there are more than could be read."""
+    """True if there are more than could be read."""
 
 
 async def list_folder(runtime: Runtime, devbox_id: str, path: str) -> Listing:

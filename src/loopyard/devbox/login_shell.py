@@ -21,8 +21,8 @@ elif [ -r ~/.profile ]; then
     . ~/.profile
 fi
 """
-"""What a login shell reads at its start; but /etc/profile, which most images' distributions write, does not take away
-what the image and the devbox set: their variables are as for a command, and PATH has their folders first."""
+"""Profile that a login shell reads at its start; but /etc/profile, which most images' distributions write, does not
+take away what the image and the devbox set: their variables are as for a command, and PATH has their folders first."""
 
 _LOGIN = """
 if [ -n "$BASH_VERSION" ]; then

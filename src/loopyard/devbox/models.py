@@ -37,25 +37,25 @@ class Devbox(Base):
     object_mounts: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True), deferred=True)
     """Objects to put in, as `MountedObject`."""
     has_agents: Mapped[bool] = mapped_column(default=False)
-    """Whether there are rows of `DevboxAgent` with it."""
+    """True if there are rows of `DevboxAgent` with it."""
     has_broker: Mapped[bool] = mapped_column(default=False)
-    """Whether there is a row of `Broker` with it."""
+    """True if there is a row of `Broker` with it."""
     secrets: Mapped[StringMapColumn]
     """Environment variables to names of secrets, whose values are looked up each time it comes up."""
     gateway_specs: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     mcp_specs: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """What it was made with to call upstream, as the wire shows it: by variable, a configuration and a secret."""
+    """Configurations and secrets to call upstream with, as the wire shows them: by variable."""
     has_grants: Mapped[bool] = mapped_column(default=False)
-    """Whether there are rows of `UpstreamGrant` with it."""
+    """True if there are rows of `UpstreamGrant` with it."""
     entrypoint: Mapped[str | None]
     snapshot_id: Mapped[str | None] = mapped_column(ID)
     """The snapshot that it is made from."""
     blueprint_id: Mapped[str | None] = mapped_column(ID)
     """The blueprint that it is made from."""
     image: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """What the image below it says of itself, as `ImageSettings`; None where that is nothing."""
+    """Settings of the image below it, as `ImageSettings`; None where there are none."""
     services: Mapped[list[Any] | None] = mapped_column(JSON(none_as_null=True))
-    """What runs beside it, as `ServiceSpec`."""
+    """Services beside it, as `ServiceSpec`."""
     working_directory: Mapped[str | None]
     """An absolute path that is made before it runs, and belongs to its user if it was not there."""
     tunnel: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
@@ -82,4 +82,4 @@ class Devbox(Base):
     shutdown_reason: Mapped[str | None]
     failure_reason: Mapped[str | None]
     reclaimed: Mapped[bool] = mapped_column(default=False)
-    """Whether the runtime has freed all of an ended devbox."""
+    """True if the runtime has freed all of an ended devbox."""

@@ -34,9 +34,9 @@ class Origin:
     snapshot_id: str | None = None
     blueprint_id: str | None = None
     image: dict[str, Any] | None = None
-    """What the image says of itself, as rows have it."""
+    """Settings of the image, as rows have them."""
     services: list[dict[str, object]] | None = None
-    """What runs beside it, as rows have it."""
+    """Services beside it, as rows have them."""
 
 
 def check_offered(params: DevboxCreateParams, launch: LaunchParameters) -> None:

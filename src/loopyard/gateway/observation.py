@@ -37,7 +37,7 @@ class Call:
     started_ms: int
     """Milliseconds since the epoch."""
     record: bool
-    """Whether the exchange is to be recorded."""
+    """True if the exchange is to be recorded."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ from loopyard.http2.trailers import EXTENSION
 log = logging.getLogger("loopyard.http2")
 
 _HOP_BY_HOP = frozenset({b"connection", b"keep-alive", b"proxy-connection", b"transfer-encoding", b"upgrade"})
-"""What says something of an HTTP/1.1 connection, and must not be in an answer here (RFC 9113, 8.2.2)."""
+"""Headers of an HTTP/1.1 connection, which must not be in an answer here (RFC 9113, 8.2.2)."""
 
 Header = tuple[bytes, bytes]
 
@@ -47,12 +47,12 @@ class Stream:
     def __init__(self, carrier: Carrier, stream_id: int, scope: Scope) -> None:
         self.scope = scope
         self.started = False
-        """Whether the answer has begun."""
+        """True if the answer has begun."""
         self._carrier = carrier
         self._id = stream_id
         self._held = bytearray()
         self._held_size = 0
-        """What of the client's allowance is taken by what is held."""
+        """Part of the client's allowance that is taken by what is held."""
         self._body_ended = False
         self._body_told = False
         self._complete = False

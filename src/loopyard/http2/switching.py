@@ -10,7 +10,7 @@ from loopyard.http2.connection import Connection
 from loopyard.http2.trailers import TrailerApplication
 
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-"""What a client of HTTP/2 says first (RFC 9113, 3.4)."""
+"""First bytes of a client of HTTP/2 (RFC 9113, 3.4)."""
 
 TOO_LONG = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-type: text/plain\r\n"
@@ -29,7 +29,7 @@ class EitherProtocol(HttpToolsProtocol):
     """Of the server that it belongs to, by `limited`."""
 
     _first: bytes | None = b""
-    """What has come while it may still become the preface; None once that is decided."""
+    """Bytes that may still become the preface; None once that is decided."""
     _head_bytes = 0
     """How much of a head has come; 0 where none is under way."""
     _timer: asyncio.TimerHandle | None = None

@@ -22,7 +22,7 @@ class ApiKey(Base):
     scopes: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
     """The rights of a restricted key, as `Scopes.dump`; None for a standard key, which may do everything."""
     of_server: Mapped[bool] = mapped_column(default=False)
-    """Whether it is the server's own key, which is kept in the data folder."""
+    """True if it is the server's own key, which is kept in the data folder."""
     made_by: Mapped[str | None] = mapped_column(ID)
     """The key that it was made with; None for those made on the server's machine."""
     create_time_ms: Mapped[int]

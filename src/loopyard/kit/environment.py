@@ -12,7 +12,7 @@ MOST_ENVIRONMENT_BYTES = 1792 * 1024
 command's text and to what the image and the server set."""
 
 _MORE_BYTES = 10
-"""What a variable takes beside its name and value: the sign between them, the NUL behind, and a pointer."""
+"""Bytes of a variable beside its name and value: the sign between them, the NUL behind, and a pointer."""
 
 
 def check_environment(variables: Mapping[str, str] | None, field: str) -> None:

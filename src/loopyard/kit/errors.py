@@ -19,7 +19,7 @@ class LoopyardError(Exception):
     status = 500
     code = "internal_error"
     retryable: bool | None = None
-    """Whether the official clients should try again by themselves; None leaves it to their own rules."""
+    """True if the official clients should try again by themselves; None leaves it to their own rules."""
     retry_after_seconds: int | None = None
     """When they should, if they do; None leaves that to their own rules, too."""
 

@@ -5,7 +5,7 @@ from fastapi import Request
 from loopyard.kit.errors import NotFound
 
 _ID_LENGTH = 64
-"""What the store's columns for ids hold."""
+"""Length that the store's columns for ids hold."""
 
 
 async def refuse_impossible(request: Request) -> None:

@@ -31,7 +31,7 @@ class Connection(aiosqlite.Connection):
 
     _opening: str | None = None
     _left_alone = False
-    """Whether somebody stopped waiting for a statement: the thread may be at it still."""
+    """True if somebody stopped waiting for a statement: the thread may be at it still."""
 
     def begin_with(self, statement: str) -> None:
         """Begin a transaction by this statement, as late as possible: just before the first that is executed."""

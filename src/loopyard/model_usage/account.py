@@ -26,7 +26,7 @@ class Account:
     wishes: Wishes
     sums: Sums
     refused: bool
-    """Whether a call was refused because of the budget."""
+    """True if a call was refused because of the budget."""
     models: set[str] = field(default_factory=set[str])
     going_on: dict[str, Call] = field(default_factory=dict[str, Call])
     """Calls by their ids."""

@@ -53,4 +53,4 @@ class ModelWishes(Base):
     max_tokens: Mapped[int | None]
     record: Mapped[bool | None]
     refused: Mapped[bool] = mapped_column(default=False, server_default=false())
-    """Whether a call was refused because of the budget."""
+    """True if a call was refused because of the budget."""

@@ -27,7 +27,7 @@ MOST_NANO_USD = 10**15
 """A million US dollars for one call; what comes to more is no price."""
 
 _VERSION = re.compile(r"(?:[-@](?:\d{8}|\d{4}-\d{2}-\d{2}|\d{3,4}|latest|preview-\d{2}-\d{2}|preview-\d{2}-\d{4}))?")
-"""What may follow a model's name where it is still the same model."""
+"""Suffix of a model's name with which it is still the same model."""
 
 _STANDARD = frozenset({"", "default", "auto", "standard", "on_demand"})
 """Names of the service tier that the prices without conditions are for."""

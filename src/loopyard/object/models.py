@@ -32,4 +32,4 @@ class StorageObject(Base):
     """When `ttl_ms` ends; None where it is kept until it is deleted."""
     is_public: Mapped[bool] = mapped_column(default=False)
     reclaimed: Mapped[bool] = mapped_column(default=False)
-    """Whether the store has nothing of it any more."""
+    """True if the store has nothing of it any more."""

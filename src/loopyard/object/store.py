@@ -32,7 +32,7 @@ MEDIA_TYPES: dict[str, str] = {
 
 class ObjectStore(Protocol):
     shared: bool
-    """Whether others may keep objects there that this server knows nothing of."""
+    """True if others may keep objects there that this server knows nothing of."""
 
     async def open(self) -> None:
         """At start: clear away what an earlier process left half done."""

@@ -9,10 +9,10 @@ from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Limits, NetworkPolicy, User
 
 BASE_NAME = "loopyard-base"
-"""What a Dockerfile calls the provider's base image."""
+"""Name of the provider's base image in a Dockerfile."""
 
 FILES_NAME = "loopyard-files"
-"""What a Dockerfile calls the folder of `BuildSpec.files`."""
+"""Name of the folder of `BuildSpec.files` in a Dockerfile."""
 
 STARTS_IN_WORKDIR = "loopyard.starts-in-workdir"
 """The label, with the value `true`, of an image whose commands start in its WORKDIR also where that is `/` or is not

@@ -156,7 +156,7 @@ class CommandSpec:
 
 
 OUT_OF_MEMORY_LINE = "[loopyard: out of memory: "
-"""What a line begins with that a provider puts at the end of a command's standard error, if the command failed and the
+"""Beginning of a line that a provider puts at the end of a command's standard error, if the command failed and the
 kernel had killed something in the sandbox for its memory limit while it ran."""
 
 

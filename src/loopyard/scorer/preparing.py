@@ -36,7 +36,7 @@ PERSONAL = (
     ".profile",
     ".pydistutils.cfg",
 )
-"""What in a home changes what programs do."""
+"""Paths in a home that change what programs do."""
 
 _PYTHON_FOLDER = "/.loopyard/python"
 _SHOWN_LINES = 20

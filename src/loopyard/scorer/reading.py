@@ -8,7 +8,7 @@ from loopyard.scorer.scorer import Ended, NoScore
 _SCORE = re.compile(r"(?<![A-Za-z0-9_])score=([^\s\"',;)\]}]*)")
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?|[+-]?(nan|inf|infinity)", re.IGNORECASE)
 _LINE_END = re.compile(r"\r\n|\r|\n")
-"""What ends a line for a terminal. Unicode has more, which text may hold within a line."""
+"""Line ends of a terminal. Unicode has more, which text may hold within a line."""
 
 _SHOWN = 100
 

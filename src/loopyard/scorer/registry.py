@@ -20,4 +20,4 @@ RunScorer = Annotated[
     AstGrepScorer | BashScriptScorer | CommandScorer | PythonScriptScorer | RegisteredScript | TestBasedScorer,
     Field(discriminator="type"),
 ]
-"""What runs are scored by: the wire's types, with the scripts that custom scorers stand for."""
+"""Scorers of runs: the wire's types, with the scripts that custom scorers stand for."""

@@ -72,7 +72,7 @@ class Scorer(Params, ABC):
     """Scorer of one type. Subclasses hold the wire's fields for their `type`."""
 
     reads_only: ClassVar[bool] = False
-    """Whether it only reads what is in the box, and runs nothing of it: such ones can run side by side."""
+    """True if it only reads what is in the box, and runs nothing of it: such ones can run side by side."""
 
     @abstractmethod
     def job(self, place: Place) -> Job:

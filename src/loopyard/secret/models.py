@@ -31,7 +31,7 @@ class HeldToken(Base):
 
     owner_id: Mapped[PrimaryId]
     place: Mapped[str] = mapped_column(String(64), primary_key=True)
-    """What it is for, among the owner's."""
+    """Purpose, among the owner's."""
     sealed: Mapped[bytes] = mapped_column(LargeBinary)
     key_id: Mapped[str] = mapped_column(String(16))
 

@@ -32,10 +32,10 @@ class Snapshot(Base):
     error_message: Mapped[str | None]
     size_bytes: Mapped[int | None]
     image: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """What the image below it says of itself, as the devbox has it."""
+    """Settings of the image below it, as the devbox has them."""
     create_time_ms: Mapped[int]
     reclaimed: Mapped[bool] = mapped_column(default=False)
-    """Whether the runtime holds nothing of it any more."""
+    """True if the runtime holds nothing of it any more."""
 
 
 class SnapshotMetadata(Base):

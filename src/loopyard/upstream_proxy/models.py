@@ -19,7 +19,7 @@ class UpstreamGrant(Base):
     kind: Mapped[str] = mapped_column(String(16))
     """`gateway` or `mcp`."""
     variable: Mapped[str | None]
-    """What the devbox's variables are named by; None for one that was made for a running devbox."""
+    """Name of the devbox's variables; None for a token that was made for a running devbox."""
     config_id: Mapped[ForeignId]
     secret_id: Mapped[ForeignId]
     create_time_ms: Mapped[int]

@@ -21,7 +21,7 @@ def test_help_names_every_command(arguments: list[str]) -> None:
     told = run(*arguments)
     assert told.returncode == 0
     assert re.findall(r"^  (\w+) ", told.stdout, re.MULTILINE) == [
-        "demo", "test", "bench", "serve", "check", "setup", "lock"
+        "demo", "test", "bench", "serve", "check", "docs", "setup", "lock"
     ]  # fmt: skip
 
 

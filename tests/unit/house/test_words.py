@@ -21,6 +21,8 @@ def test_the_package_has_no_faults(capsys: pytest.CaptureFixture[str]) -> None:
         ('async def make():\n    """It makes."""', '"It"'),
         ('def made():\n    """Those that are made."""', '"Those"'),
         ('def maker():\n    """Who makes."""', '"Who"'),
+        ('MOST = 3\n"""What is made."""', '"What"'),
+        ('class Maker:\n    made: bool\n    """Whether it is made."""', '"Whether"'),
     ],
 )
 def test_a_fault_is_found(source: str, fault: str) -> None:

@@ -27,8 +27,8 @@ class AgentDescription(BaseModel):
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9-]{0,62}$")]
     about: str
     input: Literal["problem_statement", "reference_output"] = "problem_statement"
-    """What the file holds whose path `command` gets. With `reference_output` it is the scenario's known solution, and
-    a scenario without one is not suited."""
+    """File whose path `command` gets. With `reference_output` it is the scenario's known solution, and a scenario
+    without one is not suited."""
     install: AgentSource | None = None
     """Where it comes from; None for one that needs nothing but the box's own programs."""
     version: Version | None = None
@@ -37,12 +37,12 @@ class AgentDescription(BaseModel):
     """Bash, with the places {problem}, {model}, {arguments}, and {apply_patch}, which defines the function
     `apply_patch FILE`. Other braces mean nothing."""
     model: str = "--model {model}"
-    """What {model} becomes if a model is named; else it becomes nothing."""
+    """Text for {model} if a model is named; else it becomes nothing."""
     default_model: str | None = None
     strip_provider: bool = False
-    """Whether the agent wants a model's name without the provider before the first slash."""
+    """True if the agent wants a model's name without the provider before the first slash."""
     arguments: Mapping[str, str] = Field(default_factory=dict[str, str])
-    """What becomes of arguments that are not written `--name value`: their name to Bash with the place {value}."""
+    """Texts for arguments that are not written `--name value`: their name to Bash with the place {value}."""
     environment: Mapping[Variable, str] = Field(default_factory=dict[str, str])
     """Variables that it runs with; those that are given with the run take their place."""
     needs_one_of: tuple[Variable, ...] = ()

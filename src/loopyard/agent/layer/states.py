@@ -3,4 +3,4 @@
 MAKING = "making"
 READY = "ready"
 GOING = "going"
-"""It is being evicted; nothing starts from it any more."""
+"""Being evicted; nothing starts from it any more."""

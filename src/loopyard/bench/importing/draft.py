@@ -10,7 +10,7 @@ from pathlib import Path
 from loopyard.bench.loader import SCENARIO_FILE, FolderFault
 
 Plain = str | int | float | bool | Sequence[str] | Mapping[str, "Plain"]
-"""What the files need of TOML."""
+"""Types of TOML that the files need."""
 
 
 @dataclass(frozen=True, slots=True)

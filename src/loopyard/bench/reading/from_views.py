@@ -10,7 +10,7 @@ from loopyard.bench.reading import cost
 from loopyard.bench.reading.attempt import Attempt, AttemptEnd, ScorerScore
 
 UNNAMED = "agent"
-"""What an agent is called of which neither a job nor a run's metadata tells the name."""
+"""Name of an agent whose name neither a job nor a run's metadata tells."""
 
 _MODEL = "model"
 """At fault for a run that is `failed` or `timeout`, as its manifest has it; else it is the infrastructure."""

@@ -15,7 +15,7 @@ from loopyard.secret.held import HeldTokens
 
 _FIELD = "benchmark_run_id"
 _TOKENS = {"token", "auth_token"}
-"""What mounts have that must not be read by who reads the database."""
+"""Fields of mounts that must not be read by readers of the database."""
 
 
 class Inheritance:

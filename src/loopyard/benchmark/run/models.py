@@ -50,7 +50,7 @@ class BenchmarkRun(Base):
     name_folded: Mapped[str | None]
     state: Mapped[str] = mapped_column(String(16))
     ending: Mapped[bool]
-    """Whether it is over, but some of its scenario runs may still have to be canceled."""
+    """True if it is over, but some of its scenario runs may still have to be canceled."""
     metadata_: Mapped[StringMapColumn] = mapped_column("metadata")
     purpose: Mapped[str | None]
     environment_variables: Mapped[StringMapColumn]

@@ -30,7 +30,7 @@ class Table(BaseModel):
 
 class Agent(Table):
     name: Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]*$")]
-    """One of those that Harbor ships."""
+    """Name of an environment that Harbor ships."""
     model_name: str | None = None
     override_timeout_sec: Seconds | None = None
     override_setup_timeout_sec: Seconds | None = None

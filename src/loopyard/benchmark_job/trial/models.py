@@ -46,7 +46,7 @@ class Trial(Base):
     devbox_id: Mapped[ForeignId | None]
     result: Mapped[str | None] = mapped_column(String(16))
     final: Mapped[bool]
-    """Whether it is the one that counts: it has ended and no further attempt follows."""
+    """True if it is the attempt that counts: it has ended and no further attempt follows."""
     fault: Mapped[str | None] = mapped_column(String(16))
     exception_type: Mapped[str | None]
     exception_message: Mapped[str | None]

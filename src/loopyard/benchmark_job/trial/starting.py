@@ -19,7 +19,7 @@ from loopyard.scenario.schemas import DEFAULT_SCORER_TIMEOUT_SEC
 
 _MOST_NAME = 1024
 _SETUP_SECONDS = 1800
-"""What a devbox is given to come up and to be set up, beside the time of the agent and of the scorers."""
+"""Time for a devbox to come up and to be set up, beside the time of the agent and of the scorers."""
 
 
 async def start(session: AsyncSession, runs: RunService, trial: Trial, agent_name: str) -> None:

@@ -38,9 +38,9 @@ class State:
     memory: dict[str, Any] = field(default_factory=dict[str, Any])
     """Facts by which a new process takes the session up again; each protocol's own."""
     resuming: bool = False
-    """Whether the session is just being taken up again by a new process."""
+    """True while the session is being taken up again by a new process."""
     skipping: bool = False
-    """Whether the rest of a frame that is too large is being left out."""
+    """True while the rest of a frame that is too large is being left out."""
 
     def dump(self) -> dict[str, Any]:
         return asdict(self)

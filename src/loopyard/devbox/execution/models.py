@@ -38,7 +38,7 @@ class Execution(Base):
     command: Mapped[str]
     """The command as its author wrote it."""
     spec: Mapped[dict[str, Any]]
-    """What the runtime is asked to run (fields of `CommandSpec`), so that it can be asked again after a crash."""
+    """Command for the runtime (fields of `CommandSpec`), so that it can be asked again after a crash."""
     shell_name: Mapped[str | None]
     shell_position: Mapped[int | None]
     """Its place in the order in which its named shell runs commands; None without one."""
@@ -46,6 +46,6 @@ class Execution(Base):
     exit_status: Mapped[int | None]
     timed_out: Mapped[bool]
     lost: Mapped[bool]
-    """Whether the box or the host went down under it, so that `exit_status` is not the command's own word."""
+    """True if the box or the host went down under it, so that `exit_status` is not the command's own word."""
     start_time_ms: Mapped[int]
     end_time_ms: Mapped[int | None]

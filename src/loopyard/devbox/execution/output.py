@@ -14,7 +14,7 @@ MAX_BYTES = 256 * 1024
 """How many last bytes of a stream an answer holds at most. The whole of it can be read as a stream."""
 
 CUT_NOTE = f"\n[loopyard: the output reached {MOST_OUTPUT_BYTES} bytes; what came after that is not kept]\n"
-"""What an answer or a stream says where the output was cut. It is no part of the output: offsets do not count it."""
+"""Line of an answer or a stream where the output was cut. No part of the output: offsets do not count it."""
 
 LOST_NOTE = "\n[loopyard: the disk of the host was full; what came after that is lost]\n"
 """The note of an answer or a stream whose rest was lost. It is no part of the output: offsets do not count it."""

@@ -63,7 +63,7 @@ class WaitForExecutionParams(Params):
 
 class KillParams(Params):
     kill_process_group: bool | None = None
-    """Whether to kill the whole process group instead of the command's own process alone."""
+    """True to kill the whole process group instead of the command's own process alone."""
 
 
 class SendStdInParams(Params):

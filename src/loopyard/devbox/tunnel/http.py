@@ -19,7 +19,7 @@ _FRAME_BYTES, _SETTINGS = 9, 4
 """The length of the head of an HTTP/2 frame, and the type of the one that a service begins with."""
 _BY_HTTP2 = "What is gRPC goes to it by HTTP/2 if it comes by HTTP/2; for all else have it speak HTTP/1.1 too."
 _OWN = frozenset({b"date"})
-"""What the server's own HTTP sets on every answer."""
+"""Headers that the server's own HTTP sets on every answer."""
 
 
 class Exchange:
@@ -34,7 +34,7 @@ class Exchange:
         self._answer_seconds = answer_seconds
         self._deadline: asyncio.Timeout | None = None
         self.started = False
-        """Whether the answer has begun, so that no other can be given any more."""
+        """True if the answer has begun, so that no other can be given any more."""
 
     async def run(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Relay until the answer is complete or the caller is gone.

@@ -15,14 +15,14 @@ WANTED: Mapping[Api, Node] = {
     Api.MESSAGES: {**_USAGE, "message": _USAGE},
     Api.GEMINI: {"usageMetadata": None, "modelVersion": None},
 }
-"""What is looked for in an answer, and in the data of each event of one that is streamed."""
+"""Paths that are read in an answer, and in the data of each event of a streamed one."""
 
 USAGE = {"usage", "usageMetadata"}
 MODEL = {"model", "modelVersion"}
 SERVICE_TIER = "service_tier"
 
 FLAVORS = {Api.CHAT: "chat", Api.RESPONSES: "responses", Api.MESSAGES: "default", Api.GEMINI: "default"}
-"""What genai-prices calls the forms of usage."""
+"""Names of the forms of usage in genai-prices."""
 
 
 def is_last(api: Api, path: tuple[str, ...], *, streamed: bool) -> bool:

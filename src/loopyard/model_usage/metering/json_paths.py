@@ -18,7 +18,7 @@ MOST_DEPTH = 512
 _MOST_KEY = 64
 
 Node = Mapping[str, Any]
-"""What is wanted: names to nodes, or to None where the value itself is."""
+"""Wanted names to nodes, or to None where the value itself is wanted."""
 
 Found = Callable[[tuple[str, ...], bytes], None]
 """Is told the path of a value and its bytes: an object or array whole, a string without its quotes."""

@@ -27,7 +27,7 @@ _TOLD = re.compile(rb'usage(?!"\s*+:\s*+null)')
 """Usage in an event's data that is not just said to be null, as it is in all but the last event of an OpenAI chat."""
 
 _BLANK = b" \t\r\n\xef\xbb\xbf"
-"""What may stand before the first character that tells JSON from events."""
+"""Characters that may stand before the first one that tells JSON from events."""
 
 
 class Outcome(StrEnum):
@@ -36,9 +36,9 @@ class Outcome(StrEnum):
     COUNTED = "counted"
     """The answer told them, whole."""
     CUT_OFF = "cut_off"
-    """It broke off before it did: what it told until then is less than what was used."""
+    """Broken off before its end: its usage so far is less than what was used."""
     UNTOLD = "untold"
-    """It ended well and told none, or nothing that can be understood."""
+    """Ended well without usage, or with none that can be understood."""
     FAILED = "failed"
     """The upstream answered with an error, which uses none."""
 

@@ -25,7 +25,7 @@ class EventData:
         """The start of a line of which it is not clear yet what it is; None within a line."""
         self._is_data = False
         self._is_open = False
-        """Whether the event has any data yet."""
+        """True if the event has any data yet."""
         self._after_cr = False
 
     def feed(self, chunk: bytes) -> None:

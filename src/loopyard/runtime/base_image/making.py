@@ -66,7 +66,7 @@ _AUTHORITIES = "/usr/local/share/ca-certificates"
 """Where the image has those that its own distribution does not ship."""
 
 _KEPT_VARIABLES = ("HOME", "TMPDIR", "APT_CONFIG", *(f"{of}_proxy" for of in ("http", "https", "ftp", "all", "no")))
-"""What the making gets to know of the server's environment, in small or capital letters. Programs of the packages run
+"""Variables of the server's environment that the making sees, in small or capital letters. Programs of the packages run
 then, and what else is set here, such as where Python puts what it compiles, would shape the image."""
 
 

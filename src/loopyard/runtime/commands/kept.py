@@ -42,10 +42,10 @@ class Commands:
         """Nothing in it is needed once the machine has started again, so it may lie in memory."""
         self._ended: dict[Path, asyncio.Future[Any]] = {}
         self._ends: set[asyncio.Future[None]] = set()
-        """Those of `_ended` that this makes itself."""
+        """Tasks of `_ended` that this makes itself."""
         self._watch = FileWatch()
         self._starting: set[Path] = set()
-        """What this process is about to start: without a supervisor yet, and not lost for that."""
+        """Commands that this process is about to start: without a supervisor yet, and not lost for that."""
 
     def prepare(self, sandbox_id: str, command_id: str, *, stdin_for: int | None) -> Path | None:
         """Make a command's folders, and return the one that is kept; None if it was begun already, or is about to be.

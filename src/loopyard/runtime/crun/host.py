@@ -17,7 +17,7 @@ _PROGRAMS = {
     "ip": "iproute2",
     "mount": "mount",
 }
-"""What the provider runs, and Debian's and Ubuntu's package of each."""
+"""Programs that the provider runs, and Debian's and Ubuntu's package of each."""
 
 _CONTROLLERS = ("memory", "cpu", "pids")
 _CGROUPS = Path("/sys/fs/cgroup")

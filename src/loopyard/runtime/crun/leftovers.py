@@ -17,7 +17,7 @@ log = logging.getLogger("loopyard.runtime")
 
 _SERVER = "server "
 _STEP = ".step"
-"""What the names of cgroups of builds' steps end with, after the build's id."""
+"""Suffix of the names of cgroups of builds' steps, after the build's id."""
 
 
 class BoxesKeeper:

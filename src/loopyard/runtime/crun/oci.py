@@ -36,7 +36,7 @@ _CAPABILITIES = [
         "SYS_CHROOT",
     )
 ]
-"""What container engines grant by default. They hold only inside the sandbox's user namespace."""
+"""Capabilities that container engines grant by default. They hold only inside the sandbox's user namespace."""
 
 _MASKED = [
     "/proc/acpi",

@@ -17,12 +17,12 @@ class SandboxPaths:
 
     name: str
     bundle: Path
-    """What crun and the launcher know of it."""
+    """Folder in which crun and the launcher keep it."""
     disk: Path
     ground: Path
     cgroup: str
     state: Path
-    """What crun keeps of it while it runs."""
+    """Folder in which crun keeps its state while it runs."""
     root: Path
     """Where its root file system is mounted while it starts."""
 

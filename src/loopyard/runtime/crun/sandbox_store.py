@@ -33,7 +33,7 @@ class SandboxRecord:
     pid: int = 0
     start_ticks: int = 0
     groups: KnownGroups | None = None
-    """What was read last of the user's groups in there."""
+    """Groups of the user in there, as they were read last."""
 
 
 class SandboxStore:

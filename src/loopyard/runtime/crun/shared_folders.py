@@ -19,7 +19,7 @@ from loopyard.runtime.upkeep import Leftover
 
 _DAY_SECONDS = 24 * 3600
 _GONE = ".gone"
-"""What the name of a folder ends with that is being deleted."""
+"""Suffix of the name of a folder that is being deleted."""
 _ROOT_FIELD = 3
 """Where a line of a table of mounts says which folder of its file system is mounted."""
 

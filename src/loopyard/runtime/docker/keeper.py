@@ -261,7 +261,7 @@ class _Stdin:
         self.pipe = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
         self._hold: int | None = os.open(path, os.O_WRONLY | os.O_NONBLOCK)
         self.waiting = b""
-        """What the command has not taken yet."""
+        """Input that the command has not taken yet."""
         signal.signal(signal.SIGUSR1, self._close)
 
     def _close(self, _number: int, _frame: object) -> None:

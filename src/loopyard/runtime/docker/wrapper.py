@@ -7,7 +7,7 @@ from typing import Literal
 from loopyard.runtime.commands.folder import ENTER
 
 NOT_RUN = (125, 126, 127, 128)
-"""What the engine says of a command that it could not start."""
+"""Messages of the engine on a command that it could not start."""
 
 Whom = Literal["process", "group", "foreground"]
 

@@ -9,7 +9,7 @@ from loopyard.scenario.run.states import State
 Fault = Literal["model", "infrastructure"]
 
 _USED_UP = frozenset({"out_of_memory", "out_of_disk"})
-"""What an agent does to its devbox by itself."""
+"""Ends that an agent brings on its devbox by itself."""
 
 _SETUP_FAILED = frozenset({"execution_failed", *_USED_UP})
 """Why a devbox ends that never ran, through what the scenario has done in it before."""

@@ -48,7 +48,7 @@ class RunNotes:
     fault: str | None
     put_back: dict[str, Any] | None = None
     model_usage: dict[str, Any] | None = None
-    """What the run's calls of models have used: a `ModelUsageView`."""
+    """Usage of models by the run: a `ModelUsageView`."""
     model_calls: Path | None = None
     """The file of its recorded calls of models, if there is one."""
 

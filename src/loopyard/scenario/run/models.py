@@ -80,9 +80,9 @@ class ScenarioRun(Base):
     fault: Mapped[str | None] = mapped_column(String(16))
     """Whose fault a `failed` or `timeout` is: `model` or `infrastructure`."""
     system_as_left: Mapped[bool] = mapped_column(default=False, server_default=false())
-    """Whether scoring leaves the system of the box as the agent did."""
+    """True if scoring leaves the system of the box as the agent did."""
     put_back: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """What of the system was put back before scoring: a `RestoreReport`."""
+    """Report on the system files restored before scoring: a `RestoreReport`."""
     start_time_ms: Mapped[int]
     duration_ms: Mapped[int | None]
 

@@ -40,7 +40,7 @@ class UpstreamConnection(Protocol):
     """A connection that carries one exchange at a time. Sending and receiving go on at the same time."""
 
     reused: bool
-    """Whether it has carried an exchange before."""
+    """True if it has carried an exchange before."""
 
     async def send_head(self, head: RequestHead) -> None: ...
 

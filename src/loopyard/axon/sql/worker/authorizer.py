@@ -80,10 +80,10 @@ class Authorizer:
 
     def __init__(self) -> None:
         self.trusted = True
-        """Whether the worker's own statements are being compiled."""
+        """True while the worker's own statements are being compiled."""
         self.reason: str | None = None
         self.is_altering = False
-        """Whether the statement changes a table's definition."""
+        """True if the statement changes a table's definition."""
 
     def expect_statement(self) -> None:
         """Turn to a statement of a caller."""

@@ -9,7 +9,7 @@ from loopyard.bench.reading.statistics.student import critical
 CONFIDENCE = 0.95
 
 _NOISE = 1e-12
-"""What differs by less differs by rounding only."""
+"""Bound of rounding noise: smaller differences are none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -59,7 +59,7 @@ class EgressClient:
             "log_level": logging.getLogger().getEffectiveLevel(),
         }
         self._policies: dict[int, NetworkPolicy] = {}
-        """What is in force; those that have none are not in it."""
+        """Policies in force; sandboxes without one are not in it."""
         self._numbers = itertools.count(1)
         self._waiting: dict[int, asyncio.Future[str | None]] = {}
         self._process: subprocess.Popen[bytes] | None = None

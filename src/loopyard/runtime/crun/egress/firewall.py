@@ -45,7 +45,7 @@ class RulesInForce:
     policy: NetworkPolicy
     hostnames: Hostnames
     chains: str | None
-    """What the names of its policy's chains end with; None where it has none, since it allows all."""
+    """Suffix of the names of its policy's chains; None where it has none, since it allows all."""
     elements: list[Element]
     learned: dict[str, tuple[float, str | None]] = field(default_factory=dict[str, tuple[float, str | None]])
 

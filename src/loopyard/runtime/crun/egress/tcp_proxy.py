@@ -30,7 +30,7 @@ MOST_OF_ONE = 256
 _CONNECT_SECONDS = 10.0
 _OPENING_SECONDS = 60.0
 _CHUNK_BYTES = 32 << 10
-"""What is taken at a time. With what the loop has read ahead, a connection holds less than 1 MiB both ways."""
+"""Bytes taken at a time. With what the loop has read ahead, a connection holds less than 1 MiB both ways."""
 
 _SO_ORIGINAL_DST = 80
 

@@ -56,7 +56,7 @@ class LauncherClient:
         self.generation = 0
         """How often it was started. What a launcher made ready is gone with it."""
         self.disk_limits = False
-        """Whether the sandboxes' disk has limits."""
+        """True if the sandboxes' disk has limits."""
 
     async def start(self) -> None:
         """Start the launcher.

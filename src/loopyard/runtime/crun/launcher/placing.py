@@ -18,7 +18,7 @@ END = "# End of Loopyard's own lines."
 
 _MARKS = (BEGIN.encode(), END.encode())
 _OWN_WORDS = ([b"search"], [b"nameserver"], [b"127.0.0.1"], [b"::1"])
-"""What the server's own lines begin with."""
+"""First words of the server's own lines."""
 
 _RESOLVE = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
 _MOST_BYTES = 4 << 20

@@ -34,8 +34,8 @@ from loopyard.runtime.crun.syscalls import (
 from loopyard.runtime.proc import start_ticks
 
 _MOVED, _COPIED = ("proc", "dev"), ("sys",)
-"""What is mounted in the root file system of every sandbox, with all that is mounted below. What was there before the
-sandbox's mount namespace cannot be moved in it."""
+"""Mounts in the root file system of every sandbox, with all that is mounted below. What was there before the sandbox's
+mount namespace cannot be moved in it."""
 
 _STEP = "etc"
 """A folder in which the new root is for a moment. Every sandbox has it."""

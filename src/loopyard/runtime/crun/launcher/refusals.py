@@ -6,7 +6,7 @@ from pathlib import Path
 _CANNOT_RUN, _NOT_FOUND, _KILLED = 126, 127, 137
 
 _INSIDE = ("permission denied", "exec format", "not a directory", "levels of symbolic links")
-"""What crun says of programs and folders that are as the sandbox made them."""
+"""Messages of crun on programs and folders that are as the sandbox made them."""
 
 
 @dataclass(frozen=True, slots=True)
