@@ -19,7 +19,7 @@ async def view(session: AsyncSession, job: BenchmarkJob) -> BenchmarkJobView:
 
 
 def head(job: BenchmarkJob) -> BenchmarkJobView:
-    """One job without what goes on in it and what has come of it, which may be much."""
+    """A job without what goes on in it and what has come of it, which may be much."""
     shown = _view(job, {}, {})
     return shown.model_copy(update={"benchmark_outcomes": None, "in_progress_runs": None})
 

@@ -57,7 +57,7 @@ class Page:
 
     @property
     def is_operator(self) -> bool:
-        """Whether the caller's key may do everything in the server's own account."""
+        """True if the caller's key may do everything in the server's own account."""
         return self.caller.scopes is None and self.session.is_of_server
 
     def check_token(self, given: str | None) -> None:

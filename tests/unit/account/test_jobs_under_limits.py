@@ -74,7 +74,7 @@ def test_a_job_goes_on_with_the_rights_of_a_key_that_was_revoked_since(
 
         async def revoke() -> str:
             async with database.write() as session:
-                row = await repository.get(session, key_id)
+                row = await repository.get_for_update(session, key_id)
                 assert row is not None
                 await take_back(session, row)
                 await limit(session, row.account_id, {}, ["running_devboxes"])
