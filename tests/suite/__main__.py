@@ -92,15 +92,18 @@ def _worker_options(given: Sequence[str], alone: bool) -> list[str]:
         return []
     paths = [argument for argument in given if _is_path(argument)]
     files = sum(1 if Path(path.partition("::")[0]).is_file() else 100 for path in paths)
-    return ["-n", str(min(files, default_workers()))] if files > 1 else []
+    compute = all(Path(path).parts[:2] == ("tests", "unit") for path in paths)
+    return ["-n", str(min(files, default_workers(compute=compute)))] if files > 1 else []
 
 
-def default_workers() -> int:
-    """How many workers run tests: three for each processor, as tests mostly wait, and one for each 2 GiB of memory."""
+def default_workers(*, compute: bool = False) -> int:
+    """How many workers run tests: three for each processor, as tests mostly wait, and one for each 2 GiB of memory.
+    Tests that only `compute` get one for each processor: each worker loads all of them first."""
     if (setting := os.environ.get("LOOPYARD_TEST_WORKERS")) is not None:
         return int(setting)
     by_memory = psutil.virtual_memory().total // (2 << 30)
-    return max(1, min(3 * len(os.sched_getaffinity(0)), by_memory, 24))
+    each = 1 if compute else 3
+    return max(1, min(each * len(os.sched_getaffinity(0)), by_memory, 24))
 
 
 if __name__ == "__main__":
