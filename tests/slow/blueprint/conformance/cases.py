@@ -1,0 +1,157 @@
+"""Cases of the conformance suite: Dockerfiles as data, with what has to result."""
+
+import io
+import tarfile
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+from loopyard.dockerfile import Options, plan_dockerfile
+
+FOLDER = Path(__file__).parent / "cases"
+CHECKED = "/checked"
+_LONG = "x" * 70_000
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A Dockerfile with its context, and what the files or the configuration of its image are, or how it fails.
+
+    `docker` says why dockerd of the version that distributions ship does something else.
+    """
+
+    group: str
+    name: str
+    dockerfile: str
+    context: dict[str, Any] = field(default_factory=dict[str, Any])
+    args: dict[str, str] = field(default_factory=dict[str, str])
+    files: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
+    absent: list[str] = field(default_factory=list[str])
+    config: dict[str, Any] = field(default_factory=dict[str, Any])
+    error: dict[str, Any] | None = None
+    docker: str | None = None
+
+    @property
+    def id(self) -> str:
+        return f"{self.group}: {self.name}"
+
+    @property
+    def text(self) -> str:
+        """The Dockerfile to be built. Its first line is number 2 in what the case expects."""
+        return "\n" + self.dockerfile.replace("@LONG@", _LONG).replace("@UNIQUE@", uuid4().hex)
+
+    def paths(self) -> list[str]:
+        """The paths that are looked at."""
+        return [*self.files, *self.absent]
+
+
+def cases(*groups: str) -> list[Case]:
+    """The cases of some files, or of all."""
+    found: list[Case] = []
+    for file in sorted(FOLDER.glob("*.toml")):
+        if not groups or file.stem in groups:
+            found += [Case(file.stem, **one) for one in tomllib.loads(file.read_text())["case"]]
+    return found
+
+
+def checking(case: Case) -> str:
+    """A Dockerfile that tells, by its last step's output, what the paths of the case's image are."""
+    text = case.text
+    if text.startswith("\n# syntax"):
+        # A directive stands in the first line.
+        text = text[1:]
+    if case.error is not None:
+        return text
+    script = "".join(f"look {_quoted(path)}; " for path in case.paths())
+    look = (
+        f'look() {{ p="{CHECKED}$1"; if [ -L "$p" ] || [ -e "$p" ]; then '
+        r"""echo "@@ $(stat -c '%f %u %g' "$p") $(readlink "$p" | od -An -tx1 -v | tr -d ' \n')"""
+        r""". $( [ -f "$p" ] && [ ! -L "$p" ] && [ $(stat -c %s "$p") -lt 2000 ] && od -An -tx1 -v "$p" | tr -d ' \n').";"""
+        ' else echo "@@ absent"; fi; }; '
+    )
+    last = len(plan_dockerfile(text, Options(build_args=case.args)).stages) - 1
+    return f"{text}\nFROM base\nRUN --mount=type=bind,from={last},target={CHECKED} : {uuid4()}; {look}{script}\n"
+
+
+def _quoted(path: str) -> str:
+    return "'" + path + "'"
+
+
+def differences(case: Case, output: str) -> list[str]:
+    """What of the output is not as the case says."""
+    told = [line[line.index("@@ ") :] for line in output.splitlines() if "@@ " in line and "echo " not in line]
+    if len(told) != len(case.paths()):
+        return [f"{len(told)} of {len(case.paths())} files were told of: {output[-3_000:]}"]
+    wrong: list[str] = []
+    for path, line in zip(case.paths(), told, strict=True):
+        found = None if line.strip() == "@@ absent" else _parsed(line)
+        wanted = None if path in case.absent else case.files[path]
+        if found is None or wanted is None:
+            if (found is None) != (wanted is None):
+                wrong.append(f"{path}: {'missing' if found is None else 'there'}")
+            continue
+        if "link" in wanted:
+            wanted = {"kind": "link", **wanted}
+        elif "content" in wanted:
+            wanted = {"kind": "file", **wanted}
+        wrong += [
+            f"{path}: {name} is {found[name]!r}, not {value!r}"
+            for name, value in wanted.items()
+            if found[name] != value
+        ]
+    return wrong
+
+
+def _parsed(line: str) -> dict[str, str]:
+    _, mode, uid, gid, target, content = line.strip().split(" ")
+    bits = int(mode, 16)
+    kinds = {0o040000: "folder", 0o100000: "file", 0o120000: "link"}
+    return {
+        "kind": kinds.get(bits & 0o170000, "other"),
+        "mode": f"{bits & 0o7777:o}",
+        "owner": f"{uid}:{gid}",
+        "link": bytes.fromhex(target.removesuffix(".")).decode().rstrip("\n"),
+        "content": bytes.fromhex(content.removesuffix(".")).decode(),
+    }
+
+
+def packed(case: Case) -> bytes:
+    """The context of a case as a tar archive."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        for folder in sorted({parent for name in case.context for parent in _parents(name)}):
+            _add(tar, folder, {"folder": "755"})
+        for name, what in case.context.items():
+            _add(tar, name, what if isinstance(what, dict) else {"content": what})
+    return buffer.getvalue()
+
+
+def _parents(name: str) -> list[str]:
+    parts = name.split("/")
+    return ["/".join(parts[:end]) for end in range(1, len(parts))]
+
+
+def _add(tar: tarfile.TarFile, name: str, what: dict[str, Any]) -> None:
+    entry = tarfile.TarInfo(name)
+    entry.mode = int(what.get("mode", "644"), 8)
+    content = b""
+    if "link" in what:
+        entry.type, entry.linkname = tarfile.SYMTYPE, what["link"]
+    elif "folder" in what:
+        entry.type, entry.mode = tarfile.DIRTYPE, int(what["folder"], 8)
+    else:
+        content = _archive(what["archive"]) if "archive" in what else what["content"].encode()
+        entry.size = len(content)
+    tar.addfile(entry, io.BytesIO(content))
+
+
+def _archive(name: str) -> bytes:
+    """An archive with one file, which has an owner and a mode of its own."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz") as tar:
+        entry = tarfile.TarInfo(name)
+        entry.size, entry.uid, entry.gid, entry.mode = 3, 9, 9, 0o640
+        tar.addfile(entry, io.BytesIO(b"in\n"))
+    return buffer.getvalue()
