@@ -112,6 +112,7 @@ async def detail_of(page: Page, run_id: str) -> dict[str, Any]:
             printed[one.id] = await outputs(page.parts.get(Runtime), run.devbox_id, one.id)
     return {
         "shown": shown,
+        "stale": False,
         "run": run,
         "printed": printed,
         "can_score": run.state == State.RUNNING,

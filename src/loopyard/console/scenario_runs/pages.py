@@ -90,16 +90,28 @@ async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))
 
 
 @router.get("/runs/{id}/live")
-async def live(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))]) -> MessageStream:
-    """The state of a run and its scorers, whenever they change."""
+async def live(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))], state: _State = None) -> MessageStream:
+    """The state of a run and its scorers, whenever they change. `state` is what the page was loaded with: the page says
+    when it is another."""
     async with page.database.read() as session:
         run = await page.parts.get(RunService).get(session, page.caller.account_id, id)
 
-    async def render() -> str:
+    async def render_state() -> str:
         shown = await gather(page, run.id)
-        return page.html("scenario_runs/_state.html", shown=shown, run=shown.run)
+        stale = state is not None and shown.run.state != state
+        return page.html("scenario_runs/_state.html", shown=shown, run=shown.run, stale=stale)
 
-    return page.live(Fragment("state", ("run", run.id), render, lambda key: key == run.id, _FALLBACK_SECONDS))
+    async def render_scorers() -> str:
+        shown = await gather(page, run.id)
+        return page.html("scenario_runs/_scorers.html", shown=shown, run=shown.run)
+
+    def concerns(key: str) -> bool:
+        return key == run.id
+
+    return page.live(
+        Fragment("state", ("run", run.id, state), render_state, concerns, _FALLBACK_SECONDS),
+        Fragment("scorers", ("run", run.id), render_scorers, concerns, _FALLBACK_SECONDS),
+    )
 
 
 @router.get("/runs/{id}/commands/{command}")
