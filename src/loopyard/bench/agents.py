@@ -23,7 +23,7 @@ class IncompatibleAgent(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class AgentInvocation:
     """Files and a Bash script that make an agent's turn: the files are written, then the script runs in the working
     directory, as the box's user and with the extra variables."""
 
@@ -45,7 +45,7 @@ class Agent(Protocol):
         """Score on every sound scenario; None if the bench is to find it out."""
         ...
 
-    def turn(self, scenario: ScenarioDefinition) -> Turn | None:
+    def turn(self, scenario: ScenarioDefinition) -> AgentInvocation | None:
         """Turn of the agent at a scenario; None for an agent that does nothing.
 
         Raises:
@@ -61,7 +61,7 @@ class Oracle:
     name: str = "oracle"
     expected_score: float | None = 1.0
 
-    def turn(self, scenario: ScenarioDefinition) -> Turn:
+    def turn(self, scenario: ScenarioDefinition) -> AgentInvocation:
         reference = scenario.reference_output
         if reference is None:
             raise IncompatibleAgent(
@@ -71,8 +71,8 @@ class Oracle:
             patch = FOLDER / "reference.patch"
             # git takes a patch only with the end of its last line.
             contents = reference.contents if reference.contents.endswith("\n") else f"{reference.contents}\n"
-            return Turn(f"{APPLY_PATCH}\napply_patch {patch}", {patch: contents})
-        return Turn(reference.contents)
+            return AgentInvocation(f"{APPLY_PATCH}\napply_patch {patch}", {patch: contents})
+        return AgentInvocation(reference.contents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,12 +95,12 @@ class CommandAgent:
     command: str
     expected_score: float | None = None
 
-    def turn(self, scenario: ScenarioDefinition) -> Turn:
+    def turn(self, scenario: ScenarioDefinition) -> AgentInvocation:
         statement = scenario.problem_statement
         if len(statement.encode()) > LONGEST_VARIABLE:
             statement = f"The problem statement is long. Read all of it in the file {PROBLEM_FILE}."
         environment = {"PROBLEM_STATEMENT": statement, "PROBLEM_STATEMENT_FILE": str(PROBLEM_FILE)}
-        return Turn(self.command, {PROBLEM_FILE: scenario.problem_statement}, environment)
+        return AgentInvocation(self.command, {PROBLEM_FILE: scenario.problem_statement}, environment)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +110,8 @@ class Cheat:
     name: str = "cheat"
     expected_score: float | None = 0.0
 
-    def turn(self, scenario: ScenarioDefinition) -> Turn:  # noqa: ARG002
-        return Turn(files("loopyard.bench").joinpath("cheat.sh").read_text(encoding="utf-8"))
+    def turn(self, scenario: ScenarioDefinition) -> AgentInvocation:  # noqa: ARG002
+        return AgentInvocation(files("loopyard.bench").joinpath("cheat.sh").read_text(encoding="utf-8"))
 
 
 BUILT_IN: dict[str, Agent] = {agent.name: agent for agent in (Oracle(), Nop(), Cheat())}

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO
 
 from loopyard.bench.model_usage import ModelUsage
-from loopyard.bench.plan import Trial
+from loopyard.bench.plan import PlannedTrial
 from loopyard.bench.results import AgentResult, FunctionResult, PutBack, Result, State
 
 _READ = ("state", "agent_result", "functions", "put_back", "model_usage")
@@ -105,7 +105,7 @@ class Journal:
         """Why nothing is kept any more; None if all is well."""
         self._read()
 
-    def entry(self, trial: Trial, agent_timeout: float) -> Entry:
+    def entry(self, trial: PlannedTrial, agent_timeout: float) -> Entry:
         """Record of a trial, found by exactly the same agent, time limit and scenario."""
         key = _key(trial, agent_timeout)
         self._asked.add(key)
@@ -171,7 +171,7 @@ def place(data_dir: Path, *words: str) -> Path:
     return data_dir / "bench" / f"{digest}.jsonl"
 
 
-def _key(trial: Trial, agent_timeout: float) -> str:
+def _key(trial: PlannedTrial, agent_timeout: float) -> str:
     turn = trial.turn
     what = [
         trial.scenario.model_dump(mode="json"),

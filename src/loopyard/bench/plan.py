@@ -4,23 +4,23 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loopyard.bench.agents import Agent, IncompatibleAgent, Turn
+from loopyard.bench.agents import Agent, AgentInvocation, IncompatibleAgent
 from loopyard.bench.definition import ScenarioDefinition
 from loopyard.bench.loader import FolderFault, Suite
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class PlannedTrial:
     """Attempt of one agent at one scenario."""
 
     scenario: ScenarioDefinition
     agent: Agent
-    turn: Turn | None
+    turn: AgentInvocation | None
     environment: Mapping[str, str]
     """The values of the scenario's required variables."""
 
 
-def plan(suite: Suite, agents: Sequence[Agent], environment: Mapping[str, str] = os.environ) -> list[Trial]:
+def plan(suite: Suite, agents: Sequence[Agent], environment: Mapping[str, str] = os.environ) -> list[PlannedTrial]:
     """All trials, the scenarios in their order and each with every agent.
 
     Args:
@@ -32,7 +32,7 @@ def plan(suite: Suite, agents: Sequence[Agent], environment: Mapping[str, str] =
         FolderFault: A trial cannot be made; all faults are told.
     """
     faults: list[str] = []
-    trials: list[Trial] = []
+    trials: list[PlannedTrial] = []
     for scenario in suite.scenarios:
         missing = [name for name in scenario.required_environment_variables if name not in environment]
         faults += [
@@ -41,7 +41,7 @@ def plan(suite: Suite, agents: Sequence[Agent], environment: Mapping[str, str] =
         given = {name: environment[name] for name in scenario.required_environment_variables if name in environment}
         for agent in agents:
             try:
-                trials.append(Trial(scenario, agent, agent.turn(scenario), given))
+                trials.append(PlannedTrial(scenario, agent, agent.turn(scenario), given))
             except IncompatibleAgent as error:
                 faults.append(str(error))
     if faults:

@@ -17,7 +17,7 @@ from rich.progress import (
 )
 from rich.text import Text
 
-from loopyard.bench.plan import Trial
+from loopyard.bench.plan import PlannedTrial
 from loopyard.bench.report import score_text
 from loopyard.bench.results import Result, State
 
@@ -30,21 +30,21 @@ class Bars:
         self._all = progress.add_task("[bold]trials[/]", total=total)
         self._lines: dict[int, TaskID] = {}
 
-    def doing(self, trial: Trial, what: str) -> None:
+    def doing(self, trial: PlannedTrial, what: str) -> None:
         text = f"{_title(trial)}: {what}"
         if id(trial) in self._lines:
             self._progress.update(self._lines[id(trial)], description=text)
         else:
             self._lines[id(trial)] = self._progress.add_task(text, total=None)
 
-    def finished(self, trial: Trial, result: Result) -> None:
+    def finished(self, trial: PlannedTrial, result: Result) -> None:
         if (line := self._lines.pop(id(trial), None)) is not None:
             self._progress.remove_task(line)
         self._progress.advance(self._all)
         if result.state != State.CANCELED:
             self._progress.console.print(_ending(trial, result))
 
-    def kept(self, trial: Trial, result: Result) -> None:
+    def kept(self, trial: PlannedTrial, result: Result) -> None:
         self._progress.advance(self._all)
         self._progress.console.print(_before(trial, result))
 
@@ -57,14 +57,14 @@ class Lines:
         self._total = total
         self._ended = 0
 
-    def doing(self, trial: Trial, what: str) -> None:
+    def doing(self, trial: PlannedTrial, what: str) -> None:
         pass
 
-    def finished(self, trial: Trial, result: Result) -> None:
+    def finished(self, trial: PlannedTrial, result: Result) -> None:
         self._ended += 1
         self._console.print(f"{self._ended}/{self._total} {_ending(trial, result)}")
 
-    def kept(self, trial: Trial, result: Result) -> None:
+    def kept(self, trial: PlannedTrial, result: Result) -> None:
         self._ended += 1
         self._console.print(f"{self._ended}/{self._total} {_before(trial, result)}")
 
@@ -99,16 +99,16 @@ class _Count(MofNCompleteColumn):
         return Text("") if task.total is None else super().render(task)
 
 
-def _title(trial: Trial) -> str:
+def _title(trial: PlannedTrial) -> str:
     return f"{escape(trial.scenario.name)} by {escape(trial.agent.name)}"
 
 
-def _ending(trial: Trial, result: Result) -> str:
+def _ending(trial: PlannedTrial, result: Result) -> str:
     what = f"score {score_text(result)}" if result.state == State.SCORED else str(result.state)
     if result.setup_failure is not None:
         what = "its box could not be set up"
     return f"{_title(trial)}: {what}{' [red](broken)[/]' if result.broken else ''} in {result.seconds:.1f} s"
 
 
-def _before(trial: Trial, result: Result) -> str:
+def _before(trial: PlannedTrial, result: Result) -> str:
     return f"{_title(trial)}: score {score_text(result)}, from before"

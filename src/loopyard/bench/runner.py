@@ -8,7 +8,7 @@ from typing import Protocol
 from runloop_api_client import AsyncRunloop
 
 from loopyard.bench.journal import Entry, Journal
-from loopyard.bench.plan import Trial
+from loopyard.bench.plan import PlannedTrial
 from loopyard.bench.results import Result, State, with_broken_scenarios
 from loopyard.bench.trial import cancel, carry_out
 
@@ -16,15 +16,15 @@ from loopyard.bench.trial import cancel, carry_out
 class Watcher(Protocol):
     """Is told how a bench goes on."""
 
-    def doing(self, trial: Trial, what: str) -> None:
+    def doing(self, trial: PlannedTrial, what: str) -> None:
         """A trial that is under way has come to something else."""
         ...
 
-    def finished(self, trial: Trial, result: Result) -> None:
+    def finished(self, trial: PlannedTrial, result: Result) -> None:
         """A trial has ended, or will never start."""
         ...
 
-    def kept(self, trial: Trial, result: Result) -> None:
+    def kept(self, trial: PlannedTrial, result: Result) -> None:
         """A trial was scored by the bench that is continued."""
         ...
 
@@ -40,7 +40,7 @@ class Pace:
 async def run_trials(
     client: AsyncRunloop,
     scenario_ids: Mapping[str, str],
-    trials: Sequence[Trial],
+    trials: Sequence[PlannedTrial],
     *,
     benchmark: str,
     pace: Pace,
@@ -64,7 +64,7 @@ async def run_trials(
     """
     slots = asyncio.Semaphore(pace.concurrency)
 
-    async def one(trial: Trial, entry: Entry) -> Result:
+    async def one(trial: PlannedTrial, entry: Entry) -> Result:
         if entry.result is not None:
             watcher.kept(trial, entry.result)
             return entry.result

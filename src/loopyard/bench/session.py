@@ -18,7 +18,7 @@ from loopyard.bench.catalog import publish
 from loopyard.bench.journal import Journal, JournalFault, journal, place
 from loopyard.bench.loader import FolderFault, Suite, load
 from loopyard.bench.local_server import ServerFailed, check_usable, local_server
-from loopyard.bench.plan import Trial, plan
+from loopyard.bench.plan import PlannedTrial, plan
 from loopyard.bench.progress import shown, waiting
 from loopyard.bench.results import Result, State, exit_status
 from loopyard.bench.runner import Pace, run_trials
@@ -74,7 +74,7 @@ def run(options: Options) -> int:
         return FAILED
 
 
-async def _run(options: Options, suite: Suite, trials: list[Trial], kept: Journal, err: Console) -> int:
+async def _run(options: Options, suite: Suite, trials: list[PlannedTrial], kept: Journal, err: Console) -> int:
     results: list[Result] = []
     with interruptible(err) as received:
         try:
@@ -97,7 +97,7 @@ async def _run(options: Options, suite: Suite, trials: list[Trial], kept: Journa
 
 
 async def _on_server(
-    client: AsyncRunloop, options: Options, suite: Suite, trials: list[Trial], kept: Journal, err: Console
+    client: AsyncRunloop, options: Options, suite: Suite, trials: list[PlannedTrial], kept: Journal, err: Console
 ) -> list[Result]:
     try:
         await check_usable(client)

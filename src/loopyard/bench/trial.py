@@ -11,10 +11,10 @@ from runloop_api_client import APIError, AsyncRunloop, NotFoundError, RunloopErr
 from runloop_api_client.lib.polling import PollingConfig, PollingTimeout
 from runloop_api_client.types import DevboxAsyncExecutionDetailView, ScenarioRunView
 
-from loopyard.bench.agents import FOLDER, Oracle, Turn
+from loopyard.bench.agents import FOLDER, AgentInvocation, Oracle
 from loopyard.bench.journal import Entry
 from loopyard.bench.model_usage_of_server import of_run
-from loopyard.bench.plan import Trial
+from loopyard.bench.plan import PlannedTrial
 from loopyard.bench.put_back import put_back
 from loopyard.bench.results import AgentResult, FunctionResult, Result, State
 from loopyard.bench.wire_errors import describe
@@ -55,7 +55,7 @@ class _Progress:
 async def carry_out(
     client: AsyncRunloop,
     scenario_id: str,
-    trial: Trial,
+    trial: PlannedTrial,
     entry: Entry,
     *,
     benchmark: str,
@@ -121,7 +121,7 @@ async def carry_out(
 async def _attempt(
     client: AsyncRunloop,
     scenario_id: str,
-    trial: Trial,
+    trial: PlannedTrial,
     entry: Entry,
     known: _Progress,
     benchmark: str,
@@ -167,7 +167,7 @@ async def _taken_up(client: AsyncRunloop, entry: Entry) -> ScenarioRunView | Non
 
 
 async def _start(
-    client: AsyncRunloop, scenario_id: str, trial: Trial, entry: Entry, known: _Progress, benchmark: str
+    client: AsyncRunloop, scenario_id: str, trial: PlannedTrial, entry: Entry, known: _Progress, benchmark: str
 ) -> ScenarioRunView:
     run = await _ask(client, scenario_id, trial, entry.starting(), known, benchmark)
     if run.state != "running":  # asked for by an earlier bench, and over
@@ -178,7 +178,7 @@ async def _start(
 
 
 async def _ask(
-    client: AsyncRunloop, scenario_id: str, trial: Trial, request_id: str, known: _Progress, benchmark: str
+    client: AsyncRunloop, scenario_id: str, trial: PlannedTrial, request_id: str, known: _Progress, benchmark: str
 ) -> ScenarioRunView:
     """Start the run. A cancellation waits for the answer: a run whose id nobody knows could not be ended."""
     starting = asyncio.ensure_future(
@@ -220,7 +220,7 @@ async def _scored(client: AsyncRunloop, run_id: str, patience: PollingConfig) ->
 
 
 async def _take_turn(
-    client: AsyncRunloop, devbox_id: str, turn: Turn, directory: str | None, seconds: float
+    client: AsyncRunloop, devbox_id: str, turn: AgentInvocation, directory: str | None, seconds: float
 ) -> AgentResult:
     script = FOLDER / "agent.sh"
     variables = {FOLDER / "env" / name: value for name, value in turn.environment.items()}

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import AfterValidator, Field
 
 from loopyard.kit.wire import Text
-from loopyard.scorer.scorer import TOOLS, Ended, Job, NoScore, Place, PlacedFile, Scorer
+from loopyard.scorer.scorer import TOOLS, Ended, NoScore, PlacedFile, Scorer, ScorerJob, ScorerPaths
 
 MAX_PATTERN = 65_536
 _FOUND, _NOT_FOUND = 0, 1
@@ -31,7 +31,7 @@ class AstGrepScorer(Scorer):
     lang: Annotated[Text, AfterValidator(_is_a_language)] | None = None
     """Default: told by each file's name."""
 
-    def job(self, place: Place) -> Job:
+    def job(self, place: ScorerPaths) -> ScorerJob:
         # Configurations that lie about in the searched code may name libraries to load: this one is the only one.
         configuration = PlacedFile(f"{place.directory}/sgconfig.yml", "ruleDirs: []\n")
         argv = [
@@ -44,7 +44,7 @@ class AstGrepScorer(Scorer):
             "--",
             posixpath.join(place.working_directory, self.search_directory),
         ]
-        return Job(argv, [configuration])
+        return ScorerJob(argv, [configuration])
 
     def judge(self, ended: Ended) -> float:
         if ended.exit_status not in (_FOUND, _NOT_FOUND):

@@ -4,7 +4,7 @@ from pydantic import Field
 
 from loopyard.kit.wire import Text
 from loopyard.scorer.reading import check_exit, last_score
-from loopyard.scorer.scorer import Ended, Job, Place, PlacedFile, Scorer
+from loopyard.scorer.scorer import Ended, PlacedFile, Scorer, ScorerJob, ScorerPaths
 
 
 class BashScriptScorer(Scorer):
@@ -13,9 +13,9 @@ class BashScriptScorer(Scorer):
     type: Literal["bash_script_scorer"]
     bash_script: Annotated[Text, Field(min_length=1)]
 
-    def job(self, place: Place) -> Job:
+    def job(self, place: ScorerPaths) -> ScorerJob:
         script = f"{place.directory}/script.sh"
-        return Job(["/bin/bash", script], [PlacedFile(script, self.bash_script)])
+        return ScorerJob(["/bin/bash", script], [PlacedFile(script, self.bash_script)])
 
     def judge(self, ended: Ended) -> float:
         check_exit(ended, "script")

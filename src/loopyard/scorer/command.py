@@ -3,7 +3,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from loopyard.kit.wire import Text
-from loopyard.scorer.scorer import Ended, Job, Place, PlacedFile, Scorer
+from loopyard.scorer.scorer import Ended, PlacedFile, Scorer, ScorerJob, ScorerPaths
 
 
 class CommandScorer(Scorer):
@@ -12,14 +12,14 @@ class CommandScorer(Scorer):
     type: Literal["command_scorer"]
     command: Annotated[Text, Field(min_length=1)]
 
-    def job(self, place: Place) -> Job:
+    def job(self, place: ScorerPaths) -> ScorerJob:
         return command_job(place, self.command)
 
     def judge(self, ended: Ended) -> float:
         return 1.0 if ended.exit_status == 0 else 0.0
 
 
-def command_job(place: Place, command: str) -> Job:
+def command_job(place: ScorerPaths, command: str) -> ScorerJob:
     """Run a command as Bash does. It goes by a file, since the kernel takes no argument over 128 KiB."""
     script = f"{place.directory}/command.sh"
-    return Job(["/bin/bash", script], [PlacedFile(script, f"{command}\n")])
+    return ScorerJob(["/bin/bash", script], [PlacedFile(script, f"{command}\n")])

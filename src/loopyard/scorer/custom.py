@@ -5,7 +5,7 @@ from pydantic import AfterValidator, Field
 
 from loopyard.kit.wire import JsonValue, Text
 from loopyard.scorer.reading import check_exit, last_score_or_number
-from loopyard.scorer.scorer import Ended, Job, Place, PlacedFile, Scorer
+from loopyard.scorer.scorer import Ended, PlacedFile, Scorer, ScorerJob, ScorerPaths
 
 MAX_CONTEXT_BYTES = 120_000
 """The kernel takes 131,072 bytes for one variable."""
@@ -34,7 +34,7 @@ class CustomScorer(Scorer):
             context=_context(self.scorer_params),
         )
 
-    def job(self, place: Place) -> Job:
+    def job(self, place: ScorerPaths) -> ScorerJob:
         raise NotImplementedError(f"{self.custom_scorer_type}: only its script can be run; {place}")
 
     def judge(self, ended: Ended) -> float:
@@ -50,9 +50,11 @@ class RegisteredScript(Scorer):
     bash_script: Text
     context: Text
 
-    def job(self, place: Place) -> Job:
+    def job(self, place: ScorerPaths) -> ScorerJob:
         script = f"{place.directory}/script.sh"
-        return Job(["/bin/bash", script], [PlacedFile(script, self.bash_script)], {"RL_SCORER_CONTEXT": self.context})
+        return ScorerJob(
+            ["/bin/bash", script], [PlacedFile(script, self.bash_script)], {"RL_SCORER_CONTEXT": self.context}
+        )
 
     def judge(self, ended: Ended) -> float:
         check_exit(ended, "script")

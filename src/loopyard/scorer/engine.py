@@ -15,7 +15,7 @@ from loopyard.runtime.user_paths import absolute
 from loopyard.scorer.contract import RunFunction, ScoringFunctionResult, weigh
 from loopyard.scorer.preparing import Preparing, variables
 from loopyard.scorer.restored import noted
-from loopyard.scorer.scorer import Ended, Job, NoScore, PlacedFile
+from loopyard.scorer.scorer import Ended, NoScore, PlacedFile, ScorerJob
 from loopyard.scorer.scoring import ROOT, Outcome, ScoringInterrupted, ScoringRequest, SetupFailed, command_id
 from loopyard.scorer.starting import check_started
 
@@ -90,7 +90,7 @@ class ScoringEngine:
             left -= judged[index].seconds
         return [judged[index] for index in order]
 
-    async def _function(self, scoring: ScoringRequest, index: int, job: Job, seconds: float) -> _Judged:
+    async def _function(self, scoring: ScoringRequest, index: int, job: ScorerJob, seconds: float) -> _Judged:
         function = scoring.functions[index]
         if not await self._started(scoring.devbox_id, index):
             if seconds <= 0:
@@ -121,7 +121,7 @@ class ScoringEngine:
             return False
         return True
 
-    async def _put(self, scoring: ScoringRequest, job: Job) -> None:
+    async def _put(self, scoring: ScoringRequest, job: ScorerJob) -> None:
         for file in job.files:
             if not file.protected:
                 try:
@@ -146,7 +146,7 @@ class ScoringEngine:
             if found != file.data:
                 raise FileUnsuitable(f"{file.path}: it is the same file as another one")
 
-    async def _run(self, scoring: ScoringRequest, index: int, job: Job, seconds: float) -> Execution:
+    async def _run(self, scoring: ScoringRequest, index: int, job: ScorerJob, seconds: float) -> Execution:
         function = scoring.functions[index]
         spec = CommandSpec(
             id=command_id(index),

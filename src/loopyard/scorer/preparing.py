@@ -14,7 +14,7 @@ from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.protocol import CommandSpec, Runtime
 from loopyard.runtime.sealing import GradingIsolation, GradingIsolator, RestoreReport, SharedFolder
 from loopyard.scorer.config import ScorerConfig
-from loopyard.scorer.scorer import PYTHON, TOOLS, Job, PythonNeeds
+from loopyard.scorer.scorer import PYTHON, TOOLS, PythonNeeds, ScorerJob
 from loopyard.scorer.scoring import ROOT, ScoringRequest, SetupFailed, setup_id
 from loopyard.scorer.starting import check_started
 from loopyard.scorer.tools import FOLDER, tools
@@ -94,7 +94,7 @@ class Preparing:
         if self._sealing is not None:
             await self._sealing.stop_all(scoring.devbox_id, spare=scoring.spare)
 
-    async def prepare(self, scoring: ScoringRequest, jobs: Sequence[Job]) -> None:
+    async def prepare(self, scoring: ScoringRequest, jobs: Sequence[ScorerJob]) -> None:
         """Do all that is to be done before the first scoring function starts."""
         await self.clear(scoring)
         failpoint("scoring.cleared")
@@ -122,7 +122,7 @@ class Preparing:
             target = f"{FOLDER}/{name}"
             await self._runtime.write_file(devbox_id, target, _content(path), user=ROOT, mode=0o755)
 
-    async def _make_environments(self, scoring: ScoringRequest, jobs: Sequence[Job]) -> None:
+    async def _make_environments(self, scoring: ScoringRequest, jobs: Sequence[ScorerJob]) -> None:
         """Make what is missing of the Python environments, while nothing else runs in the box; after that they can only
         be read. Boxes share them that are made from the same, and whose system is as it was made: a program of the
         agent's that could write there would be in all of them."""
@@ -170,7 +170,7 @@ class Preparing:
             needs, constraint, f"{_PYTHON_FOLDER}/envs/{hashlib.sha256(told.encode()).hexdigest()[:32]}"
         )
 
-    async def argv(self, scoring: ScoringRequest, index: int, job: Job) -> Sequence[str]:
+    async def argv(self, scoring: ScoringRequest, index: int, job: ScorerJob) -> Sequence[str]:
         """The command line of a job, once the box is prepared.
 
         Raises:

@@ -5,7 +5,7 @@ from pydantic import AfterValidator, Field
 
 from loopyard.kit.wire import Text
 from loopyard.scorer.reading import check_exit, last_score_or_number
-from loopyard.scorer.scorer import PYTHON, Ended, Job, Place, PlacedFile, PythonNeeds, Scorer
+from loopyard.scorer.scorer import PYTHON, Ended, PlacedFile, PythonNeeds, Scorer, ScorerJob, ScorerPaths
 
 _CONSTRAINT = re.compile(r"\s*(([<>=!~]=?=?)?\s*\d[\w.*]*\s*(,\s*|$))+")
 
@@ -29,12 +29,12 @@ class PythonScriptScorer(Scorer):
     requirements_contents: Text | None = None
     """The text of a requirements.txt."""
 
-    def job(self, place: Place) -> Job:
+    def job(self, place: ScorerPaths) -> ScorerJob:
         script = f"{place.directory}/script.py"
         needs = PythonNeeds((self.python_version_constraint or "").strip() or None, self.requirements_contents or "")
         # -I: neither the box's variables nor anything beside the script has a say in what is imported.
         argv = [PYTHON, "-I", "-B", script]
-        return Job(argv, [PlacedFile(script, self.python_script)], python=needs)
+        return ScorerJob(argv, [PlacedFile(script, self.python_script)], python=needs)
 
     def judge(self, ended: Ended) -> float:
         check_exit(ended, "script")

@@ -9,7 +9,7 @@ from loopyard.kit.wire import Params
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ScorerPaths:
     """Where a scoring function finds things in the box. `directory` is its own, made at scoring time, writable by root
     only, under a name that nobody can have guessed before. `working_directory` is absolute."""
 
@@ -40,8 +40,8 @@ class PythonNeeds:
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
-    """Job of a scorer: files are placed, then a program is run in the working directory as the box's user.
+class ScorerJob:
+    """Work of a scorer: files are placed, then a program is run in the working directory as the box's user.
 
     The words `TOOLS` and `PYTHON` at the start of `argv[0]` stand for the folder of the server's own tools, and for the
     interpreter of the environment `python`.
@@ -75,8 +75,8 @@ class Scorer(Params, ABC):
     """True if it only reads what is in the box, and runs nothing of it: such ones can run side by side."""
 
     @abstractmethod
-    def job(self, place: Place) -> Job:
-        """Job to be done in the box."""
+    def job(self, place: ScorerPaths) -> ScorerJob:
+        """Work to be done in the box."""
 
     @abstractmethod
     def judge(self, ended: Ended) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from loopyard.runtime.protocol import User
 from loopyard.runtime.sealing import RestoreReport
 from loopyard.scorer.contract import RunFunction, ScoringContractResult
-from loopyard.scorer.scorer import Place
+from loopyard.scorer.scorer import ScorerPaths
 
 SCORING_FOLDER = "/var/lib/loopyard-scoring"
 """Where in the box the scorers' own files go. Each scoring has a folder there whose name is not known before."""
@@ -40,8 +40,8 @@ class ScoringRequest:
     spare: Sequence[str] = ()
     image: str = ""
 
-    def place(self, index: int) -> Place:
-        return Place(f"{SCORING_FOLDER}/{self.key}/{index}", self.working_directory or self.user.home)
+    def place(self, index: int) -> ScorerPaths:
+        return ScorerPaths(f"{SCORING_FOLDER}/{self.key}/{index}", self.working_directory or self.user.home)
 
 
 @dataclass(frozen=True, slots=True)

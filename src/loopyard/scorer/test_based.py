@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, Field
 
 from loopyard.kit.wire import Params, Text
-from loopyard.scorer.scorer import Ended, Job, Place, PlacedFile, Scorer
+from loopyard.scorer.scorer import Ended, PlacedFile, Scorer, ScorerJob, ScorerPaths
 from loopyard.test_results.command import reports
 from loopyard.test_results.files import ARCHIVE, archive
 from loopyard.test_results.inside.environment import keeping_reporter
@@ -46,7 +46,7 @@ class TestBasedScorer(Scorer):
     test_command: Annotated[Text, Field(min_length=1)]
     test_files: list[TestFile] = Field(default_factory=list[TestFile])
 
-    def job(self, place: Place) -> Job:
+    def job(self, place: ScorerPaths) -> ScorerJob:
         command, plan, programs = (f"{place.directory}/{name}" for name in ("command.sh", "plan.json", ARCHIVE))
         paths = [posixpath.join(place.working_directory, file.file_path) for file in self.test_files]
         told = {
@@ -65,7 +65,7 @@ class TestBasedScorer(Scorer):
                 for path, file in zip(paths, self.test_files, strict=True)
             ),
         ]
-        return Job(["/bin/bash", "-c", _RUN, "bash", programs, plan, command], files)
+        return ScorerJob(["/bin/bash", "-c", _RUN, "bash", programs, plan, command], files)
 
     def judge(self, ended: Ended) -> float:
         return 1.0 if ended.exit_status == 0 else 0.0

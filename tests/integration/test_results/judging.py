@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loopyard.scorer.scorer import Place
+from loopyard.scorer.scorer import ScorerPaths
 from loopyard.scorer.test_based import TestBasedScorer
 from loopyard.test_results.command import reports
 from loopyard.test_results.files import ARCHIVE, archive
@@ -80,7 +80,7 @@ def checked(folder: Path, files: Mapping[str, str], tests: Mapping[str, str], co
     scorer = TestBasedScorer.model_validate(
         {"type": "test_based_scorer", "test_command": command, "test_files": fields}
     )
-    job = scorer.job(Place(str(secret), str(work)))
+    job = scorer.job(ScorerPaths(str(secret), str(work)))
     for file in job.files:
         Path(file.path).parent.mkdir(parents=True, exist_ok=True)
         Path(file.path).write_bytes(file.data)

@@ -8,7 +8,7 @@ import pytest
 from loopyard.bench.agents import BUILT_IN, CommandAgent
 from loopyard.bench.journal import Journal, JournalFault, journal, place
 from loopyard.bench.loader import load
-from loopyard.bench.plan import Trial, plan
+from loopyard.bench.plan import PlannedTrial, plan
 from loopyard.bench.results import AgentResult, FunctionResult, Result, State
 from tests.integration.bench.folders import write_tiny
 
@@ -25,7 +25,7 @@ FAILED = Result("s", "a", State.INFRASTRUCTURE_FAILED, 1.5, reason="no box")
 
 
 @pytest.fixture
-def trial(tmp_path: Path) -> Trial:
+def trial(tmp_path: Path) -> PlannedTrial:
     write_tiny(tmp_path / "suite")
     return plan(load(tmp_path / "suite"), [BUILT_IN["oracle"]])[0]
 
@@ -35,7 +35,7 @@ def path(tmp_path: Path) -> Path:
     return place(tmp_path, "bench")
 
 
-def test_what_is_kept_is_found_again(path: Path, trial: Trial) -> None:
+def test_what_is_kept_is_found_again(path: Path, trial: PlannedTrial) -> None:
     with journal(path, resume=False) as kept:
         entry = kept.entry(trial, 60)
         request_id = entry.starting()
@@ -55,7 +55,7 @@ def test_what_is_kept_is_found_again(path: Path, trial: Trial) -> None:
         assert kept.entry(trial, 60).result is None
 
 
-def test_a_trial_that_was_not_scored_is_as_if_it_had_never_begun(path: Path, trial: Trial) -> None:
+def test_a_trial_that_was_not_scored_is_as_if_it_had_never_begun(path: Path, trial: PlannedTrial) -> None:
     with journal(path, resume=False) as kept:
         entry = kept.entry(trial, 60)
         first = entry.starting()
@@ -67,7 +67,9 @@ def test_a_trial_that_was_not_scored_is_as_if_it_had_never_begun(path: Path, tri
         assert (entry.run_id, entry.turn_over, entry.result) == (None, False, None)
 
 
-def test_a_line_that_was_cut_off_counts_for_nothing_and_those_after_it_are_whole(path: Path, trial: Trial) -> None:
+def test_a_line_that_was_cut_off_counts_for_nothing_and_those_after_it_are_whole(
+    path: Path, trial: PlannedTrial
+) -> None:
     with journal(path, resume=False) as kept:
         kept.entry(trial, 60).starting()
         kept.entry(trial, 60).started("scr_1")
@@ -82,11 +84,11 @@ def test_a_line_that_was_cut_off_counts_for_nothing_and_those_after_it_are_whole
         assert [json.loads(line)["event"] for line in path.read_text().splitlines()] == ["starting", "started"]
 
 
-def test_another_time_or_agent_is_another_trial_whose_run_is_abandoned(path: Path, trial: Trial) -> None:
-    def found(kept: Journal, *asked: tuple[Trial, float]) -> list[str | None]:
+def test_another_time_or_agent_is_another_trial_whose_run_is_abandoned(path: Path, trial: PlannedTrial) -> None:
+    def found(kept: Journal, *asked: tuple[PlannedTrial, float]) -> list[str | None]:
         return [kept.entry(*each).run_id for each in asked]
 
-    other = Trial(
+    other = PlannedTrial(
         trial.scenario, CommandAgent("oracle", "true"), CommandAgent("oracle", "true").turn(trial.scenario), {}
     )
     with journal(path, resume=False) as kept:

@@ -3,7 +3,7 @@
 import pytest
 
 from loopyard.scorer.ast_grep import AstGrepScorer, unquoted
-from loopyard.scorer.scorer import Ended, NoScore, Place
+from loopyard.scorer.scorer import Ended, NoScore, ScorerPaths
 
 
 @pytest.mark.parametrize(
@@ -24,7 +24,7 @@ def test_a_pattern_is_read_as_within_double_quotes(given: str, pattern: str) -> 
 
 def test_no_field_is_taken_for_an_option() -> None:
     scorer = AstGrepScorer(type="ast_grep_scorer", pattern="--rewrite=x", search_directory="--update-all")
-    job = scorer.job(Place("/place", "/work"))
+    job = scorer.job(ScorerPaths("/place", "/work"))
     assert job.argv[-3:] == ["--pattern=--rewrite=x", "--", "/work/--update-all"]
 
 

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from loopyard.kit.errors import BadRequest
 from loopyard.scorer import contract
 from loopyard.scorer.contract import ScoringFunction, ScoringFunctionResult
-from loopyard.scorer.scorer import Place
+from loopyard.scorer.scorer import ScorerPaths
 
 
 def _function(name: str, weight: float, script: str = "x") -> ScoringFunction:
@@ -53,7 +53,7 @@ def test_what_is_stored_is_loaded_and_the_digest_tells_contracts_apart() -> None
 def test_a_scorers_own_files_are_protected_and_the_tests_files_are_not() -> None:
     scorer = {"type": "test_based_scorer", "test_command": "sh t", "test_files": [{"file_path": "t"}]}
     function = ScoringFunction.model_validate({"name": "a", "weight": 1, "scorer": scorer})
-    job = function.scorer.job(Place("/scoring/0", "/work"))
+    job = function.scorer.job(ScorerPaths("/scoring/0", "/work"))
     own = ["/scoring/0/command.sh", "/scoring/0/plan.json", "/scoring/0/results.zip"]
     assert [(file.path, file.protected) for file in job.files] == [*((path, True) for path in own), ("/work/t", False)]
     assert job.argv[0] == "/bin/bash"

@@ -17,7 +17,7 @@ from loopyard.bench.definition import BenchmarkDefinition, ScenarioDefinition
 from loopyard.bench.journal import journal
 from loopyard.bench.loader import FolderFault, Suite, load
 from loopyard.bench.local_server import ServerFailed, check_usable
-from loopyard.bench.plan import Trial, plan
+from loopyard.bench.plan import PlannedTrial, plan
 from loopyard.bench.progress import shown
 from loopyard.bench.report import write_json
 from loopyard.bench.results import Result
@@ -124,9 +124,9 @@ async def _judgements(
     return [_judgement(scenario, trials, results) for scenario in everything]
 
 
-def _trials(scenarios: Sequence[ScenarioDefinition], times: int) -> list[Trial]:
+def _trials(scenarios: Sequence[ScenarioDefinition], times: int) -> list[PlannedTrial]:
     """Nothing and the reference output, each so many times, at every scenario."""
-    trials: list[Trial] = []
+    trials: list[PlannedTrial] = []
     for scenario in scenarios:
         agents: list[Agent] = []
         for number in range(1, times + 1):
@@ -138,7 +138,7 @@ def _trials(scenarios: Sequence[ScenarioDefinition], times: int) -> list[Trial]:
     return trials
 
 
-def _judgement(scenario: ScenarioDefinition, trials: Sequence[Trial], results: Sequence[Result]) -> Judgement:
+def _judgement(scenario: ScenarioDefinition, trials: Sequence[PlannedTrial], results: Sequence[Result]) -> Judgement:
     own: dict[str, list[Result]] = {}
     for trial, result in zip(trials, results, strict=True):
         if trial.scenario is scenario:

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from loopyard.benchmark.run.models import BenchmarkRun
-from loopyard.benchmark.run.score import Attempt
+from loopyard.benchmark.run.score import CountedRun
 from loopyard.kit import names
 from loopyard.kit.paging import Page, PageQuery, fetch_page
 from loopyard.scenario.run.models import ScenarioRun
@@ -95,11 +95,11 @@ async def live(session: AsyncSession, run: BenchmarkRun, limit: int | None = Non
     return [(row[0], row[1]) for row in rows]
 
 
-async def attempts(session: AsyncSession, run: BenchmarkRun) -> list[Attempt]:
+async def attempts(session: AsyncSession, run: BenchmarkRun) -> list[CountedRun]:
     """All its scenario runs, oldest first."""
     score = ScenarioRun.scoring_contract_result["score"].as_float()
     statement = select(ScenarioRun.scenario_id, ScenarioRun.state, score).where(*_of(run)).order_by(ScenarioRun.id)
-    return [Attempt(*row) for row in await session.execute(statement)]
+    return [CountedRun(*row) for row in await session.execute(statement)]
 
 
 async def completed_scenarios(session: AsyncSession, run: BenchmarkRun) -> set[str]:

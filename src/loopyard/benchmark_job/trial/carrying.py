@@ -20,8 +20,8 @@ from loopyard.benchmark_job.trial import repository, verdict
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.starting import start
 from loopyard.benchmark_job.trial.states import Step
-from loopyard.benchmark_job.trial.turn import IncompatibleAgent, Turn, turn
-from loopyard.benchmark_job.trial.verdict import Verdict
+from loopyard.benchmark_job.trial.turn import AgentInvocation, IncompatibleAgent, turn
+from loopyard.benchmark_job.trial.verdict import TrialOutcome
 from loopyard.devbox import repository as devboxes
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
@@ -192,7 +192,7 @@ class Carrying:
             over = verdict.out_of_time(trial)
             await self._settle(trial, over, self._ending(trial, State.TIMEOUT, over.exception_message or ""))
 
-    async def _turn(self, trial: Trial) -> Turn:
+    async def _turn(self, trial: Trial) -> AgentInvocation:
         async with self._database.read() as session:
             config, _ = await self._configs(session, trial)
             scenario = await scenarios.visible(session, trial.scenario_id, trial.account_id)
@@ -201,7 +201,7 @@ class Carrying:
             raise IncompatibleAgent("The scenario is gone." if scenario is None else f"Agent {config.name} is gone.")
         return turn(description, config, scenario)
 
-    async def _run_agent(self, trial: Trial, what: Turn) -> Execution:
+    async def _run_agent(self, trial: Trial, what: AgentInvocation) -> Execution:
         devbox_id = trial.devbox_id or ""
         if not await self._has_agent_run(devbox_id):
             for path, text in what.files.items():
@@ -269,7 +269,7 @@ class Carrying:
         else:
             await self._settle(trial, verdict.of_ended(run, devbox))
 
-    async def _settle(self, trial: Trial, what: Verdict, act: _Act | None = None) -> None:
+    async def _settle(self, trial: Trial, what: TrialOutcome, act: _Act | None = None) -> None:
         """End a trial, do `act`, and decide on the next attempt, in one transaction.
 
         Raises:

@@ -21,14 +21,14 @@ class IncompatibleAgent(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class AgentInvocation:
     """The files are written, then the Bash command is run in the working directory, as the devbox's user."""
 
     command: str
     files: Mapping[str, str]
 
 
-def turn(description: AgentDescription, config: AgentConfig, scenario: Scenario) -> Turn:
+def turn(description: AgentDescription, config: AgentConfig, scenario: Scenario) -> AgentInvocation:
     """Turn of an agent at a scenario.
 
     Raises:
@@ -44,7 +44,7 @@ def turn(description: AgentDescription, config: AgentConfig, scenario: Scenario)
         if context is not None:
             files[CONTEXT_FILE] = _closed(json.dumps(context, ensure_ascii=False, indent=2))
     try:
-        return Turn(description.command(path, config.model_name, config.kwargs), files)
+        return AgentInvocation(description.command(path, config.model_name, config.kwargs), files)
     except ValueError as error:  # the catalog has changed since the job was made
         raise IncompatibleAgent(f"Agent {config.name} cannot be run this way: {error}.") from error
 

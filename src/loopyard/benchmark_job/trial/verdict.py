@@ -20,7 +20,7 @@ _USED_UP = {"out_of_memory": "OutOfMemoryError", "out_of_disk": "OutOfDiskError"
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class TrialOutcome:
     """How an attempt ended. `fault` tells whose fault it is that it has no score."""
 
     result: Result
@@ -30,44 +30,44 @@ class Verdict:
     exception_message: str | None = None
 
 
-CANCELED = Verdict(Result.CANCELED)
+CANCELED = TrialOutcome(Result.CANCELED)
 
 
-def broken(message: str, exception_type: str = "InfrastructureError") -> Verdict:
+def broken(message: str, exception_type: str = "InfrastructureError") -> TrialOutcome:
     """The infrastructure failed, so that nothing is known of the agent."""
-    return Verdict(Result.FAILED, None, Fault.INFRASTRUCTURE, exception_type, message)
+    return TrialOutcome(Result.FAILED, None, Fault.INFRASTRUCTURE, exception_type, message)
 
 
-def out_of_time(trial: Trial) -> Verdict:
+def out_of_time(trial: Trial) -> TrialOutcome:
     """The agent was stopped."""
     message = f"The agent took longer than {trial.timeout_seconds:g} seconds and was stopped."
-    return Verdict(Result.TIMEOUT, None, Fault.MODEL, "AgentTimeoutError", message)
+    return TrialOutcome(Result.TIMEOUT, None, Fault.MODEL, "AgentTimeoutError", message)
 
 
-def scored(run: ScenarioRun) -> Verdict:
+def scored(run: ScenarioRun) -> TrialOutcome:
     """The agent's work was scored."""
     result = run.scoring_contract_result
-    return Verdict(Result.COMPLETED, None if result is None else float(result["score"]))
+    return TrialOutcome(Result.COMPLETED, None if result is None else float(result["score"]))
 
 
-def of_ended(run: ScenarioRun, devbox: Devbox | None) -> Verdict:
-    """Verdict on an attempt whose scenario run was ended by something else than the attempt itself."""
+def of_ended(run: ScenarioRun, devbox: Devbox | None) -> TrialOutcome:
+    """Outcome of an attempt whose scenario run was ended by something else than the attempt itself."""
     reason = run.failure_reason or f"the scenario run is {run.state}"
     match run.state:
         case State.COMPLETED:
             return scored(run)
         case State.CANCELED:
-            return Verdict(Result.CANCELED, None, None, "CanceledError", "The scenario run was canceled.")
+            return TrialOutcome(Result.CANCELED, None, None, "CanceledError", "The scenario run was canceled.")
         case State.TIMEOUT:
             message = f"The time of the devbox or of the scoring was over: {reason}"
-            return Verdict(Result.TIMEOUT, None, Fault(run.fault or Fault.MODEL), "TimeoutException", message)
+            return TrialOutcome(Result.TIMEOUT, None, Fault(run.fault or Fault.MODEL), "TimeoutException", message)
         case _ if devbox is not None and (failure := failed_command(devbox)) is not None:
             message = f"The setup of the scenario failed. {failure}"
-            return Verdict(Result.FAILED, None, Fault.SCENARIO, "ScenarioSetupError", message)
+            return TrialOutcome(Result.FAILED, None, Fault.SCENARIO, "ScenarioSetupError", message)
         case _:
             kind = _USED_UP.get((devbox.failure_reason if devbox is not None else None) or "", "DevboxError")
             message = f"The devbox failed: {_told_by(devbox) or reason}"
-            return Verdict(Result.FAILED, None, Fault(run.fault or Fault.INFRASTRUCTURE), kind, message)
+            return TrialOutcome(Result.FAILED, None, Fault(run.fault or Fault.INFRASTRUCTURE), kind, message)
 
 
 def _told_by(devbox: Devbox | None) -> str | None:
@@ -77,7 +77,7 @@ def _told_by(devbox: Devbox | None) -> str | None:
     return devbox.state_transitions[-1].get("failure_reason")
 
 
-def told_by_agent(verdict: Verdict, exit_status: int | None, *, out_of_memory: bool = False) -> Verdict:
+def told_by_agent(verdict: TrialOutcome, exit_status: int | None, *, out_of_memory: bool = False) -> TrialOutcome:
     """The verdict, saying also that the agent itself reported a failure. Its work counts all the same."""
     if verdict.exception_type is not None or exit_status in (None, 0):
         return verdict
@@ -88,7 +88,7 @@ def told_by_agent(verdict: Verdict, exit_status: int | None, *, out_of_memory: b
     return replace(verdict, exception_type="AgentExitError", exception_message=message)
 
 
-def record(trial: Trial, verdict: Verdict) -> None:
+def record(trial: Trial, verdict: TrialOutcome) -> None:
     """End an attempt."""
     trial.step = Step.ENDED
     trial.result = verdict.result
@@ -102,7 +102,9 @@ def record(trial: Trial, verdict: Verdict) -> None:
     trial.end_time_ms = now_ms()
 
 
-def next_attempt(trial: Trial, verdict: Verdict, config: JobConfig, orchestrator: OrchestratorConfig) -> Trial | None:
+def next_attempt(
+    trial: Trial, verdict: TrialOutcome, config: JobConfig, orchestrator: OrchestratorConfig
+) -> Trial | None:
     """The attempt that follows an ended one; None if that one counts.
 
     What the infrastructure or the scenario's own setup broke is tried again after a pause that doubles each time. That

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from loopyard.model_usage.metering.apis import Api
-from loopyard.model_usage.trajectory.turns import Exchange, Turn, read
+from loopyard.model_usage.trajectory.turns import ChatMessage, Exchange, read
 
 _MOST_TIME_MS = 253_402_300_800_000
 """The year 10000."""
@@ -23,7 +23,7 @@ class Recorded:
 class Said:
     """A turn of a conversation, with the call whose answer it is."""
 
-    turn: Turn
+    turn: ChatMessage
     by: dict[str, Any] | None = None
 
 
@@ -79,7 +79,7 @@ class Thread:
             self.answers.add(exchange.answer_id)
 
 
-def _first(turns: Sequence[Turn]) -> str | None:
+def _first(turns: Sequence[ChatMessage]) -> str | None:
     return next((turn.fingerprint for turn in turns if turn.role == "user"), None)
 
 

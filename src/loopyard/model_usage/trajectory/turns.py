@@ -29,7 +29,7 @@ class ToolResult:
 
 
 @dataclass(slots=True)
-class Turn:
+class ChatMessage:
     """Message of a conversation."""
 
     role: Role
@@ -55,8 +55,8 @@ class Turn:
 class Exchange:
     """Call: the messages before, and the model's answer. `after` is the id of an answer that it continues."""
 
-    turns: list[Turn]
-    answer: Turn | None
+    turns: list[ChatMessage]
+    answer: ChatMessage | None
     answer_id: str | None
     after: str | None
     tools: list[dict[str, Any]]
@@ -72,19 +72,19 @@ def read(api: Api, request: object, response: object) -> Exchange:
             answer = _chat(_object(choices[0].get("message"))) if choices else None
             after = None
         case Api.RESPONSES:
-            turns = [Turn("system", text)] if (text := _text(asked.get("instructions"))) else []
+            turns = [ChatMessage("system", text)] if (text := _text(asked.get("instructions"))) else []
             given = asked.get("input")
-            turns += [Turn("user", given)] if isinstance(given, str) else _items(_objects(given))
+            turns += [ChatMessage("user", given)] if isinstance(given, str) else _items(_objects(given))
             answer = _one(_items(_objects(told.get("output"))))
             after = _string(asked.get("previous_response_id"))
         case Api.MESSAGES:
-            turns = [Turn("system", text)] if (text := _text(asked.get("system"))) else []
+            turns = [ChatMessage("system", text)] if (text := _text(asked.get("system"))) else []
             turns += [_message(message) for message in _objects(asked.get("messages"))]
             answer = _message({"role": "assistant", **told}) if "content" in told else None
             after = None
         case Api.GEMINI:
             system = asked.get("systemInstruction") or asked.get("system_instruction")
-            turns = [Turn("system", text)] if (text := _gemini(_object(system)).text) else []
+            turns = [ChatMessage("system", text)] if (text := _gemini(_object(system)).text) else []
             turns += _joined(_gemini(content) for content in _objects(asked.get("contents")))
             candidates = _objects(told.get("candidates"))
             answer = _gemini({"role": "model", **_object(candidates[0].get("content"))}) if candidates else None
@@ -96,42 +96,42 @@ def read(api: Api, request: object, response: object) -> Exchange:
     return Exchange(kept, None if answer is None or answer.is_empty else answer, _string(told.get("id")), after, tools)
 
 
-def _chat(message: Mapping[str, Any]) -> Turn:
+def _chat(message: Mapping[str, Any]) -> ChatMessage:
     role, text = message.get("role"), _text(message.get("content"))
     if role == "tool":
-        return Turn("user", results=[ToolResult(str(message.get("tool_call_id") or ""), text)])
+        return ChatMessage("user", results=[ToolResult(str(message.get("tool_call_id") or ""), text)])
     calls = [
         ToolCall(str(call.get("id") or ""), str(function.get("name") or ""), _arguments(function.get("arguments")))
         for call in _objects(message.get("tool_calls"))
         for function in [_object(call.get("function"))]
     ]
     reasoning = _text(message.get("reasoning_content") or message.get("reasoning"))
-    return Turn(_role(role), text, reasoning, calls)
+    return ChatMessage(_role(role), text, reasoning, calls)
 
 
-def _items(items: Sequence[Mapping[str, Any]]) -> list[Turn]:
+def _items(items: Sequence[Mapping[str, Any]]) -> list[ChatMessage]:
     """Items of responses: what a model says, thinks and calls in one go is one turn."""
-    turns: list[Turn] = []
+    turns: list[ChatMessage] = []
     for item in items:
         match item.get("type", "message"):
             case "message":
-                turns.append(Turn(_role(item.get("role")), _text(item.get("content"))))
+                turns.append(ChatMessage(_role(item.get("role")), _text(item.get("content"))))
             case "reasoning":
                 parts = [*_objects(item.get("summary")), *_objects(item.get("content"))]
-                turns.append(Turn("agent", reasoning="\n".join(_text(part) for part in parts)))
+                turns.append(ChatMessage("agent", reasoning="\n".join(_text(part) for part in parts)))
             case "function_call" | "custom_tool_call" | "local_shell_call":
                 given = item.get("arguments", item.get("input", item.get("action")))
                 name = str(item.get("name") or item["type"])
-                turns.append(Turn("agent", calls=[ToolCall(_call_id(item), name, _arguments(given))]))
+                turns.append(ChatMessage("agent", calls=[ToolCall(_call_id(item), name, _arguments(given))]))
             case "function_call_output" | "custom_tool_call_output" | "local_shell_call_output":
-                turns.append(Turn("user", results=[ToolResult(_call_id(item), _text(item.get("output")))]))
+                turns.append(ChatMessage("user", results=[ToolResult(_call_id(item), _text(item.get("output")))]))
             case _:
                 pass
     return [*_joined(turns)]
 
 
-def _message(message: Mapping[str, Any]) -> Turn:
-    turn = Turn(_role(message.get("role")))
+def _message(message: Mapping[str, Any]) -> ChatMessage:
+    turn = ChatMessage(_role(message.get("role")))
     content = message.get("content")
     if isinstance(content, str):
         turn.text = content
@@ -153,8 +153,8 @@ def _message(message: Mapping[str, Any]) -> Turn:
     return turn
 
 
-def _gemini(content: Mapping[str, Any]) -> Turn:
-    turn = Turn("agent" if content.get("role") == "model" else "user")
+def _gemini(content: Mapping[str, Any]) -> ChatMessage:
+    turn = ChatMessage("agent" if content.get("role") == "model" else "user")
     for part in _objects(content.get("parts")):
         if found := _object(part.get("functionCall")):
             name = str(found.get("name") or "")
@@ -169,9 +169,9 @@ def _gemini(content: Mapping[str, Any]) -> Turn:
     return turn
 
 
-def _joined(turns: Iterator[Turn] | Sequence[Turn]) -> Iterator[Turn]:
+def _joined(turns: Iterator[ChatMessage] | Sequence[ChatMessage]) -> Iterator[ChatMessage]:
     """Turns of the model that follow each other as one; results of its calls as one."""
-    last: Turn | None = None
+    last: ChatMessage | None = None
     for turn in turns:
         both_agent = last is not None and last.role == turn.role == "agent"
         both_results = last is not None and bool(last.results and turn.results and not last.text and not turn.text)
@@ -188,7 +188,7 @@ def _joined(turns: Iterator[Turn] | Sequence[Turn]) -> Iterator[Turn]:
         yield last
 
 
-def _one(turns: Sequence[Turn]) -> Turn | None:
+def _one(turns: Sequence[ChatMessage]) -> ChatMessage | None:
     return next((turn for turn in turns if turn.role == "agent"), None)
 
 

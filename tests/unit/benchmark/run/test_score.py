@@ -2,11 +2,11 @@
 
 import pytest
 
-from loopyard.benchmark.run.score import Attempt, all_failed, mean
+from loopyard.benchmark.run.score import CountedRun, all_failed, mean
 
 
-def _attempts(*rows: tuple[str, str, float | None]) -> list[Attempt]:
-    return [Attempt(*row) for row in rows]
+def _attempts(*rows: tuple[str, str, float | None]) -> list[CountedRun]:
+    return [CountedRun(*row) for row in rows]
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def _attempts(*rows: tuple[str, str, float | None]) -> list[Attempt]:
     ],
 )
 def test_the_score_is_the_sum_of_the_scores_over_the_number_of_runs(
-    attempts: list[Attempt], expected: float | None
+    attempts: list[CountedRun], expected: float | None
 ) -> None:
     assert mean(attempts) == expected
 

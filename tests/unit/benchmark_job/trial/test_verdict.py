@@ -7,7 +7,7 @@ from loopyard.benchmark_job.spec import MAX_AGENT_SECONDS, OrchestratorConfig
 from loopyard.benchmark_job.trial import verdict
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.states import Fault, Result, Step
-from loopyard.benchmark_job.trial.verdict import Verdict, next_attempt
+from loopyard.benchmark_job.trial.verdict import TrialOutcome, next_attempt
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
 from loopyard.scenario.run.models import ScenarioRun
@@ -65,8 +65,10 @@ def test_the_time_of_an_agent_does_not_grow_without_end() -> None:
     assert follows.timeout_seconds == MAX_AGENT_SECONDS
 
 
-@pytest.mark.parametrize("what", [Verdict(Result.COMPLETED, 0.0), Verdict(Result.COMPLETED, 1.0), verdict.CANCELED])
-def test_nothing_follows_what_was_scored_or_canceled(what: Verdict) -> None:
+@pytest.mark.parametrize(
+    "what", [TrialOutcome(Result.COMPLETED, 0.0), TrialOutcome(Result.COMPLETED, 1.0), verdict.CANCELED]
+)
+def test_nothing_follows_what_was_scored_or_canceled(what: TrialOutcome) -> None:
     assert next_attempt(_trial(), what, CONFIG, OrchestratorConfig(n_attempts=5)) is None
 
 
@@ -119,17 +121,17 @@ def test_what_ended_a_scenario_run_tells_whose_fault_it_is(
 
 
 def test_an_exit_status_is_told_beside_the_score_but_not_in_the_place_of_a_reason() -> None:
-    told = verdict.told_by_agent(Verdict(Result.COMPLETED, 0.5), 3)
+    told = verdict.told_by_agent(TrialOutcome(Result.COMPLETED, 0.5), 3)
     assert (told.score, told.exception_type, told.fault) == (0.5, "AgentExitError", None)
-    assert verdict.told_by_agent(Verdict(Result.COMPLETED, 0.5), 0) == Verdict(Result.COMPLETED, 0.5)
+    assert verdict.told_by_agent(TrialOutcome(Result.COMPLETED, 0.5), 0) == TrialOutcome(Result.COMPLETED, 0.5)
     assert verdict.told_by_agent(verdict.broken("x"), 3) == verdict.broken("x")
 
 
 def test_memory_that_the_agent_used_up_is_the_reason_of_its_exit() -> None:
-    told = verdict.told_by_agent(Verdict(Result.COMPLETED, 0.5), 137, out_of_memory=True)
+    told = verdict.told_by_agent(TrialOutcome(Result.COMPLETED, 0.5), 137, out_of_memory=True)
     assert (told.score, told.exception_type) == (0.5, "OutOfMemoryError")
     assert "all the memory" in (told.exception_message or "")
-    fine = Verdict(Result.COMPLETED, 0.5)
+    fine = TrialOutcome(Result.COMPLETED, 0.5)
     assert verdict.told_by_agent(fine, 0, out_of_memory=True) == fine
 
 
