@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from loopyard.dockerfile.digests import digest, file_digest
+from loopyard.dockerfile.errors import DockerfileError
 from loopyard.dockerfile.frontend import expand
 from loopyard.dockerfile.identity import identity
 from loopyard.dockerfile.oci import from_oci
@@ -213,7 +214,10 @@ class Solver:
         self._told(f"{label}{stage.place.text.strip().splitlines()[0]}")
         for number, step in enumerate(expanded.steps, 1):
             self._told(f"{label}STEP {number}/{len(expanded.steps)}: {shown(step)}")
-            files = await self._step(step, files, label)
+            try:
+                files = await self._step(step, files, label)
+            except BuildFailed as fault:
+                raise _placed(fault, step) from fault
         return Result(files, expanded.config, self._configs[index])
 
     async def _step(self, step: Step, below: Files, label: str) -> Files:
@@ -326,7 +330,11 @@ class Solver:
         tree = await self._origin_files(step.origin)
 
         def select_all() -> tuple[list[Selected], str]:
-            selected = list(select(tree, step, into_folder=goes_into_folder(step, below.merged)))
+            into = goes_into_folder(step, below.merged)
+            selected = list(select(tree, step, into_folder=into))
+            if not into and sum(one.top and one.entry.kind != "folder" for one in selected) > 1:
+                message = "With several sources the destination is a folder: it must end with /."
+                raise DockerfileError(step.place, message)
             return selected, self._digest(selected)
 
         selected, found = await asyncio.to_thread(select_all)
@@ -382,6 +390,14 @@ def _with_path(config: ImageConfig) -> ImageConfig:
     if any(name == "PATH" for name, _ in config.env):
         return config
     return replace(config, env=(("PATH", DEFAULT_PATH), *config.env))
+
+
+def _placed(fault: BuildFailed, step: Step) -> BuildFailed:
+    """The same fault, beginning with the place of its step."""
+    place = f"{step.place.file}:{step.place.line}:{step.place.column}: "
+    if fault.reason != "build_failed" or str(fault).startswith(place):
+        return fault
+    return BuildFailed(fault.reason, f"{place}{fault}")
 
 
 async def _nothing() -> Layer:
