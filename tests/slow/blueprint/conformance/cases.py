@@ -12,6 +12,9 @@ from loopyard.dockerfile import Options, plan_dockerfile
 
 FOLDER = Path(__file__).parent / "cases"
 CHECKED = "/checked"
+DOCKER_VERSION = "20.10"
+"""The dockerd that the differences are listed for."""
+
 _LONG = "x" * 70_000
 
 
@@ -19,7 +22,8 @@ _LONG = "x" * 70_000
 class Case:
     """A Dockerfile with its context, and what the files or the configuration of its image are, or how it fails.
 
-    `docker` says why dockerd of the version that distributions ship does something else.
+    `docker` says why the BuildKit of `DOCKER_VERSION` does something else. `limit` is what our own builder says when it
+    refuses the case, which others build.
     """
 
     group: str
@@ -32,6 +36,7 @@ class Case:
     config: dict[str, Any] = field(default_factory=dict[str, Any])
     error: dict[str, Any] | None = None
     docker: str | None = None
+    limit: str | None = None
 
     @property
     def id(self) -> str:
@@ -67,12 +72,19 @@ def checking(case: Case) -> str:
     script = "".join(f"look {_quoted(path)}; " for path in case.paths())
     look = (
         f'look() {{ p="{CHECKED}$1"; if [ -L "$p" ] || [ -e "$p" ]; then '
-        r"""echo "@@ $(stat -c '%f %u %g' "$p") $(readlink "$p" | od -An -tx1 -v | tr -d ' \n')"""
-        r""". $( [ -f "$p" ] && [ ! -L "$p" ] && [ $(stat -c %s "$p") -lt 2000 ] && od -An -tx1 -v "$p" | tr -d ' \n').";"""
+        r"""echo "@@ $(stat -c '%f %u %g' "$p") """
+        r"""$(readlink "$p" | od -An -tx1 -v | tr -d ' \n')"""
+        r""". $( [ -f "$p" ] && [ ! -L "$p" ] && [ $(stat -c %s "$p") -lt 2000 ] """
+        r"""&& od -An -tx1 -v "$p" | tr -d ' \n').";"""
         ' else echo "@@ absent"; fi; }; '
     )
-    last = len(plan_dockerfile(text, Options(build_args=case.args)).stages) - 1
-    return f"{text}\nFROM base\nRUN --mount=type=bind,from={last},target={CHECKED} : {uuid4()}; {look}{script}\n"
+    last = plan_dockerfile(text, Options(build_args=case.args)).stages[-1]
+    lines = text.split("\n")
+    if last.name is None:
+        lines[last.place.line - 1] += " AS last"
+    text = "\n".join(lines)
+    mount = f"--mount=type=bind,from={last.name or 'last'},target={CHECKED}"
+    return f"{text}\nFROM base\nRUN {mount} : {uuid4()}; {look}{script}\n"
 
 
 def _quoted(path: str) -> str:
@@ -96,11 +108,9 @@ def differences(case: Case, output: str) -> list[str]:
             wanted = {"kind": "link", **wanted}
         elif "content" in wanted:
             wanted = {"kind": "file", **wanted}
-        wrong += [
-            f"{path}: {name} is {found[name]!r}, not {value!r}"
-            for name, value in wanted.items()
-            if found[name] != value
-        ]
+        for name, value in wanted.items():
+            if found[name] != value:
+                wrong.append(f"{path}: {name} is {found[name]!r}, not {value!r}")
     return wrong
 
 
@@ -113,7 +123,7 @@ def _parsed(line: str) -> dict[str, str]:
         "mode": f"{bits & 0o7777:o}",
         "owner": f"{uid}:{gid}",
         "link": bytes.fromhex(target.removesuffix(".")).decode().rstrip("\n"),
-        "content": bytes.fromhex(content.removesuffix(".")).decode(),
+        "content": bytes.fromhex(content.removesuffix(".")).decode(errors="replace"),
     }
 
 
