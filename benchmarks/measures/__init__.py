@@ -6,6 +6,7 @@ from benchmarks.context import Context
 from benchmarks.measures.axons import axons
 from benchmarks.measures.builds import builds, from_blueprint
 from benchmarks.measures.burst import burst
+from benchmarks.measures.console import console
 from benchmarks.measures.crowd import execute_in_a_crowd
 from benchmarks.measures.devboxes import create, execute
 from benchmarks.measures.evaluation import evaluation, evaluation_memory
@@ -36,4 +37,5 @@ MEASURES: Mapping[str, Callable[[Context], Awaitable[list[Measure]]]] = {
     "lists": run_lists,
     "axons": axons,
     "hostile": hostile,
+    "console": console,
 }

@@ -20,7 +20,7 @@ from loopyard.kit.db import Database
 from loopyard.scenario.run.counts import rebuild_counters
 from loopyard.scenario.run.models import ScenarioRun
 from tests.postgres import postgres_cluster
-from tests.serving import serving
+from tests.serving import ServerProcess, serving
 
 _LIST = "/v1/scenarios/runs"
 _TABLE = cast("Table", ScenarioRun.__table__)
@@ -68,11 +68,11 @@ async def _on_postgresql(counts: Counts) -> list[Measure]:
 
 async def _on(engine: str, database_url: str | None, counts: Counts) -> list[Measure]:
     series: dict[Page, list[Series]] = {page: [] for page in PAGES}
-    async with _server(database_url) as (loopyard, database):
+    async with empty_server(database_url) as (loopyard, database, _):
         scenario_id = await make_scenario(loopyard)
         made = [await run_once(loopyard, scenario_id)]
         for rows in counts.rows:
-            made += await _grow(database, made[0], rows - len(made))
+            made += await grow(database, made[0], rows - len(made))
             for page in PAGES:
                 count = counts.large_pages if page.limit == _LARGE else counts.pages
                 samples = await _time_page(loopyard, page, made, count)
@@ -100,7 +100,7 @@ async def _time_page(loopyard: Loopyard, page: Page, made: list[str], count: int
     return await timed(count, lambda: loopyard.get(_LIST, **query))
 
 
-async def _grow(database: Database, run_id: str, copies: int) -> list[str]:
+async def grow(database: Database, run_id: str, copies: int) -> list[str]:
     """Add completed runs past the API, as if they had been made."""
     made = await copy_row(database, _TABLE, run_id, copies, _FRESH)
     await rebuild_counters(database)
@@ -112,14 +112,14 @@ async def _grow(database: Database, run_id: str, copies: int) -> list[str]:
 
 
 @asynccontextmanager
-async def _server(database_url: str | None) -> AsyncGenerator[tuple[Loopyard, Database]]:
-    """A server on an empty store, and the store behind its back."""
+async def empty_server(database_url: str | None) -> AsyncGenerator[tuple[Loopyard, Database, ServerProcess]]:
+    """A client of a server on an empty store, the store behind its back, and the server."""
     with tempfile.TemporaryDirectory(prefix="loopyard-bench-") as folder:
         data = Path(folder) / "data"
         with serving(data, database_url=database_url) as server:
             database = Database(Settings(data_dir=data, database_url=database_url).store_url)
             try:
                 async with connected(server) as loopyard:
-                    yield loopyard, database
+                    yield loopyard, database, server
             finally:
                 await database.close()
