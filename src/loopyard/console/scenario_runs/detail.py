@@ -67,19 +67,22 @@ class RunShown:
         return self.run.state in FINAL
 
 
-async def gather(page: Page, run_id: str) -> RunShown:
-    """A run of the caller's account.
+async def gather(page: Page, run_id: str, *, with_usage: bool = True) -> RunShown:
+    """A run of the caller's account. Without usage it is soon there: what calls of models used is not waited for.
 
     Raises:
         NotFound: It has none of this id.
     """
     account_id = page.caller.account_id
+    runs = page.parts.get(RunService)
+    with_usage = with_usage and page.may(SEE_USAGE)
+    if with_usage:
+        async with page.database.read() as session:
+            run = await runs.get(session, account_id, run_id)
+        ledger = page.parts.get(Ledger)
+        await (ledger.settle([run.devbox_id]) if run.state in FINAL else ledger.flush())
     async with page.database.read() as session:
-        run = await page.parts.get(RunService).get(session, account_id, run_id)
-    ledger = page.parts.get(Ledger)
-    await (ledger.settle([run.devbox_id]) if run.state in FINAL else ledger.flush())
-    async with page.database.read() as session:
-        run = await page.parts.get(RunService).get(session, account_id, run_id)
+        run = await runs.get(session, account_id, run_id)
         functions = functions_of(contract.load_run(await scenarios.contract(session, run.contract_digest)))
         devbox = await devboxes.get(session, run.devbox_id)
         ran: list[Execution] = []
@@ -87,7 +90,6 @@ async def gather(page: Page, run_id: str) -> RunShown:
         if page.may(SEE_LOGS):
             ran, left_out = await executions.overview(session, run.devbox_id, MOST_COMMANDS)
         scorers = scorers_of(functions, run.scoring_contract_result, ran)
-        usage = await model_usage.of_devbox(session, run.devbox_id) if page.may(SEE_USAGE) else None
         return RunShown(
             run=run,
             scenario=await scenarios.visible(session, run.scenario_id, account_id),
@@ -97,7 +99,7 @@ async def gather(page: Page, run_id: str) -> RunShown:
             scorers=scorers,
             work=work_of(ran, left_out),
             blame=blame_of(run, devbox, scorers),
-            usage=usage,
+            usage=await model_usage.of_devbox(session, run.devbox_id) if with_usage else None,
             has_recording=page.parts.get(Recordings).of_devbox(run.devbox_id) is not None,
         )
 

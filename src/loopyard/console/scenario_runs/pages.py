@@ -97,12 +97,12 @@ async def live(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))],
         run = await page.parts.get(RunService).get(session, page.caller.account_id, id)
 
     async def render_state() -> str:
-        shown = await gather(page, run.id)
+        shown = await gather(page, run.id, with_usage=False)
         stale = state is not None and shown.run.state != state
         return page.html("scenario_runs/_state.html", shown=shown, run=shown.run, stale=stale)
 
     async def render_scorers() -> str:
-        shown = await gather(page, run.id)
+        shown = await gather(page, run.id, with_usage=False)
         return page.html("scenario_runs/_scorers.html", shown=shown, run=shown.run)
 
     def concerns(key: str) -> bool:
