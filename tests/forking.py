@@ -5,6 +5,7 @@ The arguments, the environment and the output are the command's own, as is its e
 is for tests/server, which starts programs.
 """
 
+import asyncio
 import ctypes
 import gc
 import importlib
@@ -167,10 +168,25 @@ def _become(request: dict[str, Any], output: int, errors: int) -> None:
 def _load() -> None:
     for name in _LOADED:
         importlib.import_module(name)
+    asyncio.run(_warm())
     threads = len(list(Path("/proc/self/task").iterdir()))
     assert threads == 1, "a fork would lose threads"
     gc.collect()
     gc.freeze()
+
+
+async def _warm() -> None:
+    """Build an application, and ask it for something: what is made at the first use then is made once for all."""
+    import httpx
+
+    from loopyard.app import create_app
+    from loopyard.config import Settings
+    from loopyard.kit.db import Database
+
+    settings = Settings(data_dir=Path("/nonexistent"))
+    app = create_app(settings.runtime.build(settings.data_dir), Database(settings.store_url), settings)
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
+        assert (await client.get("/v1/devboxes")).status_code == 401
 
 
 if __name__ == "__main__":
