@@ -96,6 +96,18 @@ def test_a_private_repository_is_cloned_and_its_token_is_left_nowhere(client: Ru
     assert TOKEN not in blueprint.to_json() + said(client, blueprint.id) + small.log
 
 
+def test_a_repository_and_a_file_are_added_from_elsewhere(client: Runloop, host: str) -> None:
+    scheme, _, rest = host.partition("://")
+    remote = f"{scheme}://x-access-token:{TOKEN}@{rest}/private/tools.git"
+    dockerfile = f"FROM loopyard-base\nADD {remote}#v1 /srv/one\nADD --keep-git-dir=true {remote} /srv/two\n"
+    blueprint = complete(client, dockerfile=dockerfile)
+    printed = output(client, "cd /srv; cat one/file two/file; ls -A one two", blueprint_id=blueprint.id).split()
+    assert printed == ["one", "two", "one:", "file", "two:", ".git", "file"]
+    for wrong in (f"{remote}#no-such", f"{scheme}://{rest}/private/none.git"):
+        failed = build(client, dockerfile=f"FROM loopyard-base\nADD {wrong} /srv/\n")
+        assert failed.status == "failed", said(client, failed.id)
+
+
 def test_a_secret_is_neither_in_the_image_nor_in_its_history(client: Runloop, small: ServerProcess) -> None:
     client.secrets.create(name="IN_NO_LAYER", value=VALUE)
     use = 'test "${#TOKEN}" -gt 0 && echo "${#TOKEN}" > /srv/length'

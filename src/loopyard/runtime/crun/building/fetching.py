@@ -14,17 +14,35 @@ from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
+from loopyard.dockerfile.plan import GitRepository
 from loopyard.runtime.crun import network
 from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.enter import Way
 from loopyard.runtime.crun.building.logins import logins
 from loopyard.runtime.crun.building.means import Place
+from loopyard.runtime.crun.building.watching import Watch
 from loopyard.runtime.images import BuildFailed, RegistryLogin
 from loopyard.runtime.programs import search_path
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
 _MOST_LINE_BYTES = 1 << 16
 _ID = re.compile(r"[0-9a-f]{64}")
+_COMMIT = re.compile(r"[0-9a-f]{40,64}")
+_CLONE = """set -eu
+export GIT_TERMINAL_PROMPT=0 GIT_CONFIG_NOSYSTEM=1 GIT_ALLOW_PROTOCOL=http:https:git GIT_ASKPASS=/bin/false
+git() { command "$0" -c core.hooksPath=/dev/null -c advice.detachedHead=false "$@"; }
+cd "$1"
+git init --quiet .
+git remote add origin "$2"
+git fetch --quiet --depth 1 origin "$3" 2>/dev/null || {
+    git fetch --quiet --tags origin "+refs/heads/*:refs/remotes/origin/*"
+    git fetch --quiet origin "$3" 2>/dev/null || git rev-parse --quiet --verify "$3^{commit}" > .git/FETCH_HEAD
+}
+git checkout --quiet --detach FETCH_HEAD
+[ -z "$4" ] || [ ! -f .gitmodules ] || git submodule --quiet update --init --recursive --depth 1
+git rev-parse HEAD
+"""
+"""Fetches a commit. Its `$0` is git; then come the folder, the remote, the reference, and whether with submodules."""
 _REFERENCE = re.compile(
     r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
@@ -87,6 +105,35 @@ class Fetcher:
             reason = "out_of_disk" if status == 3 else "build_failed"
             raise BuildFailed(reason, f"ADD {url}: {last or f'the download ended with {status}.'}")
         return target, json.loads(last)
+
+    async def clone(self, source: GitRepository, most_bytes: int, told: Callable[[str], None]) -> tuple[Path, str]:
+        """Fetch a commit of a repository, and return its folder and the commit's name.
+
+        Raises:
+            BuildFailed: It cannot be had.
+        """
+        git = shutil.which("git", path=search_path())
+        if git is None:
+            raise BuildFailed("build_failed", f"ADD {source.remote}: the host has no git.")
+        folder = self._work / f"repository-{secrets.token_hex(8)}"
+        folder.mkdir(mode=0o755)
+        submodules = "yes" if source.submodules else ""
+        argv = ["/bin/sh", "-c", _CLONE, git, str(folder), source.remote, source.ref or "HEAD", submodules]
+        watch = Watch([folder], most_bytes)
+        cloning = asyncio.create_task(self._run(argv, [str(self._work)], told))
+        watching = asyncio.create_task(watch.run())
+        try:
+            await asyncio.wait({cloning, watching}, return_when=asyncio.FIRST_COMPLETED)
+            if watch.too_much:
+                raise BuildFailed("out_of_disk", f"ADD {source.remote}: it is larger than a step may write.")
+            status, last = await cloning
+        finally:
+            for task in (cloning, watching):
+                task.cancel()
+            await asyncio.wait({cloning, watching})
+        if status != 0 or not _COMMIT.fullmatch(last):
+            raise BuildFailed("build_failed", f"ADD {source.remote}: {last or f'git ended with {status}.'}")
+        return folder, last
 
     async def _run(self, argv: list[str], writable: list[str], told: Callable[[str], None]) -> tuple[int, str]:
         """Run a program there. Returns its exit status and its last line, or the last that tells of an error."""

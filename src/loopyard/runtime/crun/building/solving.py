@@ -4,13 +4,11 @@ import asyncio
 import contextlib
 import hashlib
 import threading
-from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine, Iterable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
-from loopyard.dockerfile.digests import digest, file_digest
-from loopyard.dockerfile.errors import DockerfileError
 from loopyard.dockerfile.frontend import expand
 from loopyard.dockerfile.identity import identity
 from loopyard.dockerfile.oci import from_oci
@@ -22,7 +20,6 @@ from loopyard.dockerfile.plan import (
     ContextRef,
     CopyStep,
     ExpandedStage,
-    GitRepository,
     ImageConfig,
     ImageRef,
     NamedContextRef,
@@ -32,16 +29,15 @@ from loopyard.dockerfile.plan import (
     ScratchRef,
     StageRef,
     Step,
-    Url,
     WorkdirStep,
 )
-from loopyard.dockerfile.plan import Path as SourcePath
-from loopyard.dockerfile.selection import Selected, select, subtree
+from loopyard.dockerfile.selection import subtree
 from loopyard.runtime.crun.building.bases import Base, Bases
-from loopyard.runtime.crun.building.copying import Copier, CopyInputs, FetchedFile, SelectedEntry, goes_into_folder
+from loopyard.runtime.crun.building.copy_sources import CopySources
+from loopyard.runtime.crun.building.copying import Copier
 from loopyard.runtime.crun.building.fetching import Fetcher
 from loopyard.runtime.crun.building.layers import Layer, Layers
-from loopyard.runtime.crun.building.merged import Entry, Merged
+from loopyard.runtime.crun.building.merged import Merged
 from loopyard.runtime.crun.building.running import StepRunner, copy_root, shown
 from loopyard.runtime.images import FILES_NAME, BuildFailed, BuildSpec
 
@@ -71,18 +67,6 @@ class Result:
     files: Files
     config: ImageConfig
     base: ImageConfig
-
-
-class Digests:
-    """Digests of the content of files that nobody changes."""
-
-    def __init__(self) -> None:
-        self._known: dict[str, str] = {}
-
-    def of(self, entry: Entry) -> str:
-        if entry.real not in self._known:
-            self._known[entry.real] = file_digest(entry.real)
-        return self._known[entry.real]
 
 
 class StepLocks:
@@ -137,7 +121,7 @@ class Solver:
         self._in_progress = in_progress
         self._missed = missed
         self._told = told
-        self._digests = Digests()
+        self._sources = CopySources(fetching, spec.limits.disk_bytes)
         self._turn = asyncio.Semaphore(_AT_ONCE)
         self._stages: dict[int, asyncio.Task[Result]] = {}
         self._expanded: dict[int, ExpandedStage] = {}
@@ -278,7 +262,7 @@ class Solver:
                     found.append((await self._origin(mount.origin)).key)
                 else:
                     inside = subtree(await self._origin_files(mount.origin), mount.source)
-                    found.append(await asyncio.to_thread(self._digest, inside))
+                    found.append(await asyncio.to_thread(self._sources.digest, inside))
             elif isinstance(mount, CacheMount) and mount.origin is not None:
                 await self._origin_files(mount.origin)  # it is there before this step takes its turn
         return found
@@ -301,8 +285,6 @@ class Solver:
         return Files(_SCRATCH, (), self._scratch)
 
     async def _copy(self, step: CopyStep, below: Files, told: Callable[[str], None]) -> tuple[str, Layer]:
-        if any(isinstance(source, GitRepository) for source in step.sources):
-            raise BuildFailed("build_failed", f"{shown(step)}: repositories cannot be added; clone them by RUN.")
         named = identity(step)
         quick = None
         if isinstance(step.origin, StageRef | ImageRef):
@@ -312,58 +294,13 @@ class Solver:
                 self.keys |= {quick, known}
                 told(f"--> Using cache {known[:12]}")
                 return known, layer
-        selected, parts = await self._select(step, below)
-        fetched = {one.url: await self._fetch(one, told) for one in step.sources if isinstance(one, Url)}
-        parts += [await asyncio.to_thread(_digest_of, one.file) for one in fetched.values()]
+        given, parts = await self._sources.find(step, await self._origin_files(step.origin), below.merged, told)
         key = _key(below.key, named, *parts)
-        given = CopyInputs(cast("list[SelectedEntry]", selected), fetched)
         layer = await self._cached(key, told, lambda: self._write(below, lambda one: one.copy(step, given)))
         if quick is not None:
             self.keys.add(quick)
             await asyncio.to_thread(self._layers.keep_alias, quick, key)
         return key, layer
-
-    async def _select(self, step: CopyStep, below: Files) -> tuple[list[Selected], list[str]]:
-        """Give what a step copies of files that are here, and the digest of it."""
-        if not any(isinstance(source, SourcePath) for source in step.sources):
-            return [], []
-        tree = await self._origin_files(step.origin)
-
-        def select_all() -> tuple[list[Selected], str]:
-            into = goes_into_folder(step, below.merged)
-            selected = list(select(tree, step, into_folder=into))
-            if not into and sum(one.top and one.entry.kind != "folder" for one in selected) > 1:
-                message = "With several sources the destination is a folder: it must end with /."
-                raise DockerfileError(step.place, message)
-            return selected, self._digest(selected)
-
-        selected, found = await asyncio.to_thread(select_all)
-        return selected, [found]
-
-    def _digest(self, selected: Iterable[Selected]) -> str:
-        def content(entry: object) -> str:
-            return self._digests.of(cast("Entry", entry))
-
-        def extra(entry: object) -> str:
-            status = cast("Entry", entry).status
-            return f"{status.st_uid}:{status.st_gid}"
-
-        return digest(selected, content, extra=extra)
-
-    async def _fetch(self, source: Url, told: Callable[[str], None]) -> FetchedFile:
-        fetching = await self._fetching()
-        file, known = await fetching.download(source.url, self._spec.limits.disk_bytes, told)
-        if source.checksum is not None:
-            found = await asyncio.to_thread(_digest_of, file)
-            if f"sha256:{found}" != source.checksum:
-                message = f"ADD {source.url}: its checksum is sha256:{found}, not {source.checksum}."
-                raise BuildFailed("build_failed", message)
-        name, modified = known.get("name"), known.get("modified")
-        return FetchedFile(
-            source.name or (name if isinstance(name, str) else None),
-            file,
-            modified if isinstance(modified, float) else None,
-        )
 
     async def _write(self, below: Files, work: Callable[[Copier], None]) -> Layer:
         made = self._layers.begin()
@@ -415,8 +352,3 @@ def _key(*parts: str) -> str:
         encoded = part.encode()
         hashed.update(len(encoded).to_bytes(8, "big") + encoded)
     return hashed.hexdigest()
-
-
-def _digest_of(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
