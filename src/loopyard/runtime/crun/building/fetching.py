@@ -13,6 +13,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
 
 from loopyard.dockerfile.plan import GitRepository
 from loopyard.runtime.crun import network
@@ -40,9 +41,11 @@ git fetch --quiet --depth 1 origin "$3" 2>/dev/null || {
 }
 git checkout --quiet --detach FETCH_HEAD
 [ -z "$4" ] || [ ! -f .gitmodules ] || git submodule --quiet update --init --recursive --depth 1
+git remote set-url origin "$5"
 git rev-parse HEAD
 """
-"""Fetches a commit. Its `$0` is git; then come the folder, the remote, the reference, and whether with submodules."""
+"""Fetches a commit. Its `$0` is git; then come the folder, the remote, the reference, whether with submodules, and
+the remote as it is kept: without a password."""
 _REFERENCE = re.compile(
     r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
@@ -118,7 +121,17 @@ class Fetcher:
         folder = self._work / f"repository-{secrets.token_hex(8)}"
         folder.mkdir(mode=0o755)
         submodules = "yes" if source.submodules else ""
-        argv = ["/bin/sh", "-c", _CLONE, git, str(folder), source.remote, source.ref or "HEAD", submodules]
+        argv = [
+            "/bin/sh",
+            "-c",
+            _CLONE,
+            git,
+            str(folder),
+            source.remote,
+            source.ref or "HEAD",
+            submodules,
+            _without_password(source.remote),
+        ]
         watch = Watch([folder], most_bytes)
         cloning = asyncio.create_task(self._run(argv, [str(self._work)], told))
         watching = asyncio.create_task(watch.run())
@@ -186,6 +199,12 @@ class Fetcher:
             yield root, temporary, resolving
         finally:
             await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
+
+
+def _without_password(remote: str) -> str:
+    """A URL without the user and the password that it may have."""
+    parts = urlsplit(remote)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2])) if "@" in parts.netloc else remote
 
 
 async def _follow(process: asyncio.subprocess.Process, told: Callable[[str], None]) -> str:
