@@ -29,7 +29,7 @@ class Case:
     group: str
     name: str
     dockerfile: str
-    context: dict[str, Any] = field(default_factory=dict[str, Any])
+    context: dict[str, str | dict[str, str]] = field(default_factory=dict[str, "str | dict[str, str]"])
     args: dict[str, str] = field(default_factory=dict[str, str])
     files: dict[str, dict[str, Any]] = field(default_factory=dict[str, dict[str, Any]])
     absent: list[str] = field(default_factory=list[str])
@@ -134,7 +134,7 @@ def packed(case: Case) -> bytes:
         for folder in sorted({parent for name in case.context for parent in _parents(name)}):
             _add(tar, folder, {"folder": "755"})
         for name, what in case.context.items():
-            _add(tar, name, what if isinstance(what, dict) else {"content": what})
+            _add(tar, name, {"content": what} if isinstance(what, str) else what)
     return buffer.getvalue()
 
 
@@ -143,7 +143,7 @@ def _parents(name: str) -> list[str]:
     return ["/".join(parts[:end]) for end in range(1, len(parts))]
 
 
-def _add(tar: tarfile.TarFile, name: str, what: dict[str, Any]) -> None:
+def _add(tar: tarfile.TarFile, name: str, what: dict[str, str]) -> None:
     entry = tarfile.TarInfo(name)
     entry.mode = int(what.get("mode", "644"), 8)
     content = b""
