@@ -7,7 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from loopyard.audit.log import AuditLog
 from loopyard.audit.record import Record
 from loopyard.auth.acting import Caller
-from loopyard.auth.caller import CALLER, KEY, entry_of
+from loopyard.auth.caller import CALLER, KEY, MADE, entry_of
 from loopyard.auth.operations import changes, concerns_account
 from loopyard.kit.clock import now_ms
 
@@ -85,7 +85,7 @@ class _Exchange:
                 account=None if caller is None else caller.account_id,
                 key=scope.get(KEY) if caller is None else caller.key_id,
                 path=scope["path"],
-                made=made,
+                made=made or scope.get(MADE),
                 status=status,
                 error=None if status is not None else "it was not answered",
             )

@@ -25,6 +25,9 @@ KEY = "loopyard.key"
 OPERATION = "loopyard.operation"
 """In the scope of a request that carries out an operation by another route: the operation's entry; None for none."""
 
+MADE = "loopyard.made"
+"""In the scope of a request that is not answered in JSON: the id of what it made."""
+
 _entries: dict[tuple[str, str], str] = {}
 
 

@@ -13,7 +13,7 @@ from starlette.requests import HTTPConnection
 from loopyard.auth.acting import Caller, act_for, lacking
 from loopyard.auth.authenticator import Authenticator, RefusedKey
 from loopyard.auth.caller import CALLER, OPERATION
-from loopyard.auth.operations import OPERATIONS
+from loopyard.auth.operations import OPERATIONS, changes
 from loopyard.connections.limits import let_in
 from loopyard.console.live import Fragment, Live
 from loopyard.console.login.cookies import token_of
@@ -81,8 +81,11 @@ class Page:
         Raises:
             Forbidden: They may not.
         """
-        self.request.scope[OPERATION] = operation
-        if (error := missing(self.caller, operation)) is not None:
+        error = missing(self.caller, operation)
+        # A page that only offers a change is no change.
+        looks = self.request.method in ("GET", "HEAD") and changes(operation)
+        self.request.scope[OPERATION] = None if looks and error is None else operation
+        if error is not None:
             raise error
 
     def html(self, template: str, /, **context: Any) -> str:

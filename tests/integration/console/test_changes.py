@@ -132,13 +132,19 @@ def test_files_come_out_as_they_went_in(console: Console, devbox_id: str) -> Non
 def test_changes_are_in_the_audit_log_as_operations(console: Console, client: Runloop, server: ServerProcess) -> None:
     made = console.change("/devboxes").headers["location"].rpartition("/")[2]
     client.devboxes.await_running(made)
+    console.page(f"/devboxes/{made}/terminal")
+    console.page(f"/devboxes/{made}/files")
     console.change(f"/devboxes/{made}/shutdown")
     entries: list[str] = []
     for _ in range(50):
         lines = "".join(path.read_text() for path in Path(server.data_dir, "audit").iterdir()).splitlines()
-        entries = [each["operation"] for each in map(json.loads, lines) if made in each.get("path", "")]
+        entries = [
+            each["operation"]
+            for each in map(json.loads, lines)
+            if made in each.get("path", "") or made == each.get("made")
+        ]
         if "POST /v1/devboxes/{}/shutdown" in entries:
             break
         time.sleep(0.1)
     assert "POST /v1/devboxes/{}/shutdown" in entries
-    assert not [each for each in entries if each.startswith("GET")]
+    assert entries == ["POST /v1/devboxes", "POST /v1/devboxes/{}/shutdown"]

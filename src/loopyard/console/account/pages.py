@@ -15,6 +15,7 @@ from loopyard.account.limits import merged
 from loopyard.audit.log import FOLDER, AuditLog
 from loopyard.audit.reading import Filters, read
 from loopyard.audit.record import time_text
+from loopyard.auth.caller import MADE
 from loopyard.config import Settings
 from loopyard.console.family import Entry, Family
 from loopyard.console.listing import ListQuery, next_path
@@ -68,6 +69,7 @@ async def create(
     """Make a standard key, and show its secret, this once."""
     async with page.database.write(last=True) as session:
         key, secret = await service.create(session, page.caller, name.strip() or None, None, None)
+    page.request.scope[MADE] = key.id
     return await _keys(page, query, made=(key.id, secret))
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
+from loopyard.auth.caller import MADE
 from loopyard.config import Settings
 from loopyard.console.devboxes.common import is_over, read, tabs
 from loopyard.console.live import Fragment
@@ -132,6 +133,7 @@ async def snapshot(
     params = SnapshotParams(name=name.strip() or None)
     async with page.database.write() as session:
         taken = await service.take(session, page.caller.account_id, id, params, snapshot_id=new_id("snp"))
+    page.request.scope[MADE] = taken.id
     return page.redirect(f"/console/devboxes/{id}", note=f"Snapshot {taken.id} is being taken.")
 
 

@@ -7,6 +7,7 @@ from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import Response
 from pydantic import ValidationError
 
+from loopyard.auth.caller import MADE
 from loopyard.console.devboxes import commands, detail, files, terminal
 from loopyard.console.family import Entry, Family, Hit
 from loopyard.console.listing import ListQuery, next_path
@@ -87,6 +88,7 @@ async def create(
         raise explain(error.errors()) from None
     async with page.database.write(last=True) as session:
         devbox = await service.create(session, page.caller.account_id, params)
+    page.request.scope[MADE] = devbox.id
     return page.redirect(f"/console/devboxes/{devbox.id}")
 
 

@@ -10,6 +10,7 @@ from fastapi.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from loopyard.auth.acting import acting_as
+from loopyard.connections.limits import let_in
 from loopyard.console.devboxes.common import read, tabs
 from loopyard.console.login.sessions import Session
 from loopyard.console.page import Page, allowed, is_same_origin, missing, who
@@ -85,6 +86,7 @@ async def attach(websocket: WebSocket) -> None:
         caller, session = await who(websocket)
         if (refusal := missing(caller, OPERATION)) is not None:
             raise refusal
+        let_in(websocket.scope)
         if not is_id(devbox_id, "dbx"):
             raise NotFound(f"There is no devbox {devbox_id}.", field="id")
         with acting_as(caller):

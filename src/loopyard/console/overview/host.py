@@ -15,6 +15,7 @@ class HostFigures:
     memory_bytes: int
     memory_used_bytes: int
     disk_bytes: int
+    """Without what the file system keeps back."""
     disk_used_bytes: int
 
 
@@ -34,7 +35,7 @@ class HostMeter:
         memory, free = _memory()
         disk = shutil.disk_usage(self._folder)
         self._last = HostFigures(
-            os.cpu_count() or 1, self._cpu_share(), memory, memory - free, disk.total, disk.total - disk.free
+            os.cpu_count() or 1, self._cpu_share(), memory, memory - free, disk.used + disk.free, disk.used
         )
         return self._last
 
