@@ -11,6 +11,7 @@ from loopyard.scenario.run.states import FINAL, State
 Kind = Literal["pass", "part", "zero", "model", "infra", "canceled", "busy", "wait", "none"]
 
 MODEL = "model"
+SCENARIO = "scenario"
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +104,6 @@ def _timeout(fault: str | None) -> Outcome:
 def _failed(fault: str | None) -> Outcome:
     if fault == MODEL:
         return Outcome("model", "!", "the agent failed")
+    if fault == SCENARIO:
+        return BROKEN
     return Outcome("infra", "⚠", "infrastructure failed")

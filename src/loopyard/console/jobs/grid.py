@@ -11,13 +11,15 @@ from loopyard.benchmark_job.schemas import BenchmarkOutcomeView, JobSpecView, Sc
 from loopyard.benchmark_job.trial import repository as trials
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.repository import Tally
-from loopyard.benchmark_job.trial.states import Result, Step
+from loopyard.benchmark_job.trial.states import Fault, Result, Step
 from loopyard.console.outcomes import WAITING, Outcome, of_result, of_trial
 from loopyard.scenario import repository as scenarios
 
 MOST_CELLS = 2000
 """Cells of a page of the grid, at most."""
 MOST_ROWS = 100
+
+_NOT_THE_AGENTS = frozenset({Fault.INFRASTRUCTURE, Fault.SCENARIO})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +59,8 @@ class AgentColumn:
     under_way: int
     scored: int
     failed: int
-    infrastructure: int
+    lost: int
+    """Trials that say nothing about the agent: the infrastructure or the scenario itself failed."""
     score: float | None
     """The mean over its completed scenarios until now."""
 
@@ -137,7 +140,7 @@ def _column(agent: str, run_id: str, tallies: Sequence[Tally]) -> AgentColumn:
         under_way=sum(one.n for one in tallies if one.step not in (Step.WAITING, Step.ENDED)),
         scored=scored,
         failed=sum(one.final for one in ended if one.result != Result.COMPLETED),
-        infrastructure=sum(one.final for one in ended if one.fault == "infrastructure"),
+        lost=sum(one.final for one in ended if one.fault in _NOT_THE_AGENTS),
         score=points / scored if scored else None,
     )
 
@@ -166,7 +169,7 @@ def _grid_of_outcomes(outcomes: Sequence[BenchmarkOutcomeView], first: int) -> G
             under_way=0,
             scored=one.n_completed,
             failed=one.n_failed + one.n_timeout,
-            infrastructure=sum(_is_infrastructure(each) for each in one.scenario_outcomes),
+            lost=sum(_is_lost(each) for each in one.scenario_outcomes),
             score=one.average_score,
         )
         for agent, one in zip(agents, outcomes, strict=True)
@@ -185,5 +188,5 @@ def _outcome(number: int, one: ScenarioOutcomeView) -> AttemptShown:
     return AttemptShown(number, outcome, one.scenario_run_id, one.score, words, counts=True)
 
 
-def _is_infrastructure(one: ScenarioOutcomeView) -> bool:
-    return one.failure_reason is not None and one.failure_reason.fault == "infrastructure"
+def _is_lost(one: ScenarioOutcomeView) -> bool:
+    return one.failure_reason is not None and one.failure_reason.fault in _NOT_THE_AGENTS

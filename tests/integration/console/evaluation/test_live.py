@@ -1,7 +1,7 @@
 """Pages that follow a run, a benchmark run and a job: a change comes within a second or two, and text stays text."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import closing
 
 import pytest
@@ -17,12 +17,13 @@ SECONDS = 2.0
 """A change is on the page within a second; the rest is this machine's."""
 
 
-def _events(console: Console, path: str) -> Iterator[tuple[str, str]]:
+def _events(console: Console, path: str) -> Generator[tuple[str, str]]:
     """The events of a live page, each by its name and its HTML."""
     with console.stream("GET", f"/console{path}") as answer:
         assert answer.status_code == 200
         assert answer.headers["content-type"].startswith("text/event-stream")
-        name, lines = "", list[str]()
+        name = ""
+        lines: list[str] = []
         for line in answer.iter_lines():
             if line.startswith("event: "):
                 name = line.removeprefix("event: ")
@@ -49,7 +50,7 @@ def _follow(console: Console, path: str, event: str, change: Callable[[], object
 
 
 @pytest.fixture
-def client(server: ServerProcess) -> Iterator[Runloop]:
+def client(server: ServerProcess) -> Generator[Runloop]:
     with server.client() as client:
         yield client
 

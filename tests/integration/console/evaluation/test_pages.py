@@ -156,7 +156,8 @@ def test_a_job_is_a_grid_of_its_trials(console: Console, evaluation: Evaluation)
     assert "second by oracle: attempt 1: score 0.75" in html
     assert "second by nop: attempt 1: score 0.125" in html
     assert html.count("broken by oracle: attempt") >= 3 * 2  # twice tried again; each is told twice
-    assert "infrastructure failed" in html
+    assert "scenario broken" in html
+    assert "1 lost to the infrastructure or broken scenarios" in html
     for runs in evaluation.runs.values():
         for run in runs:
             assert f'href="/console/runs/{run.id}"' in html
