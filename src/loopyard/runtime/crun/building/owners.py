@@ -1,5 +1,7 @@
 """Users and groups that instructions name, as the account files of an image know them."""
 
+from dataclasses import replace
+
 from loopyard.runtime.crun.accounts import Account, Accounts
 from loopyard.runtime.crun.building.merged import Merged
 from loopyard.runtime.crun.launcher.slots import UIDS
@@ -29,7 +31,10 @@ def account(named: str, files: Merged) -> Account:
             raise BuildFailed("build_failed", f"USER names {user}, whom /etc/passwd of the image does not have.")
         found = Account("root" if number == 0 else user, number, 0, (0,), "/root" if number == 0 else "/", "/bin/sh")
     _check(found.uid, "user")
-    return found.in_group(gid)
+    if gid is not None:
+        return found.in_group(gid)
+    others = tuple(one for one in found.groups if one != found.gid)  # engines do not name the first one twice
+    return replace(found, groups=others) if others else found
 
 
 def owner(named: str, files: Merged) -> tuple[int, int]:
