@@ -1,9 +1,10 @@
 """Plan of a Dockerfile, and the steps of its stages once their bases are known."""
 
+import platform
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from loopyard.dockerfile import bounds
+from loopyard.dockerfile import bounds, values
 from loopyard.dockerfile.errors import DockerfileError
 from loopyard.dockerfile.lines import Lines
 from loopyard.dockerfile.naming import Names
@@ -31,6 +32,11 @@ _EXPANDED = ("ADD", "ARG", "COPY", "ENV", "EXPOSE", "LABEL", "STOPSIGNAL", "USER
 """Instructions whose words have variables."""
 
 
+def host_platform() -> Platform:
+    """The platform that this host builds for and runs."""
+    return values.platform(f"linux/{platform.machine()}")
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """Options of a build beside the Dockerfile. `file` is its name in messages. `target` is the stage that is wanted,
@@ -38,7 +44,7 @@ class Options:
 
     file: str = "Dockerfile"
     build_args: Mapping[str, str] = field(default_factory=dict[str, str])
-    platform: Platform = field(default_factory=Platform)
+    platform: Platform = field(default_factory=host_platform)
     target: str | None = None
     contexts: frozenset[str] = frozenset()
 

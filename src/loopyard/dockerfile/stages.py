@@ -117,7 +117,7 @@ class Drafts:
 
     def _check_platform(self, text: str, place: Place) -> None:
         try:
-            wanted = values.platform(text)
+            wanted = values.platform(text, self.platform.architecture)
         except ValueError as error:
             raise DockerfileError(place, f"--platform: {error}.") from None
         if wanted != self.platform:

@@ -172,15 +172,15 @@ def truth(text: str) -> bool:
     raise ValueError(f"{text[:40]!r} is neither true nor false")
 
 
-def platform(text: str) -> Platform:
-    """Platform by name, such as `linux/arm64/v8`, `linux/x86_64` or `arm64`.
+def platform(text: str, own: str = "amd64") -> Platform:
+    """Platform by name, such as `linux/arm64/v8`, `linux/x86_64` or `arm64`. `own` is the processor if none is named.
 
     Raises:
         ValueError: It is none.
     """
     parts = text.lower().split("/")
     if len(parts) == 1:
-        parts = [parts[0], Platform().architecture] if parts[0] in ("linux", "windows") else ["linux", parts[0]]
+        parts = [parts[0], own] if parts[0] in ("linux", "windows") else ["linux", parts[0]]
     if not 2 <= len(parts) <= 3 or not all(re.fullmatch(r"[a-z0-9_.-]{1,40}", part) for part in parts):
         raise ValueError(f"{text[:60]!r} is no platform, as linux/amd64")
     architecture = _ARCHITECTURES.get(parts[1], parts[1])

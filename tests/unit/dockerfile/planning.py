@@ -5,16 +5,22 @@ from typing import Any, TypeVar
 import pytest
 
 from loopyard.dockerfile import DockerfileError, Options, expand, plan_dockerfile
-from loopyard.dockerfile.plan import SCRATCH, ExpandedStage, ImageConfig, ScratchRef, StageRef, Step
+from loopyard.dockerfile.plan import SCRATCH, ExpandedStage, ImageConfig, Platform, ScratchRef, StageRef, Step
 
 Kind = TypeVar("Kind")
 
 BASE = ImageConfig(env=(("PATH", "/usr/bin:/bin"),))
 
 
+def _options(given: dict[str, Any]) -> Options:
+    """Options for one platform, whatever the machine's is."""
+    given.setdefault("platform", Platform())
+    return Options(**given)
+
+
 def expanded(text: str, base: ImageConfig = BASE, **options: Any) -> ExpandedStage:
     """The wanted stage of a Dockerfile, all of whose external images have the same configuration."""
-    plan = plan_dockerfile(text, Options(**options))
+    plan = plan_dockerfile(text, _options(options))
     done: dict[int, ExpandedStage] = {}
     for index in plan.needed:
         stage = plan.stage(index)
@@ -46,5 +52,5 @@ def config(text: str, base: ImageConfig = BASE, **options: Any) -> ImageConfig:
 def refused(text: str | bytes, **options: Any) -> DockerfileError:
     """The error that a Dockerfile is refused with before any base is known."""
     with pytest.raises(DockerfileError) as raised:
-        plan_dockerfile(text, Options(**options))
+        plan_dockerfile(text, _options(options))
     return raised.value

@@ -4,7 +4,7 @@ import pytest
 
 from loopyard.dockerfile import DockerfileError, Options, plan_dockerfile
 from loopyard.dockerfile.oci import to_oci
-from loopyard.dockerfile.plan import DEFAULT_PATH, ImageConfig
+from loopyard.dockerfile.plan import DEFAULT_PATH, ImageConfig, Platform
 from tests.slow.blueprint.conformance.cases import Case, cases
 from tests.unit.dockerfile.planning import expanded
 
@@ -17,7 +17,7 @@ REFUSED = [case for case in ALL if case.error is not None and "column" in case.e
 def test_a_case_is_read(case: Case) -> None:
     if case in REFUSED:
         with pytest.raises(DockerfileError):
-            plan_dockerfile(case.text)
+            plan_dockerfile(case.text, Options(platform=Platform()))
         return
     expanded(case.text, build_args=case.args)
 
@@ -31,7 +31,7 @@ def test_a_configuration(case: Case) -> None:
 @pytest.mark.parametrize("case", REFUSED, ids=[case.id for case in REFUSED])
 def test_a_refusal(case: Case) -> None:
     with pytest.raises(DockerfileError) as raised:
-        plan_dockerfile(case.text, Options(build_args=case.args))
+        plan_dockerfile(case.text, Options(build_args=case.args, platform=Platform()))
     assert case.error is not None
     place = raised.value.place
     assert (place.line, place.column) == (case.error["line"], case.error["column"])

@@ -119,7 +119,10 @@ def test_from_that_is_refused(text: str, column: int, word: str) -> None:
     "platform", ["linux/amd64", "linux/x86_64", "amd64", "linux", "$TARGETPLATFORM", "${BUILDPLATFORM}"]
 )
 def test_the_own_platform_is_taken(platform: str) -> None:
-    assert plan_dockerfile(f"FROM --platform={platform} a\n").stages[0].platform == Platform()
+    for own in (Platform(), Platform(architecture="arm64")):
+        text = f"FROM --platform={platform.replace('amd64', own.architecture)} a\n"
+        if own == Platform() or "x86" not in text:
+            assert plan_dockerfile(text, Options(platform=own)).stages[0].platform == own
 
 
 # Arguments.

@@ -85,7 +85,9 @@ class CrunImageBuilder:
         (self._images / "scratch").chmod(0o755)
 
     async def _build(self, spec: BuildSpec, work: Path, told: Callable[[str], None]) -> ImageSettings:
-        plan = plan_dockerfile(
+        # A thread: a hostile Dockerfile takes seconds of a processor's time.
+        plan = await asyncio.to_thread(
+            plan_dockerfile,
             spec.dockerfile,
             Options(build_args=dict(spec.build_args), contexts=frozenset({FILES_NAME})),
         )

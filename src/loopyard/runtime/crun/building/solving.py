@@ -176,7 +176,7 @@ class Solver:
         elif isinstance(stage.base, ImageRef):
             found = await self._bases.find(stage.base.name, self._fetching, self._told)
             config = _with_path(from_oci(found.config))
-        expanded = self._expanded[index] = expand(self._plan, stage, config)
+        expanded = self._expanded[index] = await asyncio.to_thread(expand, self._plan, stage, config)
         self._configs[index] = config
         for warned in expanded.warnings:
             self._told(f"{warned.place.file}:{warned.place.line}: warning: {warned.message}")
