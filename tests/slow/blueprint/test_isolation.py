@@ -2,6 +2,7 @@
 
 import http.server
 import threading
+from pathlib import Path
 
 from runloop_api_client import Runloop
 
@@ -41,6 +42,26 @@ def test_a_dockerfile_names_no_file_of_the_host(builds: Runloop) -> None:
     for reference in ("dir:/root", "oci:/var/lib", "docker-archive:/etc/passwd"):
         blueprint = build(builds, dockerfile=f"FROM {reference}\nRUN ls /\n")
         assert blueprint.status == "failed", said(builds, blueprint.id)
+
+
+def test_links_of_an_image_lead_no_file_of_a_step_to_the_host(builds: Runloop, busybox: str, tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    for folder in tmp_path.parents:
+        if folder.owner() == "root" and str(folder).startswith("/tmp/"):  # so that an id of a sandbox could write there
+            folder.chmod(folder.stat().st_mode | 0o111)
+    built = build(
+        builds,
+        dockerfile=f"""FROM {busybox} AS made
+RUN mkdir /made && ln -s {tmp_path} /made/dev && cp -r /bin /made/bin
+FROM scratch
+COPY --from=made /made/ /
+{fresh()}RUN <<EOF
+echo the script ran
+EOF
+""",
+    )
+    assert [*tmp_path.iterdir()] == []
+    assert built.status in ("build_complete", "failed"), said(builds, built.id)
 
 
 def test_a_network_policy_holds_during_the_build(builds: Runloop) -> None:

@@ -1,10 +1,10 @@
 """Carries out RUN: a command in a sandbox on the layers so far, and what it has changed as a layer."""
 
 import asyncio
+import contextlib
 import json
 import os
 import re
-import shutil
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ from loopyard.runtime.crun.building.mounts import Files, Mounts
 from loopyard.runtime.crun.building.watching import Watch
 from loopyard.runtime.crun.factory import Ground
 from loopyard.runtime.crun.launcher.steps import StepGround
-from loopyard.runtime.crun.syscalls import files_owned_by
+from loopyard.runtime.crun.syscalls import RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, files_owned_by, openat2
 from loopyard.runtime.errors import CommandStartFailed, SandboxNotRunning, SandboxStartFailed
 from loopyard.runtime.images import BuildFailed, BuildSpec
 from loopyard.runtime.protocol import NetworkPolicy, SandboxSpec, User
@@ -39,6 +39,7 @@ _TRUSTING = (
     "CURL_CA_BUNDLE",
     "GIT_SSL_CAINFO",
 )
+_RESOLVE = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
 _NO_SPACE = ("no space left on device", "disk quota exceeded")
 
 
@@ -130,16 +131,17 @@ class StepRunner:
     def _put_into(self, sandbox_id: str, step: RunStep) -> None:
         """Write what the step finds in `/dev` of its sandbox, in which nothing runs so far."""
         place = self._where(sandbox_id)
-        inside = f"/proc/{place.pid}/root"
-        with files_owned_by(place.uid_base, place.uid_base):
-            if self._trusts:
-                shutil.copyfile(str(self._means.ca_bundle), f"{inside}{_AUTHORITIES}")
-                os.chmod(f"{inside}{_AUTHORITIES}", 0o644)  # noqa: PTH101
-            if step.script is not None:
-                script = Path(f"{inside}{step.argv[0]}")
-                script.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-                script.write_bytes(step.script)
-                script.chmod(0o755)
+        top = os.open(f"/proc/{place.pid}/root", os.O_PATH | os.O_DIRECTORY)
+        try:
+            with files_owned_by(place.uid_base, place.uid_base):
+                if self._means.ca_bundle is not None and self._trusts:
+                    _create(top, _AUTHORITIES, self._means.ca_bundle.read_bytes(), 0o644)
+                if step.script is not None:
+                    _create(top, step.argv[0], step.script, 0o755)
+        except OSError as error:
+            raise CommandStartFailed(f"/dev is not as the step needs it: {error.strerror}") from error
+        finally:
+            os.close(top)
 
     @property
     def _trusts(self) -> bool:
@@ -182,6 +184,25 @@ class StepRunner:
             lines.end()
             for stream in streams:
                 os.close(stream)
+
+
+def _create(top: int, path: str, content: bytes, mode: int) -> None:
+    """Write a file in a sandbox whose root folder is `top`. Links of the image, which is hostile, lead nowhere."""
+    folder, _, name = path.lstrip("/").rpartition("/")
+    at = openat2(top, ".", os.O_PATH | os.O_DIRECTORY, 0, _RESOLVE)
+    try:
+        for part in folder.split("/"):
+            with contextlib.suppress(FileExistsError):
+                os.mkdir(part, 0o755, dir_fd=at)
+            below = openat2(at, part, os.O_PATH | os.O_DIRECTORY, 0, _RESOLVE)
+            os.close(at)
+            at = below
+        file = openat2(at, name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, _RESOLVE)
+    finally:
+        os.close(at)
+    with os.fdopen(file, "wb") as opened:
+        opened.write(content)
+        os.fchmod(file, mode)
 
 
 class Lines:
