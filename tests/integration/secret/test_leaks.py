@@ -103,7 +103,8 @@ def test_values_are_in_no_file_while_an_image_is_built(used: ServerProcess) -> N
         _looked_through(used)
         images = Path(os.environ["LOOPYARD_RUNTIME__IMAGES"])
         assert not _holders([*images.glob("build-cache.db*"), *images.glob("*.json")])
-        assert not _holders((images / "layers").glob("*.new/**/*"))
+        layers = (Path(below, name) for below, _, names in os.walk(images / "layers") for name in names)
+        assert not _holders(layers)
         assert ended(client, blueprint.id).status == "build_complete", said(client, blueprint.id)
     assert not list(Path("/dev/shm").glob(f"loopyard-0/*/builds/{blueprint.id}"))
 
