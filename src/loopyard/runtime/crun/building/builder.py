@@ -71,7 +71,11 @@ class CrunImageBuilder:
                 raise BuildFailed("build_failed", message) from None
             except DockerfileError as fault:
                 raise BuildFailed("build_failed", str(fault)) from fault
-            except (BuildahFailed, HostDiskFull, OSError, sqlite3.Error) as fault:
+            except OSError as fault:
+                log.warning("build %s: %s", spec.id, fault)
+                said = fault.strerror or type(fault).__name__  # without the host's path
+                raise BuildFailed(_reason(said), f"The host could not do a part of the build: {said}.") from fault
+            except (BuildahFailed, HostDiskFull, sqlite3.Error) as fault:
                 raise BuildFailed(_reason(str(fault)), str(fault)) from fault
             finally:
                 await asyncio.shield(self._leave(spec.id, work))

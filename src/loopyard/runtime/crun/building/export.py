@@ -7,6 +7,7 @@ files asks for, and no space. Where the two are not on the same file system, the
 """
 
 import contextlib
+import errno
 import os
 import shutil
 import stat
@@ -42,7 +43,7 @@ def main() -> None:
         else:
             lay_all(lowers, target)
     except OSError as error:
-        sys.exit(error.errno if error.errno is not None and "No space" in str(error) else str(error))
+        sys.exit(error.errno if error.errno == errno.ENOSPC else error.strerror or type(error).__name__)
 
 
 def _stack(lowers: Sequence[str], target: Path) -> None:
