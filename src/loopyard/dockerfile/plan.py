@@ -15,10 +15,12 @@ All classes are frozen, and hold no file descriptors or paths of the host.
 from dataclasses import dataclass, field
 from typing import Literal
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-"""PATH of a command whose image says none."""
-
-DEFAULT_SHELL = ("/bin/sh", "-c")
+from loopyard.dockerfile.configuration import DEFAULT_PATH as DEFAULT_PATH
+from loopyard.dockerfile.configuration import DEFAULT_SHELL as DEFAULT_SHELL
+from loopyard.dockerfile.configuration import SCRATCH as SCRATCH
+from loopyard.dockerfile.configuration import HealthCheck as HealthCheck
+from loopyard.dockerfile.configuration import ImageConfig as ImageConfig
+from loopyard.dockerfile.modes import Mode as Mode
 
 SCRIPT_FOLDER = "/dev/pipes"
 """Folder under which `RunStep.script` is mounted for its command, readable and executable, and gone afterwards."""
@@ -92,51 +94,6 @@ class ScratchRef:
 
 Base = ImageRef | StageRef | ScratchRef
 Origin = ContextRef | NamedContextRef | StageRef | ImageRef | ScratchRef
-
-
-# Configuration of images.
-
-
-@dataclass(frozen=True, slots=True)
-class HealthCheck:
-    """HEALTHCHECK. `test` is `("NONE",)`, `("CMD", …)` or `("CMD-SHELL", command)`. Durations are nanoseconds, as in an
-    OCI image's configuration; 0 inherits."""
-
-    test: tuple[str, ...]
-    interval: int = 0
-    timeout: int = 0
-    start_period: int = 0
-    start_interval: int = 0
-    retries: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ImageConfig:
-    """Configuration of an image. Entries keep the order in which they were set.
-
-    `env` are pairs of name and value. `user` is as USER has it: `name`, `name:group`, numbers, or empty. An empty
-    `workdir` is `/`, an empty `shell` is `DEFAULT_SHELL`. `entrypoint` and `cmd` are None where nothing is said, which
-    `ENTRYPOINT []` is not. `on_build` are triggers, each the text of an instruction. Values of `labels` that the base
-    has stay.
-    """
-
-    env: tuple[tuple[str, str], ...] = ()
-    user: str = ""
-    workdir: str = ""
-    shell: tuple[str, ...] = ()
-    entrypoint: tuple[str, ...] | None = None
-    cmd: tuple[str, ...] | None = None
-    labels: tuple[tuple[str, str], ...] = ()
-    volumes: tuple[str, ...] = ()
-    exposed: tuple[str, ...] = ()
-    stop_signal: str = ""
-    health_check: HealthCheck | None = None
-    on_build: tuple[str, ...] = ()
-    author: str = ""
-
-
-SCRATCH = ImageConfig(env=(("PATH", DEFAULT_PATH),), workdir="/")
-"""What `FROM scratch` begins with."""
 
 
 # Mounts of RUN.
@@ -240,52 +197,6 @@ class GitRepository:
 
 
 Source = Path | InlineFile | Url | GitRepository
-
-
-@dataclass(frozen=True, slots=True)
-class Mode:
-    """Value of `--chmod`. `bits` is an octal mode; where it is None, `clauses` are symbolic ones: who (of `ugoa`, as
-    written, may be empty), operator (`+`, `-`, `=`) and permissions (of `rwxXst`, or of `ugo`). `apply` computes."""
-
-    bits: int | None = None
-    clauses: tuple[tuple[str, str, str], ...] = ()
-
-    def apply(self, mode: int, *, is_folder: bool) -> int:
-        """Permission bits (12 of them) that a file with `mode` gets."""
-        if self.bits is not None:
-            return self.bits
-        result = mode & 0o7777
-        for who, operator, permissions in self.clauses:
-            result = _changed(result, who, operator, permissions, is_folder)
-        return result
-
-
-_SHIFTS = {"u": 6, "g": 3, "o": 0}
-
-
-def _changed(mode: int, who: str, operator: str, permissions: str, is_folder: bool) -> int:
-    whose = "ugo" if who in ("", "a") or "a" in who else who
-    bits = 0
-    for one in whose:
-        shift = _SHIFTS[one]
-        for permission in permissions:
-            if permission in _SHIFTS:
-                bits |= ((mode >> _SHIFTS[permission]) & 7) << shift
-            elif permission == "X":
-                bits |= (1 if is_folder or mode & 0o111 else 0) << shift
-            elif permission in "rwx":
-                bits |= {"r": 4, "w": 2, "x": 1}[permission] << shift
-            elif permission == "s":
-                bits |= {"u": 0o4000, "g": 0o2000, "o": 0}[one]
-            elif permission == "t":
-                bits |= 0o1000
-    if operator == "+":
-        return mode | bits
-    if operator == "-":
-        return mode & ~bits
-    mask = sum(7 << _SHIFTS[one] for one in whose)
-    mask |= (0o4000 if "u" in whose else 0) | (0o2000 if "g" in whose else 0) | (0o1000 if whose == "ugo" else 0)
-    return (mode & ~mask) | bits
 
 
 # Steps.
