@@ -17,6 +17,7 @@ from loopyard.axon.event.repository import Span
 from loopyard.axon.event.schemas import AxonEventView, AxonPublishParams
 from loopyard.axon.event.subscribers import Subscribers
 from loopyard.axon.repository import AxonFilters
+from loopyard.console.axons import sql, talk
 from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
 from loopyard.console.resources.kind import Column, Found, Kind, curl, family
@@ -97,6 +98,9 @@ async def publish(
     await events.publish(id, params, page.caller, publisher)
     return page.redirect(f"/console/axons/{id}", note="The event was published.")
 
+
+for each in (talk.router, sql.router):
+    router.include_router(each)
 
 FAMILY = family(
     Kind(
