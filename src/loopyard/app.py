@@ -70,6 +70,7 @@ from loopyard.devbox.tunnel.gate import Gate
 from loopyard.devbox.tunnel.passing import Passing
 from loopyard.devbox.tunnel.proxy import TunnelProxy
 from loopyard.devbox.tunnel.service import TunnelService
+from loopyard.devbox.usage_history import UsageHistory
 from loopyard.gateway import service as gateways
 from loopyard.gateway.assembly import UpstreamCalls
 from loopyard.gateway.endpoints import router as gateway_router
@@ -282,7 +283,8 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     policies = parts.add(Enforcement, Enforcement(database, runtime))
     code_host = CodeHost(settings.code_host)
     events = parts.add(Events, Events(database))
-    parts.add(Sampling, Sampling(database, runtime, events))
+    history = parts.add(UsageHistory, UsageHistory(runtime))
+    parts.add(Sampling, Sampling(database, runtime, events, history))
     if isinstance(runtime, TellsRefusals):
         runtime.refused = events.refused
     ledger = parts.add(Ledger, Ledger(database, events))

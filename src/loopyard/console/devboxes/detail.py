@@ -9,6 +9,7 @@ from fastapi.responses import Response
 from loopyard.auth.caller import MADE
 from loopyard.config import Settings
 from loopyard.console.devboxes.common import is_over, read, tabs
+from loopyard.console.devboxes.usage import LOOK_SECONDS, usage_of
 from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
 from loopyard.devbox import endpoints as api
@@ -37,14 +38,15 @@ _USAGE_SECONDS = 5.0
 @router.get("/{id}")
 async def devbox(id: str, page: DetailPage) -> Response:
     """The state of a devbox."""
-    return page.render("devboxes/detail.html", tabs=tabs(page), **await _state(page, id))
+    state = await _state(page, id)
+    return page.render("devboxes/detail.html", tabs=tabs(page), usage=await usage_of(page, state["devbox"]), **state)
 
 
 @router.get("/{id}/live")
 async def live(id: str, page: DetailPage) -> Response:
     """The same again, whenever it has changed."""
     first = await read(page, id)
-    over = is_over(first)
+    over, runs = is_over(first), first.status == "running"
 
     async def render() -> str:
         nonlocal over
@@ -55,8 +57,18 @@ async def live(id: str, page: DetailPage) -> Response:
     def every() -> float | None:
         return None if over else _USAGE_SECONDS
 
+    async def render_usage() -> str:
+        nonlocal runs
+        found = await read(page, id)
+        runs = found.status == "running"
+        return page.html("devboxes/_usage.html", usage=await usage_of(page, found))
+
+    def look() -> float | None:
+        return LOOK_SECONDS if runs else None
+
     return page.live(
         Fragment("state", ("devbox", id), render, concerns=lambda key: key == id, every_seconds=every),
+        Fragment("usage", ("usage", id), render_usage, concerns=lambda key: key == id, every_seconds=look),
     )
 
 

@@ -5,6 +5,7 @@ import logging
 
 from loopyard.devbox.log import repository
 from loopyard.devbox.log.events import Events, oom_id, processes_id
+from loopyard.devbox.usage_history import UsageHistory
 from loopyard.kit.db import Database
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime, SandboxUsage
@@ -20,10 +21,11 @@ OUT_OF_PROCESSES = "Out of processes: the kernel refused this devbox one more th
 class Sampling:
     """Notes, once a minute, what each running devbox uses, and whether its memory has run out."""
 
-    def __init__(self, database: Database, runtime: Runtime, events: Events) -> None:
+    def __init__(self, database: Database, runtime: Runtime, events: Events, history: UsageHistory) -> None:
         self._database = database
         self._runtime = runtime
         self._events = events
+        self._history = history
 
     async def run(self) -> None:
         """Look, for ever."""
@@ -45,6 +47,7 @@ class Sampling:
             except RuntimeFault:
                 continue  # it has just ended
             self._events.note(devbox_id, "stats", in_words(usage))
+            self._history.note(devbox_id, usage)
             if status.out_of_memory:
                 self._events.note(devbox_id, "kmsg", OUT_OF_MEMORY, level="error", once=oom_id(start))
             if status.out_of_processes:
