@@ -3,8 +3,9 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Body, Depends, Query
+from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.auth.acting import acting
+from loopyard.auth.acting import Caller, acting
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox import repository
 from loopyard.devbox.models import Devbox
@@ -26,7 +27,7 @@ from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession, after_commit
 from loopyard.kit.errors import WaitTimeout
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageParams, cursor_of
+from loopyard.kit.paging import PageParams, PageQuery, cursor_of
 from loopyard.kit.parts import part
 
 LONGEST_WAIT_SECONDS = 30.0
@@ -89,7 +90,14 @@ async def list_devboxes(
     status: Annotated[StatusName | None, Query(description="Only devboxes in this status.")] = None,
 ) -> DevboxListView:
     """The account's devboxes, newest first."""
-    page = await repository.page(session, caller.account_id, status, cursor_of(page_query, "dbx"))
+    return await found_devboxes(caller, session, page_query, status, None)
+
+
+async def found_devboxes(
+    caller: Caller, session: AsyncSession, page_query: PageQuery, status: StatusName | None, search: str | None
+) -> DevboxListView:
+    """The account's devboxes, newest first: in a status, and with a part of a name or the start of an id."""
+    page = await repository.page(session, caller.account_id, status, cursor_of(page_query, "dbx"), search)
     views = [_view(devbox) for devbox in page.items]
     return DevboxListView(devboxes=views, has_more=page.has_more, total_count=page.total_count)
 

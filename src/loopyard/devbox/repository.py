@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import BigInteger, ColumnElement, bindparam, func, inspect, select, update
+from sqlalchemy import BigInteger, ColumnElement, bindparam, func, inspect, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.execution.models import Execution
@@ -85,15 +85,32 @@ def has_no_contents(devbox: Devbox) -> bool:
     return not (devbox.file_mounts or devbox.code_mounts or devbox.object_mounts)
 
 
-async def page(session: AsyncSession, account_id: str, status: str | None, query: PageQuery) -> Page[Devbox]:
+async def page(
+    session: AsyncSession, account_id: str, status: str | None, query: PageQuery, search: str | None = None
+) -> Page[Devbox]:
+    """The account's devboxes, newest first; with `search`, those whose id starts with it, or whose name holds it.
+
+    Names have no index. The account's own keeps the order, so that a search reads only until its page is full.
+    """
     conditions: list[ColumnElement[bool]] = [Devbox.account_id == account_id]
     if status is not None:
         conditions.append(Devbox.status == status)
+    if search is not None:
+        conditions.append(_matches(search))
     total = None
     if query.include_total_count:
         total = await session.scalar(select(func.count()).select_from(Devbox).where(*conditions))
     rows, more = await fetch_page(session, select(Devbox).where(*conditions), Devbox.id, query)
     return Page(rows, more, total)
+
+
+def _matches(search: str) -> ColumnElement[bool]:
+    # SQLite folds ASCII only: what is given as it is written is found at any rate.
+    return or_(
+        Devbox.id.startswith(search, autoescape=True),
+        func.lower(Devbox.name).contains(search.lower(), autoescape=True),
+        Devbox.name.contains(search, autoescape=True),
+    )
 
 
 async def sizes(session: AsyncSession, account_id: str) -> Sequence[tuple[str, dict[str, Any]]]:

@@ -1,13 +1,16 @@
 """What is written about devboxes, on both engines."""
 
+from typing import Any
+
 import pytest
-from sqlalchemy import select
+from sqlalchemy import event, select
 
 from loopyard.account.models import Account
 from loopyard.devbox import repository
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.states import Status, transition
 from loopyard.kit.db import Database
+from loopyard.kit.paging import PageQuery
 from tests.unit.devbox.making import stored_devbox
 
 pytestmark = pytest.mark.anyio
@@ -44,3 +47,68 @@ async def test_only_what_is_being_provisioned_runs_at_once(database: Database, s
     assert found is not None
     expected = (Status.RUNNING, passed, 7) if runs else (status, before, 0)
     assert (found.status, found.state_transitions, found.active_at_ms) == expected
+
+
+async def _store_named(database: Database, names: dict[str, str | None]) -> None:
+    async with database.write() as session:
+        session.add_all([Account(id=account, name=account, create_time_ms=0) for account in ("acc_1", "acc_2")])
+        await session.flush()
+        for devbox_id, name in names.items():
+            devbox = stored_devbox(devbox_id, Status.SUSPENDED if devbox_id == "dbx_3" else Status.RUNNING)
+            devbox.name = name
+            session.add(devbox)
+        other = stored_devbox("dbx_9")
+        other.name, other.account_id = "Needle of others", "acc_2"
+        session.add(other)
+
+
+async def test_names_are_found_in_part_and_in_any_case_page_by_page(database: Database) -> None:
+    names = {"dbx_1": "a needle", "dbx_2": "hay", "dbx_3": "NEEDLES", "dbx_4": None, "dbx_5": "100% \u00c4 needle_x"}
+    await _store_named(database, names)
+
+    async def found(search: str, status: str | None = None, after: str | None = None, limit: int = 9) -> list[str]:
+        async with database.read() as session:
+            query = PageQuery(limit, after, include_total_count=False)
+            page = await repository.page(session, "acc_1", status, query, search)
+        assert page.has_more == (limit < 9)
+        return [one.id for one in page.items]
+
+    assert await found("Needle") == ["dbx_5", "dbx_3", "dbx_1"]
+    assert await found("needle", limit=1) == ["dbx_5"]
+    assert await found("needle", after="dbx_5") == ["dbx_3", "dbx_1"]
+    assert await found("needle", status=Status.SUSPENDED) == ["dbx_3"]
+    assert await found("dbx_4") == ["dbx_4"]
+    assert await found("0% \u00c4") == ["dbx_5"]
+    assert await found("e_x") == ["dbx_5"]
+    assert await found("%") == ["dbx_5"]
+    assert await found("others") == []
+
+
+async def test_a_search_walks_the_index_of_the_account_in_order(database: Database) -> None:
+    await _store_named(database, {f"dbx_a{number:04}": f"name {number}" for number in range(2000)})
+    statements: list[tuple[str, Any]] = []
+
+    def note(_connection: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        statements.append((statement, parameters))
+
+    async with database.read() as session:
+        connection = await session.connection()
+        engine = connection.sync_connection
+        assert engine is not None
+        event.listen(engine, "before_cursor_execute", note)
+        query = PageQuery(5, "dbx_a1000", include_total_count=False)
+        await repository.page(session, "acc_1", None, query, "name 7")
+        event.remove(engine, "before_cursor_execute", note)
+        [(statement, parameters)] = statements
+        if connection.dialect.name == "sqlite":
+            explained = await connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", parameters)
+            plan = " ".join(str(tuple(row)[-1]) for row in explained)
+            assert "ix_devbox_account_id_id (account_id=? AND id<?)" in plan
+            assert "TEMP B-TREE" not in plan
+        else:
+            for setting in ("enable_seqscan", "enable_bitmapscan", "enable_sort"):
+                await connection.exec_driver_sql(f"SET LOCAL {setting} = off")
+            explained = await connection.exec_driver_sql(f"EXPLAIN {statement}", parameters)
+            plan = " ".join(str(next(iter(row))) for row in explained)
+            assert "Index Scan Backward using" in plan
+            assert "Sort" not in plan

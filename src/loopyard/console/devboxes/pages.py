@@ -1,6 +1,7 @@
 """/console/devboxes: the list, and making one."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Annotated, Any, get_args
 
 from fastapi import APIRouter, Depends, Form, Query
@@ -13,38 +14,38 @@ from loopyard.console.family import Entry, Family, Hit
 from loopyard.console.listing import ListQuery, next_path
 from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
-from loopyard.console.text import sortable
 from loopyard.devbox import endpoints as api
 from loopyard.devbox.launch_parameters import SIZES
 from loopyard.devbox.schemas import DevboxCreateParams
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.states import StatusName
 from loopyard.kit.error_handlers import explain
+from loopyard.kit.ids import is_id
 from loopyard.kit.paging import PageQuery
 from loopyard.kit.parts import part
 
 router = APIRouter(prefix="/devboxes")
 
 ListPage = Annotated[Page, Depends(allowed("GET /v1/devboxes"))]
-StatusParam = Annotated[StatusName | None, Query()]
-_SEARCHED = 500
+StatusParam = Annotated[str, Query(max_length=20)]
+SearchParam = Annotated[str, Query(max_length=200)]
 _MOST_HITS = 8
 
 
 @router.get("")
-async def devboxes(page: ListPage, query: ListQuery, status: Annotated[str, Query(max_length=20)] = "") -> Response:
+async def devboxes(page: ListPage, query: ListQuery, status: StatusParam = "", q: SearchParam = "") -> Response:
     """The account's devboxes, newest first."""
-    return page.render("devboxes/list.html", sizes=SIZES, **await _rows(page, query, status))
+    return page.render("devboxes/list.html", sizes=SIZES, **await _rows(page, query, status, q.strip()))
 
 
 @router.get("/live")
-async def live(page: ListPage, query: ListQuery, status: Annotated[str, Query(max_length=20)] = "") -> Response:
+async def live(page: ListPage, query: ListQuery, status: StatusParam = "", q: SearchParam = "") -> Response:
     """The rows again, whenever one has changed."""
 
     async def render() -> str:
-        return page.html("devboxes/_rows.html", **await _rows(page, query, status))
+        return page.html("devboxes/_rows.html", **await _rows(page, query, status, q.strip()))
 
-    subject = ("devboxes", status, query.starting_after)
+    subject = ("devboxes", status, q.strip(), query.starting_after)
     return page.live(Fragment("rows", subject, render, concerns=_is_devbox, every_seconds=10.0))
 
 
@@ -53,14 +54,17 @@ def _is_devbox(key: str) -> bool:
     return key.startswith("dbx_") and "/" not in key
 
 
-async def _rows(page: Page, query: PageQuery, status: str) -> dict[str, Any]:
+async def _rows(page: Page, query: PageQuery, status: str, q: str) -> dict[str, Any]:
     wanted: StatusName | None = status if status in get_args(StatusName) else None  # type: ignore[assignment]
     async with page.database.read() as session:
-        found = await api.list_devboxes(page.caller, session, query, wanted)
+        if q:  # to count what is found would be to read all names
+            query = replace(query, include_total_count=False)
+        found = await api.found_devboxes(page.caller, session, query, wanted, q or None)
     last = found.devboxes[-1].id if found.devboxes else None
     return {
         "found": found,
         "status": status,
+        "q": q,
         "statuses": get_args(StatusName),
         "query": page.request.url.query,
         "next": _list_path(next_path(page.request, last, has_more=found.has_more)),
@@ -107,13 +111,13 @@ def _given(name: str, source: str, size: str, command: str) -> dict[str, Any]:
 
 
 async def find(page: Page, text: str) -> Sequence[Hit]:
-    """Devboxes by a part of their name, among the newest."""
+    """Devboxes by a part of their name, the newest first."""
     page.need("GET /v1/devboxes")
-    wanted = sortable(text)
+    if is_id(text, "dbx"):  # search links to it already
+        return []
     async with page.database.read() as session:
-        found = await api.list_devboxes(page.caller, session, PageQuery(_SEARCHED, None, False), None)
-    hits = [one for one in found.devboxes if one.name and wanted in sortable(one.name)]
-    return [Hit("devbox", one.name or one.id, f"/devboxes/{one.id}", one.status) for one in hits[:_MOST_HITS]]
+        found = await api.found_devboxes(page.caller, session, PageQuery(_MOST_HITS, None, False), None, text)
+    return [Hit("devbox", one.name or one.id, f"/devboxes/{one.id}", one.status) for one in found.devboxes]
 
 
 for each in (detail.router, commands.router, files.router, terminal.router):
