@@ -8,6 +8,7 @@ from typing import Annotated, Any, cast
 
 from fastapi import APIRouter, Depends, Form, Query
 from fastapi.responses import Response
+from pydantic import ValidationError
 
 from loopyard.account import endpoints as accounts
 from loopyard.account.config import Limits
@@ -21,15 +22,19 @@ from loopyard.console.family import Entry, Family
 from loopyard.console.listing import ListQuery, next_path
 from loopyard.console.page import Page, allowed
 from loopyard.key import endpoints as api
+from loopyard.key.schemas import ApikeyCreateParams, RestrictedKeyCreateParams
+from loopyard.key.scopes import Level, Resource
 from loopyard.key.service import KeyService
 from loopyard.kit.clock import now_ms
-from loopyard.kit.errors import Forbidden
+from loopyard.kit.error_handlers import explain
+from loopyard.kit.errors import BadRequest, Forbidden
 from loopyard.kit.parts import part
 
 router = APIRouter()
 
 LIST = "GET /v1/apikeys"
 MOST_RECORDS = 200
+MOST_DAYS = 3650
 _DAY_MS = 86_400_000
 KeyServiceDep = Annotated[KeyService, Depends(part(KeyService))]
 
@@ -56,7 +61,13 @@ async def _keys(page: Page, query: Any, made: Any) -> Response:
         found = await api.list_keys(page.caller, session, query)
     last = found.api_keys[-1].id if found.api_keys else None
     after = next_path(page.request, last, has_more=found.has_more)
-    return page.render("account/keys.html", found=found, next=after, made=made)
+    return page.render("account/keys.html", found=found, next=after, made=made, offered=_offered(page))
+
+
+def _offered(page: Page) -> Mapping[str, Sequence[str]]:
+    """The levels on each kind of resource that the caller can give to a key: none that they lack."""
+    own = page.caller.scopes
+    return {kind.value: [level.wire for level in Level if own is None or level <= own.level(kind)] for kind in Resource}
 
 
 @router.post("/keys")
@@ -64,13 +75,52 @@ async def create(
     page: Annotated[Page, Depends(allowed("POST /v1/apikeys"))],
     service: KeyServiceDep,
     query: ListQuery,
-    name: Annotated[str, Form(max_length=1024)] = "",
+    name: Annotated[str, Form()] = "",
+    days: Annotated[str, Form(max_length=10)] = "",
 ) -> Response:
     """Make a standard key, and show its secret, this once."""
+    given = {"name": name.strip() or None, "expires_at_ms": _end(days)}
+    try:
+        params = ApikeyCreateParams.model_validate(given)
+    except ValidationError as error:
+        raise explain(error.errors()) from None
     async with page.database.write(last=True) as session:
-        key, secret = await service.create(session, page.caller, name.strip() or None, None, None)
-    page.request.scope[MADE] = key.id
-    return await _keys(page, query, made=(key.id, secret))
+        made = await api.create(page.caller, session, service, params)
+    page.request.scope[MADE] = made.id
+    return await _keys(page, query, made=(made.id, made.key_secret))
+
+
+@router.post("/keys/restricted")
+async def create_restricted(
+    page: Annotated[Page, Depends(allowed("POST /v1/restricted_keys"))],
+    service: KeyServiceDep,
+    query: ListQuery,
+    name: Annotated[str, Form()] = "",
+    days: Annotated[str, Form(max_length=10)] = "",
+) -> Response:
+    """Make a key that may do what its scopes say, and show its secret, this once."""
+    form = await page.request.form()
+    scopes = [{"resource_type": kind.value, "access_level": form[kind.value]} for kind in Resource if kind in form]
+    given = {"name": name.strip() or None, "expires_at_ms": _end(days), "scopes": scopes}
+    try:
+        params = RestrictedKeyCreateParams.model_validate(given)
+    except ValidationError as error:
+        raise explain(error.errors()) from None
+    async with page.database.write(last=True) as session:
+        made = await api.create_restricted(page.caller, session, service, params)
+    page.request.scope[MADE] = made.id
+    return await _keys(page, query, made=(made.id, made.key_secret))
+
+
+def _end(days: str) -> int | None:
+    """When a key ends that is to last so many days; None for never."""
+    if not days.strip():
+        return None
+    if not days.strip().isdecimal() or not 1 <= int(days) <= MOST_DAYS:
+        raise BadRequest(
+            f"days: give a number from 1 to {MOST_DAYS}, or nothing for a key that never ends.", field="days"
+        )
+    return now_ms() + int(days) * _DAY_MS
 
 
 @router.post("/keys/{id}/revoke")

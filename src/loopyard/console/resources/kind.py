@@ -66,6 +66,9 @@ class Kind:
     delete_question: str = ""
     searches: bool = True
     """Whether lists can be narrowed to a part of a name."""
+    create_form: str = ""
+    """Template of a form that makes one, for those who may call `create_operation`."""
+    create_operation: str = ""
     template: str = "resources/detail.html"
     more: More | None = None
     """What else its template shows."""

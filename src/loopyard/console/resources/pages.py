@@ -10,6 +10,7 @@ from loopyard.agent import endpoints as agents
 from loopyard.agent.repository import AgentFilters
 from loopyard.console.family import Family
 from loopyard.console.page import Page
+from loopyard.console.resources import making
 from loopyard.console.resources.kind import Column, Found, Kind, curl, family
 from loopyard.gateway import endpoints as gateways
 from loopyard.gateway.repository import ConfigFilters
@@ -146,6 +147,8 @@ _KINDS: Sequence[Kind] = (
         delete=_delete_policy,
         delete_operation="POST /v1/network-policies/{}/delete",
         delete_question="Delete this network policy?",
+        create_form="resources/_create_policy.html",
+        create_operation="POST /v1/network-policies",
     ),
     Kind(
         group="Agents",
@@ -213,8 +216,13 @@ _KINDS: Sequence[Kind] = (
         delete=_delete_secret,
         delete_operation="POST /v1/secrets/id/{}/delete",
         delete_question="Delete this secret? Devboxes that run keep its value.",
+        create_form="resources/_create_secret.html",
+        create_operation="POST /v1/secrets",
+        template="resources/secret.html",
         searches=False,
     ),
 )
 
-FAMILIES: Sequence[Family] = tuple(family(kind) for kind in _KINDS)
+_MORE = {"/network-policies": making.policy_router, "/secrets": making.secret_router}
+
+FAMILIES: Sequence[Family] = tuple(family(kind, _MORE.get(kind.path)) for kind in _KINDS)
