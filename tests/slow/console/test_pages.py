@@ -42,6 +42,9 @@ PAGES = [
     "/secrets",
     "/axons",
     "/axons/AXON",
+    "/axons/AXON/sql",
+    "/axons/AXON/transcript",
+    "/axons/TALK/transcript",
     "/keys",
     "/audit",
     "/account",
@@ -70,6 +73,9 @@ def world(server: ServerProcess) -> Generator[dict[str, str]]:
             client.axons.publish(
                 axon.id, event_type=HOSTILE, origin="AGENT_EVENT", payload=json.dumps(payload), source=HOSTILE
             )
+        talk = client.axons.create(name=HOSTILE)
+        for name, origin, payload in _conversation():
+            client.axons.publish(talk.id, event_type=name, origin=origin, payload=json.dumps(payload), source="broker")
         blueprint = client.blueprints.create(name=HOSTILE, dockerfile=f"FROM scratch\n# {HOSTILE}\nCOPY none /\n")
         yield {
             "BOX": made.id,
@@ -79,8 +85,31 @@ def world(server: ServerProcess) -> Generator[dict[str, str]]:
             "OBJECT": thing.id,
             "AGENT": agent.id,
             "AXON": axon.id,
+            "TALK": talk.id,
         }
         client.devboxes.shutdown(made.id)
+
+
+def _conversation() -> list[tuple[str, Any, Any]]:
+    """Each kind of entry of a transcript."""
+    call = {"type": "tool_use", "id": "c", "name": "Bash", "input": {"command": HOSTILE}}
+    told = {
+        "type": "tool_result",
+        "tool_use_id": "c",
+        "content": f"\x1b[31mred\x1b[0m\n{HOSTILE * 20}",
+        "is_error": True,
+    }
+    said = [{"type": "thinking", "thinking": HOSTILE}, {"type": "text", "text": HOSTILE * 5}, call]
+    plan = {"sessionUpdate": "plan", "entries": [{"content": HOSTILE, "status": "pending"}]}
+    return [
+        ("query", "USER_EVENT", {"type": "user", "message": {"content": f"Fix it. {HOSTILE}"}}),
+        ("system", "AGENT_EVENT", {"type": "system", "subtype": "init", "model": HOSTILE}),
+        ("assistant", "AGENT_EVENT", {"message": {"content": said}}),
+        ("user", "AGENT_EVENT", {"message": {"content": [told]}}),
+        ("session/update", "AGENT_EVENT", {"update": plan}),
+        ("result", "AGENT_EVENT", {"type": "result", "is_error": True, "result": HOSTILE, "total_cost_usd": 0.25}),
+        (HOSTILE, "AGENT_EVENT", {HOSTILE: [HOSTILE]}),
+    ]
 
 
 def _hostile_output() -> str:
@@ -206,3 +235,61 @@ def test_a_page_that_nobody_looks_at_holds_no_connection(
     watched.page.evaluate(hide, False)
     watched.page.get_by_text("while away").wait_for(timeout=5000)
     client.devboxes.shutdown(made.id)
+
+
+def test_charts_of_use_are_drawn_live(log_in: Callable[..., Watched], client: Runloop, shots: Path) -> None:
+    made = client.devboxes.create_and_await_running(name="busy")
+    busy = "timeout 60 sh -c 'while :; do head -c 30000000 /dev/zero | tail -c 1 > /dev/null; done'"
+    client.devboxes.execute_async(made.id, command=busy)
+    watched = log_in()
+    watched.go(f"/devboxes/{made.id}")
+    assert watched.page.locator(".chart canvas").count() == 2
+    read = "() => JSON.parse(document.querySelector('[data-usage]').dataset.usage).times.length"
+    watched.page.locator("summary", has_text="As a table").click()
+    watched.page.wait_for_function(f"() => ({read})() >= 4", timeout=60_000)
+    assert watched.page.locator('[sse-swap="usage"] details[open] tbody tr').count() >= 3
+    for scheme, width in _LOOKS:
+        watched.page.emulate_media(color_scheme=scheme)
+        watched.page.set_viewport_size({"width": width, "height": 900})
+        watched.page.wait_for_timeout(500)
+        watched.page.screenshot(path=shots / f"charts-{scheme}-{width}.png", full_page=True)
+        assert watched.violations() == []
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+        drawn = "() => [...document.querySelectorAll('.chart canvas')].every(c => c.width > 100)"
+        assert watched.page.evaluate(drawn)
+    client.devboxes.shutdown(made.id)
+    watched.go("/devboxes")
+    assert watched.page.evaluate("typeof uPlot") == "undefined"
+
+
+def test_statements_are_typed_and_their_results_shown(
+    log_in: Callable[..., Watched], world: dict[str, str], shots: Path
+) -> None:
+    watched = log_in()
+    watched.go(f"/axons/{world['TALK']}/sql")
+    watched.page.get_by_role("button", name="Run", exact=True).click()
+    watched.page.get_by_role("region", name="Result").wait_for()
+    for scheme, width in _LOOKS:
+        watched.page.emulate_media(color_scheme=scheme)
+        watched.page.set_viewport_size({"width": width, "height": 900})
+        watched.page.screenshot(path=shots / f"sql-result-{scheme}-{width}.png", full_page=True)
+        assert watched.violations() == []
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+    watched.page.fill("textarea", "SELECT")
+    watched.page.get_by_role("button", name="Run", exact=True).click()
+    watched.page.get_by_role("alert").wait_for()
+    assert watched.page.locator("textarea").input_value() == "SELECT"
+    assert watched.violations() == []
+
+
+@pytest.mark.parametrize("path", ["/keys", "/secrets", "/network-policies"])
+def test_forms_that_make_something(log_in: Callable[..., Watched], shots: Path, path: str) -> None:
+    watched = log_in()
+    watched.go(path)
+    watched.page.locator("details.create summary").click()
+    for scheme, width in _LOOKS:
+        watched.page.emulate_media(color_scheme=scheme)
+        watched.page.set_viewport_size({"width": width, "height": 900})
+        watched.page.screenshot(path=shots / f"form{path.replace('/', '-')}-{scheme}-{width}.png", full_page=True)
+        assert watched.violations() == []
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
