@@ -28,7 +28,7 @@
         y: { range: (_, low, high) => [0, Math.max(Math.min(high * 1.15, most * 2), most / 20)] },
       },
       axes: [
-        { ...axis, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit" })), space: 90 },
+        { ...axis, values: (_, splits) => splits.map((at) => new Date(at * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit", second: "2-digit", hour12: false })), space: 80, size: 30 },
         { ...axis, size: 56 },
       ],
       series: [{}, { stroke: colour("--main"), width: 2, fill: colour("--move-soft"), points: { show: (chart) => chart.data[0].length < 3, size: 6, fill: colour("--main") } }],
