@@ -1,4 +1,4 @@
-"""What devboxes have used lately: samples in memory, of each minute, and of each few seconds where somebody looks."""
+"""Recent use of the host by devboxes: samples of each minute, and of each few seconds where somebody looks."""
 
 from collections import OrderedDict, deque
 from collections.abc import Iterator, Sequence
@@ -39,7 +39,7 @@ class Point:
     processes: int | None = None
 
 
-class _Ring:
+class _Samples:
     def __init__(self) -> None:
         self.minutes: deque[Sample] = deque(maxlen=MINUTES)
         self.close: deque[Sample] = deque(maxlen=CLOSE)
@@ -56,7 +56,7 @@ class UsageHistory:
 
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
-        self._rings: OrderedDict[str, _Ring] = OrderedDict()
+        self._rings: OrderedDict[str, _Samples] = OrderedDict()
 
     def note(self, devbox_id: str, usage: SandboxUsage) -> None:
         """Keep the sample of a minute."""
@@ -77,7 +77,7 @@ class UsageHistory:
         close.append(_sample(usage))
 
     def points(self, devbox_id: str) -> Sequence[Point]:
-        """What the devbox has used lately, oldest first."""
+        """Recent use by the devbox, oldest first."""
         ring = self._rings.get(devbox_id)
         samples = [] if ring is None else list(ring.samples())
         made = [Point(one.time_ms, None, one.memory_bytes, one.processes) for one in samples[:1]]
@@ -91,8 +91,8 @@ class UsageHistory:
             made.append(Point(one.time_ms, cores, one.memory_bytes, one.processes))
         return made
 
-    def _ring(self, devbox_id: str) -> _Ring:
-        ring = self._rings.setdefault(devbox_id, _Ring())
+    def _ring(self, devbox_id: str) -> _Samples:
+        ring = self._rings.setdefault(devbox_id, _Samples())
         self._rings.move_to_end(devbox_id)
         if len(self._rings) > MOST_DEVBOXES:
             self._rings.popitem(last=False)

@@ -130,3 +130,14 @@ def test_a_transcript_tells_what_was_said_and_done(console: Console, client: Run
     _say(client, axon, HOSTILE, {HOSTILE: 1})
     assert "&lt;script&gt;alert(1)&lt;/script&gt;⟨U+202E⟩gnp.exe" in _safe(console.page(f"/axons/{axon}/transcript"))
     console.page(f"/axons/{axon}/transcript?until=0", expect=400)
+
+
+def test_a_transcript_goes_on_live(console: Console, client: Runloop, axon: str) -> None:
+    said = {"update": {"sessionUpdate": "agent_message_chunk", "content": {"type": "text", "text": "first "}}}
+    _say(client, axon, "session/update", said)
+    with console.stream("GET", f"/console/axons/{axon}/transcript/live") as stream:
+        lines = stream.iter_lines()
+        assert any("first" in line for line in lines)
+        said["update"]["content"] = {"type": "text", "text": HOSTILE}
+        _say(client, axon, "session/update", said)
+        assert "first &lt;script&gt;" in _safe(next(line for line in lines if "script" in line))

@@ -24,7 +24,7 @@ class Usage:
 
 
 async def usage_of(page: Page, devbox: DevboxView) -> Usage:
-    """What a devbox has used lately, with a sample of now if it runs."""
+    """Figures of what a devbox has used lately, with a sample of now if it runs."""
     history = page.parts.get(UsageHistory)
     if devbox.status == "running":
         await history.look(devbox.id)

@@ -19,6 +19,7 @@
     const options = {
       width: Math.max(200, place.clientWidth),
       height: HEIGHT,
+      padding: [10, 28, 0, 0],
       legend: { show: false },
       cursor: { show: false },
       scales: {
