@@ -85,6 +85,11 @@ class DockerConfig(BaseModel):
         default=None,
         description="The engine's network that sandboxes are on; `loopyard`, where none reaches another, if null.",
     )
+    buildkit: bool = Field(
+        default=True,
+        description="Have BuildKit do builds that need it (secrets, mounts of RUN, `--chmod`), where a client for it "
+        "is on this host. BuildKit limits neither their memory nor their CPU; false refuses them.",
+    )
     ca_bundle: Path | None = Field(
         default=Path("/etc/ssl/certs/ca-certificates.crt"),
         description="Certificate authorities, in PEM, that sandboxes trust besides their own; null for none.",

@@ -1,11 +1,16 @@
 """Requests to the engine about a sandbox, and its answers."""
 
+from collections.abc import Callable, Mapping
 from typing import Any
 
+from loopyard.runtime.images import STARTS_IN_WORKDIR
 from loopyard.runtime.protocol import Limits, NetworkPolicy, SandboxSpec, SandboxUsage
 
 SERVER_LABEL = "loopyard.server"
 SANDBOX_LABEL = "loopyard.sandbox"
+WORKDIR_LABEL = "loopyard.workdir"
+"""Where commands start, as the image says; empty for the user's home. Snapshots inherit it. The container's own is `/`,
+as the engine starts nothing in a folder that is gone."""
 
 OUT_OF_MEMORY = [
     "/bin/sh",
@@ -25,7 +30,9 @@ def limits(given: Limits) -> dict[str, Any]:
     }
 
 
-def configuration(spec: SandboxSpec, image: str, server: str, network: str, *, disk_limits: bool) -> dict[str, Any]:
+def configuration(
+    spec: SandboxSpec, image: str, server: str, network: str, workdir: str | None, *, disk_limits: bool
+) -> dict[str, Any]:
     """The body of the request that makes the container of a sandbox: one that idles under an init that reaps."""
     host: dict[str, Any] = {
         **limits(spec.limits),
@@ -44,7 +51,7 @@ def configuration(spec: SandboxSpec, image: str, server: str, network: str, *, d
         "User": "0",
         "WorkingDir": "/",
         "Hostname": spec.hostname,
-        "Labels": {SERVER_LABEL: server, SANDBOX_LABEL: spec.id},
+        "Labels": {SERVER_LABEL: server, SANDBOX_LABEL: spec.id, WORKDIR_LABEL: workdir or ""},
         "HostConfig": host,
         "Healthcheck": {"Test": ["NONE"]},
     }
@@ -70,3 +77,25 @@ def is_closed(policy: NetworkPolicy | None) -> bool:
 def can_enforce(policy: NetworkPolicy | None) -> bool:
     """All or nothing is what an engine can do. Sandboxes do not reach each other, whatever their group."""
     return policy is None or is_closed(policy) or policy.allow_all
+
+
+def environment(config: Mapping[str, Any]) -> dict[str, str]:
+    """Variables of the configuration of an image or a container."""
+    pairs = [str(one).partition("=") for one in config.get("Env") or ()]
+    return {name: value for name, sign, value in pairs if sign}
+
+
+def workdir(config: Mapping[str, Any]) -> str | None:
+    """Folder where commands start, by the configuration of an image or a container; None for the user's home."""
+    labels: dict[str, str] = config.get("Labels") or {}
+    if WORKDIR_LABEL in labels:
+        return labels[WORKDIR_LABEL] or None
+    folder = str(config.get("WorkingDir") or "/")
+    return folder if folder != "/" or labels.get(STARTS_IN_WORKDIR) == "true" else None
+
+
+def sandbox_of(row: Mapping[str, Any], name_of: Callable[[str], str]) -> str | None:
+    """The sandbox whose container the engine lists. Images of builds may say its label too: the name counts."""
+    sandbox_id = str(row["Labels"].get(SANDBOX_LABEL, ""))
+    names = [str(name).removeprefix("/") for name in row.get("Names") or ()]
+    return sandbox_id if name_of(sandbox_id) in names else None

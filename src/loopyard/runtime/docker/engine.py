@@ -1,12 +1,13 @@
 """The engine: Docker, or what speaks like it, at the other end of a socket."""
 
 import asyncio
+import contextlib
 import json
 import os
 import socket
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import aiodocker
 import aiohttp
@@ -66,11 +67,22 @@ class Engine:
         """
         async with self._session.request(method, f"http://engine/{hijack.API}/{path}", **options) as answer:
             text = await answer.text()
-            content = _content(text)
             if answer.status >= 300:
-                message = content.get("message", text) if isinstance(content, dict) else text  # type: ignore[reportUnknownMemberType]
-                raise aiodocker.DockerError(answer.status, str(message))  # type: ignore[reportUnknownArgumentType]
-            return content
+                raise aiodocker.DockerError(answer.status, _message(text))
+            return _content(text)
+
+    @contextlib.asynccontextmanager
+    async def answer(self, method: str, path: str, **options: Any) -> AsyncGenerator[aiohttp.ClientResponse]:
+        """An answer that is read as it comes, for as long as that takes.
+
+        Raises:
+            aiodocker.DockerError: The engine refused.
+        """
+        options.setdefault("timeout", aiohttp.ClientTimeout(total=None, sock_connect=60))
+        async with self._session.request(method, f"http://engine/{hijack.API}/{path}", **options) as answer:
+            if answer.status >= 300:
+                raise aiodocker.DockerError(answer.status, _message(await answer.text()))
+            yield answer
 
     async def execute(
         self,
@@ -158,3 +170,9 @@ def _content(text: str) -> Any:
         return json.loads(text)
     except ValueError:  # nothing, or one JSON after another
         return text
+
+
+def _message(text: str) -> str:
+    """The sentence of a refusal."""
+    content = _content(text)
+    return str(cast("dict[str, Any]", content).get("message", text)) if isinstance(content, dict) else text

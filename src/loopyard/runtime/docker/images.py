@@ -11,10 +11,9 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any, cast
 
-import aiodocker
-
 from loopyard.runtime.base_image.making import BASE_HOOK, BASE_PACKAGES, ensure_base
 from loopyard.runtime.docker.engine import Engine
+from loopyard.runtime.docker.tags import Tags, exists
 from loopyard.runtime.errors import RuntimeUnavailable
 from loopyard.runtime.programs import search_path
 
@@ -43,17 +42,6 @@ async def ensure_base_image(engine: Engine, images: Path, ca_bundle: Path | None
         log.warning("building the base image from %s; this happens once", debian)
         await _build(engine, debian, name, ca_bundle)
     return name
-
-
-async def exists(engine: Engine, name: str) -> bool:
-    """True if the engine has an image of this name."""
-    try:
-        await engine.docker.images.inspect(name)
-    except aiodocker.DockerError as error:
-        if error.status == 404:
-            return False
-        raise
-    return True
 
 
 async def _import(engine: Engine, root: Path, name: str) -> None:
@@ -121,55 +109,16 @@ def _end_of(said: Any) -> str:
     return str(said)[-400:]
 
 
-class Snapshots:
-    """The snapshots of one server, by names that no other server's have. `server` is its name."""
+class Snapshots(Tags):
+    """The snapshots of one server."""
 
     def __init__(self, engine: Engine, server: str) -> None:
-        self._engine = engine
-        self._kept = f"{server}/snapshot"
-        self._deleted = f"{server}/deleted"
-
-    def image(self, snapshot_id: str) -> str:
-        """The name of a snapshot's image."""
-        return f"{self._kept}:{snapshot_id}"
-
-    async def has(self, snapshot_id: str) -> bool:
-        return await exists(self._engine, self.image(snapshot_id))
+        super().__init__(engine, server, "snapshot")
 
     async def take(self, container: str, snapshot_id: str) -> int | None:
         """Keep a container's disk. Returns the bytes of its own layer. Raises aiodocker.DockerError."""
         if not await self.has(snapshot_id):
-            params = {"container": container, "repo": self._kept, "tag": snapshot_id, "pause": "true"}
+            params = {"container": container, "repo": self.repository, "tag": snapshot_id, "pause": "true"}
             await self._engine.ask("POST", "commit", params=params, json={}, timeout=None)
-        history: list[dict[str, Any]] = await self._engine.ask("GET", f"images/{self.image(snapshot_id)}/history")
+        history: list[dict[str, Any]] = await self._engine.ask("GET", f"images/{self.name(snapshot_id)}/history")
         return int(history[0]["Size"]) if history else None
-
-    async def all(self) -> set[str]:
-        return await self._tags(self._kept)
-
-    async def delete(self, snapshot_id: str) -> None:
-        """Take its name away. Its layers go with the last container that stands on them: see `sweep`."""
-        if not await self.has(snapshot_id):
-            return
-        params = {"repo": self._deleted, "tag": snapshot_id}
-        await self._engine.ask("POST", f"images/{self.image(snapshot_id)}/tag", params=params)
-        await self._engine.docker.images.delete(self.image(snapshot_id))
-        await self.sweep()
-
-    async def sweep(self) -> None:
-        """Delete what has lost its name and its last container."""
-        for tag in await self._tags(self._deleted):
-            try:
-                await self._engine.docker.images.delete(f"{self._deleted}:{tag}")
-            except aiodocker.DockerError as error:
-                log.debug("snapshot %s is still in use: %s", tag, error)
-
-    async def _tags(self, repository: str) -> set[str]:
-        images: list[dict[str, Any]] = await self._engine.ask("GET", "images/json")
-        names = [_short(name) for image in images for name in image["RepoTags"] or ()]
-        return {name.removeprefix(f"{repository}:") for name in names if name.startswith(f"{repository}:")}
-
-
-def _short(name: str) -> str:
-    """An image's name without the registry that Podman puts before it."""
-    return name.removeprefix("localhost/").removeprefix("docker.io/")

@@ -6,8 +6,8 @@ import hashlib
 import logging
 import shutil
 import socket
-from collections.abc import AsyncIterable, AsyncIterator, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,6 +19,10 @@ from loopyard.runtime.commands.answers import WithCommands
 from loopyard.runtime.config import DockerConfig
 from loopyard.runtime.docker import container, files, users, wrapper
 from loopyard.runtime.docker.asking import Refused
+from loopyard.runtime.docker.boxes import Box, Boxes
+from loopyard.runtime.docker.building.builder import DockerImageBuilder
+from loopyard.runtime.docker.building.buildkit import find_client
+from loopyard.runtime.docker.building.keeping import LayersKeeper
 from loopyard.runtime.docker.commands import DockerCommands
 from loopyard.runtime.docker.engine import Engine, find_socket, refused_command
 from loopyard.runtime.docker.images import Snapshots, ensure_base_image
@@ -37,8 +41,7 @@ from loopyard.runtime.errors import (
     SnapshotFailed,
     SnapshotNotFound,
 )
-from loopyard.runtime.layout import Layout, read_json, subfolders, write_whole
-from loopyard.runtime.memory import memory_folder
+from loopyard.runtime.layout import Layout, subfolders
 from loopyard.runtime.protocol import (
     MOST_OUTPUT_BYTES,
     Attached,
@@ -52,6 +55,7 @@ from loopyard.runtime.protocol import (
     Terminal,
     User,
 )
+from loopyard.runtime.upkeep import Keeper
 
 log = logging.getLogger("loopyard.runtime")
 
@@ -66,17 +70,6 @@ _MOST_ROOM = 256
 """How many processes a sandbox may have past its limit while a signal is being brought in."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Box:
-    """Record of a complete sandbox; the same is in its folder."""
-
-    user: User
-    environment: Mapping[str, str]
-    passwd: str
-    closed: bool
-    pids: int
-
-
 class DockerRuntime(WithCommands[DockerCommands]):
     """Sandboxes as containers. See the protocol for what each method does and raises."""
 
@@ -89,7 +82,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
         self._commands = DockerCommands(self._layout, self._signal)
         self._server = f"loopyard-{hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]}"
         self._acts: dict[str, asyncio.Lock] = {}
-        self._boxes: dict[str, _Box] = {}
+        self._boxes = Boxes(self._layout, self._server)
 
     @property
     def features(self) -> Features:
@@ -117,6 +110,24 @@ class DockerRuntime(WithCommands[DockerCommands]):
         self._layout.sandboxes.mkdir(parents=True, exist_ok=True)
         self._layout.commands.mkdir(parents=True, exist_ok=True)
         await self._snapshots.sweep()
+        client = await find_client(self._engine) if self._config.buildkit else None
+        if client is None:
+            log.warning("images are built by the engine's classic builder, without secrets and mounts of RUN")
+        else:
+            log.warning("builds with secrets or mounts of RUN have no limits of memory and CPU: BuildKit has none")
+        network = self._survey.network
+        self._builder = DockerImageBuilder(self._engine, self._server, self._layout.data, self._base, network, client)
+        await self._builder.open()
+
+    @property
+    def image_builder(self) -> DockerImageBuilder:
+        """See `BuildsImages`."""
+        return self._builder
+
+    @property
+    def keepers(self) -> Sequence[Keeper]:
+        """See `HasKeepers`."""
+        return [LayersKeeper(self._engine, self._server)]
 
     async def close(self) -> None:
         self._commands.close()
@@ -131,7 +142,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
             raise NotSupported("The docker provider can open the network or close it; the crun provider knows rules.")
         async with self._acting(spec.id):
             state = await self._state(spec.id)
-            if state is not None and state["Running"] and self._recall(spec.id) is not None:
+            if state is not None and state["Running"] and self._boxes.recall(spec.id) is not None:
                 return
             try:
                 await self._start(spec, exists=state is not None)
@@ -152,7 +163,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
             await self._set_limits(name, container.limits(spec.limits))
         else:
             await self._make(spec, name)
-        was_closed = exists and (known := self._recall(spec.id)) is not None and known.closed
+        was_closed = exists and (known := self._boxes.recall(spec.id)) is not None and known.closed
         closed = container.is_closed(spec.network_policy)
         if closed != was_closed:
             await self._set_network(name, closed=closed)
@@ -160,33 +171,31 @@ class DockerRuntime(WithCommands[DockerCommands]):
         status, passwd, errors = await self._engine.run(name, users.ensuring(spec.user))
         if status != 0:
             raise SandboxStartFailed(f"The user could not be made: {errors.strip()}")
-        box = _Box(spec.user, dict(spec.environment), passwd, closed, spec.limits.pids)
-        self._remember(spec.id, box)
-
-    def _remember(self, sandbox_id: str, box: _Box) -> None:
-        """Variables may be secrets: they lie in memory only."""
-        kept = asdict(box)
-        write_whole(self._variables(sandbox_id), kept.pop("environment"))
-        write_whole(self._layout.bundle(sandbox_id) / "meta.json", kept)
-        self._boxes[sandbox_id] = box
-
-    def _variables(self, sandbox_id: str) -> Path:
-        return memory_folder(f"{self._server}/variables") / f"{sandbox_id}.json"
+        said: dict[str, Any] = (await self._engine.ask("GET", f"containers/{name}/json"))["Config"]
+        variables, limit = dict(spec.environment), spec.limits.pids
+        box = Box(spec.user, variables, passwd, closed, limit, container.environment(said), container.workdir(said))
+        self._boxes.remember(spec.id, box)
 
     def image_version(self, image: str | None) -> str:
         """See `NamesImages`."""
         return image or self._base
 
     async def _make(self, spec: SandboxSpec, name: str) -> None:
-        image = spec.image or self._base
+        image = self._base if spec.image is None else self._builder.name(spec.image)
         if spec.snapshot is not None:
             if not await self._snapshots.has(spec.snapshot):
                 raise SnapshotNotFound(f"There is no snapshot {spec.snapshot} on this host.")
-            image = self._snapshots.image(spec.snapshot)
-        body = container.configuration(
-            spec, image, self._server, self._survey.network, disk_limits=self._survey.features.disk_limits
-        )
+            image = self._snapshots.name(spec.snapshot)
         try:
+            said: dict[str, Any] = (await self._engine.docker.images.inspect(image)).get("Config") or {}
+            body = container.configuration(
+                spec,
+                image,
+                self._server,
+                self._survey.network,
+                container.workdir(said),
+                disk_limits=self._survey.features.disk_limits,
+            )
             await self._engine.ask("POST", "containers/create", params={"name": name}, json=body)
         except aiodocker.DockerError as error:
             if error.status == 404:
@@ -214,7 +223,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
             if closed != box.closed:
                 await self._set_network(self._container(sandbox_id), closed=closed)
                 box = replace(box, closed=closed)
-                self._remember(sandbox_id, box)
+                self._boxes.remember(sandbox_id, box)
 
     async def destroy(self, sandbox_id: str) -> None:
         async with self._acting(sandbox_id):
@@ -233,8 +242,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
                 raise SandboxStuck(f"The engine could not remove sandbox {sandbox_id}: {error.message}") from error
         except (OSError, aiohttp.ClientError) as error:
             raise SandboxStuck(f"The engine could not be asked to remove sandbox {sandbox_id}: {error}") from error
-        self._boxes.pop(sandbox_id, None)
-        self._variables(sandbox_id).unlink(missing_ok=True)
+        self._boxes.forget(sandbox_id)
         shutil.rmtree(self._layout.bundle(sandbox_id), ignore_errors=True)
         await self._snapshots.sweep()
 
@@ -280,7 +288,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
         rows: list[dict[str, Any]] = await self._engine.ask(
             "GET", "containers/json", params={"all": "true", "filters": filters}
         )
-        labels = [row["Labels"][container.SANDBOX_LABEL] for row in rows]
+        labels = [one for row in rows if (one := container.sandbox_of(row, self._container)) is not None]
         found = {*labels, *subfolders(self._layout.sandboxes)}
         statuses = await asyncio.gather(*(self._status_or_none(sandbox_id) for sandbox_id in found))
         gone = SandboxStatus(SandboxState.EXITED)
@@ -296,7 +304,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
         if state is None:
             raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
         killed = bool(state.get("OOMKilled"))
-        if not state["Running"] or self._recall(sandbox_id) is None:
+        if not state["Running"] or self._boxes.recall(sandbox_id) is None:
             return SandboxStatus(SandboxState.EXITED, out_of_memory=killed)
         if not killed:
             with contextlib.suppress(RuntimeFault):
@@ -338,7 +346,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
         account = users.find(box.passwd, spec.user or box.user)
         command = {
             "User": str(account.uid),
-            "Cmd": wrapper.wrapped(spec.argv, spec.cwd or account.home),
+            "Cmd": wrapper.wrapped(spec.argv, spec.cwd or box.workdir or account.home),
             "Env": [f"{name}={value}" for name, value in self._environment(box, account, spec).items()],
             "AttachStdin": spec.attach_stdin,
             "AttachStdout": True,
@@ -362,16 +370,16 @@ class DockerRuntime(WithCommands[DockerCommands]):
         except Refused as refusal:
             raise refused_command(refusal) from refusal
 
-    async def _running(self, sandbox_id: str) -> _Box:
+    async def _running(self, sandbox_id: str) -> Box:
         state = await self._state(sandbox_id)
         if state is None:
             raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
-        box = self._recall(sandbox_id)
+        box = self._boxes.recall(sandbox_id)
         if not state["Running"] or box is None:
             raise SandboxNotRunning(f"Sandbox {sandbox_id} does not run any more.")
         return box
 
-    def _environment(self, box: _Box, account: Account, spec: CommandSpec) -> dict[str, str]:
+    def _environment(self, box: Box, account: Account, spec: CommandSpec) -> dict[str, str]:
         own = {
             "PATH": PATH,
             "HOME": account.home,
@@ -382,7 +390,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
         }
         if self._config.ca_bundle is not None and self._config.ca_bundle.exists():
             own |= dict.fromkeys(_AUTHORITIES, "/etc/ssl/certs/ca-certificates.crt")
-        return {**own, **box.environment, **spec.environment}
+        return {**own, **box.image_environment, **box.environment, **spec.environment}
 
     async def _as_root(self, sandbox_id: str, argv: list[str]) -> str:
         """Run a short command as root, and return its output."""
@@ -390,7 +398,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
 
     async def _signal(self, sandbox_id: str, argv: list[str]) -> None:
         """Send a signal, also into a sandbox that is so full of processes that nothing else goes in."""
-        name, box = self._container(sandbox_id), self._recall(sandbox_id)
+        name, box = self._container(sandbox_id), self._boxes.recall(sandbox_id)
         room = 0
         try:
             while (await self._engine.run(name, argv))[0] in wrapper.NOT_RUN and box is not None and room < _MOST_ROOM:
@@ -408,7 +416,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
             environment = {"TERM": terminal.kind, **environment}
         exec_id, connection = await self._engine.execute(
             self._container(sandbox_id),
-            wrapper.wrapped(spec.argv, spec.cwd or account.home, terminal=terminal is not None),
+            wrapper.wrapped(spec.argv, spec.cwd or box.workdir or account.home, terminal=terminal is not None),
             user=str(account.uid),
             environment=environment,
             stdin=True,
@@ -448,13 +456,3 @@ class DockerRuntime(WithCommands[DockerCommands]):
     def _acting(self, sandbox_id: str) -> asyncio.Lock:
         """Lock of a sandbox: one act at a time."""
         return self._acts.setdefault(sandbox_id, asyncio.Lock())
-
-    def _recall(self, sandbox_id: str) -> _Box | None:
-        """Record of a sandbox, also from an earlier server; None if it was only half made."""
-        if sandbox_id not in self._boxes:
-            meta: dict[str, Any] | None = read_json(self._layout.bundle(sandbox_id) / "meta.json")
-            if meta is None:
-                return None
-            user = User(**meta.pop("user"))
-            self._boxes[sandbox_id] = _Box(user, read_json(self._variables(sandbox_id)) or {}, **meta)
-        return self._boxes[sandbox_id]

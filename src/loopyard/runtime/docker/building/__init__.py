@@ -1,0 +1,1 @@
+"""Builds of images by the engine's own builders, from Dockerfiles that are read and checked here."""
