@@ -101,6 +101,10 @@ def status(data_dir: DataDir = None, database_url: DatabaseUrl = None, *, as_jso
             "data_dir": str(found.data_dir),
             "server_pid": found.server,
             "disk_bytes": found.disk,
+            "shared": {
+                kind: {"apparent_bytes": one.apparent, "disk_bytes": one.on_disk, "complete": one.complete}
+                for kind, one in found.shared.items()
+            },
             "counts": found.counts,
         }
         typer.echo(json.dumps(shown, indent=2))
@@ -110,6 +114,11 @@ def status(data_dir: DataDir = None, database_url: DatabaseUrl = None, *, as_jso
     typer.echo("\nDisk")
     for kind, size in found.disk.items():
         typer.echo(f"  {kind:<14} {'?' if size is None else f'{size / 1024**2:,.1f} MiB'}")
+    if found.shared:
+        typer.echo("\nShared by links and reflinks")
+    for kind, one in found.shared.items():
+        saved, whole = one.apparent - one.on_disk, "" if one.complete else " (as far as looked in 10 s)"
+        typer.echo(f"  {kind:<14} {saved / 1024**2:,.1f} MiB of {one.apparent / 1024**2:,.1f} MiB{whole}")
     typer.echo("\nThere are")
     for kind, states in found.counts.items():
         each = ", ".join(f"{count} {state}" for state, count in states.items())

@@ -10,6 +10,8 @@ from loopyard.kit.db import Database
 from loopyard.object.config import ObjectConfig
 from loopyard.runtime.config import CrunConfig, RuntimeConfig
 from loopyard.runtime.crun.measuring import disk_use, sizes
+from loopyard.runtime.crun.measuring import shared as shared_space
+from loopyard.runtime.crun.shared_bytes import SharedSpace
 from loopyard.upkeep import repository
 from loopyard.upkeep.control import ask
 
@@ -17,12 +19,13 @@ from loopyard.upkeep.control import ask
 @dataclass(frozen=True, slots=True)
 class Status:
     """`server` is the process id of the server that runs, None if none does. `disk` is bytes by kind, None where they
-    cannot be told from here; `counts` rows by kind and state."""
+    cannot be told from here; `counts` rows by kind and state. `shared` tells of kinds whose files share space."""
 
     data_dir: Path
     server: int | None
     disk: Mapping[str, int | None]
     counts: Mapping[str, Mapping[str, int]]
+    shared: Mapping[str, SharedSpace]
 
 
 class ServerSettings(Protocol):
@@ -63,7 +66,9 @@ async def status(settings: ServerSettings) -> Status:
     finally:
         await database.close()
     disk: dict[str, int | None] = dict.fromkeys(("images", "layers", "snapshots", "boxes", "shared"))
+    shared: Mapping[str, SharedSpace] = {}
     if isinstance(settings.runtime, CrunConfig):
+        shared = await shared_space(settings.runtime.images_of(data))
         disk |= await sizes(data, settings.runtime.images_of(data))
     objects, commands, builds, axons, recordings = await asyncio.to_thread(
         disk_use, [data / "objects", data / "commands", data / "build-logs", data / "axons", data / "gateway"]
@@ -76,4 +81,4 @@ async def status(settings: ServerSettings) -> Status:
         "recordings": recordings,
         "database": files if stored is None else stored,
     }
-    return Status(data, None if answer is None else int(answer["pid"]), disk, counts)
+    return Status(data, None if answer is None else int(answer["pid"]), disk, counts, shared)

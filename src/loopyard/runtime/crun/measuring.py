@@ -8,10 +8,14 @@ from pathlib import Path
 from loopyard.runtime.crun import host
 from loopyard.runtime.crun.launcher.client import LauncherClient
 from loopyard.runtime.crun.launcher.place import Place
+from loopyard.runtime.crun.shared_bytes import SharedSpace, shared_spaces
 from loopyard.runtime.layout import Layout
 
 _LAYERS = ("storage", "layers", "caches")
 """Folders of what builds keep, in that of images."""
+
+_MOST_SECONDS = 10.0
+"""How long one looks for what files share."""
 
 
 async def sizes(data: Path, images: Path) -> Mapping[str, int | None]:
@@ -23,6 +27,13 @@ async def sizes(data: Path, images: Path) -> Mapping[str, int | None]:
     """
     *layers, others = await asyncio.to_thread(disk_use, [*(images / name for name in _LAYERS), images])
     return {"images": others, "layers": sum(layers), **(await _disks(Layout(data)))}
+
+
+async def shared(images: Path) -> Mapping[str, SharedSpace]:
+    """Space of images and of the layers that builds keep, as if nothing was shared, and as it is."""
+    groups = [[images / name for name in _LAYERS], [images]]
+    layers, others = await asyncio.to_thread(shared_spaces, groups, _MOST_SECONDS)
+    return {"images": others, "layers": layers}
 
 
 async def _disks(layout: Layout) -> dict[str, int | None]:

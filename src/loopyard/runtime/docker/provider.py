@@ -140,6 +140,8 @@ class DockerRuntime(WithCommands[DockerCommands]):
     async def create(self, spec: SandboxSpec) -> None:
         if not container.can_enforce(spec.network_policy):
             raise NotSupported("The docker provider can open the network or close it; the crun provider knows rules.")
+        if spec.services:
+            raise NotSupported("The docker provider has no services beside a sandbox; the crun provider does.")
         async with self._acting(spec.id):
             state = await self._state(spec.id)
             if state is not None and state["Running"] and self._boxes.recall(spec.id) is not None:

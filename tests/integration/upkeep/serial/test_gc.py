@@ -208,6 +208,8 @@ def test_status_tells_what_takes_how_much_and_gc_works_without_a_server(keeping:
     kinds = {"images", "layers", "snapshots", "boxes", "shared", "objects", "logs", "axons", "recordings", "database"}
     assert set(status["disk_bytes"]) == kinds
     assert status["disk_bytes"]["images"] + status["disk_bytes"]["layers"] > 100 << 20
+    for kind in ("images", "layers"):
+        assert status["shared"][kind]["apparent_bytes"] >= status["shared"][kind]["disk_bytes"] > 0
     assert status["disk_bytes"]["objects"] >= before["disk_bytes"]["objects"] + 4
     assert status["counts"]["objects"]["READ_ONLY"] == before["counts"]["objects"].get("READ_ONLY", 0) + 1
     assert keeping.stop() == 0
