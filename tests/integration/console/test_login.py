@@ -128,7 +128,7 @@ def test_a_login_ends_by_itself(own: ServerProcess) -> None:
         with console.stream("GET", "/console/live") as live:
             for _ in live.iter_bytes():
                 pass  # it ends at the next event or ping
-        assert time.monotonic() - begun < 20
+        assert time.monotonic() - begun < 60
         assert console.get("/console/").status_code == 303
 
 

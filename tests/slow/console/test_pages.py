@@ -173,17 +173,17 @@ def test_changes_come_to_the_page_by_themselves(
     watched.go("/devboxes")
     watched.page.wait_for_timeout(1000)
     made = client.devboxes.create_and_await_running(name="comes live")
-    watched.page.get_by_text("comes live").wait_for(timeout=4000)
+    watched.page.get_by_text("comes live").wait_for(timeout=60_000)
     watched.go(f"/devboxes/{made.id}/log")
     watched.page.wait_for_timeout(1000)
     running = client.devboxes.execute_async(made.id, command="for i in 1 2 3 4 5 6; do echo line $i; sleep 0.5; done")
-    watched.page.get_by_text("line 1").wait_for(timeout=5000)
-    watched.page.get_by_text("ended with 0").wait_for(timeout=12_000)
+    watched.page.get_by_text("line 1").wait_for(timeout=60_000)
+    watched.page.get_by_text("ended with 0").wait_for(timeout=60_000)
     assert running.execution_id
     watched.go(f"/devboxes/{made.id}")
     watched.page.wait_for_timeout(1000)
     client.devboxes.shutdown(made.id)
-    watched.page.locator(".facts .s-shutdown").wait_for(timeout=4000)
+    watched.page.locator(".facts .s-shutdown").wait_for(timeout=60_000)
 
 
 def test_search_by_keys(log_in: Callable[..., Watched], client: Runloop, world: dict[str, str]) -> None:
@@ -233,7 +233,7 @@ def test_a_page_that_nobody_looks_at_holds_no_connection(
     watched.page.wait_for_timeout(1500)
     assert watched.page.get_by_text("while away").count() == 0
     watched.page.evaluate(hide, False)
-    watched.page.get_by_text("while away").wait_for(timeout=5000)
+    watched.page.get_by_text("while away").wait_for(timeout=60_000)
     client.devboxes.shutdown(made.id)
 
 

@@ -27,7 +27,7 @@ def _open(watched: Watched, devbox_id: str, name: str) -> None:
 
 
 def _wait_shown(watched: Watched, text: str) -> None:
-    watched.page.locator(".xterm-rows", has_text=text).wait_for(timeout=10_000)
+    watched.page.locator(".xterm-rows", has_text=text).wait_for(timeout=60_000)
 
 
 def test_commands_run_in_it_and_it_is_found_again(log_in: Callable[..., Watched], devbox_id: str) -> None:
@@ -88,7 +88,7 @@ def test_it_ends_with_the_login(log_in: Callable[..., Watched], devbox_id: str) 
     second.goto(f"{watched.base_url}/console/")
     second.get_by_role("button", name="Log out").click()
     second.wait_for_url("**/login")
-    watched.page.get_by_text("Ended:").wait_for(timeout=5000)
+    watched.page.get_by_text("Ended:").wait_for(timeout=60_000)
 
 
 def test_other_pages_open_none(server: ServerProcess, client: Runloop, devbox_id: str) -> None:
@@ -109,7 +109,7 @@ def test_other_pages_open_none(server: ServerProcess, client: Runloop, devbox_id
             socket.send(b"echo it-$((1+1))-works\n")
             seen = b""
             while b"it-2-works" not in seen:
-                seen += socket.recv(timeout=10)  # type: ignore[operator]
+                seen += socket.recv(timeout=60)  # type: ignore[operator]
 
 
 def test_a_key_that_only_reads_opens_none(server: ServerProcess, devbox_id: str) -> None:
