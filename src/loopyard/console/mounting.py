@@ -17,7 +17,7 @@ from loopyard.console.navigation import Navigation
 from loopyard.console.rendering import set_links, set_navigation
 from loopyard.console.searching import pages as searching
 from loopyard.kit.changes import Changes
-from loopyard.kit.errors import BadRequest, NotFound
+from loopyard.kit.errors import NotFound
 from loopyard.kit.parts import Parts
 from loopyard.kit.paths import refuse_impossible
 
@@ -35,7 +35,7 @@ def create(parts: Parts, settings: Settings) -> FastAPI:
     set_navigation(navigation.groups)
     app = FastAPI(
         title="Loopyard's console",
-        dependencies=[Depends(refuse_impossible), Depends(_refuse_nul)],
+        dependencies=[Depends(refuse_impossible)],
         openapi_url=None,
         docs_url=None,
         redoc_url=None,
@@ -48,17 +48,6 @@ def create(parts: Parts, settings: Settings) -> FastAPI:
     app.add_api_route("/static/{name}", _asset, methods=["GET", "HEAD"])
     app.add_middleware(GuardMiddleware)
     return app
-
-
-async def _refuse_nul(request: Request) -> None:
-    """See that no parameter of a query has a NUL character, which no text of the store has and PostgreSQL refuses.
-
-    Raises:
-        BadRequest: One has.
-    """
-    for name, value in request.query_params.multi_items():
-        if "\x00" in value:
-            raise BadRequest(f"{name}: must not contain NUL characters.", field=name)
 
 
 async def _asset(name: str, request: Request) -> Response:

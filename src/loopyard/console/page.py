@@ -21,7 +21,7 @@ from loopyard.console.login.sessions import Session, Sessions
 from loopyard.console.rendering import render
 from loopyard.kit.db import Database
 from loopyard.kit.ending import mark
-from loopyard.kit.errors import Forbidden, LoopyardError
+from loopyard.kit.errors import BadRequest, Forbidden, LoopyardError
 from loopyard.kit.parts import Parts, parts_of
 from loopyard.kit.sse import MessageStream
 
@@ -134,6 +134,7 @@ def allowed(operation: str | None, *, token_in_stream: bool = False) -> Callable
     Raises:
         NotLoggedIn: There is no session, or it is over.
         Forbidden: The key may not do this, or the request is not from a page of the console.
+        BadRequest: A parameter of the query has a NUL character.
     """
 
     async def provide(request: Request) -> Page:
@@ -142,6 +143,7 @@ def allowed(operation: str | None, *, token_in_stream: bool = False) -> Callable
         request.scope[PAGE] = page
         request.scope[CALLER] = caller
         let_in(request.scope)
+        _check_query(request)
         if operation is not None:
             page.need(operation)
         if request.method not in ("GET", "HEAD"):
@@ -178,6 +180,13 @@ def is_same_origin(request: HTTPConnection) -> bool:
     """True if a request's Origin is the address that it came to."""
     origin: str | None = request.headers.get("origin")
     return origin is not None and urlsplit(origin).netloc == request.headers.get("host")
+
+
+def _check_query(request: Request) -> None:
+    """See that no parameter has a NUL character, which no text of the store has and PostgreSQL refuses."""
+    for name, value in request.query_params.multi_items():
+        if "\x00" in value:
+            raise BadRequest(f"{name[:100]}: must not contain NUL characters.", field=name[:100])
 
 
 def _check_origin(request: Request) -> None:
