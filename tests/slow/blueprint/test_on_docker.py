@@ -80,6 +80,9 @@ $HOME
 D
 WORKDIR /srv/work
 LABEL kind=test
+RUN mkdir /data && echo before > /data/before
+VOLUME /data
+RUN echo after > /data/after
 USER worker
 RUN id -un > /tmp/me
 """
@@ -90,13 +93,14 @@ RUN id -un > /tmp/me
         file_mounts={"/srv/mounted file": "content\n"},
         system_setup_commands=["pwd > /tmp/where"],
     )
-    look = 'cd /srv; cat said one two tools/it inline/D "mounted file" /tmp/me /tmp/where; echo $GREETING; echo $PATH'
+    files = 'said one two tools/it inline/D "mounted file" /tmp/me /tmp/where /data/before /data/after'
+    look = f"cd /srv; cat {files}; echo $GREETING; echo $PATH"
     devbox = api.devboxes.create_and_await_running(blueprint_id=blueprint.id)
     done = api.devboxes.execute_and_await_completion(devbox.id, command=f"pwd; id -un; {look}")
     api.devboxes.shutdown(devbox.id)
     lines = (done.stdout or "").splitlines()
     assert lines[:2] == ["/srv/work", "worker"]
-    assert lines[2:11] == [
+    assert lines[2:13] == [
         'hello "world"',
         "one",
         "two",
@@ -105,9 +109,11 @@ RUN id -un > /tmp/me
         "content",
         "worker",
         "/srv/work",
+        "before",
+        "after",
         'hello "world"',
     ]
-    assert lines[11].startswith("/opt/bin:")
+    assert lines[13].startswith("/opt/bin:")
     above = complete(api, base_blueprint_id=blueprint.id, system_setup_commands=["cat /srv/said > /tmp/again"])
     assert output(api, "cat /tmp/again", blueprint_id=above.id) == 'hello "world"\n'
 

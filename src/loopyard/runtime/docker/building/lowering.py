@@ -114,14 +114,24 @@ class _Stage:
         for trigger in triggers:  # the engine runs them at FROM
             self._check_trigger(trigger)
         self._made.lines.append(Line(f"LABEL {LABEL}={self._around.server}"))
+        volumes: dict[str, Line] = {}
+        before: tuple[str, ...] = ()
         for step in own:
-            if isinstance(step, RunStep):
+            if isinstance(step, ConfigStep) and step.command == "VOLUME":
+                # The classic builder throws away what is written to a volume after it was declared: they come last.
+                added = [one for one in step.config.volumes if one not in before]
+                text = f"VOLUME {json.dumps([_word(one, self._plan.escape) for one in added])}"
+                volumes |= {text: Line(text, step.place, step.shown, self._name)} if added else {}
+            elif isinstance(step, RunStep):
                 self._run(step)
             elif isinstance(step, CopyStep):
                 self._copy(step)
             else:
                 text = step.place.text
                 self._line(text, step.place, step.shown, layer=not isinstance(step, ConfigStep))
+            if isinstance(step, ConfigStep):
+                before = step.config.volumes
+        self._made.lines += volumes.values()
 
     def _line(self, text: str, place: Place, shown: str, *, layer: bool) -> None:
         self._number += layer
