@@ -49,7 +49,7 @@ class BlueprintService:
             LimitReached: The account has as many builds under way as it may have.
         """
         if self._building.builder is None:
-            raise BadRequest("This server's runtime builds no images; use crun's (LOOPYARD_RUNTIME__TYPE=crun).")
+            raise BadRequest("This server's runtime builds no images.")
         base = await self._check(session, account_id, params)
         limits = await self._limits.hold(session, account_id)
         if limits is not None and limits.builds is not None:

@@ -92,7 +92,7 @@ class DockerImageBuilder:
             said = fault.strerror or type(fault).__name__  # without the host's path
             raise BuildFailed("build_failed", f"The host could not do a part of the build: {said}.") from fault
         finally:
-            await asyncio.shield(self._leave(spec.id))
+            await asyncio.shield(self._leave_or_tell(spec.id))
 
     async def _build(self, spec: BuildSpec, work: Path, told: Callable[[str], None]) -> ImageSettings:
         # A thread: a hostile Dockerfile takes seconds of a processor's time.
@@ -171,6 +171,12 @@ class DockerImageBuilder:
 
     def _memory(self, image_id: str) -> Path:
         return memory_folder(f"{self._server}/builds/{image_id}")
+
+    async def _leave_or_tell(self, image_id: str) -> None:
+        try:
+            await self._leave(image_id)
+        except (aiodocker.DockerError, aiohttp.ClientError, OSError) as fault:
+            log.warning("build %s: what it held is left to the next start: %s", image_id, fault)
 
     async def _leave(self, image_id: str) -> None:
         """Free all that a build holds besides its image."""
