@@ -53,6 +53,8 @@ class Bases:
             if found is None:
                 raise BuildFailed("build_failed", f"There is no image {name} in the engine.")
             return found
+        if any(part in ("", ".", "..") for part in name.split("/")):
+            raise BuildFailed("build_failed", f"{name} is no name of an image.")
         if _OWN.match(name):
             raise BuildFailed("build_failed", f"{name} is a name of the server's own images.")
         found = await self._named(name)
