@@ -86,9 +86,9 @@ class DockerConfig(BaseModel):
         description="The engine's network that sandboxes are on; `loopyard`, where none reaches another, if null.",
     )
     buildkit: bool = Field(
-        default=True,
+        default=False,
         description="Have BuildKit do builds that need it (secrets, mounts of RUN, `--chmod`), where a client for it "
-        "is on this host. BuildKit limits neither their memory nor their CPU; false refuses them.",
+        "is on this host. BuildKit limits neither their memory nor their CPU, so they are refused by default.",
     )
     ca_bundle: Path | None = Field(
         default=Path("/etc/ssl/certs/ca-certificates.crt"),

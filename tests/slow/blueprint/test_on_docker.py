@@ -48,6 +48,7 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Generator[OnDocker]:
         with docker_engine() as path:
             without = {f"LOOPYARD_RUNTIME__{name}": None for name in ("DISK_GIB", "READY_SANDBOXES")}
             env = {"LOOPYARD_RUNTIME__TYPE": "docker", "LOOPYARD_RUNTIME__SOCKET": str(path), **without}
+            env["LOOPYARD_RUNTIME__BUILDKIT"] = "true"
             with serving(tmp_path_factory.mktemp("on-docker") / "data", env=env) as server:
                 yield OnDocker(server, path)
     except NoEngine as reason:
@@ -211,6 +212,7 @@ def test_a_build_goes_on_after_the_server_was_killed(docker: OnDocker) -> None:
         until_said(client, one.id, "on")
     docker.server.kill()
     settings = {"LOOPYARD_RUNTIME__TYPE": "docker", "LOOPYARD_RUNTIME__SOCKET": str(docker.engine)}
+    settings["LOOPYARD_RUNTIME__BUILDKIT"] = "true"
     docker.server.start({**settings, "LOOPYARD_RUNTIME__DISK_GIB": None, "LOOPYARD_RUNTIME__READY_SANDBOXES": None})
     with docker.server.client() as client:
         assert ended(client, one.id).status == "build_complete"

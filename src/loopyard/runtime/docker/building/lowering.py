@@ -214,7 +214,10 @@ class _Stage:
 
     def _needs_buildkit(self, place: Place, what: str) -> None:
         if self._made.for_buildkit is None:
-            sentence = f"This engine has only the classic builder, which does not know {what}; BuildKit does."
+            sentence = (
+                f"The engine's classic builder does not know {what}; BuildKit does, where the operator has turned it "
+                "on (LOOPYARD_RUNTIME__BUILDKIT) and has a client for it."
+            )
             self._made.for_buildkit = DockerfileError(place, sentence)
 
 
