@@ -29,6 +29,9 @@ from loopyard.runtime.proc import start_ticks
 _PIECE_BYTES = 1 << 20
 _PAUSED_SECONDS = 300
 _FULL_PAUSE_SECONDS = 0.1
+_QUIET_SECONDS, _REST_SECONDS = 1.0, 10.0
+"""How long the streams of a command that has ended are silent before they count as held open, and how long at most the
+end of its output is awaited."""
 _FIRST_LOOK, _LONGEST_LOOK = 0.01, 1.0
 """How often the engine is asked whether the command has ended: some leave processes that hold its streams open."""
 
@@ -179,12 +182,18 @@ class _Keeper:
                 is_open = self.carry(connection)
                 if not is_open:
                     pause, next_look = _FIRST_LOOK, 0.0
-        while is_open:  # what is there already
-            try:
-                is_open = self.carry(connection)
-            except BlockingIOError:
-                break
-        return status, is_open
+        return status, is_open and self._carry_rest(connection)
+
+    def _carry_rest(self, connection: socket.socket) -> bool:
+        """Take the end of the output: the engine tells of a command's end before it has passed that on. False at the
+        end of the streams; true if something that the command has left holds them open."""
+        poll = select.poll()
+        poll.register(connection, select.POLLIN)
+        deadline = time.monotonic() + _REST_SECONDS
+        while time.monotonic() < deadline and poll.poll(_QUIET_SECONDS * 1000):
+            if not self.carry(connection):
+                return False
+        return True
 
     def carry(self, connection: socket.socket) -> bool:
         """Take what has come. False at the end of the streams.
