@@ -44,6 +44,11 @@ async def ensure_base_image(engine: Engine, images: Path, ca_bundle: Path | None
     return name
 
 
+_WHOLE = (0, 1)
+"""Exit statuses of tar for a whole archive. 1 tells that a file changed meanwhile: builds on crun link the files of the
+base, which changes how many names they have, and nothing else."""
+
+
 async def _import(engine: Engine, root: Path, name: str) -> None:
     tar = await asyncio.create_subprocess_exec(
         "tar", "-C", str(root), "--numeric-owner", "--xattrs", "-cf", "-", ".", stdout=asyncio.subprocess.PIPE
@@ -63,10 +68,10 @@ async def _import(engine: Engine, root: Path, name: str) -> None:
         )
     finally:
         status = await tar.wait()
-    if status == 0 and isinstance(said, dict) and not await exists(engine, name):  # Podman overhears the name
+    if status in _WHOLE and isinstance(said, dict) and not await exists(engine, name):  # Podman overhears the name
         made = str(cast("dict[str, Any]", said).get("status"))
         await engine.ask("POST", f"images/{made}/tag", params={"repo": repository, "tag": tag})
-    if status != 0 or not await exists(engine, name):
+    if status not in _WHOLE or not await exists(engine, name):
         raise RuntimeUnavailable(f"The base image could not be copied into the engine: {said}")
 
 
