@@ -13,7 +13,7 @@ from runloop_api_client.types import AxonEventView
 from tests.serving import ServerProcess
 
 PUPPET = (Path(__file__).parent / "agent.py").read_text()
-_SECONDS = 120.0
+_SECONDS = 240.0
 _PATIENT = PollingConfig(timeout_seconds=600, max_attempts=600)
 
 
