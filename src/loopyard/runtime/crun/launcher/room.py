@@ -134,7 +134,10 @@ def give_back(image: str, pool: str) -> None:
         size = btrfs.end_of_use(pool) + _STEP_BYTES
         if size < btrfs.device(pool)[1]:
             btrfs.resize(pool, size)
-            punch_hole(file, size, os.fstat(file).st_size - size)
+        # Also where a kill came between the two the last time.
+        end, most = btrfs.device(pool)[1], os.fstat(file).st_size
+        if end < most:
+            punch_hole(file, end, most - end)
         btrfs.trim(pool)
 
 
