@@ -27,7 +27,7 @@ class LoopHolds:
 
     @property
     def command(self) -> list[str]:
-        """What the server's command line starts with."""
+        """Beginning of the server's command line."""
         return [sys.executable, "-m", "benchmarks.loop_holds", str(self._file)]
 
     def take(self) -> float:

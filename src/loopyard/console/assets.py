@@ -19,7 +19,7 @@ _TYPES = {".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=ut
 class Asset:
     content: bytes
     packed: bytes
-    """The same by gzip."""
+    """Content compressed by gzip."""
     type: str
     version: str
     """The beginning of its SHA-256."""
@@ -69,6 +69,6 @@ def load(name: str) -> Asset | None:
 
 
 def address(name: str) -> str:
-    """Where a page loads the file from. It changes with the content, so that browsers may keep it."""
+    """URL that a page loads the file from. It changes with the content, so that browsers may keep it."""
     asset = load(name)
     return f"/console/static/{name}" + (f"?v={asset.version}" if asset is not None else "")

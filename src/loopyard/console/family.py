@@ -8,7 +8,7 @@ from fastapi import APIRouter
 from loopyard.console.page import Page
 
 BASE = "/console"
-"""Where the console is mounted: paths in templates begin with it."""
+"""Path that the console is mounted at: paths in templates begin with it."""
 
 
 @dataclass(frozen=True, slots=True)

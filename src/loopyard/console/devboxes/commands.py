@@ -153,7 +153,7 @@ async def command(id: str, execution_id: str, page: CommandPage) -> Response:
 
 @router.get("/{id}/commands/{execution_id}/live")
 async def command_live(id: str, execution_id: str, page: CommandPage) -> Response:
-    """The same again, each second until it has ended."""
+    """Live parts of the command, each second until it has ended."""
     devbox = await read(page, id)
     running = True
 

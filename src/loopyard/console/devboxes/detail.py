@@ -44,7 +44,7 @@ async def devbox(id: str, page: DetailPage) -> Response:
 
 @router.get("/{id}/live")
 async def live(id: str, page: DetailPage) -> Response:
-    """The same again, whenever it has changed."""
+    """Live parts of the devbox, whenever they have changed."""
     first = await read(page, id)
     over, runs = is_over(first), first.status == "running"
 

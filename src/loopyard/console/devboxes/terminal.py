@@ -29,7 +29,7 @@ from loopyard.runtime.protocol import Terminal
 router = APIRouter()
 
 OPERATION = "POST /v1/devboxes/{}/create_pty_tunnel"
-"""What opens a terminal by the API: the right to it is the right to this."""
+"""Operation of the API that opens a terminal: the right to it is the right to this."""
 
 TerminalPage = Annotated[Page, Depends(allowed(OPERATION))]
 SessionsDep = Annotated[PtySessions, Depends(part(PtySessions))]

@@ -41,7 +41,7 @@ async def overview(page: PageDep) -> Response:
 
 @router.get("/live")
 async def live(page: PageDep) -> Response:
-    """The same again, whenever it has changed."""
+    """Live parts of the overview, whenever they have changed."""
 
     async def render() -> str:
         return page.html("overview/_parts.html", parts=await _figures(page))

@@ -31,7 +31,7 @@ class Entry:
     sequence: int = 0
     timestamp_ms: int = 0
     detail: dict[str, str] = field(default_factory=dict[str, str])
-    """What else is known, by its name: tokens, cost."""
+    """Further figures by their names: tokens, cost."""
 
 
 def text_of(value: Any) -> str:
