@@ -39,14 +39,14 @@ def base(
 
     from loopyard.config import InvalidSettings, load
     from loopyard.runtime.base_image.making import ensure_base
-    from loopyard.runtime.crun import host
+    from loopyard.runtime.crun.host import requirements
     from loopyard.runtime.errors import RuntimeUnavailable
 
     err = Console(stderr=True, highlight=False, soft_wrap=True)
     try:
         settings = load(data_dir=data_dir)
         images = settings.runtime.images_of(settings.data_dir)
-        host.check()
+        requirements.check()
         with err.status("base image") as status:
             shown = status.update if err.is_terminal else err.print
             made = asyncio.run(ensure_base(images, settings.runtime.ca_bundle, lambda step: shown(escape(step))))

@@ -9,9 +9,9 @@ from typing import Protocol
 from loopyard.kit.db import Database
 from loopyard.object.config import ObjectConfig
 from loopyard.runtime.config import CrunConfig, RuntimeConfig
-from loopyard.runtime.crun.measuring import disk_use, sizes
-from loopyard.runtime.crun.measuring import shared as shared_space
-from loopyard.runtime.crun.shared_bytes import SharedSpace
+from loopyard.runtime.crun.storage.disk_use import disk_use, sizes
+from loopyard.runtime.crun.storage.disk_use import shared as shared_space
+from loopyard.runtime.crun.storage.shared_bytes import SharedSpace
 from loopyard.upkeep import repository
 from loopyard.upkeep.control import ask
 

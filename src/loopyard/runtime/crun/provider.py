@@ -9,9 +9,6 @@ from pathlib import Path
 
 from loopyard.runtime.base_image.making import ensure_base
 from loopyard.runtime.config import CrunConfig
-from loopyard.runtime.crun import disk, host, instance, network, oci
-from loopyard.runtime.crun.accounts import Account
-from loopyard.runtime.crun.attachment import attach
 from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.builder import CrunImageBuilder
 from loopyard.runtime.crun.building.keeping import ImagesKeeper
@@ -20,20 +17,25 @@ from loopyard.runtime.crun.egress.client import EgressClient
 from loopyard.runtime.crun.egress.listeners import listen_for_gateway
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.table import GATEWAY
-from loopyard.runtime.crun.factory import Ground, SandboxFactory
+from loopyard.runtime.crun.exec.attachment import attach
+from loopyard.runtime.crun.exec.operations import SandboxOperations
+from loopyard.runtime.crun.host import instance, network, requirements
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
-from loopyard.runtime.crun.leftovers import BoxesKeeper
-from loopyard.runtime.crun.operations import SandboxOperations
-from loopyard.runtime.crun.pool import Pool
-from loopyard.runtime.crun.sandbox_paths import PathResolver
-from loopyard.runtime.crun.sandbox_store import SandboxRecord, SandboxStore
-from loopyard.runtime.crun.sealing import STOPPED, CrunGradingIsolation
-from loopyard.runtime.crun.services import Services, is_service
-from loopyard.runtime.crun.shared_folders import SharedFolders
-from loopyard.runtime.crun.sharing import register
-from loopyard.runtime.crun.slot_pool import SlotPool
-from loopyard.runtime.crun.usage import usage
-from loopyard.runtime.crun.warm_pool import WarmPool, remove_left
+from loopyard.runtime.crun.sandbox import oci
+from loopyard.runtime.crun.sandbox.accounts import Account
+from loopyard.runtime.crun.sandbox.factory import Ground, SandboxFactory
+from loopyard.runtime.crun.sandbox.grading_isolation import STOPPED, CrunGradingIsolation
+from loopyard.runtime.crun.sandbox.leftovers import BoxesKeeper
+from loopyard.runtime.crun.sandbox.paths import PathResolver
+from loopyard.runtime.crun.sandbox.services import Services, is_service
+from loopyard.runtime.crun.sandbox.slot_pool import SlotPool
+from loopyard.runtime.crun.sandbox.store import SandboxRecord, SandboxStore
+from loopyard.runtime.crun.sandbox.usage import usage
+from loopyard.runtime.crun.sandbox.warm_pool import WarmPool, remove_left
+from loopyard.runtime.crun.storage import disk
+from loopyard.runtime.crun.storage.image_references import register
+from loopyard.runtime.crun.storage.pool import Pool
+from loopyard.runtime.crun.storage.shared_folders import SharedFolders
 from loopyard.runtime.errors import (
     RuntimeFault,
     RuntimeUnavailable,
@@ -84,8 +86,8 @@ class CrunRuntime(SandboxOperations):
         )
 
     async def open(self) -> None:
-        host.check()
-        self._init = host.program("catatonit")
+        requirements.check()
+        self._init = requirements.program("catatonit")
         await ensure_base(self._images, self._config.ca_bundle)
         self._layout.sandboxes.mkdir(parents=True, exist_ok=True)
         self._layout.commands.mkdir(parents=True, exist_ok=True)
@@ -95,8 +97,13 @@ class CrunRuntime(SandboxOperations):
         self._where = PathResolver(self._layout, self._instance)
         self._memory = SandboxStore(self._where, self._instance.block)
         self._commands.running = memory_folder(f"{self._instance.block}/running")
-        self._crun = [str(host.program("crun")), "--root", str(self._instance.crun_root), "--cgroup-manager=cgroupfs"]
-        place = await asyncio.to_thread(disk.prepare, self._layout, host.program("crun"), self._config.disk_gib)
+        self._crun = [
+            str(requirements.program("crun")),
+            "--root",
+            str(self._instance.crun_root),
+            "--cgroup-manager=cgroupfs",
+        ]
+        place = await asyncio.to_thread(disk.prepare, self._layout, requirements.program("crun"), self._config.disk_gib)
         self._launcher = LauncherClient(place)
         await self._launcher.start()
         self._pool = Pool(self._layout, self._launcher)
@@ -252,7 +259,7 @@ class CrunRuntime(SandboxOperations):
     ) -> Attached:
         """Start the command of a step. See `StepRuntime`."""
         box = self._running(sandbox_id)
-        process = oci.process(account, argv, cwd, {}, host.most_open_files())
+        process = oci.process(account, argv, cwd, {}, requirements.most_open_files())
         process["env"] = [f"{name}={value}" for name, value in environment.items()]
         name = self._where.of(sandbox_id).name
         uid = box.uid_base + account.uid
@@ -364,8 +371,9 @@ class CrunRuntime(SandboxOperations):
         cgroup = self._where.of(sandbox_id).cgroup
         return SandboxStatus(
             SandboxState.RUNNING if running else SandboxState.EXITED,
-            out_of_memory=host.out_of_memory(cgroup),
-            out_of_processes=host.out_of_processes(cgroup) and not (self._layout.bundle(sandbox_id) / STOPPED).exists(),
+            out_of_memory=requirements.out_of_memory(cgroup),
+            out_of_processes=requirements.out_of_processes(cgroup)
+            and not (self._layout.bundle(sandbox_id) / STOPPED).exists(),
         )
 
     async def usage(self, sandbox_id: str) -> SandboxUsage:

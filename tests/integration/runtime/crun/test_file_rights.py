@@ -9,7 +9,7 @@ from typing import cast
 import pytest
 
 from loopyard.runtime.config import CrunConfig
-from loopyard.runtime.crun import files
+from loopyard.runtime.crun.exec import files
 from loopyard.runtime.crun.provider import CrunRuntime
 from loopyard.runtime.errors import FileAccessDenied, FileUnsuitable
 from loopyard.runtime.protocol import SandboxSpec

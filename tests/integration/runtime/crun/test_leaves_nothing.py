@@ -8,7 +8,7 @@ import pytest
 
 from loopyard.kit.ids import new_id
 from loopyard.runtime.config import CrunConfig
-from loopyard.runtime.crun import cgroups
+from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.provider import CrunRuntime
 from loopyard.runtime.protocol import SandboxSpec
 from tests.integration.runtime.box import Box

@@ -12,10 +12,10 @@ import anyio
 import pytest
 
 from loopyard.runtime.config import CrunConfig
-from loopyard.runtime.crun import disk
-from loopyard.runtime.crun.leftovers import BoxesKeeper
 from loopyard.runtime.crun.provider import CrunRuntime
-from loopyard.runtime.crun.sharing import references
+from loopyard.runtime.crun.sandbox.leftovers import BoxesKeeper
+from loopyard.runtime.crun.storage import disk
+from loopyard.runtime.crun.storage.image_references import references
 from loopyard.runtime.errors import ImageNotFound, SandboxStartFailed, SnapshotNotFound
 from loopyard.runtime.protocol import Limits, NetworkPolicy, SandboxSpec, User
 from tests.integration.runtime.box import Box, until_ready

@@ -4,7 +4,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from loopyard.runtime.crun.write_back import WriteBack
+from loopyard.runtime.crun.host.write_back import WriteBack
 
 PIECE = bytes(range(256)) * 4096
 PIECES = 160

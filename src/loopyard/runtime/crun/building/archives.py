@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from typing import IO, BinaryIO, cast
 
 from loopyard.runtime.crun.building.writing import CannotWrite, Writer
-from loopyard.runtime.crun.launcher.slots import UIDS
+from loopyard.runtime.crun.host.uids import UIDS
 from loopyard.runtime.programs import search_path
 
 _TAR_MAGIC_AT, _TAR_MAGIC = 257, b"ustar"

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 from typing import TypedDict
 
-from loopyard.runtime.crun.syscalls import (
+from loopyard.runtime.syscalls import (
     CLONE_NEWNET,
     CLONE_NEWNS,
     MS_BIND,

@@ -16,12 +16,12 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from loopyard.dockerfile.plan import GitRepository
-from loopyard.runtime.crun import network
 from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.enter import Way
 from loopyard.runtime.crun.building.logins import logins
 from loopyard.runtime.crun.building.means import Place
 from loopyard.runtime.crun.building.watching import Watch
+from loopyard.runtime.crun.host import network
 from loopyard.runtime.images import BuildFailed, RegistryLogin
 from loopyard.runtime.programs import search_path
 

@@ -9,14 +9,14 @@ from typing import Any
 from loopyard.dockerfile.oci import from_oci, to_oci
 from loopyard.kit.environment import fault_of_environment
 from loopyard.runtime.base_image.making import BASE
-from loopyard.runtime.crun import image_config
-from loopyard.runtime.crun.accounts import Accounts
 from loopyard.runtime.crun.building.bases import ROOT
 from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.solving import Result
 from loopyard.runtime.crun.building.unpacking import ImageFolder
-from loopyard.runtime.crun.image_config import ImageConfig
-from loopyard.runtime.crun.launcher.slots import UIDS
+from loopyard.runtime.crun.host.uids import UIDS
+from loopyard.runtime.crun.sandbox import image_config
+from loopyard.runtime.crun.sandbox.accounts import Accounts
+from loopyard.runtime.crun.sandbox.image_config import ImageConfig
 from loopyard.runtime.images import STARTS_IN_WORKDIR, BuildFailed, ImageSettings
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.protocol import User

@@ -15,7 +15,7 @@ from loopyard.runtime.crun.building.bases import ROOT
 from loopyard.runtime.crun.building.buildah import BASE_REPOSITORY, REPOSITORY, BuildahFailed, Storage
 from loopyard.runtime.crun.building.layers import Layers
 from loopyard.runtime.crun.building.removal import delete_folder
-from loopyard.runtime.crun.sharing import References, references
+from loopyard.runtime.crun.storage.image_references import References, references
 from loopyard.runtime.upkeep import Leftover
 
 log = logging.getLogger("loopyard.runtime.building")

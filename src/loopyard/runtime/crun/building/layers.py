@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loopyard.runtime.crun.building.removal import delete_folder
-from loopyard.runtime.crun.syscalls import sync_file_system
+from loopyard.runtime.syscalls import sync_file_system
 
 _NEW = ".new"
 _ALIAS = "="

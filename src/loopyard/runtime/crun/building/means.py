@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from loopyard.runtime.crun.accounts import Account
-from loopyard.runtime.crun.factory import Ground
+from loopyard.runtime.crun.sandbox.accounts import Account
+from loopyard.runtime.crun.sandbox.factory import Ground
 from loopyard.runtime.protocol import Attached, Runtime, SandboxSpec
 
 

@@ -2,9 +2,9 @@
 
 from dataclasses import replace
 
-from loopyard.runtime.crun.accounts import Account, Accounts
 from loopyard.runtime.crun.building.merged import Merged
-from loopyard.runtime.crun.launcher.slots import UIDS
+from loopyard.runtime.crun.host.uids import UIDS
+from loopyard.runtime.crun.sandbox.accounts import Account, Accounts
 from loopyard.runtime.images import BuildFailed
 
 

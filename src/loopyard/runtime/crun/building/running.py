@@ -17,12 +17,12 @@ from loopyard.runtime.crun.building.means import Means, Place, StepRuntime
 from loopyard.runtime.crun.building.merged import Merged
 from loopyard.runtime.crun.building.mounts import Files, Mounts
 from loopyard.runtime.crun.building.watching import Watch
-from loopyard.runtime.crun.factory import Ground
 from loopyard.runtime.crun.launcher.steps import StepGround
-from loopyard.runtime.crun.syscalls import RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, files_owned_by, openat2
+from loopyard.runtime.crun.sandbox.factory import Ground
 from loopyard.runtime.errors import CommandStartFailed, SandboxNotRunning, SandboxStartFailed
 from loopyard.runtime.images import BuildFailed, BuildSpec
 from loopyard.runtime.protocol import NetworkPolicy, SandboxSpec, User
+from loopyard.runtime.syscalls import RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, files_owned_by, openat2
 
 HOSTNAME = "build"
 _LINE_BYTES = 1 << 16

@@ -20,7 +20,7 @@ import uvloop
 from loopyard.runtime.crun.egress.client import LINE_BYTES, POLICY
 from loopyard.runtime.crun.egress.daemon import EgressDaemon
 from loopyard.runtime.crun.egress.nft import RulesRefused
-from loopyard.runtime.crun.instance import Instance
+from loopyard.runtime.crun.host.instance import Instance
 from loopyard.runtime.errors import RuntimeFault
 
 log = logging.getLogger("loopyard.runtime.network")

@@ -17,7 +17,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from loopyard.runtime.crun.egress.nft import RulesRefused
-from loopyard.runtime.crun.instance import Instance
+from loopyard.runtime.crun.host.instance import Instance
 from loopyard.runtime.protocol import NetworkPolicy
 
 log = logging.getLogger("loopyard.runtime.network")

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from ipaddress import IPv4Network
 
-from loopyard.runtime.crun import network
 from loopyard.runtime.crun.egress import listeners, table
 from loopyard.runtime.crun.egress.blocklist import Blocklist
 from loopyard.runtime.crun.egress.firewall import Firewall
@@ -11,7 +10,8 @@ from loopyard.runtime.crun.egress.name_server import NameServer
 from loopyard.runtime.crun.egress.refusals import Refusals, Tell
 from loopyard.runtime.crun.egress.resolver import DnsResolver, Resolvers
 from loopyard.runtime.crun.egress.tcp_proxy import TcpProxy
-from loopyard.runtime.crun.instance import Instance
+from loopyard.runtime.crun.host import network
+from loopyard.runtime.crun.host.instance import Instance
 from loopyard.runtime.protocol import NetworkPolicy
 
 

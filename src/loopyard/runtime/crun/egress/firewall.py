@@ -15,7 +15,7 @@ from loopyard.runtime.crun.egress import table
 from loopyard.runtime.crun.egress.blocklist import Blocklist
 from loopyard.runtime.crun.egress.elements import Element, Elements, address, number
 from loopyard.runtime.crun.egress.nft import Nft, RulesRefused
-from loopyard.runtime.crun.instance import Instance
+from loopyard.runtime.crun.host.instance import Instance
 from loopyard.runtime.protocol import NetworkPolicy
 
 log = logging.getLogger("loopyard.runtime.network")

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network
 
 from loopyard.runtime.crun.egress.blocklist import Blocklist
-from loopyard.runtime.crun.instance import Instance
+from loopyard.runtime.crun.host.instance import Instance
 from loopyard.runtime.host_gateway import GatewayAddress
 from loopyard.runtime.protocol import AllowedNetwork, NetworkPolicy, PortRange
 

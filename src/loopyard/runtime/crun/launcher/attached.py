@@ -9,8 +9,8 @@ from pathlib import Path
 
 from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.launcher.refusals import refusal
-from loopyard.runtime.crun.syscalls import CLONE_NEWNET, setns
 from loopyard.runtime.proc import kill_group, start_ticks
+from loopyard.runtime.syscalls import CLONE_NEWNET, setns
 
 _CONNECT_SECONDS = 5
 _BACKLOG = 128

@@ -6,14 +6,16 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
-from loopyard.runtime.crun import cgroups
+from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.launcher.disks import beside, delete_disk, make_disk
 from loopyard.runtime.crun.launcher.layers import layered
 from loopyard.runtime.crun.launcher.place import tidy
 from loopyard.runtime.crun.launcher.programs import run, start
 from loopyard.runtime.crun.launcher.slots import Slot
 from loopyard.runtime.crun.launcher.steps import attach_parts, read_ground, step_root
-from loopyard.runtime.crun.syscalls import (
+from loopyard.runtime.layout import write_whole
+from loopyard.runtime.proc import start_ticks
+from loopyard.runtime.syscalls import (
     CLONE_NEWNET,
     MOUNT_ATTR_NODEV,
     MOUNT_ATTR_NOEXEC,
@@ -24,8 +26,6 @@ from loopyard.runtime.crun.syscalls import (
     setns,
     umount,
 )
-from loopyard.runtime.layout import write_whole
-from loopyard.runtime.proc import start_ticks
 
 _SYSFS = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
 

@@ -5,9 +5,9 @@ import os
 import shutil
 from collections.abc import Callable
 
-from loopyard.runtime.crun import btrfs
+from loopyard.runtime.crun.host import btrfs
 from loopyard.runtime.crun.launcher.programs import run
-from loopyard.runtime.crun.syscalls import swap
+from loopyard.runtime.syscalls import swap
 
 _MOST_NAMES = 500
 

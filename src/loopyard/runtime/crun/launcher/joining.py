@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from functools import cache
 from typing import Any
 
-from loopyard.runtime.crun import syscalls
+from loopyard.runtime import syscalls
 from loopyard.runtime.proc import start_ticks
 
 _NAMESPACES = (

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from loopyard.runtime.crun.launcher import placing
-from loopyard.runtime.crun.syscalls import (
+from loopyard.runtime.syscalls import (
     MOUNT_ATTR_RDONLY,
     attach,
     files_owned_by,

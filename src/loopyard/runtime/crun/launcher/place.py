@@ -6,10 +6,10 @@ import os
 import shutil
 from typing import TypedDict
 
-from loopyard.runtime.crun import btrfs
+from loopyard.runtime.crun.host import btrfs
 from loopyard.runtime.crun.launcher import room
 from loopyard.runtime.crun.launcher.programs import ProgramFailed, run
-from loopyard.runtime.crun.syscalls import CLONE_NEWNS, MS_REC, MS_SLAVE, mount, new_mount, umount, unshare
+from loopyard.runtime.syscalls import CLONE_NEWNS, MS_REC, MS_SLAVE, mount, new_mount, umount, unshare
 
 UNIFIED = "/sys/fs/cgroup/unified"
 _CGROUP2 = "/sys/fs/cgroup/cgroup.controllers"

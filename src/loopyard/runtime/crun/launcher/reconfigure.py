@@ -8,11 +8,12 @@ import os
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 
-from loopyard.runtime.crun import cgroups
+from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.launcher.disks import beside, change_disk, delete_disk, make_disk
 from loopyard.runtime.crun.launcher.layers import layered
 from loopyard.runtime.crun.launcher.steps import attach_parts, read_ground, step_root
-from loopyard.runtime.crun.syscalls import (
+from loopyard.runtime.proc import start_ticks
+from loopyard.runtime.syscalls import (
     CLONE_NEWNS,
     CLONE_NEWUTS,
     MNT_DETACH,
@@ -31,7 +32,6 @@ from loopyard.runtime.crun.syscalls import (
     setns,
     umount,
 )
-from loopyard.runtime.proc import start_ticks
 
 _MOVED, _COPIED = ("proc", "dev"), ("sys",)
 """Mounts in the root file system of every sandbox, with all that is mounted below. What was there before the sandbox's

@@ -17,10 +17,10 @@ from collections.abc import Generator
 from contextlib import contextmanager
 
 from loopyard.kit.full_disk import LEAST_FREE_BYTES, is_full
-from loopyard.runtime.crun import btrfs
+from loopyard.runtime.crun.host import btrfs
 from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
-from loopyard.runtime.crun.syscalls import fallocate, punch_hole
 from loopyard.runtime.proc import start_ticks
+from loopyard.runtime.syscalls import fallocate, punch_hole
 
 FIRST_BYTES = 1 << 30
 """The size of the file system when it is made, in bytes."""

@@ -14,10 +14,12 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from loopyard.runtime.crun import cgroups
+from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.launcher.changes import changes
 from loopyard.runtime.crun.launcher.layers import mounted, short_paths
-from loopyard.runtime.crun.syscalls import (
+from loopyard.runtime.layout import write_whole
+from loopyard.runtime.proc import start_ticks, stat_fields
+from loopyard.runtime.syscalls import (
     CLONE_NEWNS,
     MOUNT_ATTR_NODEV,
     MOUNT_ATTR_NOSUID,
@@ -35,8 +37,6 @@ from loopyard.runtime.crun.syscalls import (
     setns,
     umount,
 )
-from loopyard.runtime.layout import write_whole
-from loopyard.runtime.proc import start_ticks, stat_fields
 
 _RESOLVE = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
 _CGROUPS = "/sys/fs/cgroup"

@@ -7,12 +7,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from loopyard.runtime.crun.host.uids import UIDS
 from loopyard.runtime.crun.launcher.messages import send
 from loopyard.runtime.crun.launcher.programs import run
-from loopyard.runtime.crun.syscalls import CLONE_NEWNET, CLONE_NEWUSER, setns, unshare
-
-UIDS = 65536
-"""How many user and group ids a sandbox has."""
+from loopyard.runtime.syscalls import CLONE_NEWNET, CLONE_NEWUSER, setns, unshare
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import TypedDict
 
 from loopyard.runtime.crun.launcher import placing
 from loopyard.runtime.crun.launcher.layers import mounted
-from loopyard.runtime.crun.syscalls import (
+from loopyard.runtime.syscalls import (
     MOUNT_ATTR_NODEV,
     MOUNT_ATTR_RDONLY,
     RESOLVE_IN_ROOT,

@@ -6,7 +6,7 @@ import os
 from dataclasses import dataclass
 
 from loopyard.kit.full_disk import LEAST_FREE_BYTES, is_full
-from loopyard.runtime.crun.write_back import WriteBack
+from loopyard.runtime.crun.host.write_back import WriteBack
 
 _PIPE_BYTES = 1 << 20
 _FIRST_PIPE_BYTES = 1 << 16

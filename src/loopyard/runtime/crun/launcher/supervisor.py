@@ -16,16 +16,16 @@ from typing import Any
 
 from loopyard.kit.full_disk import is_full
 from loopyard.runtime.commands.claim import claim, described, use
-from loopyard.runtime.crun import cgroups
+from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.launcher.helper import Helper, Report
 from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
 from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.launcher.refusals import Refusal, refusal
 from loopyard.runtime.crun.launcher.streams import KeptStream
-from loopyard.runtime.crun.syscalls import set_subreaper
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import kill_group, start_ticks
 from loopyard.runtime.protocol import OUT_OF_MEMORY_LINE
+from loopyard.runtime.syscalls import set_subreaper
 
 _GATHER_SECONDS = 0.0005
 """How long the output of one who writes much is left to gather. Most programs write a few KiB at a time; moved one by

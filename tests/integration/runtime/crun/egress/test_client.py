@@ -9,7 +9,7 @@ import pytest
 
 from loopyard.runtime.crun.egress.client import EgressClient
 from loopyard.runtime.crun.egress.nft import RulesRefused
-from loopyard.runtime.crun.instance import Instance
+from loopyard.runtime.crun.host.instance import Instance
 from loopyard.runtime.protocol import AllowedNetwork, NetworkPolicy
 
 INSTANCE = Instance(31, "10.231.0.0/16")

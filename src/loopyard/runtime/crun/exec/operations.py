@@ -1,0 +1,210 @@
+"""Operations in running sandboxes: commands, connections and files."""
+
+import asyncio
+import os
+import socket
+from collections.abc import AsyncIterable, AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from loopyard.runtime.commands.answers import WithCommands
+from loopyard.runtime.commands.folder import entering
+from loopyard.runtime.commands.kept import Commands
+from loopyard.runtime.config import CrunConfig
+from loopyard.runtime.crun.exec import files
+from loopyard.runtime.crun.exec.attachment import attach, attach_terminal, in_memory
+from loopyard.runtime.crun.exec.shells import without_bash
+from loopyard.runtime.crun.exec.viewpoint import Viewpoint
+from loopyard.runtime.crun.host import requirements
+from loopyard.runtime.crun.host.instance import Instance
+from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost
+from loopyard.runtime.crun.sandbox import oci
+from loopyard.runtime.crun.sandbox.accounts import Account
+from loopyard.runtime.crun.sandbox.groups import groups_now
+from loopyard.runtime.crun.sandbox.paths import PathResolver
+from loopyard.runtime.crun.sandbox.roots import Roots
+from loopyard.runtime.crun.sandbox.store import SandboxRecord
+from loopyard.runtime.errors import CommandStartFailed, PortClosed, PortTaken, SandboxNotFound, SandboxNotRunning
+from loopyard.runtime.layout import Layout
+from loopyard.runtime.processes import is_alive
+from loopyard.runtime.protocol import MOST_OUTPUT_BYTES, Attached, CommandSpec, Terminal, User
+
+_CHUNK_BYTES = 1 << 20
+_ATTEMPTS = 5
+"""How often a command is handed to the launcher, if that is killed before it has begun the command."""
+
+
+class SandboxOperations(WithCommands[Commands]):
+    """Operations of the provider in running sandboxes. See the protocol for what each method does and raises."""
+
+    _launcher: LauncherClient
+    _instance: Instance
+    _where: PathResolver
+    _crun: list[str]
+
+    def __init__(self, config: CrunConfig, layout: Layout, images: Path) -> None:
+        self._config = config
+        self._layout = layout
+        self._images = images
+        self._commands = Commands(layout)
+        self._boxes: dict[str, SandboxRecord] = {}
+        self._roots = Roots(images, layout)
+
+    async def start_command(self, sandbox_id: str, spec: CommandSpec) -> None:
+        box = self._running(sandbox_id)
+        account, process = self._process(box, spec)
+        uid = box.uid_base + account.uid
+        stdin_for = uid if spec.attach_stdin else None
+        folder = self._commands.prepare(sandbox_id, spec.id, stdin_for=stdin_for)
+        if folder is None:
+            return
+        told = in_memory(process)
+        try:
+            traces = self._where.of(sandbox_id)
+            answer, ended = await self._execute(
+                folder,
+                told,
+                crun=self._crun,
+                id=traces.name,
+                sandbox={
+                    "pid": box.pid,
+                    "ticks": box.start_ticks,
+                    "state": str(traces.state),
+                    "cgroup": traces.cgroup,
+                    "open_files": requirements.most_open_files(),
+                    "oom_score": oci.OOM_SCORE,
+                },
+                live=str(self._commands.live(folder)),
+                uid=uid,
+                stdin=spec.attach_stdin,
+                timeout_seconds=spec.timeout_seconds,
+                most_bytes=MOST_OUTPUT_BYTES,
+            )
+        except LauncherFault as fault:
+            if not await asyncio.to_thread(self._commands.give_up, folder):
+                return  # only the answer was lost, with the launcher
+            raise CommandStartFailed(f"The host could not start the command: {fault}") from fault
+        else:
+            if "begun_before" not in answer:
+                self._commands.watched(folder, ended)
+        finally:
+            os.close(told)
+            self._commands.started(folder)
+
+    async def _execute(self, folder: Path, told: int, **arguments: Any) -> tuple[dict[str, Any], asyncio.Future[int]]:
+        """Ask the launcher until the command is begun: it may be killed meanwhile, and so may its workers.
+
+        Raises:
+            LauncherFault: It cannot be started, or they are killed again and again.
+        """
+        left = _ATTEMPTS
+        while True:
+            try:
+                return await self._launcher.begin("execute", (told,), folder=str(folder), **arguments)
+            except LauncherLost:
+                left -= 1
+                if left == 0 or self._commands.is_begun(folder):
+                    raise
+
+    def _process(self, box: SandboxRecord, spec: CommandSpec) -> tuple[Account, dict[str, Any]]:
+        account = self._account(box, spec.user or box.user)
+        environment = {**self._trusting(), **box.environment, **spec.environment}
+        argv = spec.argv if self._roots.accounts(box.image).has_bash else without_bash(spec.argv)
+        cwd = spec.cwd or (box.cwd if spec.user is None else None) or account.home
+        entered = None
+        if spec.cwd not in (None, account.home) and account.uid != 0:
+            entered = {"args": list(argv), "cwd": cwd}
+            argv, cwd = entering(cwd, argv), "/"
+        process = oci.process(account, argv, cwd, environment, requirements.most_open_files())
+        return account, process if entered is None else {**process, "entered": entered}
+
+    async def attach_command(self, sandbox_id: str, spec: CommandSpec, terminal: Terminal | None = None) -> Attached:
+        box = self._running(sandbox_id)
+        account, process = self._process(box, spec)
+        process.pop("entered", None)  # crun starts it
+        run, name = self._instance.attached, self._where.of(sandbox_id).name
+        if terminal is not None:
+            return await attach_terminal(self._launcher, self._crun, name, run, process, terminal)
+        return await attach(self._launcher, self._crun, name, run, process, box.uid_base + account.uid)
+
+    async def connect(self, sandbox_id: str, port: int) -> socket.socket:
+        answer = await self._ask_network("connect", sandbox_id, port)
+        if answer["closed"]:
+            raise PortClosed(f"Nothing listens on port {port}.")
+        return _socket(answer)
+
+    async def listen(self, sandbox_id: str, port: int) -> socket.socket:
+        answer = await self._ask_network("listen", sandbox_id, port)
+        if answer["taken"]:
+            raise PortTaken(f"Port {port} cannot be listened on.")
+        return _socket(answer)
+
+    async def _ask_network(self, act: str, sandbox_id: str, port: int) -> dict[str, Any]:
+        box = self._running(sandbox_id)
+        try:
+            return await self._launcher.ask(act, pid=box.pid, ticks=box.start_ticks, port=port)
+        except LauncherFault as fault:
+            raise SandboxNotRunning(f"Sandbox {sandbox_id} cannot be reached: {fault}") from fault
+
+    def _running(self, sandbox_id: str) -> SandboxRecord:
+        box = self._boxes.get(sandbox_id)
+        if box is not None and is_alive(box.pid, box.start_ticks):
+            return box
+        if box is None and not self._layout.bundle(sandbox_id).exists():
+            raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
+        raise SandboxNotRunning(f"Sandbox {sandbox_id} does not run any more.")
+
+    def _account(self, box: SandboxRecord, user: User) -> Account:
+        accounts = self._roots.accounts(box.image)
+        account = accounts.find(user) or accounts.add(user)[0]
+        gid = box.user.gid if user.gid is None and user.is_like(box.user) else user.gid
+        if gid is not None:
+            return account.in_group(gid)
+        if not user.is_like(box.user) or account.uid == 0:
+            return account
+        box.groups = groups_now(box.pid, account, box.groups)
+        return account if box.groups is None else replace(account, groups=box.groups.groups)
+
+    def _trusting(self) -> dict[str, str]:
+        """Variables that make programs with authorities of their own trust the sandbox's."""
+        if self._config.ca_bundle is None or not self._config.ca_bundle.exists():
+            return {}
+        names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
+        return dict.fromkeys(names, "/etc/ssl/certs/ca-certificates.crt")
+
+    async def read_file(self, sandbox_id: str, path: str, *, user: User | None = None) -> AsyncIterator[bytes]:
+        view = self._viewpoint(sandbox_id, user)
+        descriptor = await asyncio.to_thread(files.open_for_reading, view, path)
+        with os.fdopen(descriptor, "rb", buffering=0) as file:
+            while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
+                yield chunk
+
+    async def write_file(
+        self,
+        sandbox_id: str,
+        path: str,
+        content: AsyncIterable[bytes],
+        *,
+        user: User | None = None,
+        mode: int | None = None,
+    ) -> None:
+        view = self._viewpoint(sandbox_id, user)
+        writing = await asyncio.to_thread(files.open_for_writing, view, path, mode)
+        try:
+            async for chunk in content:
+                await asyncio.to_thread(writing.write, chunk)
+            await asyncio.to_thread(writing.commit)
+        finally:
+            await asyncio.to_thread(writing.close)
+
+    def _viewpoint(self, sandbox_id: str, user: User | None) -> Viewpoint:
+        box = self._running(sandbox_id)
+        return Viewpoint(box.pid, box.start_ticks, box.uid_base, self._account(box, user or box.user))
+
+
+def _socket(answer: dict[str, Any]) -> socket.socket:
+    """The socket that came with the launcher's answer."""
+    received = socket.socket(fileno=answer["descriptors"][0])
+    received.setblocking(False)
+    return received

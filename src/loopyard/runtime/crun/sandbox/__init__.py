@@ -1,0 +1,1 @@
+"""Sandboxes: how they are made, kept ready, found again and removed."""

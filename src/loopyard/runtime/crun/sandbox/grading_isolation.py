@@ -1,0 +1,122 @@
+"""Grading isolation, carried out by the launcher. See `runtime/sealing.py` for what each method promises."""
+
+import errno
+import re
+from collections.abc import Callable, Collection, Sequence
+
+from loopyard.kit.failpoint import failpoint
+from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost
+from loopyard.runtime.crun.sandbox.paths import PathResolver
+from loopyard.runtime.crun.sandbox.store import SandboxRecord
+from loopyard.runtime.crun.storage.shared_folders import SharedFolders
+from loopyard.runtime.errors import NoSpaceLeft, SealingFailed
+from loopyard.runtime.layout import Layout, read_json, write_whole
+from loopyard.runtime.sealing import RestoreReport, SharedFolder
+
+_ATTEMPTS = 5
+"""How often an act is asked for, if the launcher or its worker is killed meanwhile."""
+STOPPED = "stopped"
+"""In the bundle of a sandbox in which nothing could be started for a moment: what was refused then tells nothing."""
+
+_REPORT = "put-back.json"
+_NO_SPACE = re.compile(rf"\[Errno ({errno.ENOSPC}|{errno.EDQUOT})\]")
+
+
+class CrunGradingIsolation:
+    """Seals the sandboxes of one provider. `running` finds a sandbox that runs, `pid_of` the process of one of its
+    commands."""
+
+    def __init__(
+        self,
+        launcher: LauncherClient,
+        layout: Layout,
+        crun: Sequence[str],
+        running: Callable[[str], SandboxRecord],
+        where: PathResolver,
+        shared: SharedFolders,
+        pid_of: Callable[[str, str], int | None],
+    ) -> None:
+        self._launcher = launcher
+        self._layout = layout
+        self._crun = list(crun)
+        self._running = running
+        self._where = where
+        self._pid_of = pid_of
+        self._shared = shared
+
+    async def mark(self, sandbox_id: str) -> None:
+        self._running(sandbox_id)
+        traces = self._where.of(sandbox_id)
+        await self._ask(
+            "snapshot",
+            crun=self._crun,
+            pause=traces.name,
+            disk=str(traces.disk),
+            target=str(traces.ground),
+        )
+
+    async def stop_all(self, sandbox_id: str, *, spare: Collection[str] = ()) -> None:
+        box, traces = self._running(sandbox_id), self._where.of(sandbox_id)
+        (traces.bundle / STOPPED).touch()
+        await self._ask(
+            "stop_all",
+            bundle=str(traces.bundle),
+            cgroup=traces.cgroup,
+            init=box.pid,
+            spare=[pid for name in spare if (pid := self._pid_of(sandbox_id, name)) is not None],
+        )
+
+    async def restore(self, sandbox_id: str, paths: Sequence[str], *, keep: str | None = None) -> None:
+        box, traces = self._running(sandbox_id), self._where.of(sandbox_id)
+        done = traces.bundle / "restored.json"
+        start = {"pid": box.pid, "start_ticks": box.start_ticks}
+        if read_json(done) == start:
+            return
+        await self._ask(
+            "restore",
+            pid=box.pid,
+            ticks=box.start_ticks,
+            bundle=str(traces.bundle),
+            image=str(box.image),
+            ground=str(traces.ground),
+            disk=str(traces.disk),
+            report=str(traces.bundle / _REPORT),
+            uid_base=box.uid_base,
+            paths=list(paths),
+            keep=keep,
+        )
+        failpoint("scoring.mounted")
+        write_whole(done, start)
+
+    async def put_back(self, sandbox_id: str) -> RestoreReport | None:
+        found = read_json(self._where.of(sandbox_id).bundle / _REPORT)
+        return None if found is None else RestoreReport(**found)
+
+    async def share(self, sandbox_id: str, folder: SharedFolder, target: str, *, writable: bool = False) -> None:
+        box = self._running(sandbox_id)
+        async with self._shared.using(folder.name):
+            await self._ask(
+                "share",
+                pid=box.pid,
+                ticks=box.start_ticks,
+                uid_base=box.uid_base,
+                source=str(self._layout.shared(folder.name)),
+                files={name: str(path) for name, path in folder.files.items()},
+                target=target,
+                writable=writable,
+            )
+
+    async def _ask(self, act: str, **arguments: object) -> None:
+        try:
+            for left in reversed(range(_ATTEMPTS)):
+                try:
+                    await self._launcher.ask(act, **arguments)
+                except LauncherLost:  # all of these acts can be repeated, whatever was done of them
+                    if left == 0:
+                        raise
+                else:
+                    return
+        except LauncherFault as fault:
+            if _NO_SPACE.search(str(fault)):
+                raise NoSpaceLeft("the disk of the devbox is full") from fault
+            raise SealingFailed(f"The host could not seal the sandbox: {fault}") from fault
