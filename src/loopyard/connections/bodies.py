@@ -16,6 +16,9 @@ class StalledBodyMiddleware:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        if not _has_body(scope):
+            await self._app(scope, receive, send)
+            return
         is_whole = False
 
         async def receive_soon() -> Message:
@@ -31,3 +34,10 @@ class StalledBodyMiddleware:
             return message
 
         await self._app(scope, receive_soon, send)
+
+
+def _has_body(scope: Scope) -> bool:
+    """True unless a request of HTTP/1.1 says by its head that it has no body."""
+    if scope["http_version"] == "2":
+        return True
+    return any(name in (b"content-length", b"transfer-encoding") for name, _ in scope["headers"])

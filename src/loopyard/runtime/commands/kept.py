@@ -26,6 +26,8 @@ _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _GATHERING_SECONDS = 0.005
 """The least time of a wait for output, so that a flood of short writes is read in pieces of some length."""
 _STDIN_PAUSE = 0.02
+_MOST_RESULTS = 256
+"""How many results are kept in memory."""
 
 
 class Commands:
@@ -44,6 +46,8 @@ class Commands:
         self._ends: set[asyncio.Future[None]] = set()
         """Tasks of `_ended` that this makes itself."""
         self._watch = FileWatch()
+        self._results: dict[Path, CommandResult] = {}
+        """Results of the commands that ended last: an answer asks for one several times."""
         self._starting: set[Path] = set()
         """Commands that this process is about to start: without a supervisor yet, and not lost for that."""
 
@@ -118,27 +122,35 @@ class Commands:
             CommandNotFound: It was never started, or was forgotten.
         """
         folder = self._folder(sandbox_id, command_id)
-        if (result := _read_result(folder)) is not None:
+        if (result := self._read_result(folder)) is not None:
             return result
         supervisor = _supervisor(self.live(folder))
         if supervisor is None or folder in self._starting or is_alive(*supervisor):
             # One that is not begun may be taken up by whoever starts what a killed server has left.
-            return _read_result(folder)
-        return _read_result(folder) or self._declare_lost(folder)
+            return self._read_result(folder)
+        return self._read_result(folder) or self._declare_lost(folder)
 
     async def wait(self, sandbox_id: str, command_id: str) -> CommandResult:
         """Wait until it has ended. Raises CommandNotFound."""
         folder = self._folder(sandbox_id, command_id)
         if (ended := self._ended.get(folder)) is not None:
             await asyncio.shield(ended)
-        while (result := _read_result(folder)) is None:
+        while (result := self._read_result(folder)) is None:
             supervisor = _supervisor(self.live(self._folder(sandbox_id, command_id)))
             if supervisor is not None and is_alive(*supervisor):
                 await wait_end(*supervisor)
             elif folder in self._starting or (supervisor is None and not self._end_unbegun(folder)):
                 await asyncio.sleep(_FIRST_PAUSE)
             else:
-                return _read_result(folder) or self._declare_lost(folder)
+                return self._read_result(folder) or self._declare_lost(folder)
+        return result
+
+    def _read_result(self, folder: Path) -> CommandResult | None:
+        """How a command ended; None while no result is written."""
+        if (result := self._results.get(folder)) is None and (result := _read_result(folder)) is not None:
+            self._results[folder] = result
+            if len(self._results) > _MOST_RESULTS:
+                del self._results[next(iter(self._results))]
         return result
 
     def _end_unbegun(self, folder: Path) -> bool:
@@ -199,9 +211,9 @@ class Commands:
     def is_truncated(self, sandbox_id: str, command_id: str, stream: Stream) -> bool:
         """True if the end of the stream was lost on a full disk. Raises CommandNotFound."""
         folder = self._folder(sandbox_id, command_id)
-        if (self.live(folder) / f"{stream}.lost").exists():
+        if (result := self._read_result(folder)) is not None and stream in result.truncated:
             return True
-        return (result := _read_result(folder)) is not None and stream in result.truncated
+        return (self.live(folder) / f"{stream}.lost").exists()  # background processes may lose more after the end
 
     async def wait_output(
         self, sandbox_id: str, command_id: str, stream: Stream, offset: int, timeout_seconds: float
@@ -285,6 +297,8 @@ class Commands:
     def forget(self, sandbox_id: str) -> None:
         """Delete all output of the sandbox's commands."""
         kept = self._layout.commands_of(sandbox_id)
+        for folder in [folder for folder in self._results if folder.parent == kept]:
+            del self._results[folder]
         shutil.rmtree(self.running / kept.name, ignore_errors=True)
         shutil.rmtree(kept, ignore_errors=True)
 

@@ -15,7 +15,7 @@ MOST_DESCRIPTORS = 6
 """How many descriptors come with one message at most."""
 
 _NUMBER = re.compile(rb'"number": (\d+)')
-_CUT = socket.MSG_TRUNC | socket.MSG_CTRUNC
+_CUT = int(socket.MSG_TRUNC | socket.MSG_CTRUNC)
 
 
 class MessageTooLong(ValueError):
