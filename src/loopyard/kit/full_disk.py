@@ -27,13 +27,18 @@ def has_room(folder: Path) -> bool:
     return found.f_bavail * found.f_frsize >= LEAST_FREE_BYTES
 
 
+def reserved(path: str | Path) -> Path:
+    """Where the room for a file is that `reserve` has taken: it becomes the file when that is written."""
+    return Path(f"{path}.new")
+
+
 def reserve(path: str) -> None:
     """Take the room for a small file now, so that `layout.write_whole` can write `path` on a full disk later.
 
     Raises:
         OSError: The disk is full already.
     """
-    file = os.open(f"{path}.new", os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
+    file = os.open(reserved(path), os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         os.posix_fallocate(file, 0, RESERVED_BYTES)
     except OSError as error:

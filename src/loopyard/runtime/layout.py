@@ -8,6 +8,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
+from loopyard.kit.full_disk import reserved
+
 _SAFE = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9_.-]{0,127}")
 
 
@@ -105,7 +107,7 @@ def write_whole(path: Path, content: Any) -> None:
     Raises:
         OSError: The disk is full, or the folder is gone.
     """
-    temporary = f"{path}.new"
+    temporary = reserved(path)
     file = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o666)
     try:
         data = json.dumps(content).encode()
@@ -113,7 +115,7 @@ def write_whole(path: Path, content: Any) -> None:
         os.ftruncate(file, len(data))  # not before: that would give away the room that was reserved
     finally:
         os.close(file)
-    Path(temporary).rename(path)
+    temporary.rename(path)
 
 
 def _write_all(file: int, data: bytes) -> None:

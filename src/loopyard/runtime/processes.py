@@ -6,6 +6,8 @@ import os
 
 from loopyard.runtime.proc import start_ticks, stat_fields
 
+_NO_FILES_PAUSE = 0.5
+
 
 def is_alive(pid: int, ticks: int) -> bool:
     """True if the process that started at this clock tick is still there (and not dead and only unburied)."""
@@ -18,10 +20,14 @@ def is_alive(pid: int, ticks: int) -> bool:
 
 async def wait_end(pid: int, ticks: int) -> None:
     """Wait until the process that started at this clock tick has ended."""
-    try:
-        descriptor = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
+    descriptor = None
+    while descriptor is None:
+        try:
+            descriptor = os.pidfd_open(pid)
+        except ProcessLookupError:
+            return
+        except OSError:  # this process has all the files open that it may have
+            await asyncio.sleep(_NO_FILES_PAUSE)
     try:
         # Only now it is sure whose descriptor this is.
         with contextlib.suppress(FileNotFoundError, ProcessLookupError):

@@ -99,3 +99,12 @@ async def test_without_inotify_nothing_is_watched(
 
     monkeypatch.setattr(file_watch, "_libc", Refusing())
     assert watch.next_write(file) is None
+
+
+async def test_a_renamed_file_wakes_and_a_write_to_it_does_not(watch: FileWatch, file: Path, tmp_path: Path) -> None:
+    waiting = watch.next_rename(file)
+    append(file)
+    assert not await done(waiting, 0.05)
+    file.rename(tmp_path / "whole")
+    assert await done(waiting)
+    assert watch.next_rename(file) is None

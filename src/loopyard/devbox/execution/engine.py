@@ -264,7 +264,8 @@ class ExecutionEngine:
     async def _run(self, live: Live) -> None:
         try:
             await self._runtime.start_command(live.row.devbox_id, spec_of(live.row))
-        except RuntimeFault as fault:
+        except (RuntimeFault, OSError) as error:
+            fault = error if isinstance(error, RuntimeFault) else RuntimeFault(f"The host is out of order: {error}")
             if not await self._known(live):
                 log.warning("execution %s in %s is lost: %s", live.row.id, live.row.devbox_id, fault)
                 live.fault = fault

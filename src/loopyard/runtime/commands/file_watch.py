@@ -7,7 +7,7 @@ import struct
 from contextlib import suppress
 from pathlib import Path
 
-_MODIFY, _MOVED_TO, _CREATE, _DELETE_SELF = 0x2, 0x80, 0x100, 0x400
+_MODIFY, _MOVED_TO, _CREATE, _DELETE_SELF, _MOVE_SELF = 0x2, 0x80, 0x100, 0x400, 0x800
 _OVERFLOW, _ONESHOT = 0x4000, 0x80000000
 _EVENT = struct.Struct("iIII")
 _READ_BYTES = 64 << 10
@@ -31,6 +31,14 @@ class FileWatch:
         None where it cannot be watched: the folder is not there, or the host's limit of watches is reached.
         """
         return self._next(path, _MODIFY) or self._next(path.parent, _MODIFY | _CREATE | _MOVED_TO)
+
+    def next_rename(self, path: Path) -> asyncio.Future[None] | None:
+        """A future that is done when the file gets another name, or is removed. Shared: do not cancel it. Writes to it
+        do not wake, so the same file must not be waited for by `next_write`.
+
+        None where it cannot be watched: it is not there, or the host's limit of watches is reached.
+        """
+        return self._next(path, _MOVE_SELF)
 
     def _next(self, path: Path, mask: int) -> asyncio.Future[None] | None:
         if (waiting := self._watched.get(path)) is not None:

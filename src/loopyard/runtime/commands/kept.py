@@ -12,7 +12,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from loopyard.kit.full_disk import has_room, is_full, reserve
+from loopyard.kit.full_disk import has_room, is_full, reserve, reserved
 from loopyard.runtime.commands.claim import RESULT, SUPERVISOR, claim
 from loopyard.runtime.commands.file_watch import FileWatch
 from loopyard.runtime.errors import CommandNotFound, HostDiskFull
@@ -28,6 +28,8 @@ _GATHERING_SECONDS = 0.005
 _STDIN_PAUSE = 0.02
 _MOST_RESULTS = 256
 """How many results are kept in memory."""
+_UNTOLD_PAUSE = 1.0
+"""How often the result of a command is looked for whose end nobody tells, on a host that watches no more files."""
 
 
 class Commands:
@@ -43,8 +45,10 @@ class Commands:
         self.running = layout.data / "running"
         """Nothing in it is needed once the machine has started again, so it may lie in memory."""
         self._ended: dict[Path, asyncio.Future[Any]] = {}
-        self._ends: set[asyncio.Future[None]] = set()
-        """Tasks of `_ended` that this makes itself."""
+        """By the folders of commands: done when whoever started one says that it has ended."""
+        self._deaths: dict[tuple[int, int], asyncio.Future[None]] = {}
+        """By supervisors: done when one is dead. It may outlive its command: a worker watches over one after another.
+        """
         self._watch = FileWatch()
         self._results: dict[Path, CommandResult] = {}
         """Results of the commands that ended last: an answer asks for one several times."""
@@ -96,9 +100,10 @@ class Commands:
         self._starting.discard(folder)
 
     def watched(self, folder: Path, ended: asyncio.Future[Any]) -> None:
-        """Its supervisor says by `ended` when it is done; without that, only its death tells."""
-        self._ended[folder] = ended
-        ended.add_done_callback(lambda _: self._ended.pop(folder, None))
+        """Its supervisor says by `ended` when it is done; without that, its result or its death tells."""
+        if not ended.done():
+            self._ended[folder] = ended
+            ended.add_done_callback(lambda _: self._ended.pop(folder, None))
 
     def is_begun(self, folder: Path) -> bool:
         """True if its program was started, or was about to be when its supervisor was killed."""
@@ -133,12 +138,16 @@ class Commands:
     async def wait(self, sandbox_id: str, command_id: str) -> CommandResult:
         """Wait until it has ended. Raises CommandNotFound."""
         folder = self._folder(sandbox_id, command_id)
-        if (ended := self._ended.get(folder)) is not None:
-            await asyncio.shield(ended)
         while (result := self._read_result(folder)) is None:
+            if (ended := self._ended.get(folder)) is not None:
+                await asyncio.wait((ended,))
+                continue
+            ends = self._ends(folder)  # before the second look, so that nothing is missed between it and the waiting
+            if (result := self._read_result(folder)) is not None:
+                break
             supervisor = _supervisor(self.live(self._folder(sandbox_id, command_id)))
             if supervisor is not None and is_alive(*supervisor):
-                await wait_end(*supervisor)
+                await _wait_any(ends, _UNTOLD_PAUSE if None in ends else None)
             elif folder in self._starting or (supervisor is None and not self._end_unbegun(folder)):
                 await asyncio.sleep(_FIRST_PAUSE)
             else:
@@ -226,33 +235,39 @@ class Commands:
         pause = _FIRST_PAUSE
         while True:
             # Both are asked for before the look, so that nothing is missed between it and the waiting.
-            events = [self._watch.next_write(path), self._end(folder)]
+            events = [self._watch.next_write(path), *self._ends(folder)]
             ended = self.result(sandbox_id, command_id) is not None
             if _size(path) > offset:
                 return True
             left = began + timeout_seconds - loop.time()
             if ended or left <= 0:
                 return False
-            if None in events:  # it is not begun yet, or the host watches no more files
+            if None in events or len(events) == 1:  # the host watches no more files, or it is not begun yet
                 left = min(left, pause)
                 pause = min(pause * 1.5, _LONGEST_PAUSE)
-            await _wait_any([event for event in events if event is not None], left)
+            await _wait_any(events, left)
             await asyncio.sleep(max(0.0, began + _GATHERING_SECONDS - loop.time()))
 
-    def _end(self, folder: Path) -> asyncio.Future[Any] | None:
-        """Done when the command's supervisor has ended; None if it has none. Shared: do not cancel it."""
-        if (ended := self._ended.get(folder)) is None and (supervisor := _supervisor(self.live(folder))) is not None:
-            ended = asyncio.ensure_future(wait_end(*supervisor))
-            self._ends.add(ended)
-            ended.add_done_callback(self._ends.discard)
-            self.watched(folder, ended)
-        return ended
+    def _ends(self, folder: Path) -> list[asyncio.Future[Any] | None]:
+        """Futures that are done when the command has ended, or when nobody watches over it any more; None for what
+        cannot be awaited on this host, and nothing if it is not begun. Shared: do not cancel them."""
+        if (ended := self._ended.get(folder)) is not None:
+            return [ended]
+        if (supervisor := _supervisor(self.live(folder))) is None:
+            return []
+        return [self._watch.next_rename(reserved(folder / RESULT)), self._death(supervisor)]
+
+    def _death(self, supervisor: tuple[int, int]) -> asyncio.Future[None]:
+        if (death := self._deaths.get(supervisor)) is None:
+            death = self._deaths[supervisor] = asyncio.ensure_future(wait_end(*supervisor))
+            death.add_done_callback(lambda _: self._deaths.pop(supervisor, None))
+        return death
 
     def close(self) -> None:
         """Wait for nothing any more."""
         self._watch.close()
-        for end in tuple(self._ends):
-            end.cancel()
+        for death in tuple(self._deaths.values()):
+            death.cancel()
 
     async def write_stdin(self, sandbox_id: str, command_id: str, data: bytes, *, eof: bool) -> None:
         """Write to the command's standard input, waiting while it is full. Raises CommandNotFound."""
@@ -351,12 +366,12 @@ def _command_pid(live: Path) -> tuple[int, int] | None:
         return None
 
 
-async def _wait_any(events: Sequence[asyncio.Future[Any]], seconds: float) -> None:
+async def _wait_any(events: Sequence[asyncio.Future[Any] | None], seconds: float | None) -> None:
     """Wait for the first of some events that others may wait for too, so long at most."""
-    if events:
-        await asyncio.wait(events, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+    if found := [event for event in events if event is not None]:
+        await asyncio.wait(found, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
     else:
-        await asyncio.sleep(seconds)
+        await asyncio.sleep(_FIRST_PAUSE if seconds is None else seconds)
 
 
 async def _write_all(pipe: int, data: bytes) -> None:

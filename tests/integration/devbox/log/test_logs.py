@@ -6,6 +6,7 @@ import pytest
 from runloop_api_client import NotFoundError, Runloop
 from runloop_api_client.types.devboxes.devbox_logs_list_view import Log
 
+from loopyard.devbox.log.sampling import OUT_OF_PROCESSES
 from loopyard.devbox.log.service import MOST_OUTPUT_BYTES
 from tests.integration.devbox.waiting import execute, run, wait_until
 
@@ -107,3 +108,53 @@ def test_endless_output_leaves_the_log_small_and_its_newest_lines_whole(client: 
 def test_an_unknown_devbox_has_no_log(client: Runloop) -> None:
     with pytest.raises(NotFoundError):
         client.devboxes.logs.list("dbx_nope")
+
+
+ALL_PROCESSES = (
+    "python3 -c 'import threading, time\n"
+    "while True: threading.Thread(target=time.sleep, args=(600,), daemon=True).start()'"
+)
+
+
+def test_a_devbox_that_has_all_the_processes_it_may_have_says_so(client: Runloop) -> None:
+    devbox = client.devboxes.create_and_await_running()
+    ended = execute(client, devbox.id, ALL_PROCESSES)
+    assert ended.exit_status == 1
+    assert "can't start new thread" in (ended.stderr or "")
+    (end,) = [log for log in logs(client, devbox.id, "exec") if log.exit_code is not None]
+    assert (end.level, end.message) == ("error", "It failed: it had as many processes as it may have.")
+    (told,) = logs(client, devbox.id, "kmsg")
+    assert (told.level, told.message) == ("error", OUT_OF_PROCESSES)
+    assert execute(client, devbox.id, "echo on").stdout == "on\n"
+
+
+def test_a_launch_command_that_meets_the_limit_of_processes_is_named_with_it(client: Runloop) -> None:
+    devbox = client.devboxes.create(launch_parameters={"launch_commands": [ALL_PROCESSES]})
+    wait_until(
+        lambda: client.devboxes.retrieve(devbox.id).status == "failure",
+        lambda: client.devboxes.retrieve(devbox.id).status,
+        seconds=60,
+    )
+    (last,) = client.devboxes.retrieve(devbox.id).state_transitions[-1:]
+    assert "it had as many processes as it may have" in str(last.to_dict())
+
+
+def test_a_command_in_a_devbox_that_is_full_of_processes_is_refused_and_the_next_one_runs(client: Runloop) -> None:
+    devbox = client.devboxes.create_and_await_running()
+    full = (
+        "python3 -c 'import threading, time\n"
+        "try:\n"
+        " while True: threading.Thread(target=time.sleep, args=(600,), daemon=True).start()\n"
+        'except RuntimeError: print("full", flush=True); time.sleep(600)\''
+    )
+    hog = client.devboxes.execute_async(devbox.id, command=full)
+    said = client.devboxes.executions.stream_stdout_updates(hog.execution_id, devbox_id=devbox.id)
+    assert next(iter(said)).output == "full\n"
+    refused = execute(client, devbox.id, "echo on")
+    assert refused.exit_status == 126
+    assert "fork: Resource temporarily unavailable" in (refused.stderr or "")
+    ends = [log.message for log in logs(client, devbox.id, "exec") if log.exit_code == 126]
+    assert ends == ["It failed: it had as many processes as it may have."]
+    assert client.devboxes.retrieve(devbox.id).status == "running"
+    client.devboxes.executions.kill(hog.execution_id, devbox_id=devbox.id)
+    assert execute(client, devbox.id, "echo on").stdout == "on\n"

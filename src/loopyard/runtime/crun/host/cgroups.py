@@ -4,10 +4,12 @@ import contextlib
 import os
 import signal
 import time
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 _TOP = Path("/sys/fs/cgroup")
+_BATCH = 256
+"""How many processes are killed after one look at their cgroup: each takes a descriptor meanwhile."""
 _CLEAR_SECONDS, _LOOK_SECONDS = 2.0, 0.005
 
 
@@ -75,19 +77,29 @@ def remove_empty(cgroup: str) -> None:
             folder.rmdir()
 
 
-def kill(pid: int, folder: str) -> None:
-    """Kill a process that the cgroup at `folder`, or one below it, lists; nothing if it is not there any more, though
-    another process may have its number by now."""
+def kill(pids: Iterable[int], folder: str | Path) -> None:
+    """Kill processes that the cgroup at `folder`, or one below it, lists; nothing becomes of those that are not there
+    any more, though other processes may have their numbers by now. The cgroup may list thousands, which takes the
+    kernel a millisecond and more, so it is asked once for many of them."""
+    left = list(pids)
+    while left:
+        batch, left = left[:_BATCH], left[_BATCH:]
+        processes = {pid: process for pid in batch if (process := _process(pid)) is not None}
+        try:
+            there = listed(folder)  # looked at only now, when it is sure whose descriptors these are
+            for pid in there.intersection(processes):
+                with contextlib.suppress(ProcessLookupError):
+                    signal.pidfd_send_signal(processes[pid], signal.SIGKILL)
+        finally:
+            for process in processes.values():
+                os.close(process)
+
+
+def _process(pid: int) -> int | None:
     try:
-        process = os.pidfd_open(pid)
+        return os.pidfd_open(pid)
     except ProcessLookupError:
-        return
-    try:
-        if pid in listed(folder):  # looked at only now, when it is sure whose descriptor this is
-            with contextlib.suppress(ProcessLookupError):
-                signal.pidfd_send_signal(process, signal.SIGKILL)
-    finally:
-        os.close(process)
+        return None
 
 
 def listed(folder: str | Path) -> set[int]:
@@ -105,8 +117,7 @@ def _kill_all(folder: Path) -> None:
         with (folder / "cgroup.kill").open("r+") as file:  # Linux 5.14, in version 2
             file.write("1")
     except OSError:
-        for pid in listed(folder):
-            kill(pid, str(folder))
+        kill(listed(folder), folder)
 
 
 def clear(cgroup: str) -> None:

@@ -77,8 +77,8 @@ _CAPABILITIES: list[str] = [
 
 class ProgramRefused(Exception):
     """The program cannot be started, and that is due to what was asked, or to what is in the sandbox. `not_started`
-    is false where rights or the form of what is in the sandbox are in the way: the folder to start it in cannot be
-    entered, or the program may not be executed."""
+    is false where rights, the form or the number of what is in the sandbox are in the way: the folder to start it in
+    cannot be entered, the program may not be executed, or there is no room for one more process."""
 
     def __init__(self, exit_status: int, message: str, *, not_started: bool = True) -> None:
         super().__init__(message)
@@ -113,6 +113,7 @@ class NamespaceExec:
         with open(f"{state}/seccomp.bpf", "rb") as file:
             judge = file.read()
         self._cgroups = [os.open(f"{top}{cgroup}/cgroup.procs", os.O_WRONLY) for top in _hierarchies()]
+        self._counting = os.open(f"{_counting_hierarchy()}{cgroup}", os.O_PATH | os.O_DIRECTORY)
         _limit(open_files, oom_score)
         syscalls.set_dumpable(dumpable=False)
         os.umask(_UMASK)
@@ -131,7 +132,7 @@ class NamespaceExec:
         Returns its process id, in this process's own namespace.
 
         Raises:
-            ProgramRefused: The program cannot be started.
+            ProgramRefused: The program cannot be started, or the sandbox has all the processes that it may have.
             OSError: The host does not let it be started.
         """
         environment = dict(variable.split("=", 1) for variable in process["env"])
@@ -151,7 +152,27 @@ class NamespaceExec:
         entered: Mapping[str, Any] | None = process.get("entered")
         if entered is not None:
             _enter(entered["cwd"])
-        return _start((entered or process)["args"], environment, streams)
+        argv: list[str] = (entered or process)["args"]
+        try:
+            return _start(argv, environment, streams)
+        except BlockingIOError as error:
+            if not self._has_all_processes():
+                raise
+            # Whoever has filled the sandbox up must not look like the host's fault.
+            raise ProgramRefused(126, f"{argv[0]}: fork: {error.strerror}", not_started=False) from error
+
+    def _has_all_processes(self) -> bool:
+        """True if the sandbox has as many processes as it may have."""
+        most, now = (self._read_count(name) for name in ("pids.max", "pids.current"))
+        return most is not None and now is not None and now >= most
+
+    def _read_count(self, name: str) -> int | None:
+        file = os.open(name, os.O_RDONLY, dir_fd=self._counting)
+        try:
+            content = os.read(file, 64).strip()
+            return int(content) if content.isdigit() else None
+        finally:
+            os.close(file)
 
 
 def warm_up() -> None:
@@ -194,7 +215,7 @@ def _start(argv: list[str], environment: Mapping[str, str], streams: Sequence[in
             program, argv, environment, file_actions=actions, setsid=True, setsigmask=(), setsigdef=_DEFAULT_SIGNALS
         )
     except OSError as error:
-        if error.errno == errno.EAGAIN:  # the sandbox has all the processes that it may have
+        if error.errno == errno.EAGAIN:
             raise
         not_started = error.errno in (errno.E2BIG, errno.ENOENT)  # else its own rights or form are in the way
         raise ProgramRefused(126, f"{argv[0]}: {error.strerror}", not_started=not_started) from error
@@ -247,3 +268,10 @@ def _hierarchies() -> tuple[str, ...]:
             if kind in kinds:
                 kinds[kind].append(before.split(" ")[4])
     return tuple(kinds["cgroup"] or kinds["cgroup2"])
+
+
+@cache
+def _counting_hierarchy() -> str:
+    """The hierarchy in which the kernel limits the number of processes."""
+    tops = _hierarchies()
+    return next((top for top in tops if "pids" in os.path.basename(top).split(",")), tops[0])

@@ -15,6 +15,13 @@ UNIFIED = "/sys/fs/cgroup/unified"
 _CGROUP2 = "/sys/fs/cgroup/cgroup.controllers"
 
 
+_UNMOUNTABLE = (
+    "the sandboxes' disk {image} cannot be mounted: {error}\n"
+    "Nothing was changed. Put a copy of the file back from a backup, or repair it (`btrfs check {image}`, "
+    "`btrfs rescue`), and start the server again. Or move it away: the server then makes an empty one. The database "
+    "keeps all it has; devboxes, suspended ones too, and snapshots whose disks were in the file cannot be used any "
+    "more."
+)
 _LOOP_SET_DIRECT_IO = 0x4C08
 _HASTE = "favordynmods"
 _CGROUP2_FLAGS = (
@@ -98,7 +105,7 @@ def _mount_pool(image: str, pool: str, *, looks: bool) -> bool:
     try:
         run(["mount", "-t", "btrfs", "-o", f"loop,noatime,{discarding},nosuid,nodev", image, pool])
     except ProgramFailed as error:
-        raise OSError(f"the sandboxes' disk {image} cannot be mounted: {error}") from error
+        raise OSError(_UNMOUNTABLE.format(image=image, error=error)) from error
     if not kept and not looks and room.adopt(image, pool):
         run(["mount", "-o", "remount,nodiscard", pool])
     _go_past_cache(pool)

@@ -9,6 +9,7 @@ import os
 import shutil
 import stat
 import time
+from collections import defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
@@ -40,7 +41,8 @@ from loopyard.runtime.syscalls import (
 
 _RESOLVE = RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS
 _CGROUPS = "/sys/fs/cgroup"
-_END_SECONDS = 10.0
+_END_SECONDS = 20.0
+"""How long the number of processes may stay the same while they are ended."""
 _LOOK_SECONDS = 0.002
 _DEVICE_LINKS = {
     "fd": "/proc/self/fd",
@@ -63,22 +65,45 @@ def stop_all(answer: Callable[..., None], *, cgroup: str, bundle: str, init: int
     """Kill everything in the sandbox but its first process and the trees of processes below `spare`. Can be repeated,
     also after a kill in the middle: the limit on processes is what the sandbox's configuration says in any case."""
     folder = _processes(cgroup)
-    limit = json.loads(Path(f"{bundle}/config.json").read_text())["linux"]["resources"]["pids"]["limit"]
+    limit: int = json.loads(Path(f"{bundle}/config.json").read_text())["linux"]["resources"]["pids"]["limit"]
     try:
-        others = _others(folder, init, spare)
-        if others:
+        if left := _others(folder, init, spare):
             Path(f"{folder}/pids.max").write_text("0")  # so that none starts another one meanwhile
-        deadline = time.monotonic() + _END_SECONDS
-        while others and time.monotonic() < deadline:
-            for pid in others:
-                cgroups.kill(pid, folder)
-            time.sleep(_LOOK_SECONDS)
-            others = _others(folder, init, spare)
+            left = _end(folder, init, spare)
     finally:
         Path(f"{folder}/pids.max").write_text(str(limit))
-    if others:
-        raise OSError(f"{len(others)} processes cannot be ended")
+    if left:
+        raise OSError(f"{len(left)} processes cannot be ended")
+    _await_burials(folder, limit // 2)
     answer(done=True)
+
+
+def _end(folder: str, init: int, spare: Sequence[int]) -> set[int]:
+    """Kill all others, for as long as they become fewer: how fast thousands of them die is up to what else the host
+    does. Returns those that do not."""
+    fewest, deadline = 1 << 32, 0.0
+    while others := _others(folder, init, spare):
+        now = time.monotonic()
+        if len(others) < fewest:
+            fewest, deadline = len(others), now + _END_SECONDS
+        elif now > deadline:
+            return others
+        cgroups.kill(others, folder)
+        time.sleep(_LOOK_SECONDS)
+    return set()
+
+
+def _await_burials(folder: str, most: int) -> None:
+    """Wait until the dead, of whom their first process takes leave one by one, leave room for what is started next; not
+    for ever, since that is refused only if there is no room at all."""
+    fewest, deadline = 1 << 32, 0.0
+    while (left := int(Path(f"{folder}/pids.current").read_text())) > most:
+        now = time.monotonic()
+        if left < fewest:
+            fewest, deadline = left, now + _END_SECONDS
+        elif now > deadline:
+            return
+        time.sleep(_LOOK_SECONDS)
 
 
 def _processes(cgroup: str) -> str:
@@ -88,15 +113,18 @@ def _processes(cgroup: str) -> str:
 
 
 def _others(top: str, init: int, spare: Sequence[int]) -> set[int]:
+    """The processes that are to be killed."""
     pids = cgroups.listed(top)
-    spared = {init, *(pid for pid in spare if pid in pids)}
-    parents = _parents(pids) if spare else {}
-    for pid in pids:
-        line = [pid]
-        while line[-1] in parents and line[-1] not in spared:
-            line.append(parents[line[-1]])
-        if line[-1] in spared and line[-1] != init:
-            spared.update(line)
+    kept = [pid for pid in spare if pid in pids]
+    spared = {init, *kept}
+    if kept:
+        children: defaultdict[int, list[int]] = defaultdict(list)
+        for pid, parent in _parents(pids).items():
+            children[parent].append(pid)
+        while kept:
+            below = [pid for pid in children[kept.pop()] if pid not in spared]
+            spared.update(below)
+            kept += below
     return pids - spared
 
 

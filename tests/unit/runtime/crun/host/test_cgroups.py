@@ -114,6 +114,7 @@ def _sandbox(tree: Tree, bundle: Path, limit: int) -> None:
     bundle.mkdir()
     (bundle / "config.json").write_text(json.dumps({"linux": {"resources": {"pids": {"limit": limit}}}}))
     tree.write("pids", "cgroup.procs", "")
+    tree.write("pids", "pids.current", "1\n")
 
 
 def test_the_limit_on_processes_is_put_back_though_a_kill_left_it_at_nothing(tree: Tree, tmp_path: Path) -> None:
@@ -129,6 +130,62 @@ def test_the_limit_on_processes_is_put_back_though_a_kill_left_it_at_nothing(tre
     assert told == [{"done": True}]
 
 
+def _dying(tree: Tree, monkeypatch: pytest.MonkeyPatch, *, stubborn: int, seconds: float) -> None:
+    """Three processes, of which one is gone after each kill that comes so many seconds later, but for the stubborn."""
+    left, clock = [101, 102, 103], [0.0]
+
+    def kill(pids: set[int], folder: str) -> None:
+        assert (pids, folder) == (set(left), str(tree.folder("pids")))
+        clock[0] += seconds
+        if len(left) > stubborn:
+            left.pop()
+        tree.write("pids", "cgroup.procs", "\n".join(map(str, [1, *left])))
+
+    monkeypatch.setattr(cgroups, "kill", kill)
+    monkeypatch.setattr(sealing.time, "monotonic", lambda: clock[0])
+    tree.write("pids", "cgroup.procs", "1\n101\n102\n103\n")
+
+
+def test_processes_that_die_slowly_are_waited_for_as_long_as_they_become_fewer(
+    tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _sandbox(tree, tmp_path / "bundle", 4096)
+    _dying(tree, monkeypatch, stubborn=0, seconds=15)
+    told: list[dict[str, object]] = []
+
+    def answer(**fields: object) -> None:
+        told.append(fields)
+
+    sealing.stop_all(answer, cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[])
+    assert told == [{"done": True}]
+
+
+def test_processes_that_do_not_die_are_told(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    _sandbox(tree, tmp_path / "bundle", 4096)
+    _dying(tree, monkeypatch, stubborn=2, seconds=5)
+    with pytest.raises(OSError, match="2 processes cannot be ended"):
+        sealing.stop_all(_tell_nobody, cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[])
+    assert (tree.folder("pids") / "pids.max").read_text() == "4096"
+
+
+def _tell_nobody(**_: object) -> None:
+    raise AssertionError("it is not done")
+
+
+def test_many_processes_are_killed_after_one_look_at_their_cgroup(tree: Tree, monkeypatch: pytest.MonkeyPatch) -> None:
+    looks = 0
+
+    def listed(folder: Path) -> set[int]:
+        nonlocal looks
+        looks += 1
+        assert folder == tree.folder("pids")
+        return set()
+
+    monkeypatch.setattr(cgroups, "listed", listed)
+    cgroups.kill(range(4194304, 4194304 + 4096), tree.folder("pids"))
+    assert 1 <= looks <= 16
+
+
 @pytest.mark.parametrize("is_listed", [True, False])
 def test_only_a_process_that_is_in_the_cgroup_still_is_killed(
     tree: Tree, monkeypatch: pytest.MonkeyPatch, is_listed: bool
@@ -141,10 +198,10 @@ def test_only_a_process_that_is_in_the_cgroup_still_is_killed(
 
     monkeypatch.setattr(signal, "pidfd_send_signal", send)
     tree.write("pids", "cgroup.procs", f"1\n{os.getpid()}\n" if is_listed else "1\n")
-    cgroups.kill(os.getpid(), str(tree.folder("pids")))
+    cgroups.kill([os.getpid()], tree.folder("pids"))
     assert killed == ([signal.SIGKILL] if is_listed else [])
 
 
 def test_a_number_that_nobody_has_is_killed_by_nobody(tree: Tree) -> None:
     tree.write("pids", "cgroup.procs", "4194305\n")
-    cgroups.kill(4194305, str(tree.folder("pids")))
+    cgroups.kill([4194305], tree.folder("pids"))
