@@ -29,8 +29,6 @@ NOT_YET_RENAMED = frozenset(
         "Ending",
         "HarborCarrying",
         "Passing",
-        "Preparing",
-        "RunScoring",
         "Sampling",
         "ServerEnding",
         "Sweeping",

@@ -25,6 +25,7 @@ from loopyard.benchmark.run.canceling import Canceling
 from loopyard.benchmark.run.endpoints import router as benchmark_run_router
 from loopyard.benchmark.run.inheritance import Inheritance
 from loopyard.benchmark.run.service import BenchmarkRunService
+from loopyard.benchmark.run.usage_endpoints import router as benchmark_run_usage_router
 from loopyard.benchmark_job.agents import JobAgents
 from loopyard.benchmark_job.closing import Closing
 from loopyard.benchmark_job.endpoints import router as job_router
@@ -118,10 +119,10 @@ from loopyard.runtime.upkeep import HasKeepers, Keeper
 from loopyard.scenario.endpoints import router as scenario_router
 from loopyard.scenario.run.counts import Folder
 from loopyard.scenario.run.endpoints import router as run_router
-from loopyard.scenario.run.scoring import RunScoring
+from loopyard.scenario.run.scoring import ScoringService
 from loopyard.scenario.run.service import RunService
+from loopyard.scenario.run.usage_endpoints import router as run_usage_router
 from loopyard.scorer.engine import ScoringEngine
-from loopyard.scorer.preparing import Preparing
 from loopyard.scorer.registered.endpoints import router as scorer_router
 from loopyard.secret.endpoints import router as secret_router
 from loopyard.secret.held import HeldTokens
@@ -168,6 +169,8 @@ _ROUTERS = (
     mcp_router,
     mcp_token_router,
     model_usage_router,
+    run_usage_router,
+    benchmark_run_usage_router,
     agent_router,
     secret_router,
     object_router,
@@ -201,7 +204,7 @@ def create_app(
         await parts.get(Taking).reconcile()
         await parts.get(Building).reconcile()
         await parts.get(Enforcement).reconcile()
-        await parts.get(RunScoring).reconcile()
+        await parts.get(ScoringService).reconcile()
         await parts.get(Canceling).reconcile()
         await parts.get(ObjectStore).open()
         if isinstance(runtime, KeepsReady):
@@ -347,8 +350,8 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     parts.add(PtyTunnels, PtyTunnels(database, devboxes, authenticator, settings.pty, settings.tunnel.domain))
     lifecycle.endings.add_listener(terminals.end_with)
     parts.add(Reaper, Reaper(database, lifecycle, changes))
-    scorers = ScoringEngine(runtime, executions, Preparing(runtime, executions, settings.scorers))
-    scoring = parts.add(RunScoring, RunScoring(database, runtime, scorers, lifecycle.endings, changes, tasks))
+    scorers = ScoringEngine(runtime, executions, settings.scorers)
+    scoring = parts.add(ScoringService, ScoringService(database, runtime, scorers, lifecycle.endings, changes, tasks))
     inheritance = Inheritance(tokens)
     runs = parts.add(RunService, RunService(devboxes, lifecycle.endings, scoring, inheritance))
     canceling = parts.add(Canceling, Canceling(database, runs, tasks))

@@ -1,35 +1,16 @@
 """The agents a bench can run: each says, as data, what is to happen in the box of a scenario."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from importlib.resources import files
-from pathlib import PurePosixPath
 from typing import Protocol
 
+from loopyard.agent.invocation import FOLDER, STATEMENT_FILE, AgentInvocation, IncompatibleAgent, with_last_newline
 from loopyard.bench.definition import ScenarioDefinition
 from loopyard.kit.patching import APPLY_PATCH
 
-FOLDER = PurePosixPath("/tmp/loopyard")  # noqa: S108 - inside the box
-"""Where an agent's files are put in the box: outside of the working directory, which belongs to the task."""
-
-PROBLEM_FILE = FOLDER / "problem_statement.md"
 LONGEST_VARIABLE = 120_000
 """Bytes of a problem statement that fit into `$PROBLEM_STATEMENT`. The kernel takes 131,072 for one variable or
 argument, and commands put the statement into arguments with words of their own around it."""
-
-
-class IncompatibleAgent(Exception):
-    """The agent cannot run this scenario; the message says why."""
-
-
-@dataclass(frozen=True, slots=True)
-class AgentInvocation:
-    """Files and a Bash script that make an agent's turn: the files are written, then the script runs in the working
-    directory, as the box's user and with the extra variables."""
-
-    script: str
-    files: Mapping[PurePosixPath, str] = field(default_factory=dict[PurePosixPath, str])
-    environment: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 class Agent(Protocol):
@@ -68,10 +49,10 @@ class Oracle:
                 f"scenario {scenario.name!r} has no [reference_output], which the agent oracle applies"
             )
         if reference.type == "patch":
-            patch = FOLDER / "reference.patch"
-            # git takes a patch only with the end of its last line.
-            contents = reference.contents if reference.contents.endswith("\n") else f"{reference.contents}\n"
-            return AgentInvocation(f"{APPLY_PATCH}\napply_patch {patch}", {patch: contents})
+            patch = f"{FOLDER}/reference.patch"
+            return AgentInvocation(
+                f"{APPLY_PATCH}\napply_patch {patch}", {patch: with_last_newline(reference.contents)}
+            )
         return AgentInvocation(reference.contents)
 
 
@@ -98,9 +79,9 @@ class CommandAgent:
     def turn(self, scenario: ScenarioDefinition) -> AgentInvocation:
         statement = scenario.problem_statement
         if len(statement.encode()) > LONGEST_VARIABLE:
-            statement = f"The problem statement is long. Read all of it in the file {PROBLEM_FILE}."
-        environment = {"PROBLEM_STATEMENT": statement, "PROBLEM_STATEMENT_FILE": str(PROBLEM_FILE)}
-        return AgentInvocation(self.command, {PROBLEM_FILE: scenario.problem_statement}, environment)
+            statement = f"The problem statement is long. Read all of it in the file {STATEMENT_FILE}."
+        environment = {"PROBLEM_STATEMENT": statement, "PROBLEM_STATEMENT_FILE": STATEMENT_FILE}
+        return AgentInvocation(self.command, {STATEMENT_FILE: scenario.problem_statement}, environment)
 
 
 @dataclass(frozen=True, slots=True)

@@ -176,12 +176,8 @@ def _key(trial: PlannedTrial, agent_timeout: float) -> str:
     what = [
         trial.scenario.model_dump(mode="json"),
         trial.agent.name,
-        None if turn is None else [turn.script, _plain(turn.files), _plain(turn.environment)],
+        None if turn is None else [turn.command, dict(turn.files), dict(turn.environment)],
         dict(trial.environment),
         agent_timeout,
     ]
     return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
-
-
-def _plain(table: Any) -> dict[str, str]:
-    return {str(name): value for name, value in table.items()}

@@ -4,7 +4,8 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from loopyard.bench.agents import Agent, AgentInvocation, IncompatibleAgent
+from loopyard.agent.invocation import AgentInvocation, IncompatibleAgent
+from loopyard.bench.agents import Agent
 from loopyard.bench.definition import ScenarioDefinition
 from loopyard.bench.loader import FolderFault, Suite
 

@@ -1,14 +1,12 @@
 """Part of a reference output that is lost before scoring: its changes of the box's system."""
 
-import json
-import tempfile
 import zipfile
-from pathlib import Path
 from typing import Any
 
 from rich.markup import escape
 from runloop_api_client import APIError, AsyncRunloop
 
+from loopyard.bench.manifest import manifest_of
 from loopyard.bench.results import PutBack, Result
 
 _NAMED = 3
@@ -18,12 +16,7 @@ async def put_back(client: AsyncRunloop, run_id: str) -> PutBack | None:
     """Restored paths as the logs of a scored run list them; None if nothing was restored, or the server does not report
     it."""
     try:
-        with tempfile.TemporaryDirectory(prefix="loopyard-logs-") as folder:
-            path = Path(folder, "logs.zip")
-            async with client.scenarios.runs.with_streaming_response.download_logs(run_id) as response:
-                await response.stream_to_file(path)
-            with zipfile.ZipFile(path) as logs:
-                told: dict[str, Any] = json.loads(logs.read("manifest.json")).get("put_back") or {}
+        told: dict[str, Any] = (await manifest_of(client, run_id)).get("put_back") or {}
     except (APIError, OSError, ValueError, KeyError, zipfile.BadZipFile):
         return None
     paths = [str(one) for kind in ("added", "changed", "removed") for one in told.get(kind, [])]

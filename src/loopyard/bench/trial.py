@@ -4,6 +4,7 @@ import asyncio
 import re
 import shlex
 import time
+import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -11,14 +12,17 @@ from runloop_api_client import APIError, AsyncRunloop, NotFoundError, RunloopErr
 from runloop_api_client.lib.polling import PollingConfig, PollingTimeout
 from runloop_api_client.types import DevboxAsyncExecutionDetailView, ScenarioRunView
 
-from loopyard.bench.agents import FOLDER, AgentInvocation, Oracle
+from loopyard.agent.invocation import FOLDER, AgentInvocation
+from loopyard.bench.agents import Oracle
 from loopyard.bench.journal import Entry
+from loopyard.bench.manifest import manifest_of
 from loopyard.bench.model_usage_of_server import of_run
 from loopyard.bench.plan import PlannedTrial
 from loopyard.bench.put_back import put_back
 from loopyard.bench.results import AgentResult, FunctionResult, Result, State
 from loopyard.bench.wire_errors import describe
 from loopyard.kit.failpoint import failpoint
+from loopyard.kit.linux import KILLED, TIMED_OUT
 from loopyard.runtime.protocol import OUT_OF_MEMORY_LINE
 
 READY_SECONDS = 1800
@@ -30,10 +34,8 @@ _GRACE_SECONDS = 10
 _SLACK_SECONDS = 120
 _CLEANUP_SECONDS = 30
 _SHOWN_LINES = "100"
-_TIMED_OUT = {124, 137}
+_TIMED_OUT = {TIMED_OUT, KILLED}
 _NOT_IN_VARIABLES = re.compile(r"[^A-Za-z0-9_]")
-_SETUP_FAILED = ("execution_failed", "out_of_memory", "out_of_disk")
-"""Why a box ends that never ran, through what the scenario has done in it before."""
 
 Phase = Callable[[str], None]
 """Told what the trial is doing now, in a word or two."""
@@ -222,20 +224,21 @@ async def _scored(client: AsyncRunloop, run_id: str, patience: PollingConfig) ->
 async def _take_turn(
     client: AsyncRunloop, devbox_id: str, turn: AgentInvocation, directory: str | None, seconds: float
 ) -> AgentResult:
-    script = FOLDER / "agent.sh"
-    variables = {FOLDER / "env" / name: value for name, value in turn.environment.items()}
-    for path, contents in {**turn.files, **variables, script: turn.script}.items():
-        await client.devboxes.write_file_contents(devbox_id, file_path=str(path), contents=contents)
+    script = f"{FOLDER}/agent.sh"
+    variables = {name: f"{FOLDER}/env/{name}" for name in turn.environment}
+    written = {variables[name]: value for name, value in turn.environment.items()}
+    for path, contents in {**turn.files, **written, script: turn.command}.items():
+        await client.devboxes.write_file_contents(devbox_id, file_path=path, contents=contents)
     lines = [f"cd -- {shlex.quote(directory)} || exit"] if directory else []
     # From files, since the text of a command may be shorter than a variable.
-    lines += [f'{path.name}="$(cat {path} && echo .)"; export {path.name}="${{{path.name}%.}}"' for path in variables]
+    lines += [f'{name}="$(cat {path} && echo .)"; export {name}="${{{name}%.}}"' for name, path in variables.items()]
     lines.append(f"exec timeout --kill-after={_GRACE_SECONDS} {seconds:g} bash {script}")
     begun = time.monotonic()
     execution = await client.devboxes.execute_async(devbox_id, command="\n".join(lines))
     ended = await client.devboxes.executions.await_completed(
         execution.execution_id, devbox_id=devbox_id, polling_config=_patience(seconds + _GRACE_SECONDS + _SLACK_SECONDS)
     )
-    status = ended.exit_status if ended.exit_status is not None else 137
+    status = ended.exit_status if ended.exit_status is not None else KILLED
     timed_out = status in _TIMED_OUT and time.monotonic() - begun >= seconds
     last = (ended.stderr or "").rstrip("\n").rpartition("\n")[2]
     out_of_memory = status != 0 and last.startswith(OUT_OF_MEMORY_LINE)
@@ -257,9 +260,7 @@ async def _why(client: AsyncRunloop, known: _Progress, error: Exception) -> str:
             if devbox.status in ("failure", "shutdown"):
                 ending = devbox.failure_reason or devbox.shutdown_reason or "no reason given"
                 reasons = [f"the box ended: {devbox.status} ({ending})", *told]
-                if devbox.failure_reason in _SETUP_FAILED and not any(
-                    entry.status == "running" for entry in devbox.state_transitions
-                ):
+                if await _setup_failed(client, run.id):
                     known.setup_failure = "\n".join(told) or ending
             else:
                 now = await client.scenarios.runs.retrieve(run.id)
@@ -267,6 +268,14 @@ async def _why(client: AsyncRunloop, known: _Progress, error: Exception) -> str:
         except APIError as second:
             reasons.append(f"the server does not say more: {describe(second)}")
     return "\n".join(reasons)
+
+
+async def _setup_failed(client: AsyncRunloop, run_id: str) -> bool:
+    """True if the server has recorded that the scenario's own setup of the box failed."""
+    try:
+        return (await manifest_of(client, run_id)).get("setup_failed", False)
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+        return False
 
 
 async def cancel(client: AsyncRunloop, run_id: str) -> None:

@@ -30,15 +30,3 @@ class Benchmark(Base):
     required_environment_variables: Mapped[list[Any]]
     required_secret_names: Mapped[list[Any]]
     create_time_ms: Mapped[int]
-
-
-class BenchmarkScenario(Base):
-    """A scenario that is a part of a benchmark, once."""
-
-    __tablename__ = "benchmark_scenario"
-    __table_args__ = (Index("ix_benchmark_scenario_position", "benchmark_id", "position"),)
-
-    benchmark_id: Mapped[PrimaryId]
-    scenario_id: Mapped[PrimaryId]
-    position: Mapped[int]
-    """Rises in the order in which the scenarios were named."""

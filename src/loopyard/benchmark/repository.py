@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, and_, delete, func, insert, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.benchmark.models import Benchmark, BenchmarkScenario
+from loopyard.benchmark.models import Benchmark
 from loopyard.kit import names
 from loopyard.kit.paging import Page, PageQuery, fetch_page
-from loopyard.scenario.models import Scenario
+from loopyard.scenario.models import BenchmarkScenario, Scenario
 
 
 @dataclass(frozen=True, slots=True)

@@ -100,9 +100,12 @@ def check_suited(targets: Targets, agent: JobAgent, at: str) -> None:
     """
     with named_by_config(at):
         if targets.benchmark is not None:
-            check_required(targets.benchmark, agent.profile)
+            required = targets.benchmark
+            names = required.required_environment_variables, required.required_secret_names
+            check_required("benchmark", *names, agent.profile)
         for scenario in targets.scenarios:
-            check_required(scenario, agent.profile)
+            names = scenario.required_environment_variables, scenario.required_secret_names
+            check_required("scenario", *names, agent.profile)
     if agent.description.input == "reference_output":
         for scenario in targets.scenarios:
             if not scenario.reference_output:

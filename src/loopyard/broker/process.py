@@ -7,9 +7,11 @@ again, since the server was killed before it noted the delivery, is a file of a 
 
 import asyncio
 import shlex
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
+from loopyard.kit.chunks import one_chunk
+from loopyard.kit.linux import KILLED
 from loopyard.runtime.protocol import CommandResult, CommandSpec, Runtime, Stream
 
 CHUNK_BYTES = 1 << 20
@@ -71,7 +73,7 @@ class AgentProcess:
         Raises:
             RuntimeFault: It could not be written, or the process has ended.
         """
-        await self._runtime.write_file(self._devbox_id, f"{self._spool}/{number}", _once(f"{frame}\n".encode()))
+        await self._runtime.write_file(self._devbox_id, f"{self._spool}/{number}", one_chunk(f"{frame}\n".encode()))
 
     async def wake(self) -> None:
         """Have it look for frames.
@@ -105,13 +107,9 @@ class AgentProcess:
     async def wait(self) -> CommandResult:
         """Wait for its end."""
         execution = await self._executions.wait(self._devbox_id, self.id)
-        status = 137 if execution.exit_status is None else execution.exit_status
+        status = KILLED if execution.exit_status is None else execution.exit_status
         return CommandResult(status, execution.timed_out, execution.lost)
 
     async def kill(self) -> None:
         """End it and all that it started in its group."""
         await self._executions.kill(self._devbox_id, self.id, group=True)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data

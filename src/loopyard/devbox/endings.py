@@ -32,13 +32,16 @@ class Endings:
         devbox.shutdown_reason = reason
         await self._tell(session, devbox)
 
-    async def fail(self, session: AsyncSession, devbox: Devbox, reason: FailureReason, message: str) -> None:
+    async def fail(
+        self, session: AsyncSession, devbox: Devbox, reason: FailureReason, message: str, *, in_setup: bool = False
+    ) -> None:
         """Move the devbox to `failure`, with `message` for people; the runtime frees it once this is committed.
+        `in_setup` records that what was asked to be done before it first ran has failed.
 
         Raises:
             WrongState: It has ended already.
         """
-        move(devbox, Status.FAILURE, message=message)
+        move(devbox, Status.FAILURE, message=message, in_setup=in_setup)
         devbox.failure_reason = reason
         await self._tell(session, devbox)
 

@@ -11,6 +11,7 @@ from loopyard.auth.caller import CallerDep
 from loopyard.devbox.execution.schemas import ExecutionResultView
 from loopyard.devbox.files import DevboxFiles
 from loopyard.devbox.schemas import MOST_PATH_BYTES, DownloadFileParams, ReadFileParams, WriteFileParams
+from loopyard.kit.chunks import one_chunk
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.multipart import Upload
 from loopyard.kit.parts import part
@@ -56,7 +57,7 @@ async def write_file_contents(
         data = params.contents.encode()
     except UnicodeEncodeError:
         raise BadRequest("contents: must be valid Unicode.", field="contents") from None
-    await files.write(caller.account_id, id, params.file_path, _once(data), field="file_path")
+    await files.write(caller.account_id, id, params.file_path, one_chunk(data), field="file_path")
     return ExecutionResultView(devbox_id=id, exit_status=0, stdout="", stderr="")
 
 
@@ -87,10 +88,6 @@ async def upload_file(id: str, request: Request, caller: CallerDep, files: Files
         raise BadRequest(message, field="path")
     await files.write(caller.account_id, id, path, await upload.file(), field="path")
     return {}
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
 
 
 async def _as_text(content: AsyncIterator[bytes]) -> AsyncIterator[str]:

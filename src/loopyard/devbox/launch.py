@@ -1,6 +1,6 @@
 """Steps of a launch, each time a devbox comes up, before it counts as running."""
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from loopyard.devbox.code_mounts import CodeHost, clone, install
@@ -8,22 +8,18 @@ from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.output import tail
 from loopyard.devbox.log.events import Events
-from loopyard.devbox.models import Devbox
 from loopyard.devbox.mounts import CodeMountParameters, MountedObject
 from loopyard.devbox.object_mounts import ObjectMounts
-from loopyard.devbox.states import FailureReason, Status
+from loopyard.devbox.states import FailureReason
+from loopyard.kit.chunks import one_chunk
 from loopyard.kit.errors import LoopyardError
 from loopyard.kit.exhaustion import ran_out
 from loopyard.kit.exhaustion import reason as in_words
+from loopyard.kit.linux import KILLED
 from loopyard.runtime.errors import FileAccessDenied, NoSpaceLeft, RuntimeFault
-from loopyard.runtime.protocol import CommandSpec, Runtime, User
-
-ROOT = User("root", 0)
-KILLED = 137
-"""The exit status of what was killed by SIGKILL, as the kernel does when memory runs out."""
+from loopyard.runtime.protocol import ROOT, CommandSpec, Runtime, User
 
 _SHOWN_LINES = 20
-_FAILED_COMMAND = "The launch command"
 
 _MAKE_FOLDER = """
 set -e
@@ -42,6 +38,10 @@ class LaunchFailed(Exception):
     def __init__(self, reason: FailureReason, message: str) -> None:
         super().__init__(message)
         self.reason: FailureReason = reason
+
+
+class SetupFailed(LaunchFailed):
+    """Failure of what was asked to be done in the devbox before it runs: a mount or a launch command."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +75,8 @@ class LaunchSteps:
         """Make the folder, put in the objects, write the files, clone the repositories.
 
         Raises:
-            LaunchFailed: Something of that failed.
+            SetupFailed: Something of that failed.
+            LaunchFailed: The host failed meanwhile.
         """
         if setup.folder is not None:
             argv = ["/bin/sh", "-c", _MAKE_FOLDER, "sh", setup.folder, str(user.uid)]
@@ -101,7 +102,8 @@ class LaunchSteps:
         """Run the launch commands one after the other. `start` counts the devbox's starts from 0.
 
         Raises:
-            LaunchFailed: One did not exit with 0; the rest was not run.
+            SetupFailed: One did not exit with 0; the rest was not run.
+            LaunchFailed: The host failed meanwhile.
         """
         for index, command in enumerate(commands):
             name = f"launch.{index}" if start == 0 else f"launch.{start}.{index}"
@@ -113,11 +115,11 @@ class LaunchSteps:
         try:
             executions = await self._objects.put(devbox_id, mount, user, index)
         except NoSpaceLeft as fault:
-            raise LaunchFailed("out_of_disk", f"{what} does not fit: {fault}") from fault
+            raise SetupFailed("out_of_disk", f"{what} does not fit: {fault}") from fault
         except RuntimeFault as fault:
-            raise LaunchFailed("execution_failed", f"{what} failed: {fault}") from fault
+            raise SetupFailed("execution_failed", f"{what} failed: {fault}") from fault
         except LoopyardError as error:
-            raise LaunchFailed("execution_failed", f"{what} failed: {error.message}") from error
+            raise SetupFailed("execution_failed", f"{what} failed: {error.message}") from error
         for execution in executions:
             await self._check(devbox_id, execution)
         said = f"{what} was filled with object {mount.object_id}."
@@ -126,13 +128,13 @@ class LaunchSteps:
     async def _write(self, devbox_id: str, path: str, content: str) -> None:
         try:
             try:
-                await self._runtime.write_file(devbox_id, path, _chunks(content))
+                await self._runtime.write_file(devbox_id, path, one_chunk(content))
             except FileAccessDenied:  # a place that only root may write to, such as /etc
-                await self._runtime.write_file(devbox_id, path, _chunks(content), user=ROOT)
+                await self._runtime.write_file(devbox_id, path, one_chunk(content), user=ROOT)
         except NoSpaceLeft as fault:
-            raise LaunchFailed("out_of_disk", f"The file mount {path} does not fit: {fault}") from fault
+            raise SetupFailed("out_of_disk", f"The file mount {path} does not fit: {fault}") from fault
         except RuntimeFault as fault:
-            raise LaunchFailed("execution_failed", f"The file mount {path} failed: {fault}") from fault
+            raise SetupFailed("execution_failed", f"The file mount {path} failed: {fault}") from fault
 
     async def _run(self, devbox_id: str, new: NewExecution) -> None:
         try:
@@ -146,7 +148,7 @@ class LaunchSteps:
             return
         if execution.exit_status == KILLED and await self.is_out_of_memory(devbox_id):
             message = f"All its memory was used by the launch command: {execution.command}"
-            raise LaunchFailed("out_of_memory", message)
+            raise SetupFailed("out_of_memory", message)
         if execution.lost:
             message = f"The devbox went down under the launch command: {execution.command}"
             raise LaunchFailed("health_check_failed", message)
@@ -154,7 +156,7 @@ class LaunchSteps:
         output = (await self._tail(execution)).strip()
         reason: FailureReason = "out_of_disk" if ran_out(output) == "disk" else "execution_failed"
         why = f" ({words})" if (words := in_words(output)) is not None else ""
-        raise LaunchFailed(reason, f"{_FAILED_COMMAND} {ended}{why}: {execution.command}\n{output}".strip())
+        raise SetupFailed(reason, f"The launch command {ended}{why}: {execution.command}\n{output}".strip())
 
     async def _tail(self, execution: Execution) -> str:
         try:
@@ -172,16 +174,3 @@ class LaunchSteps:
             return (await self._runtime.status(devbox_id)).out_of_memory
         except RuntimeFault:
             return False
-
-
-def failed_command(devbox: Devbox) -> str | None:
-    """The launch command that a devbox failed by before it ran, with the end of its output; None for all other ends."""
-    entries = devbox.state_transitions
-    if not entries or devbox.status != Status.FAILURE or any(entry["status"] == Status.RUNNING for entry in entries):
-        return None
-    told = entries[-1].get("failure_reason") or ""
-    return told if told.startswith(_FAILED_COMMAND) else None
-
-
-async def _chunks(content: str) -> AsyncIterator[bytes]:
-    yield content.encode()

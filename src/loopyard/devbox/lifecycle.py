@@ -13,7 +13,7 @@ from loopyard.devbox.code_mounts import CodeHost
 from loopyard.devbox.companions import Companions
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.execution.engine import ExecutionEngine
-from loopyard.devbox.launch import LaunchFailed, LaunchSteps
+from loopyard.devbox.launch import LaunchFailed, LaunchSteps, SetupFailed
 from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
@@ -135,7 +135,8 @@ class Lifecycle:
             elif devbox.status == Status.SUSPENDING:
                 await self._lay_to_rest(devbox)
         except LaunchFailed as failure:
-            await self._progress.fail(devbox_id, failure.reason, str(failure))
+            in_setup = isinstance(failure, SetupFailed)
+            await self._progress.fail(devbox_id, failure.reason, str(failure), in_setup=in_setup)
         except RuntimeFault as fault:
             await self._progress.fail(devbox_id, "health_check_failed", str(fault))
         except Exception:

@@ -13,7 +13,7 @@ from loopyard.devbox.mounts import MountedObject
 from loopyard.kit.errors import Unavailable
 from loopyard.object.store import ContentMissing, ObjectStore
 from loopyard.runtime.errors import FileAccessDenied
-from loopyard.runtime.protocol import CommandSpec, Runtime, User
+from loopyard.runtime.protocol import ROOT, CommandSpec, Runtime, User
 from loopyard.runtime.user_paths import absolute
 
 UNPACK_SECONDS = 1800.0
@@ -45,8 +45,6 @@ exit $status
 """
 """Arguments: the content type, the archive, the folder that is written to, and the place."""
 
-_ROOT = User("root", 0)
-
 
 class ObjectMounts:
     """All of it can be repeated after a crash: what was begun to be unpacked is not unpacked again."""
@@ -76,14 +74,14 @@ class ObjectMounts:
         if name not in await self._runtime.commands(devbox_id):
             await self._write(devbox_id, mount.object_id, archive)
         argv = ["/bin/sh", "-c", _FOLDER, "sh", folder, str(user.uid)]
-        made = await self._run(devbox_id, f"{name}.folder", f"mkdir -p {folder}", argv, _ROOT)
+        made = await self._run(devbox_id, f"{name}.folder", f"mkdir -p {folder}", argv, ROOT)
         if made.exit_status != 0:
             return [made]
         argv = ["/bin/sh", "-c", _UNPACK, "sh", mount.content_type, archive, folder, path]
         shown = f"unpack object {mount.object_id} ({mount.content_type}) into {path}"
         done = await self._run(devbox_id, name, shown, argv, user)
         if done.exit_status == _NOT_MINE:  # a place that only root may write to, such as /etc
-            done = await self._run(devbox_id, f"{name}.root", shown, argv, _ROOT)
+            done = await self._run(devbox_id, f"{name}.root", shown, argv, ROOT)
         return [done]
 
     async def _run(self, devbox_id: str, name: str, shown: str, argv: list[str], user: User) -> Execution:
@@ -94,7 +92,7 @@ class ObjectMounts:
         try:
             await self._runtime.write_file(devbox_id, path, self._content(object_id))
         except FileAccessDenied:
-            await self._runtime.write_file(devbox_id, path, self._content(object_id), user=_ROOT)
+            await self._runtime.write_file(devbox_id, path, self._content(object_id), user=ROOT)
 
     async def _content(self, object_id: str) -> AsyncIterator[bytes]:
         try:

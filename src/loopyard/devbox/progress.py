@@ -63,15 +63,25 @@ class Progress:
         if resumed and keep_alive is not None:
             devbox.expires_at_ms = now_ms() + keep_alive * 1000
 
-    async def fail(self, devbox_id: str, reason: FailureReason, message: str, *, ran_since: int | None = None) -> None:
-        """End it as failed, unless it has ended. With `ran_since`, only if it still runs since that start."""
+    async def fail(
+        self,
+        devbox_id: str,
+        reason: FailureReason,
+        message: str,
+        *,
+        ran_since: int | None = None,
+        in_setup: bool = False,
+    ) -> None:
+        """End it as failed, unless it has ended. With `ran_since`, only if it still runs since that start. `in_setup`
+        says that a mount or launch command failed."""
         async with self._database.write() as session:
             devbox = await repository.lock(session, devbox_id)
             if devbox is None or devbox.status in FINAL or not _is_due(devbox, ran_since):
                 return
             if reason == "out_of_memory":
                 await log.add(session, [event(devbox_id, "kmsg", message, level="error", once=oom_id(devbox.starts))])
-            await self._endings.fail(session, devbox, reason, message)
+            in_setup = in_setup and devbox.status != Status.RESUMING
+            await self._endings.fail(session, devbox, reason, message, in_setup=in_setup)
 
     async def exit(self, devbox_id: str, *, ran_since: int) -> None:
         """Shut it down since its entrypoint has ended, if it still runs since that start."""

@@ -24,8 +24,8 @@ from loopyard.kit.errors import LoopyardError
 from loopyard.kit.failpoint import failpoint
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.runtime.errors import RuntimeFault, SandboxStartFailed, SandboxStuck
+from loopyard.runtime.grading import GradingIsolator
 from loopyard.runtime.protocol import CommandSpec, Runtime, SandboxSpec, ServiceSpec
-from loopyard.runtime.sealing import GradingIsolator
 from loopyard.secret.held import HeldTokens
 from loopyard.secret.service import SecretService
 from loopyard.upstream_proxy.grants import Grants
@@ -154,7 +154,7 @@ class DevboxStarter:
             await self._launcher.set_up(devbox.id, launch.user, setup)
             await self._launcher.run_commands(devbox.id, commands, devbox.starts)
         if self._is_judged(devbox) and isinstance(self._runtime, GradingIsolator):
-            await self._runtime.sealing.mark(devbox.id)  # what is done from here on is the agent's
+            await self._runtime.grading_isolation.take_baseline(devbox.id)  # what is done from here on is the agent's
         if devbox.entrypoint is not None:
             await self._enter(devbox, devbox.entrypoint)
             failpoint("devbox.entered")

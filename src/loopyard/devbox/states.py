@@ -58,8 +58,8 @@ def can_become(devbox: Devbox, status: Status) -> bool:
     return status in _NEXT.get(Status(devbox.status), set())
 
 
-def move(devbox: Devbox, status: Status, *, message: str | None = None) -> None:
-    """Move a devbox on and record when; `message` says why it failed.
+def move(devbox: Devbox, status: Status, *, message: str | None = None, in_setup: bool = False) -> None:
+    """Move a devbox on and record when; `message` says why it failed, `in_setup` that its own setup did.
 
     Raises:
         WrongState: Its present status does not lead there.
@@ -68,14 +68,21 @@ def move(devbox: Devbox, status: Status, *, message: str | None = None) -> None:
         raise WrongState(f"Devbox {devbox.id} is {devbox.status} and cannot become {status}.")
     now = now_ms()
     devbox.status = status
-    devbox.state_transitions = [*devbox.state_transitions, transition(status, now, message)]
+    devbox.state_transitions = [*devbox.state_transitions, transition(status, now, message, in_setup=in_setup)]
     if status in FINAL:
         devbox.end_time_ms = now
 
 
-def transition(status: Status, time_ms: int, message: str | None = None) -> dict[str, Any]:
-    """Entry of a devbox's `state_transitions`."""
+def transition(status: Status, time_ms: int, message: str | None = None, *, in_setup: bool = False) -> dict[str, Any]:
+    """Entry of a devbox's `state_transitions`. `in_setup` is not shown on the wire."""
     entry: dict[str, Any] = {"status": str(status), "transition_time_ms": time_ms}
     if message is not None:
         entry["failure_reason"] = message
+    if in_setup:
+        entry["in_setup"] = True
     return entry
+
+
+def has_failed_in_setup(devbox: Devbox) -> bool:
+    """True if a devbox failed before it ran, by a mount or launch command that was asked for."""
+    return bool(devbox.state_transitions) and devbox.state_transitions[-1].get("in_setup", False)

@@ -1,11 +1,12 @@
 """Notices when a devbox that runs goes down by itself."""
 
 from loopyard.devbox.execution.engine import ExecutionEngine
-from loopyard.devbox.launch import KILLED, LaunchSteps
+from loopyard.devbox.launch import LaunchSteps
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.progress import Progress
 from loopyard.devbox.starting import entrypoint_id
 from loopyard.devbox.states import FailureReason
+from loopyard.kit.linux import KILLED
 from loopyard.kit.tasks import Tasks
 from loopyard.runtime.errors import SandboxNotFound
 from loopyard.runtime.protocol import Runtime

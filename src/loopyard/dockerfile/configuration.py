@@ -2,7 +2,9 @@
 
 from dataclasses import dataclass
 
-DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+from loopyard.kit.linux import SEARCH_PATH
+
+DEFAULT_PATH = SEARCH_PATH
 """PATH of a command whose image says none."""
 
 DEFAULT_SHELL = ("/bin/sh", "-c")

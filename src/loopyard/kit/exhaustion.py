@@ -3,10 +3,12 @@ failure."""
 
 from typing import Literal
 
+from loopyard.kit.linux import NO_SPACE_MESSAGES
+
 Resource = Literal["disk", "processes"]
 
 _SAYINGS: dict[Resource, tuple[str, ...]] = {
-    "disk": ("No space left on device", "Disk quota exceeded"),
+    "disk": NO_SPACE_MESSAGES,
     "processes": (
         "fork: Resource temporarily unavailable",
         "fork: retry: Resource temporarily unavailable",

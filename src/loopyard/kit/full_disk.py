@@ -5,7 +5,9 @@ import errno
 import os
 from pathlib import Path
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EIO})
+from loopyard.kit.linux import NO_SPACE_ERRORS
+
+_FULL = NO_SPACE_ERRORS | {errno.EIO}
 """EIO is a full disk below a loop device or a thin volume, as far as who writes can tell."""
 
 LEAST_FREE_BYTES = 32 << 20

@@ -3,27 +3,15 @@
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, bindparam, delete, func, select, update
+from sqlalchemy import bindparam, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.kit.db import upsert_into
-from loopyard.kit.paging import PageQuery, after
 from loopyard.model_usage.models import ModelCall, ModelUsage, ModelWishes
 from loopyard.model_usage.sums import NAMES, NOTHING, Sums
 from loopyard.model_usage.wishes import Wishes
-from loopyard.scenario.run.models import ScenarioRun
-from loopyard.scenario.run.states import FINAL
 
 _USAGE = ModelUsage.__table__.columns
-_RUN = tuple(ScenarioRun.__table__.columns[name] for name in ("id", "devbox_id", "state"))
-
-
-class RunOfBenchmark(NamedTuple):
-    """A scenario run, and whether it is over."""
-
-    id: str
-    devbox_id: str
-    is_over: bool
 
 
 class UsageKey(NamedTuple):
@@ -126,14 +114,3 @@ async def all_wishes(session: AsyncSession, devbox_ids: Sequence[str]) -> dict[s
     """Budgets and recording of these devboxes, of those that have any."""
     statement = select(ModelWishes).where(ModelWishes.devbox_id.in_(devbox_ids))
     return {row.devbox_id: row for row in await session.scalars(statement)}
-
-
-async def runs_in_benchmark(
-    session: AsyncSession, account_id: str, benchmark_run_id: str, query: PageQuery
-) -> Sequence[RunOfBenchmark]:
-    """The scenario runs of a benchmark run, newest first; one more than the page holds."""
-    statement: Select[Any] = select(*_RUN).where(
-        ScenarioRun.account_id == account_id, ScenarioRun.benchmark_run_id == benchmark_run_id
-    )
-    rows = (await session.execute(after(statement, ScenarioRun.id, query))).mappings()
-    return [RunOfBenchmark(row["id"], row["devbox_id"], row["state"] in FINAL) for row in rows]

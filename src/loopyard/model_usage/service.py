@@ -1,13 +1,13 @@
 """Tells what calls of models have used."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.model_usage import repository
 from loopyard.model_usage.models import ModelWishes
-from loopyard.model_usage.repository import RunOfBenchmark, UsageKey
+from loopyard.model_usage.repository import UsageKey
 from loopyard.model_usage.schemas import (
     BudgetView,
     ModelUsageView,
@@ -23,11 +23,12 @@ async def of_devbox(session: AsyncSession, devbox_id: str) -> ModelUsageView:
     return (await _of_devboxes(session, [devbox_id]))[0]
 
 
-async def of_runs(session: AsyncSession, runs: Sequence[RunOfBenchmark], *, has_more: bool) -> RunModelUsageListView:
-    """Usage of each of these scenario runs."""
-    usages = await _of_devboxes(session, [run.devbox_id for run in runs])
+async def of_runs(session: AsyncSession, devboxes: Mapping[str, str], *, has_more: bool) -> RunModelUsageListView:
+    """Usage of each scenario run; `devboxes` maps the runs' ids to those of their devboxes."""
+    usages = await _of_devboxes(session, list(devboxes.values()))
     views = [
-        RunModelUsageView(scenario_run_id=run.id, model_usage=usage) for run, usage in zip(runs, usages, strict=True)
+        RunModelUsageView(scenario_run_id=run_id, model_usage=usage)
+        for run_id, usage in zip(devboxes, usages, strict=True)
     ]
     return RunModelUsageListView(runs=views, has_more=has_more)
 

@@ -5,6 +5,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
+from loopyard.kit.linux import CA_BUNDLE
 from loopyard.runtime.protocol import Runtime
 
 
@@ -34,7 +35,7 @@ class CrunConfig(BaseModel):
         "memory. They are made while the server has nothing to make.",
     )
     ca_bundle: Path | None = Field(
-        default=Path("/etc/ssl/certs/ca-certificates.crt"),
+        default=Path(CA_BUNDLE),
         description="Certificate authorities, in PEM, that sandboxes trust besides their own; null for none.",
     )
 
@@ -91,7 +92,7 @@ class DockerConfig(BaseModel):
         "is on this host. BuildKit limits neither their memory nor their CPU, so they are refused by default.",
     )
     ca_bundle: Path | None = Field(
-        default=Path("/etc/ssl/certs/ca-certificates.crt"),
+        default=Path(CA_BUNDLE),
         description="Certificate authorities, in PEM, that sandboxes trust besides their own; null for none.",
     )
 

@@ -61,7 +61,7 @@ class SnapshotFailed(RuntimeFault):
     """The host could not take the snapshot. Nothing of it is left behind."""
 
 
-class SealingFailed(RuntimeFault):
+class GradingIsolationFailed(RuntimeFault):
     """The host could not make the sandbox fit to be judged."""
 
 

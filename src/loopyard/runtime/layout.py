@@ -63,8 +63,8 @@ class Layout:
         """A sandbox's changes to its image."""
         return self.pool / "boxes" / _safe(sandbox_id)
 
-    def ground(self, sandbox_id: str) -> Path:
-        """A sandbox's disk as it was when it was marked."""
+    def baseline(self, sandbox_id: str) -> Path:
+        """A sandbox's disk as it was when its baseline was taken."""
         return self.pool / "grounds" / _safe(sandbox_id)
 
     def shared(self, name: str) -> Path:

@@ -46,6 +46,10 @@ class User:
         return (self.name, self.uid) == (other.name, other.uid)
 
 
+ROOT = User("root", 0)
+"""The sandbox's root."""
+
+
 @dataclass(frozen=True, slots=True)
 class PortRange:
     """Ports from `first` to `last`, both among them. `protocol` None stands for TCP and UDP."""

@@ -39,6 +39,18 @@ class Scenario(Base):
     create_time_ms: Mapped[int]
 
 
+class BenchmarkScenario(Base):
+    """Membership of a scenario in a benchmark, which has it once. Scenarios know of benchmarks only this."""
+
+    __tablename__ = "benchmark_scenario"
+    __table_args__ = (Index("ix_benchmark_scenario_position", "benchmark_id", "position"),)
+
+    benchmark_id: Mapped[PrimaryId]
+    scenario_id: Mapped[PrimaryId]
+    position: Mapped[int]
+    """Rises in the order in which the scenarios were named."""
+
+
 class ScoringContract(Base):
     """The scoring functions that runs were started with. Never changed, so that a later change of the scenario does
     not change what its runs are scored by."""

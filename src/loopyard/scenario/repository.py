@@ -7,11 +7,10 @@ from typing import Any
 from sqlalchemy import ColumnElement, and_, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.benchmark.models import BenchmarkScenario
 from loopyard.kit import names
 from loopyard.kit.db import upsert_into
 from loopyard.kit.paging import Page, PageQuery, fetch_page
-from loopyard.scenario.models import Scenario, ScoringContract
+from loopyard.scenario.models import BenchmarkScenario, Scenario, ScoringContract
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from loopyard.kit.wire import JsonValue, Text
-from loopyard.scorer.reading import check_exit, last_score_or_number
+from loopyard.scorer.score_text import check_exit, last_score_or_number
 from loopyard.scorer.scorer import Ended, PlacedFile, Scorer, ScorerJob, ScorerPaths
 
 MAX_CONTEXT_BYTES = 120_000

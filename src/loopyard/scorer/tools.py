@@ -7,7 +7,7 @@ from functools import cache
 from pathlib import Path
 
 from loopyard.runtime.errors import RuntimeFault
-from loopyard.runtime.sealing import SharedFolder
+from loopyard.runtime.grading import SharedFolder
 
 FOLDER = "/.loopyard/tools"
 """Where they are in a box."""

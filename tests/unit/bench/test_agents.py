@@ -1,10 +1,11 @@
 """What each agent does with a scenario."""
 
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 
-from loopyard.bench.agents import LONGEST_VARIABLE, PROBLEM_FILE, CommandAgent, Nop, Oracle, command_agents
+from loopyard.agent.invocation import STATEMENT_FILE
+from loopyard.bench.agents import LONGEST_VARIABLE, CommandAgent, Nop, Oracle, command_agents
 from loopyard.bench.definition import ReferenceOutput, ScenarioDefinition
 from loopyard.bench.loader import FolderFault, load
 from loopyard.bench.plan import plan
@@ -23,7 +24,7 @@ def test_nop_does_nothing_and_should_score_nothing(scenario: ScenarioDefinition)
 
 
 def test_oracle_runs_a_script_as_it_is(scenario: ScenarioDefinition) -> None:
-    assert Oracle().turn(scenario).script == "echo hello > out.txt"
+    assert Oracle().turn(scenario).command == "echo hello > out.txt"
     assert Oracle().expected_score == 1.0
 
 
@@ -31,7 +32,7 @@ def test_oracle_applies_a_patch_by_git(scenario: ScenarioDefinition) -> None:
     patched = scenario.model_copy(update={"reference_output": ReferenceOutput(type="patch", contents="--- a\n+++ b")})
     turn = Oracle().turn(patched)
     [(path, contents)] = turn.files.items()
-    assert turn.script.endswith(f"\napply_patch {path}")
+    assert turn.command.endswith(f"\napply_patch {path}")
     assert contents == "--- a\n+++ b\n"
 
 
@@ -43,10 +44,10 @@ def test_oracle_keeps_the_bytes_of_a_patch(scenario: ScenarioDefinition, patch: 
 
 def test_a_command_gets_the_problem_as_a_variable_and_as_a_file(scenario: ScenarioDefinition) -> None:
     turn = CommandAgent("command", "solve").turn(scenario)
-    assert turn.script == "solve"
-    assert turn.files == {PROBLEM_FILE: scenario.problem_statement}
+    assert turn.command == "solve"
+    assert turn.files == {STATEMENT_FILE: scenario.problem_statement}
     assert turn.environment["PROBLEM_STATEMENT"] == scenario.problem_statement
-    assert PurePosixPath(turn.environment["PROBLEM_STATEMENT_FILE"]) == PROBLEM_FILE
+    assert turn.environment["PROBLEM_STATEMENT_FILE"] == STATEMENT_FILE
 
 
 @pytest.mark.parametrize("letter", ["x", "ä"])
@@ -54,10 +55,10 @@ def test_a_problem_too_long_for_a_variable_is_pointed_to(scenario: ScenarioDefin
     fits = letter * (LONGEST_VARIABLE // len(letter.encode()))
     for statement, in_variable in ((fits, True), (fits + letter, False)):
         turn = CommandAgent("c", "solve").turn(scenario.model_copy(update={"problem_statement": statement}))
-        assert turn.files[PROBLEM_FILE] == statement
+        assert turn.files[STATEMENT_FILE] == statement
         value = turn.environment["PROBLEM_STATEMENT"]
         assert (value == statement) is in_variable
-        assert in_variable or str(PROBLEM_FILE) in value
+        assert in_variable or STATEMENT_FILE in value
 
 
 def test_several_commands_have_names_of_their_own() -> None:

@@ -2,13 +2,13 @@
 
 import pytest
 
-from loopyard.benchmark.models import Benchmark, BenchmarkScenario
+from loopyard.benchmark.models import Benchmark
 from loopyard.benchmark_job.planning import targets_of_benchmark, targets_of_list
 from loopyard.benchmark_job.spec import AgentConfig, BenchmarkJobSpec, ScenariosJobSpec
 from loopyard.kit import names
 from loopyard.kit.db import Database
 from loopyard.kit.errors import BadRequest, NotFound
-from loopyard.scenario.models import Scenario
+from loopyard.scenario.models import BenchmarkScenario, Scenario
 
 pytestmark = pytest.mark.anyio
 

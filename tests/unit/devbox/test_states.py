@@ -5,7 +5,7 @@ import itertools
 import pytest
 
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import FINAL, Status, move
+from loopyard.devbox.states import FINAL, Status, can_become, has_failed_in_setup, move, transition
 from loopyard.kit.errors import WrongState
 
 
@@ -42,3 +42,46 @@ def test_a_failure_says_why() -> None:
     devbox = _devbox(Status.PROVISIONING)
     move(devbox, Status.FAILURE, message="no memory left on the host")
     assert devbox.state_transitions[-1]["failure_reason"] == "no memory left on the host"
+
+
+_WAYS = {
+    Status.SCHEDULED: set[Status](),
+    Status.QUEUED: {Status.PROVISIONING},
+    Status.PROVISIONING: {Status.INITIALIZING},
+    Status.INITIALIZING: {Status.RUNNING},
+    Status.RUNNING: {Status.SUSPENDING},
+    Status.SUSPENDING: {Status.SUSPENDED},
+    Status.SUSPENDED: {Status.RESUMING},
+    Status.RESUMING: {Status.RUNNING, Status.SUSPENDED},
+}
+
+
+@pytest.mark.parametrize("status", sorted(set(Status) - FINAL))
+def test_only_what_the_machine_says_may_follow(status: Status) -> None:
+    ends = set[Status]() if status == Status.SCHEDULED else set(FINAL)
+    assert {after for after in Status if can_become(_devbox(status), after)} == _WAYS[status] | ends
+
+
+def test_only_an_end_has_a_time_and_a_refusal_changes_nothing() -> None:
+    devbox = _devbox(Status.RUNNING)
+    move(devbox, Status.SUSPENDING)
+    assert devbox.end_time_ms is None
+    with pytest.raises(WrongState, match=r"^Devbox dbx_1 is suspending and cannot become running\.$"):
+        move(devbox, Status.RUNNING)
+    assert [entry["status"] for entry in devbox.state_transitions] == ["suspending"]
+
+
+def test_an_entry_holds_no_more_than_there_is_to_tell() -> None:
+    assert transition(Status.RUNNING, 7) == {"status": "running", "transition_time_ms": 7}
+    told = {"status": "failure", "transition_time_ms": 7, "failure_reason": "", "in_setup": True}
+    assert transition(Status.FAILURE, 7, "", in_setup=True) == told
+
+
+def test_a_failed_setup_is_known_by_its_last_transition() -> None:
+    devbox = _devbox(Status.INITIALIZING)
+    assert not has_failed_in_setup(devbox)
+    move(devbox, Status.FAILURE, message="exit 1")
+    assert has_failed_in_setup(devbox) is False
+    devbox = _devbox(Status.INITIALIZING)
+    move(devbox, Status.FAILURE, message="exit 1", in_setup=True)
+    assert has_failed_in_setup(devbox) is True

@@ -10,17 +10,18 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from loopyard.agent.config import AgentConfig
-from loopyard.agent.layer.steps import CONTENT, ROOT, Step, steps_of
+from loopyard.agent.layer.steps import CONTENT, Step, steps_of
 from loopyard.agent.layer.wanted import AgentBase, WantedAgent
 from loopyard.devbox.execution.output import tail
 from loopyard.devbox.states import FailureReason
 from loopyard.kit.errors import Unavailable
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.ids import new_id
+from loopyard.kit.linux import KILLED, SEARCH_PATH
 from loopyard.kit.tasks import Tasks
 from loopyard.object.store import ContentMissing, ObjectStore
 from loopyard.runtime.errors import NoSpaceLeft, RuntimeFault, SandboxStartFailed, SandboxStuck
-from loopyard.runtime.protocol import CommandResult, CommandSpec, Runtime, SandboxSpec
+from loopyard.runtime.protocol import ROOT, CommandResult, CommandSpec, Runtime, SandboxSpec
 from loopyard.runtime.retry import retry_while_stuck
 
 BUILDER = "agb"
@@ -31,9 +32,7 @@ _ATTEMPTS = 3
 _PAUSE_SECONDS = 0.2
 _SHOWN_LINES = 20
 _LOGGED_BYTES = 64 * 1024
-_KILLED = 137
 _HIDDEN = "[hidden]"
-_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
 class InstallFailed(Exception):
@@ -124,7 +123,7 @@ class Installer:
             argv=step.argv,
             cwd=step.cwd,
             user=step.user,
-            environment={"PATH": f"{step.extra_path}:{_PATH}"} if step.extra_path else {},
+            environment={"PATH": f"{step.extra_path}:{SEARCH_PATH}"} if step.extra_path else {},
             attach_stdin=step.first_line is not None,
             timeout_seconds=self._config.timeout_seconds,
         )
@@ -144,7 +143,7 @@ class Installer:
         self, box: str, agent: WantedAgent, step: Step, result: CommandResult, said: str, log: str
     ) -> InstallFailed:
         title = f"Agent {agent.title} could not be installed"
-        if result.exit_status == _KILLED and (await self._runtime.status(box)).out_of_memory:
+        if result.exit_status == KILLED and (await self._runtime.status(box)).out_of_memory:
             return InstallFailed("out_of_memory", f"{title}: all its memory was used by: {step.shown}", log)
         if result.lost:
             return InstallFailed("health_check_failed", f"{title}: its sandbox went down under: {step.shown}", log)

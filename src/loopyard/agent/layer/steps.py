@@ -8,10 +8,9 @@ from dataclasses import dataclass
 from loopyard.agent.layer import scripts
 from loopyard.agent.layer.wanted import WantedAgent
 from loopyard.devbox.code_mounts import CLONE
-from loopyard.runtime.protocol import User
+from loopyard.runtime.protocol import ROOT, User
 from loopyard.runtime.user_paths import absolute
 
-ROOT = User("root", 0)
 CONTENT = "/tmp/.loopyard-agent"  # noqa: S108 - inside the sandbox
 """Where the content of an object is put before its steps."""
 

@@ -1,13 +1,10 @@
 """Reads benchmark runs and jobs of a server, by the official client."""
 
-import io
-import json
-import zipfile
-
 from runloop_api_client import APIError, AsyncRunloop, NotFoundError
 from runloop_api_client.types import BenchmarkJobView, ScenarioRunView
 from runloop_api_client.types.benchmark_job_view import InProgressRun
 
+from loopyard.bench.manifest import manifest_of
 from loopyard.bench.model_usage import ModelUsage
 from loopyard.bench.model_usage_of_server import of_benchmark_run
 from loopyard.bench.reading.attempt import Attempt, ScorerScore, Unreadable
@@ -77,9 +74,7 @@ class ServerReader:
 
     async def _fault(self, run_id: str) -> tuple[str | None, str | None]:
         """Whose fault it is that a run was not completed, and the reason, from the manifest of its logs."""
-        logs = await self._client.scenarios.runs.download_logs(run_id)
-        with zipfile.ZipFile(io.BytesIO(await logs.read())) as archive:
-            manifest = json.loads(archive.read("manifest.json"))
+        manifest = await manifest_of(self._client, run_id)
         return manifest.get("fault"), manifest.get("failure_reason")
 
     async def _name(self, scenario_id: str) -> str:

@@ -61,7 +61,8 @@ class BenchmarkRunService:
         if benchmark.status == "archived":
             raise WrongState(f"Benchmark {benchmark.id} is archived; it cannot be run.", field="benchmark_id")
         profile = params.run_profile or RunProfile()
-        check_required(benchmark, profile)
+        names = benchmark.required_environment_variables, benchmark.required_secret_names
+        check_required("benchmark", *names, profile)
         scenario_ids = await benchmarks.runnable_ids(session, benchmark.id)
         new = NewRun(scenario_ids, benchmark.id, params.run_name, profile, params.metadata or {})
         return await self.begin(session, account_id, new, run_id=run_id)

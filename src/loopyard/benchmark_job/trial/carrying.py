@@ -1,14 +1,14 @@
 """Carries trials out, step by step. Each step can be repeated after a crash: what was done is not done again."""
 
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
-from collections.abc import Set as AbstractSet
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.account.limits import RETRY_SECONDS, LimitReached
+from loopyard.agent.invocation import AgentInvocation, IncompatibleAgent
 from loopyard.benchmark.run import repository as benchmark_runs
 from loopyard.benchmark.run.states import State as BenchmarkRunState
 from loopyard.benchmark_job import repository as jobs
@@ -20,14 +20,16 @@ from loopyard.benchmark_job.trial import repository, verdict
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.starting import start
 from loopyard.benchmark_job.trial.states import Step
-from loopyard.benchmark_job.trial.turn import AgentInvocation, IncompatibleAgent, turn
+from loopyard.benchmark_job.trial.turn import turn
 from loopyard.benchmark_job.trial.verdict import TrialOutcome
 from loopyard.devbox import repository as devboxes
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.states import FINAL as DEVBOX_FINAL
 from loopyard.devbox.states import Status
+from loopyard.devbox.status_wait import wait_for_status
 from loopyard.kit.changes import Changes
+from loopyard.kit.chunks import one_chunk
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import LoopyardError, NotFound, WaitTimeout, WrongState
@@ -143,7 +145,8 @@ class Carrying:
 
     async def _ready(self, trial: Trial) -> bool:
         """Wait until the devbox can be used; false if it has ended instead."""
-        status = await self._devbox_status(trial, {Status.RUNNING, *DEVBOX_FINAL}, None)
+        statuses = {Status.RUNNING, *DEVBOX_FINAL}
+        status = await wait_for_status(self._database, self._changes, trial.devbox_id or "", statuses, None)
         if status != Status.RUNNING:
             return False
         async with self._database.write() as session:
@@ -152,17 +155,6 @@ class Carrying:
             after_commit(session, lambda: failpoint("trial.ready"))
             after_commit(session, lambda: self._changes.publish(trial.job_id))
         return True
-
-    async def _devbox_status(
-        self, trial: Trial, statuses: AbstractSet[str | None], timeout: float | None
-    ) -> str | None:
-        async def read() -> str | None:
-            async with self._database.read() as session:
-                devbox = await devboxes.get(session, trial.devbox_id or "")
-            return None if devbox is None else devbox.status
-
-        wanted = {None, *statuses}
-        return await self._changes.wait_until(trial.devbox_id or "", read, lambda status: status in wanted, timeout)
 
     async def _work(self, trial: Trial) -> None:
         """Set the agent to the problem, and ask for its work to be scored."""
@@ -201,21 +193,22 @@ class Carrying:
             raise IncompatibleAgent("The scenario is gone." if scenario is None else f"Agent {config.name} is gone.")
         return turn(description, config, scenario)
 
-    async def _run_agent(self, trial: Trial, what: AgentInvocation) -> Execution:
+    async def _run_agent(self, trial: Trial, invocation: AgentInvocation) -> Execution:
         devbox_id = trial.devbox_id or ""
         if not await self._has_agent_run(devbox_id):
-            for path, text in what.files.items():
-                await self._runtime.write_file(devbox_id, path, _once(text))
+            for path, text in invocation.files.items():
+                await self._runtime.write_file(devbox_id, path, one_chunk(text))
             failpoint("trial.placed")
         async with self._database.read() as session:
             run = await runs.find(session, trial.scenario_run_id or "")
         spec = CommandSpec(
             id=AGENT_COMMAND,
-            argv=["/bin/bash", "-c", what.command],
+            argv=["/bin/bash", "-c", invocation.command],
             cwd=None if run is None else run.working_directory,
+            environment=invocation.environment,
             timeout_seconds=trial.timeout_seconds,
         )
-        return await self._executions.run(devbox_id, NewExecution(spec, what.command))
+        return await self._executions.run(devbox_id, NewExecution(spec, invocation.command))
 
     async def _has_agent_run(self, devbox_id: str) -> bool:
         with suppress(NotFound):
@@ -254,7 +247,8 @@ class Carrying:
     async def _lose(self, trial: Trial, reason: str) -> None:
         """End a trial whose devbox did not do what it should. Whoever watches the devbox may know better why."""
         with suppress(WaitTimeout):
-            await self._devbox_status(trial, DEVBOX_FINAL, _GRACE_SECONDS)
+            devbox_id = trial.devbox_id or ""
+            await wait_for_status(self._database, self._changes, devbox_id, DEVBOX_FINAL, _GRACE_SECONDS)
             await self._conclude(trial)
             return
         await self._settle(trial, verdict.broken(reason), self._failing(trial, reason))
@@ -319,7 +313,3 @@ class Carrying:
         if trial is None:
             raise NotFound(f"There is no trial {trial_id}.")
         return trial
-
-
-async def _once(text: str) -> AsyncIterator[bytes]:
-    yield text.encode()

@@ -7,7 +7,6 @@ from loopyard.benchmark_job.config import JobConfig
 from loopyard.benchmark_job.spec import MAX_AGENT_SECONDS, OrchestratorConfig
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.states import Fault, Result, Step
-from loopyard.devbox.launch import failed_command
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
 from loopyard.kit.ids import new_id
@@ -61,8 +60,8 @@ def of_ended(run: ScenarioRun, devbox: Devbox | None) -> TrialOutcome:
         case State.TIMEOUT:
             message = f"The time of the devbox or of the scoring was over: {reason}"
             return TrialOutcome(Result.TIMEOUT, None, Fault(run.fault or Fault.MODEL), "TimeoutException", message)
-        case _ if devbox is not None and (failure := failed_command(devbox)) is not None:
-            message = f"The setup of the scenario failed. {failure}"
+        case _ if run.setup_failed:
+            message = f"The setup of the scenario failed. {_told_by(devbox) or reason}"
             return TrialOutcome(Result.FAILED, None, Fault.SCENARIO, "ScenarioSetupError", message)
         case _:
             kind = _USED_UP.get((devbox.failure_reason if devbox is not None else None) or "", "DevboxError")

@@ -18,7 +18,6 @@ from loopyard.kit.db import Database
 from loopyard.kit.errors import BadRequest
 from loopyard.model_usage import service as model_usage
 from loopyard.model_usage.ledger import Ledger
-from loopyard.model_usage.repository import RunOfBenchmark as RunUsing
 from loopyard.scenario import repository as scenarios
 from loopyard.scenario.run import repository as runs
 from loopyard.scenario.run.repository import RunOfBenchmark
@@ -116,10 +115,9 @@ class AttemptReader:
         ]
 
     async def _usages(self, piece: Sequence[RunOfBenchmark]) -> list[ModelUsage | None]:
-        using = [RunUsing(one.id, one.devbox_id, one.state in FINAL) for one in piece]
-        await self._parts.ledger.settle(one.devbox_id for one in using if one.is_over)
+        await self._parts.ledger.settle(one.devbox_id for one in piece if one.state in FINAL)
         async with self._parts.database.read() as session:
-            told = await model_usage.of_runs(session, using, has_more=False)
+            told = await model_usage.of_runs(session, {one.id: one.devbox_id for one in piece}, has_more=False)
         return [of_view(one.model_usage.model_dump()) for one in told.runs]
 
     async def _look_up(self, scenario_ids: set[str]) -> None:

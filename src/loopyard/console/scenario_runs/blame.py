@@ -7,7 +7,6 @@ from typing import Literal
 from loopyard.console.outcomes import MODEL
 from loopyard.console.scenario_runs.work import ScorerShown
 from loopyard.devbox.models import Devbox
-from loopyard.scenario.run.faults import is_broken_setup
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.states import FINAL, State
 
@@ -32,7 +31,7 @@ def blame_of(run: ScenarioRun, devbox: Devbox | None, scorers: Sequence[ScorerSh
     if run.state == State.CANCELED:
         return Blame(None, "Somebody canceled the run, or shut its devbox down.", run.failure_reason, told)
     if run.state in (State.FAILED, State.TIMEOUT):
-        return _of_failure(run, devbox, told)
+        return _of_failure(run, told)
     if errors := [one.function.name for one in scorers if one.state == "error"]:
         named = ", ".join(errors)
         words = f"The scorer {named} ended in an error" if len(errors) == 1 else f"The scorers {named} ended in errors"
@@ -45,8 +44,8 @@ def blame_of(run: ScenarioRun, devbox: Devbox | None, scorers: Sequence[ScorerSh
     return None
 
 
-def _of_failure(run: ScenarioRun, devbox: Devbox | None, told: str | None) -> Blame:
-    if devbox is not None and is_broken_setup(devbox):
+def _of_failure(run: ScenarioRun, told: str | None) -> Blame:
+    if run.setup_failed:
         words = "What the scenario does in its devbox before the agent's turn failed: the scenario is likely broken."
         return Blame("scenario", words, run.failure_reason, told)
     if run.fault == MODEL:

@@ -25,7 +25,6 @@ from loopyard.model_usage.schemas import ModelUsageView
 from loopyard.runtime.protocol import Runtime
 from loopyard.scenario import repository as scenarios
 from loopyard.scenario.models import Scenario
-from loopyard.scenario.run.faults import is_broken_setup
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.schemas import ScenarioRunView
 from loopyard.scenario.run.service import RunService
@@ -95,7 +94,7 @@ async def gather(page: Page, run_id: str, *, with_usage: bool = True) -> RunShow
             scenario=await scenarios.visible(session, run.scenario_id, account_id),
             devbox=devbox,
             job_id=await _job_of(session, run),
-            outcome=_outcome(run, devbox),
+            outcome=_outcome(run),
             scorers=scorers,
             work=work_of(ran, left_out),
             blame=blame_of(run, devbox, scorers),
@@ -136,8 +135,9 @@ async def document_of(page: Page, run_id: str) -> bytes:
         "scenario_name": None if shown.scenario is None else shown.scenario.name,
         "failure_reason": run.failure_reason,
         "fault": run.fault,
+        "setup_failed": run.setup_failed,
         "blame": None if shown.blame is None else {"side": shown.blame.side, "words": shown.blame.words},
-        "put_back": run.put_back,
+        "put_back": run.restore_report,
         "model_usage": None if shown.usage is None else shown.usage.model_dump(mode="json"),
         "problem_statement": None if shown.scenario is None else shown.scenario.input_context.get("problem_statement"),
         "commands": [
@@ -168,7 +168,7 @@ def _score(run: ScenarioRun) -> float | None:
     return None if run.scoring_contract_result is None else float(run.scoring_contract_result["score"])
 
 
-def _outcome(run: ScenarioRun, devbox: Devbox | None) -> Outcome:
-    if run.state == State.FAILED and devbox is not None and is_broken_setup(devbox):
+def _outcome(run: ScenarioRun) -> Outcome:
+    if run.state == State.FAILED and run.setup_failed:
         return BROKEN
     return of_run(run.state, _score(run), run.fault)

@@ -11,7 +11,7 @@ from loopyard.devbox.execution.output import Tail, tail
 from loopyard.kit.clock import now_ms
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime
-from loopyard.scorer.scoring import command_id, setup_id
+from loopyard.scorer.request import command_id, setup_id
 
 MOST_COMMANDS = 300
 """Commands of one kind that a page lists; the download has all."""

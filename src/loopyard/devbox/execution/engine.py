@@ -21,14 +21,15 @@ from loopyard.kit.db import Database
 from loopyard.kit.ending import waiting
 from loopyard.kit.errors import NotFound, WaitTimeout
 from loopyard.kit.failpoint import failpoint
+from loopyard.kit.linux import KILLED
 from loopyard.kit.tasks import Tasks
 from loopyard.runtime.errors import CommandNotFound, RuntimeFault
 from loopyard.runtime.protocol import CommandResult, CommandSpec, Runtime, User
 
 log = logging.getLogger("loopyard.execution")
 
-LOST = CommandResult(exit_status=137, lost=True)
-_KILLED = CommandResult(exit_status=137)
+LOST = CommandResult(exit_status=KILLED, lost=True)
+_KILLED = CommandResult(exit_status=KILLED)
 _KILL_SECONDS = 5.0
 """How long `kill` waits for the end that it brings about."""
 

@@ -17,6 +17,7 @@ from loopyard.devbox.service import DevboxService
 from loopyard.kit.db import Database
 from loopyard.kit.errors import NotFound
 from loopyard.kit.idempotency import RequestIdentity
+from loopyard.kit.linux import KILLED
 from loopyard.runtime.errors import CommandNotFound
 from loopyard.runtime.protocol import CommandSpec, Runtime, Stream
 
@@ -107,7 +108,7 @@ class ExecutionService:
             out, err = [await self._tail(execution, stream, None, SYNC_OUTPUT_BYTES) for stream in _STREAMS]
         return ExecutionResultView(
             devbox_id=execution.devbox_id,
-            exit_status=execution.exit_status if execution.exit_status is not None else 137,
+            exit_status=execution.exit_status if execution.exit_status is not None else KILLED,
             stdout=_marked(out),
             stderr=_marked(err),
             shell_name=execution.shell_name,

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from loopyard.kit.full_disk import has_room, is_full, reserve, reserved
+from loopyard.kit.linux import KILLED
 from loopyard.runtime.commands.claim import RESULT, SUPERVISOR, claim
 from loopyard.runtime.commands.file_watch import FileWatch
 from loopyard.runtime.errors import CommandNotFound, HostDiskFull
@@ -21,7 +22,7 @@ from loopyard.runtime.proc import kill_group, start_ticks
 from loopyard.runtime.processes import is_alive, wait_end
 from loopyard.runtime.protocol import CommandResult, Stream
 
-_LOST = CommandResult(exit_status=137, lost=True)
+_LOST = CommandResult(exit_status=KILLED, lost=True)
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.002, 0.05
 _GATHERING_SECONDS = 0.005
 """The least time of a wait for output, so that a flood of short writes is read in pieces of some length."""

@@ -160,7 +160,7 @@ class CrunRuntime(SandboxOperations):
         return self._builder
 
     @property
-    def sealing(self) -> CrunGradingIsolation:
+    def grading_isolation(self) -> CrunGradingIsolation:
         """Makes sandboxes fit to be judged; once this is open."""
         return CrunGradingIsolation(
             self._launcher, self._layout, self._crun, self._running, self._where, self._shared, self._commands.pid

@@ -12,6 +12,7 @@ from typing import Any, cast
 import aiodocker
 import aiohttp
 
+from loopyard.kit.linux import KILLED
 from loopyard.runtime.docker import hijack
 from loopyard.runtime.docker.asking import Refused, start
 from loopyard.runtime.errors import CommandStartFailed, RuntimeUnavailable, SandboxNotFound, SandboxNotRunning
@@ -148,7 +149,7 @@ class Engine:
             try:
                 state = await self.ask("GET", f"exec/{exec_id}/json")
             except aiodocker.DockerError:  # gone with its container
-                return 137
+                return KILLED
             if not state["Running"] and state["ExitCode"] is not None:
                 return int(state["ExitCode"]) & 0xFF
             await asyncio.sleep(pause)

@@ -20,6 +20,7 @@ from pathlib import Path
 from typing import Any, TypedDict
 
 from loopyard.kit.full_disk import is_full
+from loopyard.kit.linux import KILLED
 from loopyard.runtime.commands.claim import claim, described, use
 from loopyard.runtime.docker import hijack, wrapper
 from loopyard.runtime.docker.asking import Refused, ask, start
@@ -215,7 +216,7 @@ class _Keeper:
         try:
             state = ask(self.told["engine"], "GET", f"exec/{self.exec_id}/json")
         except (Refused, OSError):  # the sandbox is gone with all that ran in it, or the engine is
-            return 137
+            return KILLED
         if state["Running"] or state["ExitCode"] is None:
             return None
         return int(state["ExitCode"]) & 0xFF
@@ -244,7 +245,7 @@ class _Keeper:
     def finish(self, status: int) -> None:
         """Write the result, complete or not at all. Where the disk is full, though its room was taken beforehand, the
         command counts as running until there is room."""
-        self.result = {"exit_status": status, "timed_out": self.timed_out and status == 137, "lost": False}
+        self.result = {"exit_status": status, "timed_out": self.timed_out and status == KILLED, "lost": False}
         self.note_result()
         shutil.rmtree(self.live, ignore_errors=True)
 

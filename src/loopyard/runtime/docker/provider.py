@@ -15,6 +15,7 @@ from typing import Any
 import aiodocker
 import aiohttp
 
+from loopyard.kit.linux import CA_BUNDLE, CA_VARIABLES, SEARCH_PATH
 from loopyard.runtime.commands.answers import WithCommands
 from loopyard.runtime.config import DockerConfig
 from loopyard.runtime.docker import container, files, users, wrapper
@@ -59,8 +60,6 @@ from loopyard.runtime.upkeep import Keeper
 
 log = logging.getLogger("loopyard.runtime")
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-_AUTHORITIES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
 _REMOVAL_LOOKS, _REMOVAL_PAUSE = 100, 0.1
 """How often, and after how many seconds each, one looks whether a removal has come to its end."""
 
@@ -383,7 +382,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
 
     def _environment(self, box: Box, account: Account, spec: CommandSpec) -> dict[str, str]:
         own = {
-            "PATH": PATH,
+            "PATH": SEARCH_PATH,
             "HOME": account.home,
             "USER": account.name,
             "LOGNAME": account.name,
@@ -391,7 +390,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
             "LANG": "C.UTF-8",
         }
         if self._config.ca_bundle is not None and self._config.ca_bundle.exists():
-            own |= dict.fromkeys(_AUTHORITIES, "/etc/ssl/certs/ca-certificates.crt")
+            own |= dict.fromkeys(CA_VARIABLES, CA_BUNDLE)
         return {**own, **box.image_environment, **box.environment, **spec.environment}
 
     async def _as_root(self, sandbox_id: str, argv: list[str]) -> str:

@@ -127,7 +127,8 @@ async def download_logs(
         view,
         run.failure_reason,
         run.fault,
-        run.put_back,
+        run.setup_failed,
+        run.restore_report,
         used.model_dump(mode="json"),
         recordings.of_devbox(run.devbox_id),
     )

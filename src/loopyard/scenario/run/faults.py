@@ -11,15 +11,6 @@ Fault = Literal["model", "infrastructure"]
 _USED_UP = frozenset({"out_of_memory", "out_of_disk"})
 """Ends that an agent brings on its devbox by itself."""
 
-_SETUP_FAILED = frozenset({"execution_failed", *_USED_UP})
-"""Why a devbox ends that never ran, through what the scenario has done in it before."""
-
-
-def is_broken_setup(devbox: Devbox) -> bool:
-    """True if a devbox ended because what its scenario has done in it before, such as a launch command, failed: then
-    the scenario is likely to be broken, rather than the infrastructure."""
-    return devbox.failure_reason in _SETUP_FAILED and not _has_run(devbox)
-
 
 def of_end(state: State, devbox: Devbox) -> Fault | None:
     """The fault behind `state`, which a run has come to because its devbox ended.

@@ -13,7 +13,7 @@ from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.output import LOST_NOTE
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime, Stream
-from loopyard.scorer.scoring import command_id
+from loopyard.scorer.request import command_id
 
 _CHUNK_BYTES = 256 * 1024
 _FOLDERS = {"exec": "executions", "launch": "launch", "scoring": "scoring"}
@@ -40,13 +40,14 @@ class _Outlet:
 
 @dataclass(frozen=True, slots=True)
 class RunNotes:
-    """A run as the wire has it, and what the wire has no word for: why it ended as it did, whose fault that was, what
-    of the system was put back before scoring, and what its calls of models used."""
+    """A run as the wire has it, and what the wire has no word for: why it ended as it did, whose fault that was, if its
+    scenario's own setup failed, what of the system was put back before scoring, and what its calls of models used."""
 
     view: dict[str, Any]
     failure_reason: str | None
     fault: str | None
-    put_back: dict[str, Any] | None = None
+    setup_failed: bool = False
+    restore_report: dict[str, Any] | None = None
     model_usage: dict[str, Any] | None = None
     """Usage of models by the run: a `ModelUsageView`."""
     model_calls: Path | None = None
@@ -61,7 +62,9 @@ class RunNotes:
             "state": self.view["state"],
             "failure_reason": self.failure_reason,
             "fault": self.fault,
-            "put_back": self.put_back,
+            "setup_failed": self.setup_failed,
+            "restore_report": self.restore_report,
+            "put_back": self.restore_report,  # its older name
             "model_usage": self.model_usage,
             "executions": listed,
         }

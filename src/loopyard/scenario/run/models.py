@@ -79,9 +79,11 @@ class ScenarioRun(Base):
     """Why it ended as `failed`, `timeout` or by its devbox, for people to read."""
     fault: Mapped[str | None] = mapped_column(String(16))
     """Whose fault a `failed` or `timeout` is: `model` or `infrastructure`."""
+    setup_failed: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """True if its devbox never ran because a mount or launch command failed: the scenario is likely to be broken."""
     system_as_left: Mapped[bool] = mapped_column(default=False, server_default=false())
     """True if scoring leaves the system of the box as the agent did."""
-    put_back: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
+    restore_report: Mapped[dict[str, Any] | None] = mapped_column("put_back", JSON(none_as_null=True))
     """Report on the system files restored before scoring: a `RestoreReport`."""
     start_time_ms: Mapped[int]
     duration_ms: Mapped[int | None]

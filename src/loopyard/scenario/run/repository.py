@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, Text, and_, cast, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -108,6 +108,25 @@ async def page(session: AsyncSession, account_id: str, filters: RunFilters, quer
         total = await _total(session, account_id, filters, conditions, search)
     rows = (await session.execute(_rows(conditions, search, query))).all()
     return Page(rows[: query.limit], len(rows) > query.limit, total)
+
+
+class RunDevbox(NamedTuple):
+    """A scenario run and its devbox."""
+
+    id: str
+    devbox_id: str
+    state: str
+
+
+async def devboxes_of_benchmark_run(
+    session: AsyncSession, account_id: str, benchmark_run_id: str, query: PageQuery
+) -> Page[RunDevbox]:
+    """A page of the runs of a benchmark run with their devboxes, newest first."""
+    statement: Select[Any] = select(*(_TABLE[name] for name in RunDevbox._fields)).where(
+        ScenarioRun.account_id == account_id, ScenarioRun.benchmark_run_id == benchmark_run_id
+    )
+    runs = [RunDevbox(*row) for row in await session.execute(after(statement, ScenarioRun.id, query))]
+    return Page(runs[: query.limit], len(runs) > query.limit, None)
 
 
 @dataclass(frozen=True, slots=True)

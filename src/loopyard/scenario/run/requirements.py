@@ -1,8 +1,10 @@
 """Requirements to check before a run of a scenario or benchmark is started."""
 
+from collections.abc import Sequence
+from typing import Literal
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.benchmark.models import Benchmark
 from loopyard.devbox.agent_mounts import find_agents
 from loopyard.devbox.calls import find_calls
 from loopyard.devbox.launch_parameters import LaunchParameters
@@ -12,25 +14,25 @@ from loopyard.devbox.references import check_secrets, find_objects
 from loopyard.kit.environment import check_environment
 from loopyard.kit.errors import BadRequest
 from loopyard.scenario.environment import ScenarioEnvironment
-from loopyard.scenario.models import Scenario
 from loopyard.scenario.run.profile import PROFILE, devbox_params, named_by_profile
 from loopyard.scenario.run.schemas import RunProfile
 
 
-def check_required(definition: Scenario | Benchmark, profile: RunProfile) -> None:
-    """Make sure that the profile gives all that the scenario or benchmark requires.
+def check_required(
+    kind: Literal["scenario", "benchmark"], variables: Sequence[str], secret_names: Sequence[str], profile: RunProfile
+) -> None:
+    """Make sure that the profile gives the variables and secrets that a scenario or benchmark requires.
 
     Raises:
         BadRequest: A variable or secret is missing; the error names it.
     """
-    kind = "scenario" if isinstance(definition, Scenario) else "benchmark"
-    variables, secrets = profile.env_vars or {}, profile.secrets or {}
-    missing = [name for name in definition.required_environment_variables if name not in variables]
+    given_variables, secrets = profile.env_vars or {}, profile.secrets or {}
+    missing = [name for name in variables if name not in given_variables]
     if missing:
         field = f"{PROFILE}.envVars"
         raise BadRequest(f"{field}: the {kind} requires {', '.join(missing)}.", field=field)
     given = {*secrets.keys(), *secrets.values()}
-    missing = [name for name in definition.required_secret_names if name not in given]
+    missing = [name for name in secret_names if name not in given]
     if missing:
         field = f"{PROFILE}.secrets"
         raise BadRequest(f"{field}: the {kind} requires {', '.join(missing)}.", field=field)

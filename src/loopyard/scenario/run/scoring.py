@@ -1,7 +1,6 @@
 """Scores runs in the background, and takes scoring up again after a crash."""
 
 import logging
-from collections.abc import Set as AbstractSet
 from contextlib import suppress
 from dataclasses import asdict
 
@@ -14,29 +13,30 @@ from loopyard.devbox.models import Devbox
 from loopyard.devbox.starting import entrypoint_id
 from loopyard.devbox.states import FINAL as DEVBOX_FINAL
 from loopyard.devbox.states import Status
+from loopyard.devbox.status_wait import wait_for_status
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import WaitTimeout
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.tasks import Tasks
 from loopyard.runtime.errors import ImageNotFound
+from loopyard.runtime.grading import isolation_of
 from loopyard.runtime.images import NamesImages
 from loopyard.runtime.protocol import Runtime
-from loopyard.runtime.sealing import GradingIsolator
 from loopyard.scenario import repository as scenarios
 from loopyard.scenario.run import repository
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.states import State
 from loopyard.scorer import contract
 from loopyard.scorer.engine import ScoringEngine
-from loopyard.scorer.scoring import Outcome, ScoringInterrupted, ScoringRequest
+from loopyard.scorer.request import ScoringInterrupted, ScoringOutcome, ScoringRequest
 
 log = logging.getLogger("loopyard.scenario.run")
 
 _GRACE_SECONDS = 3.0
 
 
-class RunScoring:
+class ScoringService:
     """The scoring that goes on in this server. All its methods but `publish` open transactions of their own."""
 
     def __init__(
@@ -65,8 +65,8 @@ class RunScoring:
 
     async def reconcile(self) -> None:
         """At start: take up every run that is written down as scoring."""
-        if not isinstance(self._runtime, GradingIsolator):
-            log.warning("provider %s cannot seal boxes: scores hold only against fair agents", self._runtime.name)
+        if isolation_of(self._runtime) is None:
+            log.warning("provider %s cannot isolate grading: scores hold only against fair agents", self._runtime.name)
         async with self._database.read() as session:
             runs = await repository.ids_scoring(session)
         for run_id in runs:
@@ -79,8 +79,8 @@ class RunScoring:
             return  # what ended the devbox has ended the run too
         try:
             async with self._database.read() as session:
-                scoring = await self._scoring_of(session, run)
-            outcome = await self._engine.score(scoring)
+                request = await self._request(session, run)
+            outcome = await self._engine.score(request)
         except ScoringInterrupted as interruption:
             await self._fail(run, str(interruption))
             return
@@ -94,22 +94,10 @@ class RunScoring:
 
     async def _devbox_runs(self, run: ScenarioRun) -> bool:
         """Wait until the run's devbox can be used; false if it has ended instead."""
-        return await self._devbox_status(run, {Status.RUNNING, *DEVBOX_FINAL}) == Status.RUNNING
+        statuses = {Status.RUNNING, *DEVBOX_FINAL}
+        return await wait_for_status(self._database, self._changes, run.devbox_id, statuses, None) == Status.RUNNING
 
-    async def _devbox_status(
-        self, run: ScenarioRun, statuses: AbstractSet[str | None], timeout: float | None = None
-    ) -> str | None:
-        """Wait until the run's devbox has one of the statuses, and tell which; None if there is no devbox."""
-
-        async def read() -> str | None:
-            async with self._database.read() as session:
-                devbox = await devboxes.get(session, run.devbox_id)
-            return None if devbox is None else devbox.status
-
-        wanted = {None, *statuses}
-        return await self._changes.wait_until(run.devbox_id, read, lambda status: status in wanted, timeout)
-
-    async def _record(self, run: ScenarioRun, outcome: Outcome) -> None:
+    async def _record(self, run: ScenarioRun, outcome: ScoringOutcome) -> None:
         """Write the result down, unless the run ended meanwhile. One whose time for scoring was over is over."""
         async with self._database.write() as session:
             devbox = await devboxes.lock(session, run.devbox_id)
@@ -117,7 +105,8 @@ class RunScoring:
             if locked is None or locked.state != State.SCORING:
                 return
             locked.scoring_contract_result = outcome.result.model_dump(mode="json")
-            locked.put_back = None if outcome.put_back is None else asdict(outcome.put_back)
+            report = outcome.restore_report
+            locked.restore_report = None if report is None else asdict(report)
             if outcome.out_of_time:
                 locked.failure_reason = f"Scoring took longer than {locked.scorer_timeout_sec} seconds."
                 locked.fault = "model"
@@ -133,7 +122,7 @@ class RunScoring:
         it stays as it is."""
         log.warning("run %s could not be scored: %s", run.id, reason)
         with suppress(WaitTimeout):  # whoever watches the devbox knows better why it went down
-            await self._devbox_status(run, DEVBOX_FINAL, _GRACE_SECONDS)
+            await wait_for_status(self._database, self._changes, run.devbox_id, DEVBOX_FINAL, _GRACE_SECONDS)
         async with self._database.write() as session:
             devbox = await devboxes.lock(session, run.devbox_id)
             if devbox is not None and devbox.status not in DEVBOX_FINAL:
@@ -145,7 +134,7 @@ class RunScoring:
                 await repository.move(session, locked, State.FAILED)
                 self.publish(session, run.id)
 
-    async def _scoring_of(self, session: AsyncSession, run: ScenarioRun) -> ScoringRequest:
+    async def _request(self, session: AsyncSession, run: ScenarioRun) -> ScoringRequest:
         devbox = await devboxes.get(session, run.devbox_id)
         launch = LaunchParameters.model_validate(devbox.launch_parameters if devbox is not None else {})
         return ScoringRequest(

@@ -6,7 +6,6 @@ from typing import Literal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import require
-from loopyard.benchmark.run.inheritance import Inheritance
 from loopyard.devbox import repository as devboxes
 from loopyard.devbox.endings import Endings
 from loopyard.devbox.image import ImageNotes
@@ -14,6 +13,7 @@ from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.service import DevboxService, Initiator
 from loopyard.devbox.states import FINAL as DEVBOX_FINAL
+from loopyard.devbox.states import has_failed_in_setup
 from loopyard.key.scopes import Level, Resource
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
@@ -23,20 +23,21 @@ from loopyard.kit.failpoint import failpoint
 from loopyard.kit.ids import new_id
 from loopyard.model_usage import repository as model_usage
 from loopyard.model_usage.wishes import wishes_of
+from loopyard.runtime.user_paths import absolute
 from loopyard.scenario import repository as scenarios
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.models import Scenario
 from loopyard.scenario.run import faults, repository
+from loopyard.scenario.run.inherited import InheritedProfiles
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.profile import devbox_params, named_by_profile
 from loopyard.scenario.run.requirements import check_required
 from loopyard.scenario.run.schemas import RunProfile, ScenarioStartRunParams
-from loopyard.scenario.run.scoring import RunScoring
+from loopyard.scenario.run.scoring import ScoringService
 from loopyard.scenario.run.states import FINAL, State, state_after_end
 from loopyard.scenario.schemas import DEFAULT_SCORER_TIMEOUT_SEC
 from loopyard.scenario.system_files import is_as_left
 from loopyard.scorer import contract
-from loopyard.scorer.engine import resolve
 from loopyard.scorer.registered import repository as registered
 
 
@@ -44,11 +45,11 @@ class RunService:
     """The runs of this server."""
 
     def __init__(
-        self, devbox_service: DevboxService, endings: Endings, scoring: RunScoring, inheritance: Inheritance
+        self, devbox_service: DevboxService, endings: Endings, scoring: ScoringService, inherited: InheritedProfiles
     ) -> None:
         self._devboxes = devbox_service
         self._endings = endings
-        self._inheritance = inheritance
+        self._inherited = inherited
         self._scoring = scoring
         endings.add_listener(self._devbox_ended)
 
@@ -73,14 +74,17 @@ class RunService:
         if params.benchmark_run_id is not None:
             field = "benchmark_run_id"
             require(Resource.BENCHMARKS, Level.WRITE, "a run that is a part of a benchmark run", field=field)
-            profile = await self._inheritance.join(session, account_id, params.benchmark_run_id, profile)
-            inherited = await self._inheritance.metadata(session, params.benchmark_run_id)
-        check_required(scenario, profile)
+            profile = await self._inherited.join(session, account_id, params.benchmark_run_id, profile)
+            inherited = await self._inherited.metadata(session, params.benchmark_run_id)
+        names_required = scenario.required_environment_variables, scenario.required_secret_names
+        check_required("scenario", *names_required, profile)
         wishes = wishes_of(params.metadata or {}, inherited, scenario.metadata_)
         environment = ScenarioEnvironment.model_validate(scenario.environment or {})
         create = devbox_params(params.run_name or scenario.name, environment, profile)
         launch = create.launch_parameters or LaunchParameters()
-        working_directory = resolve(environment.working_directory, launch.user)
+        working_directory = environment.working_directory
+        if working_directory is not None:
+            working_directory = absolute(working_directory, launch.user)
         contract_digest = await self._keep_contract(session, scenario)
         run = ScenarioRun(
             id=run_id,
@@ -238,5 +242,6 @@ class RunService:
         state = state_after_end(run.state, devbox.shutdown_reason)
         run.failure_reason = devbox.shutdown_reason or devbox.failure_reason
         run.fault = faults.of_end(state, devbox)
+        run.setup_failed = has_failed_in_setup(devbox)
         await repository.move(session, run, state)
         self._scoring.publish(session, run.id)

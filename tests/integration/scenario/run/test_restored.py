@@ -11,9 +11,9 @@ from runloop_api_client import Runloop
 from runloop_api_client.lib.polling import PollingConfig
 from runloop_api_client.types import ScenarioRunView
 
-from loopyard.runtime.sealing import RestoreReport
+from loopyard.runtime.grading import RestoreReport
 from loopyard.scorer.contract import ScoringFunctionResult
-from loopyard.scorer.restored import noted
+from loopyard.scorer.restore_note import with_restore_note
 from tests.integration.scenario.definitions import bash, scenario
 from tests.serving import ServerProcess
 
@@ -33,7 +33,9 @@ def _scored(api: Runloop, do: str, **fields: Any) -> tuple[ScenarioRunView, Any]
     api.devboxes.execute_and_await_completion(run.devbox_id, command=do)
     run = api.scenarios.runs.score_and_complete(run.id, polling_config=POLL)
     with zipfile.ZipFile(io.BytesIO(api.scenarios.runs.download_logs(run.id).read())) as logs:
-        return run, json.loads(logs.read("manifest.json"))["put_back"]
+        manifest = json.loads(logs.read("manifest.json"))
+    assert manifest["restore_report"] == manifest["put_back"]
+    return run, manifest["put_back"]
 
 
 def _outputs(run: ScenarioRunView) -> list[str]:
@@ -75,9 +77,9 @@ def test_nothing_is_put_back_where_the_system_stays_as_left(api: Runloop) -> Non
 
 def test_the_line_counts_right() -> None:
     result = ScoringFunctionResult(scoring_function_name="a", score=0.5, output="", state="complete")
-    one = noted(result, RestoreReport(["/usr/x"], [], [], 1, complete=True)).output
+    one = with_restore_note(result, RestoreReport(["/usr/x"], [], [], 1, complete=True)).output
     assert one.startswith("[loopyard] Before scoring, 1 path of the system that the agent had changed was")
     assert "(/usr/x; manifest.json" in one
-    many = noted(result, RestoreReport([], ["/usr/x"], [], 20_000, complete=False)).output
+    many = with_restore_note(result, RestoreReport([], ["/usr/x"], [], 20_000, complete=False)).output
     assert "20000 or more paths" in many
     assert "(/usr/x, ...; " in many

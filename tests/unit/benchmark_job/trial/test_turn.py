@@ -3,8 +3,9 @@
 import pytest
 
 from loopyard.agent.catalog.loader import catalog
+from loopyard.agent.invocation import CONTEXT_FILE, REFERENCE_FILE, STATEMENT_FILE, IncompatibleAgent
 from loopyard.benchmark_job.spec import AgentConfig
-from loopyard.benchmark_job.trial.turn import CONTEXT_FILE, REFERENCE_FILE, STATEMENT_FILE, IncompatibleAgent, turn
+from loopyard.benchmark_job.trial.turn import turn
 from loopyard.scenario.models import Scenario
 
 

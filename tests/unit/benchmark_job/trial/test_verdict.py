@@ -21,9 +21,13 @@ def _trial(**fields: object) -> Trial:
     return Trial(id="trl_1", account_id="acc_1", benchmark_run_id="bmr_1", **{**counted, **place, **fields})
 
 
-def _run(state: str, reason: str | None = None, score: float | None = None, fault: str | None = None) -> ScenarioRun:
-    result = None if score is None else {"score": score}
-    return ScenarioRun(id="scr_1", state=state, failure_reason=reason, scoring_contract_result=result, fault=fault)
+def _run(
+    state: str, reason: str | None = None, score: float | None = None, fault: str | None = None, **fields: object
+) -> ScenarioRun:
+    kept: dict[str, object] = {"failure_reason": reason, "fault": fault, **fields}
+    return ScenarioRun(
+        id="scr_1", state=state, scoring_contract_result=None if score is None else {"score": score}, **kept
+    )
 
 
 def _devbox(reason: str, message: str) -> Devbox:
@@ -101,7 +105,7 @@ def test_nothing_follows_what_was_scored_or_canceled(what: TrialOutcome) -> None
             "OutOfMemoryError",
         ),
         (
-            _run("failed", "execution_failed", fault="infrastructure"),
+            _run("failed", "execution_failed", fault="infrastructure", setup_failed=True),
             _devbox("execution_failed", "The launch command exited with 1: false"),
             Result.FAILED,
             Fault.SCENARIO,

@@ -11,6 +11,7 @@ from typing import Any
 from loopyard.dockerfile.context import prune
 from loopyard.dockerfile.errors import DockerfileError
 from loopyard.dockerfile.frontend import Options, plan_dockerfile
+from loopyard.kit.linux import tells_no_space
 from loopyard.runtime.crun.building.bases import Bases
 from loopyard.runtime.crun.building.buildah import BuildahFailed, Storage
 from loopyard.runtime.crun.building.fetching import Fetcher
@@ -26,11 +27,9 @@ from loopyard.runtime.crun.building.unpacking import ImageFolder
 from loopyard.runtime.errors import HostDiskFull
 from loopyard.runtime.images import FILES_NAME, BuildFailed, BuildFault, BuildSpec, ImageSettings
 from loopyard.runtime.layout import Layout, read_json, subfolders
-from loopyard.runtime.protocol import SandboxSpec, User
+from loopyard.runtime.protocol import ROOT, SandboxSpec
 
 log = logging.getLogger("loopyard.runtime.building")
-
-_NO_SPACE = ("no space left on device", "disk quota exceeded", "disk is full")
 
 
 class CrunImageBuilder:
@@ -145,7 +144,7 @@ class CrunImageBuilder:
             SandboxSpec(
                 id=sandbox_id,
                 limits=spec.limits,
-                user=User("root", 0),
+                user=ROOT,
                 hostname=HOSTNAME,
                 network_policy=spec.network_policy,
             )
@@ -232,5 +231,4 @@ def _files(spec: BuildSpec, work: Path) -> Merged:
 
 
 def _reason(said: str) -> BuildFault:
-    lowered = said.lower()
-    return "out_of_disk" if any(words in lowered for words in _NO_SPACE) else "build_failed"
+    return "out_of_disk" if tells_no_space(said) or "disk is full" in said.lower() else "build_failed"

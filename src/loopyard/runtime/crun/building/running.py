@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loopyard.dockerfile.plan import RunStep, Step
+from loopyard.kit.linux import CA_VARIABLES, KILLED, tells_no_space
 from loopyard.runtime.crun.building import cleaning, owners
 from loopyard.runtime.crun.building.layers import Layer, Layers
 from loopyard.runtime.crun.building.means import Means, Place, StepRuntime
@@ -21,7 +22,7 @@ from loopyard.runtime.crun.launcher.steps import StepGround
 from loopyard.runtime.crun.sandbox.factory import Ground
 from loopyard.runtime.errors import CommandStartFailed, SandboxNotRunning, SandboxStartFailed
 from loopyard.runtime.images import BuildFailed, BuildSpec
-from loopyard.runtime.protocol import NetworkPolicy, SandboxSpec, User
+from loopyard.runtime.protocol import ROOT, NetworkPolicy, SandboxSpec
 from loopyard.runtime.syscalls import RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, files_owned_by, openat2
 
 HOSTNAME = "build"
@@ -31,16 +32,8 @@ _MOST_SHOWN = 300
 _AUTHORITIES = "/dev/.loopyard-ca-certificates.crt"
 """Where a step finds the host's certificate authorities: on a file system that leaves nothing in the image."""
 
-_TRUSTING = (
-    "SSL_CERT_FILE",
-    "REQUESTS_CA_BUNDLE",
-    "PIP_CERT",
-    "NODE_EXTRA_CA_CERTS",
-    "CURL_CA_BUNDLE",
-    "GIT_SSL_CAINFO",
-)
+_TRUSTING = (*CA_VARIABLES, "GIT_SSL_CAINFO")
 _RESOLVE = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS
-_NO_SPACE = ("no space left on device", "disk quota exceeded")
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +93,7 @@ class StepRunner:
             spec = SandboxSpec(
                 id=sandbox_id,
                 limits=self._spec.limits,
-                user=User("root", 0),
+                user=ROOT,
                 hostname=HOSTNAME,
                 network_policy=policy,
             )
@@ -174,7 +167,7 @@ class StepRunner:
         try:
             await asyncio.wait({ending, watching}, return_when=asyncio.FIRST_COMPLETED)
             if not ending.done():
-                return 137, ""
+                return KILLED, ""
             await lines.settle(reading)
             return ending.result(), lines.last
         finally:
@@ -268,8 +261,7 @@ def _failure(step: RunStep, status: int, last: str, *, out_of_memory: bool) -> B
     if out_of_memory:
         return BuildFailed("out_of_memory", "The build used all the memory it may.")
     place = step.place
-    lowered = last.lower()
-    reason = "out_of_disk" if any(words in lowered for words in _NO_SPACE) else "build_failed"
+    reason = "out_of_disk" if tells_no_space(last) else "build_failed"
     text = f"{place.file}:{place.line}:{place.column}: {shown(step)}: exit status {status}"
     return BuildFailed(reason, f"{text}: {last}" if last else text)
 

@@ -1,15 +1,15 @@
 """Metadata of a file, taken along when another file takes its place."""
 
-import errno
 import os
 import stat
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
+from loopyard.kit.linux import NO_SPACE_ERRORS
+
 _ACCESS_LIST = "system.posix_acl_access"
 _CAPABILITIES = "security.capability"
-_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,5 +82,5 @@ def _try(act: Callable[[], None]) -> None:
     try:
         act()
     except OSError as error:
-        if error.errno in _FULL:
+        if error.errno in NO_SPACE_ERRORS:
             raise

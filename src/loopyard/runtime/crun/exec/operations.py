@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from loopyard.kit.linux import CA_BUNDLE, CA_VARIABLES
 from loopyard.runtime.commands.answers import WithCommands
 from loopyard.runtime.commands.folder import entering
 from loopyard.runtime.commands.kept import Commands
@@ -170,8 +171,7 @@ class SandboxOperations(WithCommands[Commands]):
         """Variables that make programs with authorities of their own trust the sandbox's."""
         if self._config.ca_bundle is None or not self._config.ca_bundle.exists():
             return {}
-        names = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "CURL_CA_BUNDLE")
-        return dict.fromkeys(names, "/etc/ssl/certs/ca-certificates.crt")
+        return dict.fromkeys(CA_VARIABLES, CA_BUNDLE)
 
     async def read_file(self, sandbox_id: str, path: str, *, user: User | None = None) -> AsyncIterator[bytes]:
         view = self._viewpoint(sandbox_id, user)

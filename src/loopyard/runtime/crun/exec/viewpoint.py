@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
+from loopyard.kit.linux import NO_SPACE_ERRORS
 from loopyard.runtime.crun.host.uids import UIDS
 from loopyard.runtime.crun.sandbox.accounts import Account
 from loopyard.runtime.errors import (
@@ -34,8 +35,7 @@ _FAULTS: dict[int, tuple[type[RuntimeFault], str]] = {
     errno.ENAMETOOLONG: (FileUnsuitable, "the path is too long"),
     errno.EINVAL: (FileUnsuitable, "it cannot be a path"),
     errno.EOVERFLOW: (FileAccessDenied, "the user of the devbox may not do this"),
-    errno.ENOSPC: (NoSpaceLeft, "the disk of the devbox is full"),
-    errno.EDQUOT: (NoSpaceLeft, "the disk of the devbox is full"),
+    **dict.fromkeys(NO_SPACE_ERRORS, (NoSpaceLeft, "the disk of the devbox is full")),
     errno.EFBIG: (NoSpaceLeft, "it is larger than a file can be"),
 }
 

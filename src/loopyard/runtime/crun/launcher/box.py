@@ -133,7 +133,7 @@ def destroy(
     id: str,
     bundle: str,
     disk: str,
-    ground: str,
+    baseline: str,
     cgroup: str,
     keep_disk: bool,
 ) -> None:
@@ -145,7 +145,7 @@ def destroy(
     if keep_disk:
         Path(f"{bundle}/state.json").unlink(missing_ok=True)
     else:
-        for one in (disk, beside(disk), ground):
+        for one in (disk, beside(disk), baseline):
             delete_disk(one)
         shutil.rmtree(bundle, ignore_errors=True)
     answer(done=True)

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from loopyard.kit.linux import KILLED
 from loopyard.runtime.crun.launcher.messages import MESSAGE_BYTES, MessageCut, MessageTooLong, receive, send
 from loopyard.runtime.crun.launcher.place import Place
 from loopyard.runtime.errors import RuntimeFault, RuntimeUnavailable
@@ -21,7 +22,6 @@ log = logging.getLogger("loopyard.runtime.launcher")
 _START_SECONDS = 60
 _FULL_PAUSE = 0.002
 _REVIVAL_PAUSE, _LONGEST_REVIVAL_PAUSE = 0.1, 10.0
-_KILLED = 137
 
 
 class LauncherFault(RuntimeFault):
@@ -235,7 +235,7 @@ class LauncherClient:
             if not waiting.answer.done():
                 waiting.answer.set_result({"error": reason, "lost": True})
             if not waiting.ended.done():
-                waiting.ended.set_result(_KILLED)
+                waiting.ended.set_result(KILLED)
         self._waiting.clear()
 
     async def _revive_soon(self) -> None:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-_CANNOT_RUN, _NOT_FOUND, _KILLED = 126, 127, 137
+from loopyard.kit.linux import CANNOT_EXECUTE, KILLED, NOT_FOUND
 
 _INSIDE = ("permission denied", "exec format", "not a directory", "levels of symbolic links")
 """Messages of crun on programs and folders that are as the sandbox made them."""
@@ -31,9 +31,9 @@ def refusal(folder: Path) -> Refusal | None:
     lowered = said.lower()
     if "not found" in lowered or "no such file" in lowered:
         no_program = "executable" in lowered
-        return Refusal(_NOT_FOUND if no_program else _CANNOT_RUN, lost=False, not_started=no_program)
+        return Refusal(NOT_FOUND if no_program else CANNOT_EXECUTE, lost=False, not_started=no_program)
     if "argument list too long" in lowered:
-        return Refusal(_CANNOT_RUN, lost=False, not_started=True)
+        return Refusal(CANNOT_EXECUTE, lost=False, not_started=True)
     if any(words in lowered for words in _INSIDE):
-        return Refusal(_CANNOT_RUN, lost=False)
-    return Refusal(_KILLED, lost=True)
+        return Refusal(CANNOT_EXECUTE, lost=False)
+    return Refusal(KILLED, lost=True)

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from loopyard.kit.full_disk import is_full
+from loopyard.kit.linux import KILLED
 from loopyard.runtime.commands.claim import claim, described, use
 from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.launcher.helper import Helper, Report
@@ -32,7 +33,6 @@ _GATHER_SECONDS = 0.0005
 one these cost more than twice as much, and slow the program down as well."""
 _FULL_PAUSE_SECONDS = 0.1
 _STREAMS = ("stdout", "stderr")
-_KILLED = 137
 _OUT_OF_MEMORY = (
     f"{OUT_OF_MEMORY_LINE}while this command ran, the kernel killed a process of the devbox for the devbox's memory "
     "limit]\n"
@@ -197,7 +197,7 @@ def _give_up(command: _Command, child: int) -> None:
         kill_group(child if pid is None else pid, signal.SIGKILL)
     for stream in command.streams:
         stream.lost = True
-    command.finish(_KILLED, lost=True)
+    command.finish(KILLED, lost=True)
 
 
 def _not_begun(command: _Command, hold: int | None, report: Report | None, deadline: float | None) -> Refusal:
@@ -209,7 +209,7 @@ def _not_begun(command: _Command, hold: int | None, report: Report | None, deadl
     if report is not None and report.refused is not None:
         return Refusal(report.refused, lost=False, not_started=report.not_started)
     command.timed_out = command.left(deadline) == 0
-    return Refusal(_KILLED, lost=not command.timed_out)
+    return Refusal(KILLED, lost=not command.timed_out)
 
 
 def _stream(command: _Command, name: str, uid: int, most_bytes: int) -> int:

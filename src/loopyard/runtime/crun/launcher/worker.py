@@ -12,7 +12,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from loopyard.runtime.crun.launcher import attached, box, disks, reconfigure, sealing, slots, supervisor
+from loopyard.runtime.crun.launcher import attached, box, disks, grading, reconfigure, slots, supervisor
 from loopyard.runtime.crun.launcher.acts import Acts
 from loopyard.runtime.crun.launcher.helper import Helper
 from loopyard.runtime.crun.launcher.messages import MessageTooLong, receive, send
@@ -34,9 +34,9 @@ _ACTS: dict[str, Callable[..., int | None]] = {
     "put_aside": disks.put_aside,
     "list": disks.listing,
     "measure": disks.measure,
-    "stop_all": sealing.stop_all,
-    "restore": sealing.restore,
-    "share": sealing.share,
+    "stop_all": grading.stop_all,
+    "restore": grading.restore,
+    "share": grading.share,
 }
 _LAST_ACTS = frozenset({"prepare", "attach", "connect", "listen", "restore", "share"})
 """Acts that leave the worker somewhere else, or whose end is told by its own."""

@@ -40,7 +40,7 @@ async def teardown(launcher: LauncherClient, crun: Sequence[str], traces: Sandbo
             id=traces.name,
             bundle=str(traces.bundle),
             disk=str(traces.disk),
-            ground=str(traces.ground),
+            baseline=str(traces.baseline),
             cgroup=traces.cgroup,
             keep_disk=keep_disk,
         )

@@ -1,17 +1,17 @@
-"""Grading isolation, carried out by the launcher. See `runtime/sealing.py` for what each method promises."""
+"""Grading isolation, carried out by the launcher. See `runtime/grading.py` for what each method promises."""
 
-import errno
 import re
 from collections.abc import Callable, Collection, Sequence
 
 from loopyard.kit.failpoint import failpoint
+from loopyard.kit.linux import NO_SPACE_ERRORS
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost
 from loopyard.runtime.crun.sandbox.paths import PathResolver
 from loopyard.runtime.crun.sandbox.store import SandboxRecord
 from loopyard.runtime.crun.storage.shared_folders import SharedFolders
-from loopyard.runtime.errors import NoSpaceLeft, SealingFailed
+from loopyard.runtime.errors import GradingIsolationFailed, NoSpaceLeft
+from loopyard.runtime.grading import RestoreReport, SharedFolder
 from loopyard.runtime.layout import Layout, read_json, write_whole
-from loopyard.runtime.sealing import RestoreReport, SharedFolder
 
 _ATTEMPTS = 5
 """How often an act is asked for, if the launcher or its worker is killed meanwhile."""
@@ -19,12 +19,12 @@ STOPPED = "stopped"
 """In the bundle of a sandbox in which nothing could be started for a moment: what was refused then tells nothing."""
 
 _REPORT = "put-back.json"
-_NO_SPACE = re.compile(rf"\[Errno ({errno.ENOSPC}|{errno.EDQUOT})\]")
+_NO_SPACE = re.compile(rf"\[Errno ({'|'.join(map(str, sorted(NO_SPACE_ERRORS)))})\]")
 
 
 class CrunGradingIsolation:
-    """Seals the sandboxes of one provider. `running` finds a sandbox that runs, `pid_of` the process of one of its
-    commands."""
+    """Grading isolation in the sandboxes of one provider. `running` finds a sandbox that runs, `pid_of` the process of
+    one of its commands."""
 
     def __init__(
         self,
@@ -44,7 +44,7 @@ class CrunGradingIsolation:
         self._pid_of = pid_of
         self._shared = shared
 
-    async def mark(self, sandbox_id: str) -> None:
+    async def take_baseline(self, sandbox_id: str) -> None:
         self._running(sandbox_id)
         traces = self._where.of(sandbox_id)
         await self._ask(
@@ -52,7 +52,7 @@ class CrunGradingIsolation:
             crun=self._crun,
             pause=traces.name,
             disk=str(traces.disk),
-            target=str(traces.ground),
+            target=str(traces.baseline),
         )
 
     async def stop_all(self, sandbox_id: str, *, spare: Collection[str] = ()) -> None:
@@ -78,7 +78,7 @@ class CrunGradingIsolation:
             ticks=box.start_ticks,
             bundle=str(traces.bundle),
             image=str(box.image),
-            ground=str(traces.ground),
+            baseline=str(traces.baseline),
             disk=str(traces.disk),
             report=str(traces.bundle / _REPORT),
             uid_base=box.uid_base,
@@ -88,7 +88,7 @@ class CrunGradingIsolation:
         failpoint("scoring.mounted")
         write_whole(done, start)
 
-    async def put_back(self, sandbox_id: str) -> RestoreReport | None:
+    async def restore_report(self, sandbox_id: str) -> RestoreReport | None:
         found = read_json(self._where.of(sandbox_id).bundle / _REPORT)
         return None if found is None else RestoreReport(**found)
 
@@ -119,4 +119,4 @@ class CrunGradingIsolation:
         except LauncherFault as fault:
             if _NO_SPACE.search(str(fault)):
                 raise NoSpaceLeft("the disk of the devbox is full") from fault
-            raise SealingFailed(f"The host could not seal the sandbox: {fault}") from fault
+            raise GradingIsolationFailed(f"The host could not isolate the grading in the sandbox: {fault}") from fault

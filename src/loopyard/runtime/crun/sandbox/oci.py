@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from loopyard.kit.linux import SEARCH_PATH
 from loopyard.runtime.crun.host.uids import UIDS
 from loopyard.runtime.crun.sandbox import seccomp
 from loopyard.runtime.crun.sandbox.accounts import Account
@@ -12,7 +13,6 @@ from loopyard.runtime.protocol import Limits
 INIT = "/dev/init"
 """Where the sandbox's first process is found inside. It reaps what others leave, and does nothing else."""
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _CPU_PERIOD = 100_000
 OOM_SCORE = 500
 """`oom_score_adj` of all that runs in sandboxes: it is ended before the host's own programs."""
@@ -60,7 +60,7 @@ def process(
 ) -> dict[str, Any]:
     """A process of a sandbox that runs as `account`. `open_files` is the limit on open files."""
     own = {
-        "PATH": PATH,
+        "PATH": SEARCH_PATH,
         "HOME": account.home,
         "USER": account.name,
         "LOGNAME": account.name,

@@ -19,7 +19,7 @@ class SandboxPaths:
     bundle: Path
     """Folder in which crun and the launcher keep it."""
     disk: Path
-    ground: Path
+    baseline: Path
     cgroup: str
     state: Path
     """Folder in which crun keeps its state while it runs."""
@@ -60,7 +60,7 @@ class PathResolver:
             name=name,
             bundle=bundle,
             disk=self._layout.disk(name),
-            ground=self._layout.ground(name),
+            baseline=self._layout.baseline(name),
             cgroup=self._instance.cgroup(name),
             state=self._instance.state(name),
             root=self._instance.root(name),

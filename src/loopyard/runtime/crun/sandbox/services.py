@@ -13,11 +13,10 @@ from loopyard.runtime.crun.sandbox.store import SandboxRecord
 from loopyard.runtime.errors import SandboxStartFailed
 from loopyard.runtime.layout import Layout, subfolders
 from loopyard.runtime.processes import is_alive
-from loopyard.runtime.protocol import CommandSpec, SandboxSpec, ServiceSpec, User
+from loopyard.runtime.protocol import ROOT, CommandSpec, SandboxSpec, ServiceSpec
 
 _BETWEEN = ".svc."
 _COMMAND = "service"
-_ROOT = User("root", 0)
 
 
 class Start(Protocol):
@@ -74,7 +73,7 @@ class Services:
         argv = [*config.entrypoint, *config.command]
         if not argv:
             raise SandboxStartFailed(f"The image of service {service.name} does not say what is to be run.")
-        spec = CommandSpec(id=_COMMAND, argv=argv, cwd=config.cwd or "/", user=config.user or _ROOT)
+        spec = CommandSpec(id=_COMMAND, argv=argv, cwd=config.cwd or "/", user=config.user or ROOT)
         await self._begin(service_id, spec)
 
     def of(self, sandbox_id: str) -> list[str]:
@@ -96,7 +95,7 @@ def _spec(service_id: str, main: SandboxSpec, service: ServiceSpec) -> SandboxSp
         id=service_id,
         image=service.image,
         limits=main.limits,
-        user=_ROOT,
+        user=ROOT,
         environment=service.environment,
         hostname=service.name,
     )

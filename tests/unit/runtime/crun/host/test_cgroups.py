@@ -14,7 +14,7 @@ import pytest
 
 from loopyard.runtime.crun.building import enter
 from loopyard.runtime.crun.host import cgroups, requirements
-from loopyard.runtime.crun.launcher import sealing
+from loopyard.runtime.crun.launcher import grading
 from loopyard.runtime.crun.sandbox import usage
 from loopyard.runtime.protocol import SandboxUsage
 
@@ -53,7 +53,7 @@ def tree(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
     for module in (requirements, usage, enter):
         monkeypatch.setattr(module, "_CGROUPS", tree.top)
     monkeypatch.setattr(cgroups, "_TOP", tree.top)
-    monkeypatch.setattr(sealing, "_CGROUPS", str(tree.top))
+    monkeypatch.setattr(grading, "_CGROUPS", str(tree.top))
     return tree
 
 
@@ -125,7 +125,7 @@ def test_the_limit_on_processes_is_put_back_though_a_kill_left_it_at_nothing(tre
     def answer(**fields: object) -> None:
         told.append(fields)
 
-    sealing.stop_all(answer, cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[])
+    grading.stop_all(answer, cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[])
     assert (tree.folder("pids") / "pids.max").read_text() == "4096"
     assert told == [{"done": True}]
 
@@ -142,7 +142,7 @@ def _dying(tree: Tree, monkeypatch: pytest.MonkeyPatch, *, stubborn: int, second
         tree.write("pids", "cgroup.procs", "\n".join(map(str, [1, *left])))
 
     monkeypatch.setattr(cgroups, "kill", kill)
-    monkeypatch.setattr(sealing.time, "monotonic", lambda: clock[0])
+    monkeypatch.setattr(grading.time, "monotonic", lambda: clock[0])
     tree.write("pids", "cgroup.procs", "1\n101\n102\n103\n")
 
 
@@ -156,7 +156,7 @@ def test_processes_that_die_slowly_are_waited_for_as_long_as_they_become_fewer(
     def answer(**fields: object) -> None:
         told.append(fields)
 
-    sealing.stop_all(answer, cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[])
+    grading.stop_all(answer, cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[])
     assert told == [{"done": True}]
 
 
@@ -164,7 +164,7 @@ def test_processes_that_do_not_die_are_told(tree: Tree, tmp_path: Path, monkeypa
     _sandbox(tree, tmp_path / "bundle", 4096)
     _dying(tree, monkeypatch, stubborn=2, seconds=5)
     with pytest.raises(OSError, match="2 processes cannot be ended"):
-        sealing.stop_all(_tell_nobody, cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[])
+        grading.stop_all(_tell_nobody, cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[])
     assert (tree.folder("pids") / "pids.max").read_text() == "4096"
 
 

@@ -2,10 +2,11 @@
 
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.output import tail
+from loopyard.kit.linux import CANNOT_EXECUTE, NOT_FOUND
 from loopyard.runtime.protocol import Runtime
-from loopyard.scorer.scoring import ScoringInterrupted
+from loopyard.scorer.request import ScoringInterrupted
 
-_CANNOT_START = (126, 127)
+_CANNOT_START = (CANNOT_EXECUTE, NOT_FOUND)
 """The exit statuses of a program that the kernel did not start; scripts may end so themselves."""
 
 _SHOWN_LINES, _SHOWN_CHARACTERS = 3, 300

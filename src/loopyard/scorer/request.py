@@ -1,25 +1,28 @@
-"""Parameters and outcome of a scoring."""
+"""Parameters and outcome of a scoring, which its three steps pass on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from loopyard.runtime.grading import RestoreReport
 from loopyard.runtime.protocol import User
-from loopyard.runtime.sealing import RestoreReport
 from loopyard.scorer.contract import RunFunction, ScoringContractResult
-from loopyard.scorer.scorer import ScorerPaths
+from loopyard.scorer.scorer import ScorerJob, ScorerPaths
 
 SCORING_FOLDER = "/var/lib/loopyard-scoring"
 """Where in the box the scorers' own files go. Each scoring has a folder there whose name is not known before."""
-
-ROOT = User("root", 0)
 
 
 class ScoringInterrupted(Exception):
     """The infrastructure failed under the scoring, so that it says nothing about what was to be scored."""
 
 
-class SetupFailed(Exception):
-    """Failure to make what a scoring function needs; the message gives the reason, for a person to read."""
+@dataclass(frozen=True, slots=True)
+class FunctionJob:
+    """A scoring function, its place in the contract, and what is to be done in the box for it."""
+
+    index: int
+    function: RunFunction
+    job: ScorerJob
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +43,26 @@ class ScoringRequest:
     spare: Sequence[str] = ()
     image: str = ""
 
-    def place(self, index: int) -> ScorerPaths:
+    def paths(self, index: int) -> ScorerPaths:
+        """Where the function at `index` finds its files and the work."""
         return ScorerPaths(f"{SCORING_FOLDER}/{self.key}/{index}", self.working_directory or self.user.home)
+
+    def jobs(self) -> list[FunctionJob]:
+        """The job of each function, in the order of the contract."""
+        return [
+            FunctionJob(index, function, function.scorer.job(self.paths(index)))
+            for index, function in enumerate(self.functions)
+        ]
 
 
 @dataclass(frozen=True, slots=True)
-class Outcome:
-    """Outcome of a scoring. `out_of_time` tells that its time was over before it was; `put_back` what of the system the
-    scorers did not find as the agent left it."""
+class ScoringOutcome:
+    """Outcome of a scoring. `out_of_time` tells that its time was over before it was; `restore_report` what of the
+    system the scorers did not find as the agent left it."""
 
     result: ScoringContractResult
     out_of_time: bool
-    put_back: RestoreReport | None = None
+    restore_report: RestoreReport | None = None
 
 
 def command_id(index: int) -> str:

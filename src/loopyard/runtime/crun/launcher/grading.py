@@ -54,7 +54,7 @@ _DEVICE_LINKS = {
 
 @dataclass(frozen=True, slots=True)
 class _Found:
-    """Path in the kept disk: a mount of it, a link, or nothing."""
+    """Path in the baseline: a mount of it, a link, or nothing."""
 
     tree: int | None = None
     folder: bool = False
@@ -145,20 +145,20 @@ def restore(
     ticks: int,
     bundle: str,
     image: str,
-    ground: str,
+    baseline: str,
     disk: str,
     report: str,
     uid_base: int,
     paths: list[str],
     keep: str | None,
 ) -> None:
-    """Mount each path as it is on the kept disk `ground` over the sandbox's own.
+    """Mount each path as it is in the `baseline` over the sandbox's own.
 
     Args:
         pid: The sandbox's first process, which started at the clock tick `ticks`.
         bundle: Its folder.
         image: The folder below everything.
-        ground: The disk as it was kept.
+        baseline: The disk as it was kept.
         disk: The disk as it is.
         report: The file that says what is put back; one that is there is of an earlier attempt, and holds.
         uid_base: The host's uid of the sandbox's root.
@@ -167,8 +167,8 @@ def restore(
         answer: Told when it is done.
     """
     if not os.path.exists(report):
-        write_whole(Path(report), asdict(changes(disk, ground, image, paths, keep)))
-    with _view(pid, bundle, image, ground, uid_base) as view:
+        write_whole(Path(report), asdict(changes(disk, baseline, image, paths, keep)))
+    with _view(pid, bundle, image, baseline, uid_base) as view:
         found = {path: _copy(view, path) for path in paths}
     _enter(pid, ticks)
     root = os.open("/", os.O_PATH | os.O_DIRECTORY)
@@ -176,7 +176,7 @@ def restore(
         kept = None if keep is None else _open(root, keep, os.O_DIRECTORY)
         work = None if kept is None else clone_mount(kept, recursive=True)
         for path, state in found.items():
-            _put_back(root, path, state)
+            _restore(root, path, state)
         if work is not None and keep is not None and (place := _open(root, keep, os.O_DIRECTORY)) is not None:
             attach_at(work, place)
         _mend_devices(root)
@@ -184,15 +184,15 @@ def restore(
 
 
 @contextmanager
-def _view(pid: int, bundle: str, image: str, ground: str, uid_base: int) -> Generator[int]:
+def _view(pid: int, bundle: str, image: str, baseline: str, uid_base: int) -> Generator[int]:
     """The root folder of the sandbox as it was, read-only."""
     user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
     lower, upper, whole = (f"{bundle}/{name}" for name in ("seal-lower", "seal-upper", "seal"))
     try:
-        with mounted([(image, lower, MOUNT_ATTR_RDONLY), (ground, upper, MOUNT_ATTR_RDONLY)], user):
+        with mounted([(image, lower, MOUNT_ATTR_RDONLY), (baseline, upper, MOUNT_ATTR_RDONLY)], user):
             os.makedirs(whole, exist_ok=True)
             with short_paths(f"{upper}/upper", lower) as layers, files_owned_by(uid_base, uid_base):
-                options = [("source", "ground"), ("lowerdir", ":".join(layers))]
+                options = [("source", "baseline"), ("lowerdir", ":".join(layers))]
                 overlay = new_mount("overlay", options, MOUNT_ATTR_RDONLY)
             attach(overlay, whole)
             os.close(overlay)
@@ -244,7 +244,7 @@ def _open(root: int, path: str, flags: int = 0) -> int | None:
         raise
 
 
-def _put_back(root: int, path: str, was: _Found) -> None:
+def _restore(root: int, path: str, was: _Found) -> None:
     parent = _open(root, os.path.dirname(path), os.O_DIRECTORY)
     if parent is None:
         return

@@ -3,7 +3,10 @@
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from loopyard.runtime.protocol import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +33,12 @@ class GradingIsolation(Protocol):
     """Ends what runs in a sandbox, and puts back what was changed. All of it can be repeated.
 
     Each method raises SandboxNotFound or SandboxNotRunning where there is nothing to act on, NoSpaceLeft where the
-    sandbox's disk is too full for it, and SealingFailed where the host cannot.
+    sandbox's disk is too full for it, and GradingIsolationFailed where the host cannot.
     """
 
-    async def mark(self, sandbox_id: str) -> None:
-        """Keep the sandbox's disk as it is now, for `restore`. The first mark holds until the sandbox is destroyed."""
+    async def take_baseline(self, sandbox_id: str) -> None:
+        """Keep the sandbox's disk as it is now, for `restore`. The first baseline holds until the sandbox is
+        destroyed."""
         ...
 
     async def stop_all(self, sandbox_id: str, *, spare: Collection[str] = ()) -> None:
@@ -43,13 +47,14 @@ class GradingIsolation(Protocol):
         ...
 
     async def restore(self, sandbox_id: str, paths: Sequence[str], *, keep: str | None = None) -> None:
-        """Put each of the absolute `paths` back as it was at the mark, read-only, until the sandbox is stopped: folders
-        and files by mounts that nobody in it can take away. What was not there is moved aside. The folder `keep` stays
-        as it is, also inside of one of these. Nothing else may run meanwhile. Done once for each start of a sandbox.
+        """Put each of the absolute `paths` back as it is in the baseline, read-only, until the sandbox is stopped:
+        folders and files by mounts that nobody in it can take away. What was not there is moved aside. The folder
+        `keep` stays as it is, also inside of one of these. Nothing else may run meanwhile. Done once for each start of
+        a sandbox.
         """
         ...
 
-    async def put_back(self, sandbox_id: str) -> RestoreReport | None:
+    async def restore_report(self, sandbox_id: str) -> RestoreReport | None:
         """Report of the first `restore`; None before it."""
         ...
 
@@ -64,6 +69,11 @@ class GradingIsolator(Protocol):
     """A provider that can do this."""
 
     @property
-    def sealing(self) -> GradingIsolation:
+    def grading_isolation(self) -> GradingIsolation:
         """How; once the provider is open."""
         ...
+
+
+def isolation_of(runtime: "Runtime") -> GradingIsolation | None:
+    """The grading isolation of an open provider; None where it has none."""
+    return runtime.grading_isolation if isinstance(runtime, GradingIsolator) else None
