@@ -9,13 +9,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.devbox import repository as devboxes
 from loopyard.kit.db import Database
 from loopyard.kit.errors import BadRequest, Unavailable
-from loopyard.kit.hostnames import normal
 from loopyard.network_policy import repository
+from loopyard.network_policy.compilation import compiled
 from loopyard.network_policy.models import NetworkPolicy
-from loopyard.network_policy.schemas import AllowedCidr
 from loopyard.runtime import protocol
 from loopyard.runtime.errors import RuntimeFault, SandboxNotFound, SandboxNotRunning
-from loopyard.runtime.protocol import AllowedNetwork, PortRange, Runtime
+from loopyard.runtime.protocol import Runtime
 
 _RULES = (
     "allowed_hostnames",
@@ -73,7 +72,7 @@ class Enforcement:
             return None
         async with self._database.read() as session:
             policy = await repository.get(session, policy_id)
-        return protocol.NetworkPolicy() if policy is None else for_runtime(policy)
+        return protocol.NetworkPolicy() if policy is None else compiled(policy)
 
     async def apply(self, policy_id: str) -> None:
         """Put a policy, as it is stored now, in force in all devboxes that name it.
@@ -85,7 +84,7 @@ class Enforcement:
             async with self._database.read() as session:
                 devbox_ids = await devboxes.ids_with_policy(session, policy_id)
                 row = await repository.get(session, policy_id)
-            policy = protocol.NetworkPolicy() if row is None else for_runtime(row)
+            policy = protocol.NetworkPolicy() if row is None else compiled(row)
             for listener in self._listeners:
                 await listener(devbox_ids, row)
             failed = [devbox_id for devbox_id in devbox_ids if not await self._set(devbox_id, policy)]
@@ -124,25 +123,3 @@ class Enforcement:
             log.exception("the network policy of devbox %s could not be changed", devbox_id)
             return False
         return True
-
-
-def for_runtime(policy: NetworkPolicy) -> protocol.NetworkPolicy:
-    """A policy in the runtime's words. Devboxes of one account may be open to each other."""
-    peers = policy.allow_devbox_to_devbox or policy.allow_all
-    return protocol.NetworkPolicy(
-        allow_all=policy.allow_all,
-        hostnames=tuple(normal(name) for name in policy.allowed_hostnames),
-        networks=tuple(_network(AllowedCidr.model_validate(one)) for one in policy.allowed_cidrs),
-        mirrors=policy.allow_runloop_mirrors,
-        gateway=policy.allow_agent_gateway or policy.allow_mcp_gateway,
-        group=policy.account_id if peers else None,
-    )
-
-
-def _network(allowed: AllowedCidr) -> AllowedNetwork:
-    protocols = {"TCP": "tcp", "UDP": "udp", None: None}
-    ports = [
-        PortRange(rule.port, rule.end_port or rule.port, protocols[rule.protocol])  # type: ignore[arg-type]
-        for rule in allowed.ports or ()
-    ]
-    return AllowedNetwork(allowed.cidr, tuple(ports))

@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from loopyard.network_policy.enforcement import for_runtime
+from loopyard.network_policy.compilation import compiled
 from loopyard.network_policy.models import NetworkPolicy
 from loopyard.network_policy.schemas import (
     MAX_CIDRS,
@@ -32,11 +32,11 @@ def _policy(**fields: object) -> NetworkPolicy:
 
 
 def test_a_policy_that_says_nothing_opens_nothing() -> None:
-    assert for_runtime(_policy()) == protocol.NetworkPolicy()
+    assert compiled(_policy()) == protocol.NetworkPolicy()
 
 
 @pytest.mark.parametrize(
-    ("fields", "compiled"),
+    ("fields", "rules"),
     [
         ({"allow_all": True}, {"allow_all": True, "group": "acc_1"}),
         ({"allow_devbox_to_devbox": True}, {"group": "acc_1"}),
@@ -59,8 +59,8 @@ def test_a_policy_that_says_nothing_opens_nothing() -> None:
         ),
     ],
 )
-def test_each_rule_opens_what_it_names_and_nothing_else(fields: dict[str, object], compiled: dict[str, object]) -> None:
-    assert for_runtime(_policy(**fields)) == protocol.NetworkPolicy(**compiled)  # pyright: ignore[reportArgumentType]
+def test_each_rule_opens_what_it_names_and_nothing_else(fields: dict[str, object], rules: dict[str, object]) -> None:
+    assert compiled(_policy(**fields)) == protocol.NetworkPolicy(**rules)  # pyright: ignore[reportArgumentType]
 
 
 def _taken(**fields: object) -> NetworkPolicyCreateParams:
