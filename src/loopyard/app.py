@@ -21,20 +21,20 @@ from loopyard.auth.live import LiveConnections
 from loopyard.auth.watch import KeyWatch
 from loopyard.axon import assembly as axons
 from loopyard.benchmark.endpoints import router as benchmark_router
-from loopyard.benchmark.run.canceling import Canceling
+from loopyard.benchmark.run.canceler import RunCanceler
 from loopyard.benchmark.run.endpoints import router as benchmark_run_router
 from loopyard.benchmark.run.inheritance import Inheritance
 from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.benchmark.run.usage_endpoints import router as benchmark_run_usage_router
 from loopyard.benchmark_job.agents import JobAgents
-from loopyard.benchmark_job.closing import Closing
 from loopyard.benchmark_job.endpoints import router as job_router
-from loopyard.benchmark_job.harbor.carrying import HarborCarrying
+from loopyard.benchmark_job.finalizer import JobFinalizer
 from loopyard.benchmark_job.harbor.jobs import HarborJobs
+from loopyard.benchmark_job.harbor.runner import HarborRunner
 from loopyard.benchmark_job.scheduler import Scheduler
 from loopyard.benchmark_job.service import JobService
-from loopyard.benchmark_job.trial.carrying import Carrying
-from loopyard.blueprint.building import Building
+from loopyard.benchmark_job.trial.runner import TrialRunner
+from loopyard.blueprint.builder import BlueprintBuilder
 from loopyard.blueprint.endpoints import router as blueprint_router
 from loopyard.blueprint.inputs import Inputs
 from loopyard.blueprint.leftovers import BuildsKeeper
@@ -58,7 +58,7 @@ from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.lifecycle import Lifecycle
 from loopyard.devbox.log.endpoints import router as log_router
 from loopyard.devbox.log.events import Events
-from loopyard.devbox.log.sampling import Sampling
+from loopyard.devbox.log.sampler import UsageSampler
 from loopyard.devbox.log.service import LogService
 from loopyard.devbox.quota import DevboxQuota
 from loopyard.devbox.reaper import Reaper
@@ -67,8 +67,8 @@ from loopyard.devbox.ssh.endpoints import router as ssh_router
 from loopyard.devbox.ssh.gateway import SshGateway
 from loopyard.devbox.ssh.keys import SshKeys
 from loopyard.devbox.tunnel.endpoints import router as tunnel_router
+from loopyard.devbox.tunnel.exchanges import TunnelExchanges
 from loopyard.devbox.tunnel.gate import Gate
-from loopyard.devbox.tunnel.passing import Passing
 from loopyard.devbox.tunnel.proxy import TunnelProxy
 from loopyard.devbox.tunnel.service import TunnelService
 from loopyard.devbox.usage_history import UsageHistory
@@ -82,11 +82,11 @@ from loopyard.key.service import KeyService
 from loopyard.kit import error_handlers, openapi
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database
-from loopyard.kit.ending import Ending, EndingMiddleware
 from loopyard.kit.host_room import HostRoom
-from loopyard.kit.itself import Itself
+from loopyard.kit.in_flight import InFlightMiddleware, InFlightRequests
 from loopyard.kit.parts import Parts
 from loopyard.kit.paths import refuse_impossible
+from loopyard.kit.server_address import ServerAddress
 from loopyard.kit.tasks import Tasks
 from loopyard.mcp_hub.endpoints import router as mcp_router
 from loopyard.mcp_hub.token_endpoints import router as mcp_token_router
@@ -98,6 +98,7 @@ from loopyard.network_policy.endpoints import router as policy_router
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.object.config import ObjectConfig
 from loopyard.object.content_endpoints import router as object_content_router
+from loopyard.object.deleter import ObjectDeleter
 from loopyard.object.endpoints import router as object_router
 from loopyard.object.leftovers import ObjectsKeeper
 from loopyard.object.local import LocalStore
@@ -105,7 +106,6 @@ from loopyard.object.s3 import BucketStore
 from loopyard.object.service import ObjectService
 from loopyard.object.signing import Signer
 from loopyard.object.store import ObjectStore
-from loopyard.object.sweeping import Sweeping
 from loopyard.pty import attach as pty_attach
 from loopyard.pty.config import PtyConfig
 from loopyard.pty.endpoints import router as pty_router
@@ -117,7 +117,7 @@ from loopyard.runtime.readiness import KeepsReady
 from loopyard.runtime.refusals import TellsRefusals
 from loopyard.runtime.upkeep import HasKeepers, Keeper
 from loopyard.scenario.endpoints import router as scenario_router
-from loopyard.scenario.run.counts import Folder
+from loopyard.scenario.run.counts import CountCompactor
 from loopyard.scenario.run.endpoints import router as run_router
 from loopyard.scenario.run.scoring import ScoringService
 from loopyard.scenario.run.service import RunService
@@ -132,7 +132,7 @@ from loopyard.secret.vault import Vault
 from loopyard.snapshot.endpoints import router as snapshot_router
 from loopyard.snapshot.leftovers import SnapshotsKeeper
 from loopyard.snapshot.service import SnapshotService
-from loopyard.snapshot.taking import Taking
+from loopyard.snapshot.taker import SnapshotTaker
 from loopyard.upkeep.control import Control
 from loopyard.upkeep.requests import RequestsKeeper
 from loopyard.upkeep.sweep import Sweep
@@ -201,25 +201,25 @@ def create_app(
         await parts.get(Layers).reconcile()
         await parts.get(Lifecycle).reconcile()
         await parts.get(Brokers).reconcile()
-        await parts.get(Taking).reconcile()
-        await parts.get(Building).reconcile()
+        await parts.get(SnapshotTaker).reconcile()
+        await parts.get(BlueprintBuilder).reconcile()
         await parts.get(Enforcement).reconcile()
         await parts.get(ScoringService).reconcile()
-        await parts.get(Canceling).reconcile()
+        await parts.get(RunCanceler).reconcile()
         await parts.get(ObjectStore).open()
         if isinstance(runtime, KeepsReady):
             runtime.keep_ready(SandboxSpec(id="", limits=LaunchParameters().limits))
-        tasks.start("objects", parts.get(Sweeping).run())
+        tasks.start("objects", parts.get(ObjectDeleter).run())
         tasks.start("agent layers", parts.get(Layers).run())
         tasks.start("activity", parts.get(Activity).run())
         tasks.start("ssh", parts.get(SshGateway).run())
         tasks.start("events", parts.get(Events).run())
         tasks.start("model usage", parts.get(Ledger).run())
-        tasks.start("sampling", parts.get(Sampling).run())
+        tasks.start("sampling", parts.get(UsageSampler).run())
         tasks.start("reaper", parts.get(Reaper).run())
-        tasks.start("folder", parts.get(Folder).run())
+        tasks.start("folder", parts.get(CountCompactor).run())
         tasks.start("jobs", parts.get(Scheduler).run())
-        tasks.start("harbor jobs", parts.get(HarborCarrying).run())
+        tasks.start("harbor jobs", parts.get(HarborRunner).run())
         tasks.start("sweep", parts.get(Sweep).run())
         tasks.start("control", parts.get(Control).run())
         axons.start(parts)
@@ -259,21 +259,21 @@ def create_app(
         TunnelProxy,
         gate=parts.get(Gate),
         activity=parts.get(Activity),
-        passing=parts.get(Passing),
+        exchanges=parts.get(TunnelExchanges),
         live=parts.get(LiveConnections),
         config=settings.tunnel,
     )
-    app.add_middleware(EndingMiddleware, ending=parts.get(Ending))
+    app.add_middleware(InFlightMiddleware, requests=parts.get(InFlightRequests))
     return app
 
 
 def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_listener: socket.socket | None) -> Parts:
     parts = Parts()
     parts.add(HostRoom, HostRoom(settings.data_dir))
-    ending = parts.add(Ending, Ending())
+    requests = parts.add(InFlightRequests, InFlightRequests())
     parts.add(Database, database)
     parts.add(Runtime, runtime)
-    live = parts.add(LiveConnections, LiveConnections(ending))
+    live = parts.add(LiveConnections, LiveConnections(requests))
     authenticator = parts.add(Authenticator, Authenticator(database, live))
     parts.add(KeyWatch, KeyWatch(database, authenticator))
     audit = parts.add(AuditLog, AuditLog(settings.data_dir, settings.audit))
@@ -287,24 +287,26 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     code_host = CodeHost(settings.code_host)
     events = parts.add(Events, Events(database))
     history = parts.add(UsageHistory, UsageHistory(runtime))
-    parts.add(Sampling, Sampling(database, runtime, events, history))
+    parts.add(UsageSampler, UsageSampler(database, runtime, events, history))
     if isinstance(runtime, TellsRefusals):
         runtime.refused = events.refused
     ledger = parts.add(Ledger, Ledger(database, events))
     recordings = parts.add(Recordings, Recordings(settings.data_dir / "gateway"))
     store = parts.add(ObjectStore, _object_store(settings))
     parts.add(ObjectConfig, settings.objects)
-    sweeping = parts.add(Sweeping, Sweeping(database, store, settings.objects.upload_seconds))
-    parts.add(ObjectService, ObjectService(database, store, sweeping, settings.objects, limits))
+    object_deleter = parts.add(ObjectDeleter, ObjectDeleter(database, store, settings.objects.upload_seconds))
+    parts.add(ObjectService, ObjectService(database, store, object_deleter, settings.objects, limits))
     vault = Vault(key_ring(settings.configured_secret_keys, settings.data_dir))
     secrets = parts.add(SecretService, SecretService(database, vault))
     tokens = HeldTokens(vault)
     logs = parts.add(BuildLogs, BuildLogs(settings.data_dir / "build-logs"))
     inputs = Inputs(secrets, store, settings.data_dir / "build-contexts")
     builder = runtime.image_builder if isinstance(runtime, BuildsImages) else None
-    building = Building(database, builder, policies, inputs, tokens, logs, code_host, settings.builds, changes, tasks)
-    parts.add(Building, building)
-    parts.add(BlueprintService, BlueprintService(building, tokens, code_host, limits))
+    blueprint_builder = BlueprintBuilder(
+        database, builder, policies, inputs, tokens, logs, code_host, settings.builds, changes, tasks
+    )
+    parts.add(BlueprintBuilder, blueprint_builder)
+    parts.add(BlueprintService, BlueprintService(blueprint_builder, tokens, code_host, limits))
     layers = Layers(database, runtime, Installer(runtime, store, settings.agents, tasks), settings.agents, tasks)
     parts.add(Layers, layers)
     calls = UpstreamCalls(database, runtime, secrets, settings, tasks, ledger)
@@ -330,14 +332,14 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     lifecycle.endings.add_listener(grants.end_with)
     policies.add_listener(grants.end_refused)
     devboxes = parts.add(DevboxService, DevboxService(lifecycle, lifecycle.endings, tokens, policies, grants, quota))
-    taking = parts.add(Taking, Taking(database, runtime, changes, tasks))
-    parts.add(SnapshotService, SnapshotService(taking))
+    snapshot_taker = parts.add(SnapshotTaker, SnapshotTaker(database, runtime, changes, tasks))
+    parts.add(SnapshotService, SnapshotService(snapshot_taker))
     parts.add(LogService, LogService(database, runtime, devboxes))
     parts.add(ExecutionService, ExecutionService(database, runtime, devboxes, executions))
     parts.add(DevboxFiles, DevboxFiles(database, runtime, devboxes, events))
     activity = parts.add(Activity, Activity(database))
-    passing = parts.add(Passing, Passing())
-    parts.add(TunnelService, TunnelService(passing.drop, authenticator.is_good))
+    exchanges = parts.add(TunnelExchanges, TunnelExchanges())
+    parts.add(TunnelService, TunnelService(exchanges.drop, authenticator.is_good))
     parts.add(Gate, Gate(database, runtime, changes, lifecycle.wake, settings.tunnel, authenticator))
     gateway = SshGateway(
         ssh_listener, settings.ssh, settings.data_dir, database, runtime, activity, authenticator, live, audit
@@ -354,23 +356,23 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
     scoring = parts.add(ScoringService, ScoringService(database, runtime, scorers, lifecycle.endings, changes, tasks))
     inheritance = Inheritance(tokens)
     runs = parts.add(RunService, RunService(devboxes, lifecycle.endings, scoring, inheritance))
-    canceling = parts.add(Canceling, Canceling(database, runs, tasks))
-    benchmark_runs = parts.add(BenchmarkRunService, BenchmarkRunService(runs, inheritance, canceling))
+    run_canceler = parts.add(RunCanceler, RunCanceler(database, runs, tasks))
+    benchmark_runs = parts.add(BenchmarkRunService, BenchmarkRunService(runs, inheritance, run_canceler))
     job_agents = JobAgents(catalog(settings.agents.catalog))
-    carrying = Carrying(database, runtime, executions, runs, job_agents, changes, settings.jobs)
-    closing = Closing(database, benchmark_runs, changes)
-    scheduler = parts.add(Scheduler, Scheduler(database, carrying, closing, tasks, settings.jobs))
-    itself = parts.add(Itself, Itself())
+    trial_runner = TrialRunner(database, runtime, executions, runs, job_agents, changes, settings.jobs)
+    finalizer = JobFinalizer(database, benchmark_runs, changes)
+    scheduler = parts.add(Scheduler, Scheduler(database, trial_runner, finalizer, tasks, settings.jobs))
+    address = parts.add(ServerAddress, ServerAddress())
     harbor_folder = settings.data_dir / "harbor"
     harbor = parts.add(
-        HarborCarrying,
-        HarborCarrying(
-            database, benchmark_runs, devboxes, secrets, itself, keys_of_callers, tasks, settings.jobs, harbor_folder
+        HarborRunner,
+        HarborRunner(
+            database, benchmark_runs, devboxes, secrets, address, keys_of_callers, tasks, settings.jobs, harbor_folder
         ),
     )
     harbor_jobs = HarborJobs(benchmark_runs, settings.jobs, harbor.wake)
     parts.add(JobService, JobService(benchmark_runs, job_agents, harbor_jobs, settings.jobs, limits, scheduler.wake))
-    parts.add(Folder, Folder(database))
+    parts.add(CountCompactor, CountCompactor(database))
     keepers: list[Keeper] = [
         RequestsKeeper(database),
         ObjectsKeeper(database, store),
@@ -387,7 +389,7 @@ def _assemble(runtime: Runtime, database: Database, settings: Settings, ssh_list
 
 
 def sweep_of(runtime: Runtime, database: Database, settings: Settings) -> Sweep:
-    """What frees leftovers where no server runs, on an opened runtime and an up-to-date store."""
+    """Return the garbage collection for hosts where no server runs, on an opened runtime and a migrated store."""
     return _assemble(runtime, database, settings, None).get(Sweep)
 
 

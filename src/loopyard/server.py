@@ -26,8 +26,8 @@ from loopyard.http2.switching import limited
 from loopyard.key.bootstrap import KEY_FILE, BootstrapKey, ensure_key
 from loopyard.kit.allocator import use_one_arena
 from loopyard.kit.db import Database
-from loopyard.kit.ending import Ending
-from loopyard.kit.itself import Itself
+from loopyard.kit.in_flight import InFlightRequests
+from loopyard.kit.server_address import ServerAddress
 from loopyard.kit.sse import MARK
 from loopyard.runtime.errors import RuntimeUnavailable
 from loopyard.store import migrate
@@ -73,13 +73,13 @@ def run(settings: Settings, host: str, port: int, log_level: str) -> int:
 class _Server(uvicorn.Server):
     """Ends with the signal instead of passing it on afterwards, which would end the process before all is closed."""
 
-    def __init__(self, config: uvicorn.Config, ending: Ending) -> None:
+    def __init__(self, config: uvicorn.Config, requests: InFlightRequests) -> None:
         super().__init__(config)
-        self._ending = ending
+        self._requests = requests
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._ending.end_waiting()
-        await self._ending.end_streams(_LAST_MESSAGE_SECONDS)
+        self._requests.end_waiting()
+        await self._requests.end_streams(_LAST_MESSAGE_SECONDS)
         for connection in self.server_state.connections:
             if isinstance(connection, HttpToolsProtocol) and MARK in _scope(connection):
                 connection.transport.close()
@@ -94,7 +94,7 @@ class _Server(uvicorn.Server):
     def _end_rest(self) -> None:
         """End what has not ended by itself. Answers under way cannot be taken back: the end of the connection, before
         theirs, tells that they are not whole."""
-        self._ending.end_all()
+        self._requests.end_all()
         for connection in list(self.server_state.connections):
             if isinstance(connection, HttpToolsProtocol) and connection.cycle and connection.cycle.response_started:
                 connection.transport.abort()
@@ -149,8 +149,8 @@ async def _serve(
             timeout_keep_alive=_KEEP_ALIVE_SECONDS,
             server_header=False,
         )
-        server = _Server(config, app.state.parts.get(Ending))
-        app.state.parts.get(Itself).listens(*listener.getsockname()[:2])
+        server = _Server(config, app.state.parts.get(InFlightRequests))
+        app.state.parts.get(ServerAddress).listens(*listener.getsockname()[:2])
         _announce(listener, key, settings)
         await server.serve([listener])
     finally:

@@ -12,8 +12,8 @@ from loopyard.auth.acting import Caller, act_for, lacking
 from loopyard.auth.authenticator import Authenticator, RefusedKey
 from loopyard.auth.operations import OPERATIONS, entry
 from loopyard.connections.limits import let_in
-from loopyard.kit.ending import mark
 from loopyard.kit.errors import Forbidden, Unauthorized
+from loopyard.kit.in_flight import mark
 from loopyard.kit.parts import parts_of
 
 CALLER = "loopyard.caller"

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from loopyard.kit.ending import Ending
 from loopyard.kit.errors import Unauthorized
+from loopyard.kit.in_flight import InFlightRequests
 
 End = Callable[[], object]
 
@@ -12,8 +12,8 @@ End = Callable[[], object]
 class LiveConnections:
     """The requests under way, and all that outlives a request (SSH connections, terminals, tunnels), by key."""
 
-    def __init__(self, ending: Ending) -> None:
-        self._ending = ending
+    def __init__(self, requests: InFlightRequests) -> None:
+        self._requests = requests
         self._ends: dict[str, dict[int, End]] = {}
         self._number = 0
 
@@ -42,4 +42,4 @@ class LiveConnections:
         """End all that is open with the key, each once."""
         for end in self._ends.pop(key_id, {}).values():
             end()
-        self._ending.end_marked(key_id, Unauthorized("This API key is not good any more; use another."))
+        self._requests.end_marked(key_id, Unauthorized("This API key is not good any more; use another."))

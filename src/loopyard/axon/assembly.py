@@ -11,7 +11,7 @@ from loopyard.axon.sql.endpoints import router as sql_router
 from loopyard.axon.sql.service import SqlService
 from loopyard.axon.sql.workers import SqlWorkers
 from loopyard.kit.db import Database
-from loopyard.kit.ending import Ending
+from loopyard.kit.in_flight import InFlightRequests
 from loopyard.kit.parts import Parts
 from loopyard.kit.tasks import Tasks
 from loopyard.runtime.upkeep import Keeper
@@ -24,7 +24,7 @@ def add(parts: Parts, data_dir: Path) -> list[Keeper]:
     """Add the axons' parts. Returns what frees their leftovers."""
     database = parts.get(Database)
     subscribers = parts.add(Subscribers, Subscribers(database))
-    parts.get(Ending).add_stream_end(subscribers.end)
+    parts.get(InFlightRequests).add_stream_end(subscribers.end)
     parts.add(Publisher, Publisher(database, subscribers, parts.get(Tasks)))
     workers = parts.add(SqlWorkers, SqlWorkers(data_dir / "axons"))
     parts.add(SqlService, SqlService(database, workers))

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 
 from loopyard.benchmark.run.states import State as BenchmarkRunState
 from loopyard.benchmark_job import repository
-from loopyard.benchmark_job.closing import Closing
 from loopyard.benchmark_job.config import JobConfig
+from loopyard.benchmark_job.finalizer import JobFinalizer
 from loopyard.benchmark_job.models import BenchmarkJob
 from loopyard.benchmark_job.trial import repository as trials
-from loopyard.benchmark_job.trial.carrying import Carrying
+from loopyard.benchmark_job.trial.runner import TrialRunner
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.tasks import Tasks
@@ -28,11 +28,11 @@ class Scheduler:
     """The trials under way in this server."""
 
     def __init__(
-        self, database: Database, carrying: Carrying, closing: Closing, tasks: Tasks, config: JobConfig
+        self, database: Database, trial_runner: TrialRunner, finalizer: JobFinalizer, tasks: Tasks, config: JobConfig
     ) -> None:
         self._database = database
-        self._carrying = carrying
-        self._closing = closing
+        self._trial_runner = trial_runner
+        self._finalizer = finalizer
         self._tasks = tasks
         self._config = config
         self._wake = asyncio.Event()
@@ -71,7 +71,7 @@ class Scheduler:
             return False
         for job in jobs:
             if job.deadline_ms <= now_ms() and not job.out_of_time:
-                await self._closing.expire(job.id)
+                await self._finalizer.expire(job.id)
         await self._drop(jobs)
         await self._take_up()
         await self._fill(jobs)
@@ -92,15 +92,15 @@ class Scheduler:
                 and (run_id not in runs or runs[run_id].state != BenchmarkRunState.RUNNING)
             ]
             if over:
-                await self._closing.drop(job.id, over)
+                await self._finalizer.drop(job.id, over)
                 self._stir(job.id)
 
     async def _take_up(self) -> None:
-        """Go on with trials that were begun and that nobody carries: those of before a crash, or before a fault."""
+        """Go on with trials that were begun and that no task runs: those of before a crash, or before a fault."""
         async with self._database.read() as session:
             begun = await trials.under_way(session)
         for trial_id, job_id in begun:
-            self._carry(trial_id, job_id)
+            self._start(trial_id, job_id)
 
     async def _fill(self, jobs: Sequence[BenchmarkJob]) -> None:
         """Start trials, always of the job that has the fewest under way."""
@@ -116,31 +116,31 @@ class Scheduler:
             if not ready:
                 return
             job_id = min(ready, key=self._count)
-            self._carry(waiting[job_id].pop(0), job_id)
+            self._start(waiting[job_id].pop(0), job_id)
 
     async def _close(self, unfinished: set[str]) -> None:
         stirred = unfinished if self._stirred is None else self._stirred
         self._stirred = set()
         for job_id in stirred:
-            if not await self._closing.close(job_id):
+            if not await self._finalizer.close(job_id):
                 self._stirred.add(job_id)
 
-    def _carry(self, trial_id: str, job_id: str) -> None:
+    def _start(self, trial_id: str, job_id: str) -> None:
         if trial_id not in self._under_way:
             self._under_way[trial_id] = job_id
-            self._tasks.start(f"trial {trial_id}", self._carry_out(trial_id, job_id))
+            self._tasks.start(f"trial {trial_id}", self._run_trial(trial_id, job_id))
 
-    async def _carry_out(self, trial_id: str, job_id: str) -> None:
+    async def _run_trial(self, trial_id: str, job_id: str) -> None:
         try:
-            await self._carrying.carry(trial_id)
+            await self._trial_runner.run(trial_id)
             self._faults.pop(trial_id, None)
         except Exception:
             self._faults[trial_id] += 1
-            log.exception("trial %s: the server failed at carrying it out", trial_id)
+            log.exception("trial %s: the server failed at running it", trial_id)
             await asyncio.sleep(_LOOK_SECONDS)
             if self._faults[trial_id] >= _TRIES:
                 del self._faults[trial_id]
-                await self._carrying.give_up(trial_id, "The server failed; its log says why.")
+                await self._trial_runner.give_up(trial_id, "The server failed; its log says why.")
         finally:
             del self._under_way[trial_id]
             self._stir(job_id)

@@ -6,7 +6,7 @@ from loopyard.runtime.protocol import Limits
 
 
 class BuildConfig(BaseModel):
-    """What each build may use, and how many go on at once; others wait."""
+    """Limits of each build, and the number of builds at once; others wait."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -34,7 +34,7 @@ class Recipe:
 def recipe(
     params: BlueprintBuildParameters, base_blueprint_id: str | None, code_host: CodeHost, build: str = "BUILD"
 ) -> Recipe:
-    """What is built. `build` makes steps whose results change from day to day this build's own, not the cache's."""
+    """Compile the Dockerfile. `build` keeps steps whose results change from day to day out of the shared cache."""
     lines = (
         [params.dockerfile.rstrip()] if params.dockerfile is not None else [f"FROM {base_blueprint_id or BASE_NAME}"]
     )

@@ -97,7 +97,7 @@ async def retrieve(id: str, caller: CallerDep, session: ReadSession, service: Se
 async def logs(
     id: str, caller: CallerDep, session: ReadSession, service: ServiceDep, build_logs: LogsDep
 ) -> BlueprintBuildLogsListView:
-    """What the build has said so far."""
+    """Return the output of the build so far."""
     blueprint = await service.get(session, caller.account_id, id)
     lines = await asyncio.to_thread(build_logs.read, blueprint.id)
     return BlueprintBuildLogsListView(blueprint_id=id, logs=[BlueprintBuildLog.model_validate(line) for line in lines])

@@ -1,4 +1,4 @@
-"""What a build needs of other resources: the values of secrets, and the content of an object."""
+"""Inputs of a build from other resources: the values of secrets, and the content of an object."""
 
 import asyncio
 import shutil

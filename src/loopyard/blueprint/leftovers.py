@@ -1,4 +1,4 @@
-"""What builds have left of which no blueprint speaks: images, logs, and unpacked contexts."""
+"""Orphans of builds, which no blueprint refers to: images, logs, and unpacked contexts."""
 
 import asyncio
 from collections.abc import Collection, Sequence

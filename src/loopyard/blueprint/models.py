@@ -30,10 +30,10 @@ class Blueprint(Base):
     base_blueprint_id: Mapped[str | None] = mapped_column(ID)
     metadata_: Mapped[StringMapColumn] = mapped_column("metadata")
     image: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))
-    """What the image says of itself, as `ImageSettings`."""
+    """Configuration of the image, as `ImageSettings`."""
     failure_reason: Mapped[str | None]
     create_time_ms: Mapped[int]
     build_finish_time_ms: Mapped[int | None]
     is_public: Mapped[bool] = mapped_column(default=False)
     reclaimed: Mapped[bool] = mapped_column(default=False)
-    """Whether the host holds nothing of it any more."""
+    """True once the host holds nothing of the blueprint any more."""

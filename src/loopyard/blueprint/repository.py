@@ -50,7 +50,7 @@ async def page(
     name: str | None,
     status: str | None,
 ) -> Page[Blueprint]:
-    """Those that are not deleted, newest first: an account's, or with None those that are public."""
+    """List blueprints that are not deleted, newest first: an account's, or with None the public ones."""
     conditions: list[ColumnElement[bool]] = [Blueprint.state == CREATED]
     conditions.append(Blueprint.is_public.is_(True) if account_id is None else Blueprint.account_id == account_id)
     if name is not None:
@@ -65,7 +65,7 @@ async def page(
 
 
 async def unfinished(session: AsyncSession) -> Sequence[str]:
-    """Those that are to be built, oldest first."""
+    """List the ids of unfinished blueprints, oldest first."""
     statement = select(Blueprint.id).where(Blueprint.status.in_(UNFINISHED), Blueprint.state == CREATED)
     return (await session.scalars(statement.order_by(Blueprint.id))).all()
 
@@ -76,7 +76,7 @@ async def to_reclaim(session: AsyncSession) -> Sequence[str]:
 
 
 async def is_wanted(session: AsyncSession, blueprint_id: str) -> bool:
-    """Whether a devbox is just being made from it, or another blueprint built on it."""
+    """Return true if a devbox is being made from the blueprint, or another blueprint is being built on it."""
     coming = (states.Status.QUEUED, states.Status.PROVISIONING)
     made = select(Devbox.id).where(Devbox.blueprint_id == blueprint_id, Devbox.status.in_(coming))
     built = select(Blueprint.id).where(
@@ -86,7 +86,7 @@ async def is_wanted(session: AsyncSession, blueprint_id: str) -> bool:
 
 
 async def find(session: AsyncSession, blueprint_ids: Collection[str]) -> Sequence[Blueprint]:
-    """Those of the ids that there are rows for."""
+    """Return those of the ids that have rows."""
     return (await session.scalars(select(Blueprint).where(Blueprint.id.in_(blueprint_ids)))).all()
 
 

@@ -5,7 +5,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.account.limits import AccountLimits, check
 from loopyard.auth.acting import require
 from loopyard.blueprint import repository
-from loopyard.blueprint.building import Building
+from loopyard.blueprint.builder import BlueprintBuilder
 from loopyard.blueprint.dockerfile import recipe
 from loopyard.blueprint.models import Blueprint
 from loopyard.blueprint.origin import find
@@ -30,8 +30,10 @@ from loopyard.secret.held import HeldTokens
 
 
 class BlueprintService:
-    def __init__(self, building: Building, tokens: HeldTokens, code_host: CodeHost, limits: AccountLimits) -> None:
-        self._building = building
+    def __init__(
+        self, builder: BlueprintBuilder, tokens: HeldTokens, code_host: CodeHost, limits: AccountLimits
+    ) -> None:
+        self._builder = builder
         self._tokens = tokens
         self._code_host = code_host
         self._limits = limits
@@ -48,7 +50,7 @@ class BlueprintService:
             Busy, WrongState: The base blueprint is not complete yet, or never will be.
             LimitReached: The account has as many builds under way as it may have.
         """
-        if self._building.builder is None:
+        if self._builder.image_builder is None:
             raise BadRequest("This server's runtime builds no images.")
         base = await self._check(session, account_id, params)
         limits = await self._limits.hold(session, account_id)
@@ -75,7 +77,7 @@ class BlueprintService:
         session.add(blueprint)
         await session.flush()
         await self._tokens.hold(session, blueprint_id, tokens)
-        after_commit(session, lambda: self._building.begin(blueprint_id))
+        after_commit(session, lambda: self._builder.begin(blueprint_id))
         return blueprint
 
     async def preview(self, session: AsyncSession, account_id: str, params: BlueprintBuildParameters) -> str:
@@ -115,7 +117,7 @@ class BlueprintService:
             blueprint.build_finish_time_ms = now_ms()
         await secrets.forget_tokens(session, blueprint_id)
         await session.flush()
-        after_commit(session, lambda: self._building.drop(blueprint_id))
+        after_commit(session, lambda: self._builder.drop(blueprint_id))
 
     async def _check(self, session: AsyncSession, account_id: str, params: BlueprintBuildParameters) -> str | None:
         """See that all that is named is there; the id of the base blueprint, if one is named."""
@@ -157,7 +159,7 @@ def _policy_at_launch(params: BlueprintBuildParameters) -> str | None:
 
 
 def _stored(params: BlueprintBuildParameters) -> dict[str, object]:
-    """What is kept of the parameters: all but tokens and passwords."""
+    """Build the stored form of the parameters: all but tokens and passwords."""
     stored = params.model_dump(mode="json", exclude_none=True)
     for mount in stored.get("code_mounts", []):
         mount.pop("token", None)

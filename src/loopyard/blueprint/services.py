@@ -9,12 +9,12 @@ from loopyard.runtime.images import RegistryLogin
 
 
 def image_id(blueprint_id: str, name: str) -> str:
-    """What the runtime calls the image of a service."""
+    """Return the runtime's id of a service's image."""
     return f"{blueprint_id}.{name}"
 
 
 def password_place(name: str) -> str:
-    """What the password for a service's image is held as."""
+    """Return the name under which the password for a service's image is held."""
     return f"service.{name}"
 
 
@@ -27,7 +27,7 @@ def login(service: Service, held: Mapping[str, str]) -> RegistryLogin | None:
 
 
 def required(blueprint: Blueprint | None, names: Iterable[str]) -> list[dict[str, object]]:
-    """What a devbox of the blueprint runs beside it: `name`, `image` and `environment` of each service.
+    """List the services that a devbox of the blueprint runs besides: `name`, `image` and `environment` of each service.
 
     Raises:
         BadRequest: The blueprint has no service of a name.

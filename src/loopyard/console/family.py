@@ -22,7 +22,7 @@ class Entry:
     operation: str | None
     """The operation of the API that the page stands for, as `auth.operations` names it; None for everyone."""
     for_operator: bool = False
-    """Whether it is for unrestricted keys of the server's own account only."""
+    """True if it is for unrestricted keys of the server's own account only."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from loopyard.console.errors import unexpected
 MOST_FORM_BYTES = 1 << 20
 """How long a form may be. Uploads of files are no forms: they are streamed."""
 UPLOAD = "/upload"
-"""What the paths of uploads end with."""
+"""Suffix of the paths of uploads."""
 
 POLICY = (
     "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; img-src 'self'"

@@ -35,10 +35,10 @@ class Fragment:
     name: str
     """The event that it is sent as: `sse-swap` names it."""
     subject: Hashable
-    """What it shows, with all that its rendering depends on: `("devbox", id)`. Same subject, same HTML."""
+    """Subject of the fragment, with all that its rendering depends on: `("devbox", id)`. Same subject, same HTML."""
     render: Callable[[], Awaitable[str]]
     concerns: Callable[[str], bool] = lambda _: True
-    """Whether the change of a row, by its id, may change this."""
+    """Predicate: the change of a row, by its id, may change this."""
     every_seconds: float | Callable[[], float | None] | None = None
     """How often it is rendered besides; where that depends on what it showed last, what tells it."""
 

@@ -20,8 +20,8 @@ from loopyard.console.login.cookies import token_of
 from loopyard.console.login.sessions import Session, Sessions
 from loopyard.console.rendering import render
 from loopyard.kit.db import Database
-from loopyard.kit.ending import mark
 from loopyard.kit.errors import BadRequest, Forbidden, LoopyardError
+from loopyard.kit.in_flight import mark
 from loopyard.kit.parts import Parts, parts_of
 from loopyard.kit.sse import MessageStream
 

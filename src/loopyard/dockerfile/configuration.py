@@ -49,4 +49,4 @@ class ImageConfig:
 
 
 SCRATCH = ImageConfig(env=(("PATH", DEFAULT_PATH),), workdir="/")
-"""What `FROM scratch` begins with."""
+"""Configuration that `FROM scratch` begins with."""

@@ -10,7 +10,7 @@ from loopyard.dockerfile.errors import DockerfileError
 from loopyard.dockerfile.plan import Place, Warned
 
 SPACES = "\t\n\v\f\r \x85\xa0\u1680\u2028\u2029\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
-"""What Go calls space, so what Docker does."""
+"""White space as Go, and so Docker, defines it."""
 
 _DIRECTIVE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9]*\Z")
 _DIRECTIVES = ("syntax", "escape", "check")

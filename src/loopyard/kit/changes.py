@@ -5,8 +5,8 @@ from collections.abc import Awaitable, Callable, Generator
 from contextlib import contextmanager
 from typing import TypeVar
 
-from loopyard.kit.ending import waiting
 from loopyard.kit.errors import WaitTimeout
+from loopyard.kit.in_flight import waiting
 
 T = TypeVar("T")
 

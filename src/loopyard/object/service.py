@@ -14,21 +14,26 @@ from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import NotFound, WrongState
 from loopyard.object import repository
 from loopyard.object.config import ObjectConfig
+from loopyard.object.deleter import ObjectDeleter
 from loopyard.object.local import LocalStore
 from loopyard.object.models import StorageObject
 from loopyard.object.schemas import ObjectCreateParams
 from loopyard.object.states import DELETED, READ_ONLY, UPLOADING, ContentType
 from loopyard.object.store import ContentMissing, Download, ObjectStore
-from loopyard.object.sweeping import Sweeping
 
 
 class ObjectService:
     def __init__(
-        self, database: Database, store: ObjectStore, sweeping: Sweeping, config: ObjectConfig, limits: AccountLimits
+        self,
+        database: Database,
+        store: ObjectStore,
+        deleter: ObjectDeleter,
+        config: ObjectConfig,
+        limits: AccountLimits,
     ) -> None:
         self._database = database
         self._store = store
-        self._sweeping = sweeping
+        self._deleter = deleter
         self._config = config
         self._limits = limits
         self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
@@ -143,7 +148,7 @@ class ObjectService:
         row = self._check_own(await repository.lock(session, object_id), account_id, object_id)
         row.state = DELETED
         await session.flush()
-        after_commit(session, self._sweeping.wake)
+        after_commit(session, self._deleter.wake)
         return row
 
     async def receive(self, store: LocalStore, object_id: str, chunks: AsyncIterable[bytes]) -> None:

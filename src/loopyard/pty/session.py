@@ -9,7 +9,7 @@ from loopyard.devbox.attachment import Attachment
 from loopyard.kit.errors import BadRequest
 from loopyard.pty.config import PtyConfig
 from loopyard.pty.scrollback import Scrollback
-from loopyard.pty.viewer import Ending, Viewer
+from loopyard.pty.viewer import CloseReason, Viewer
 from loopyard.runtime.protocol import Terminal
 
 log = logging.getLogger("loopyard.pty")
@@ -124,7 +124,7 @@ class PtySession:
                 self._viewers.discard(viewer)
                 viewer.end((_TOO_SLOW, "too slow for the session's output"))
 
-    def _finish(self, ending: Ending) -> None:
+    def _finish(self, ending: CloseReason) -> None:
         if self.closed:
             return
         self.closed = True

@@ -13,8 +13,8 @@ from loopyard.devbox.tunnel import address
 from loopyard.key.bootstrap import digest
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
-from loopyard.kit.ending import mark
 from loopyard.kit.errors import Unauthorized
+from loopyard.kit.in_flight import mark
 from loopyard.pty import repository
 from loopyard.pty.config import PtyConfig
 from loopyard.pty.models import PtyTunnel

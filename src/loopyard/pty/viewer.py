@@ -6,8 +6,8 @@ from loopyard.pty.scrollback import Scrollback
 
 _MOST_WAITING_BYTES = 1 << 20
 
-Ending = tuple[int, str]
-"""The WebSocket close code and reason."""
+CloseReason = tuple[int, str]
+"""WebSocket close code and reason."""
 
 
 class Viewer:
@@ -19,7 +19,7 @@ class Viewer:
         self._wake = asyncio.Event()
         self.room = asyncio.Event()
         self.room.set()
-        self.ending: Ending | None = None
+        self.ending: CloseReason | None = None
 
     def show(self, data: bytes) -> None:
         self._pieces.append(data)
@@ -28,7 +28,7 @@ class Viewer:
             self.room.clear()
         self._wake.set()
 
-    def end(self, ending: Ending) -> None:
+    def end(self, ending: CloseReason) -> None:
         """Nothing comes after what is on its way."""
         self.ending = self.ending or ending
         self.room.set()

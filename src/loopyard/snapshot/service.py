@@ -11,12 +11,12 @@ from loopyard.snapshot import repository
 from loopyard.snapshot.models import Snapshot
 from loopyard.snapshot.schemas import SnapshotParams
 from loopyard.snapshot.states import DELETED, ERROR, IN_PROGRESS
-from loopyard.snapshot.taking import Taking
+from loopyard.snapshot.taker import SnapshotTaker
 
 
 class SnapshotService:
-    def __init__(self, taking: Taking) -> None:
-        self._taking = taking
+    def __init__(self, taker: SnapshotTaker) -> None:
+        self._taker = taker
 
     async def take(
         self, session: AsyncSession, account_id: str, devbox_id: str, params: SnapshotParams, *, snapshot_id: str
@@ -49,7 +49,7 @@ class SnapshotService:
             reclaimed=False,
         )
         await repository.insert(session, snapshot)
-        after_commit(session, lambda: self._taking.begin(snapshot_id, devbox_id))
+        after_commit(session, lambda: self._taker.begin(snapshot_id, devbox_id))
         return snapshot
 
     async def get(self, session: AsyncSession, account_id: str, snapshot_id: str) -> Snapshot:
@@ -95,7 +95,7 @@ class SnapshotService:
         lost = snapshot.status == ERROR and snapshot.reclaimed
         snapshot.status = DELETED
         if not lost:
-            after_commit(session, lambda: self._taking.drop(snapshot_id))
+            after_commit(session, lambda: self._taker.drop(snapshot_id))
 
     async def _lock(self, session: AsyncSession, account_id: str, snapshot_id: str) -> Snapshot:
         snapshot = await repository.lock(session, snapshot_id)

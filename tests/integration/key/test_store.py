@@ -11,14 +11,14 @@ from loopyard.key import repository
 from loopyard.key.scopes import Level, Resource, Scopes
 from loopyard.key.service import make, take_back
 from loopyard.kit.db import Database
-from loopyard.kit.ending import Ending
+from loopyard.kit.in_flight import InFlightRequests
 from loopyard.kit.paging import PageQuery
 
 pytestmark = pytest.mark.anyio
 
 
 async def test_changes_by_another_process_are_noticed(database: Database) -> None:
-    live = LiveConnections(Ending())
+    live = LiveConnections(InFlightRequests())
     authenticator = Authenticator(database, live)
     watch = KeyWatch(database, authenticator)
     async with database.write() as session:

@@ -53,7 +53,7 @@ def _ended(client: Runloop, job_id: str) -> list[str]:
 
 
 def test_trials_wait_for_room_and_none_is_lost(server: InProcessServer, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("loopyard.benchmark_job.trial.carrying.RETRY_SECONDS", 0)
+    monkeypatch.setattr("loopyard.benchmark_job.trial.runner.RETRY_SECONDS", 0)
     assert module.RETRY_SECONDS > 0
     client, _ = _client(server, None, running_devboxes=1)
     with client:
@@ -64,7 +64,7 @@ def test_trials_wait_for_room_and_none_is_lost(server: InProcessServer, monkeypa
 def test_a_job_goes_on_with_the_rights_of_a_key_that_was_revoked_since(
     server: InProcessServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("loopyard.benchmark_job.trial.carrying.RETRY_SECONDS", 0)
+    monkeypatch.setattr("loopyard.benchmark_job.trial.runner.RETRY_SECONDS", 0)
     levels = {Resource.BENCHMARKS: Level.WRITE, Resource.SCENARIOS: Level.WRITE, Resource.DEVBOXES: Level.WRITE}
     client, key_id = _client(server, levels, running_devboxes=0)
     database = _database(server)

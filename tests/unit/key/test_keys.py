@@ -15,7 +15,7 @@ from loopyard.key.bootstrap import digest, ensure_key
 from loopyard.key.scopes import Level, Resource, Scopes
 from loopyard.key.service import KeyService, make, take_back
 from loopyard.kit.clock import now_ms
-from loopyard.kit.ending import Ending
+from loopyard.kit.in_flight import InFlightRequests
 from tests.unit.auth.world import World, world
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
@@ -141,7 +141,7 @@ class _Clock:
 
 
 async def test_a_key_in_use_expires_on_time_and_ends_what_it_holds_open(shared: World) -> None:
-    clock, live = _Clock(), LiveConnections(Ending())
+    clock, live = _Clock(), LiveConnections(InFlightRequests())
     authenticator = Authenticator(shared.database, live, clock)
     async with shared.database.write() as session:
         row, secret = await make(session, shared.account_id, None, clock.ms + 60_000, None)
@@ -161,7 +161,7 @@ async def test_a_key_in_use_expires_on_time_and_ends_what_it_holds_open(shared: 
 
 
 async def test_what_another_process_revokes_is_noticed_by_the_next_look(shared: World) -> None:
-    live = LiveConnections(Ending())
+    live = LiveConnections(InFlightRequests())
     authenticator = Authenticator(shared.database, live)
     watch = KeyWatch(shared.database, authenticator)
     async with shared.database.write() as session:
@@ -182,7 +182,7 @@ async def test_what_another_process_revokes_is_noticed_by_the_next_look(shared: 
 
 
 async def test_what_is_opened_while_its_key_ends_is_ended_by_the_next_look(shared: World) -> None:
-    live = LiveConnections(Ending())
+    live = LiveConnections(InFlightRequests())
     authenticator = Authenticator(shared.database, live)
     async with shared.database.write() as session:
         row, _ = await make(session, shared.account_id, None, None, None)
@@ -209,7 +209,7 @@ async def test_a_disabled_account_is_refused_and_comes_back(shared: World) -> No
 
 
 async def test_uses_are_written_down_together_and_not_with_each_request(shared: World) -> None:
-    live = LiveConnections(Ending())
+    live = LiveConnections(InFlightRequests())
     authenticator = Authenticator(shared.database, live)
     watch = KeyWatch(shared.database, authenticator)
     async with shared.database.write() as session:

@@ -12,8 +12,8 @@ import orjson
 
 from loopyard.axon.sql.forkserver import ForkServer, ForkServerGone
 from loopyard.axon.sql.worker import frames, limits
-from loopyard.kit.ending import waiting
 from loopyard.kit.errors import BadRequest, Busy, Unavailable
+from loopyard.kit.in_flight import waiting
 
 MOST_AT_WORK = 4
 """Calls that run at once."""

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.caller import CallerDep
 from loopyard.benchmark.run import repository
-from loopyard.benchmark.run.canceling import Canceling
+from loopyard.benchmark.run.canceler import RunCanceler
 from loopyard.benchmark.run.models import BenchmarkRun
 from loopyard.benchmark.run.repository import BenchmarkRunFilters
 from loopyard.benchmark.run.schemas import BenchmarkRunListView, BenchmarkRunView, BenchmarkStartRunParams
@@ -28,7 +28,7 @@ from loopyard.scenario.run.states import StateName as ScenarioRunStateName
 router = APIRouter(prefix="/v1", tags=["benchmark runs"])
 
 ServiceDep = Annotated[BenchmarkRunService, Depends(part(BenchmarkRunService))]
-CancelingDep = Annotated[Canceling, Depends(part(Canceling))]
+CancelerDep = Annotated[RunCanceler, Depends(part(RunCanceler))]
 
 _SETTLE_SECONDS = 20.0
 """How long an answer to a cancel waits for the scenario runs to be canceled, too."""
@@ -92,12 +92,12 @@ async def complete(id: ShortText, caller: CallerDep, session: WriteSession, serv
 
 @router.post("/benchmark_runs/{id}/cancel", operation_id="benchmark_runs.cancel")
 async def cancel(
-    id: ShortText, caller: CallerDep, database: DatabaseDep, service: ServiceDep, canceling: CancelingDep
+    id: ShortText, caller: CallerDep, database: DatabaseDep, service: ServiceDep, canceler: CancelerDep
 ) -> BenchmarkRunView:
     """End a run, its scenario runs and their devboxes, whatever is going on."""
     async with database.write() as session:
         run = await service.cancel(session, caller.account_id, id)
-    await canceling.settle(run.id, _SETTLE_SECONDS)
+    await canceler.settle(run.id, _SETTLE_SECONDS)
     async with database.read() as session:
         return await _view(session, service, run)
 

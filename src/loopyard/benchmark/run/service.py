@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.benchmark import repository as benchmarks
 from loopyard.benchmark.run import repository, score
-from loopyard.benchmark.run.canceling import Canceling
+from loopyard.benchmark.run.canceler import RunCanceler
 from loopyard.benchmark.run.inheritance import Inheritance
 from loopyard.benchmark.run.models import BenchmarkRun
 from loopyard.benchmark.run.schemas import BenchmarkStartRunParams
@@ -39,10 +39,10 @@ class NewRun:
 class BenchmarkRunService:
     """The benchmark runs of this server."""
 
-    def __init__(self, runs: RunService, inheritance: Inheritance, canceling: Canceling) -> None:
+    def __init__(self, runs: RunService, inheritance: Inheritance, canceler: RunCanceler) -> None:
         self._runs = runs
         self._inheritance = inheritance
-        self._canceling = canceling
+        self._canceler = canceler
 
     async def start(
         self, session: AsyncSession, account_id: str, params: BenchmarkStartRunParams, *, run_id: str
@@ -170,7 +170,7 @@ class BenchmarkRunService:
         run.ending = True
         await self._end(session, run, state)
         after_commit(session, lambda: failpoint("benchmark_run.cut_off"))
-        after_commit(session, lambda: self._canceling.begin(run.id))
+        after_commit(session, lambda: self._canceler.begin(run.id))
 
     async def _end(self, session: AsyncSession, run: BenchmarkRun, state: State) -> None:
         run.state = state

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.benchmark import repository as benchmarks
 from loopyard.benchmark.run import repository
-from loopyard.benchmark.run.canceling import Canceling
+from loopyard.benchmark.run.canceler import RunCanceler
 from loopyard.benchmark.run.endpoints import cancel as cancel_and_settle
 from loopyard.benchmark.run.models import BenchmarkRun
 from loopyard.benchmark.run.repository import BenchmarkRunFilters
@@ -165,7 +165,7 @@ async def complete(id: ShortText, page: Annotated[Page, Depends(allowed(COMPLETE
 async def cancel(id: ShortText, page: Annotated[Page, Depends(allowed(CANCEL))]) -> RedirectResponse:
     """End a benchmark run, its scenario runs and their devboxes."""
     get = page.parts.get
-    await cancel_and_settle(id, page.caller, page.database, get(BenchmarkRunService), get(Canceling))
+    await cancel_and_settle(id, page.caller, page.database, get(BenchmarkRunService), get(RunCanceler))
     note = "The benchmark run is canceled; its scenario runs and devboxes end with it."
     return page.redirect(f"/console/benchmark-runs/{id}", note=note)
 

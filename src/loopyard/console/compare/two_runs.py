@@ -4,7 +4,7 @@ import asyncio
 from dataclasses import dataclass
 from typing import Any
 
-from loopyard.benchmark_job.trial.carrying import AGENT_COMMAND
+from loopyard.benchmark_job.trial.runner import AGENT_COMMAND
 from loopyard.console.compare.difference import Difference, difference_of
 from loopyard.console.page import Page
 from loopyard.console.scenario_runs.detail import SEE_LOGS, RunShown, gather

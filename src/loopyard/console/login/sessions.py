@@ -22,9 +22,9 @@ class Session:
         self.csrf = secrets.token_urlsafe(32)
         self.until_ms = until_ms
         self.is_of_server = is_of_server
-        """Whether its account is the server's own."""
+        """True if its account is the server's own."""
         self.note: str | None = None
-        """What is said on the next page."""
+        """Message for the next page."""
         self._closed = False
         self._tells: set[Callable[[], object]] = set()
 

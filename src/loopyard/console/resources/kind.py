@@ -50,28 +50,28 @@ class Kind:
     group: str
     title: str
     one: str
-    """What one of it is called, as in `snapshot`."""
+    """Singular noun, as in `snapshot`."""
     path: str
     prefix: str
-    """What its ids begin with."""
+    """Prefix of its ids."""
     columns: Sequence[Column]
     list: List
     list_operation: str
     read: Read
     read_operation: str
     command: str
-    """What makes one, to be shown where there is none."""
+    """Hint of how to make one, shown where there is none."""
     delete: Delete | None = None
     delete_operation: str = ""
     delete_question: str = ""
     searches: bool = True
-    """Whether lists can be narrowed to a part of a name."""
+    """True if lists can be filtered by a part of a name."""
     create_form: str = ""
     """Template of a form that makes one, for those who may call `create_operation`."""
     create_operation: str = ""
     template: str = "resources/detail.html"
     more: More | None = None
-    """What else its template shows."""
+    """Further variables of its template."""
 
 
 def curl(path: str, body: str) -> str:

@@ -42,7 +42,7 @@ START = "POST /v1/scenarios/start_run"
 _HITS = 5
 _FALLBACK_SECONDS = 10.0
 _OF_JOB = frozenset({"benchmark_job_id", "attempt", "infrastructure_failures"})
-"""What a job writes into the metadata of its runs: another run is no attempt of the job."""
+"""Keys of metadata that a job writes into its runs. A repeated run drops them: it is no attempt of the job."""
 
 _State = Annotated[StateName | None, EMPTY_IS_NONE, Query()]
 

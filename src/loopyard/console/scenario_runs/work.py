@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from loopyard.benchmark_job.trial.carrying import AGENT_COMMAND
+from loopyard.benchmark_job.trial.runner import AGENT_COMMAND
 from loopyard.console.scenarios.contract import FunctionShown
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.output import Tail, tail

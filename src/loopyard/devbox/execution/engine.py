@@ -18,9 +18,9 @@ from loopyard.devbox.faults import faults_as_answers
 from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
-from loopyard.kit.ending import waiting
 from loopyard.kit.errors import NotFound, WaitTimeout
 from loopyard.kit.failpoint import failpoint
+from loopyard.kit.in_flight import waiting
 from loopyard.kit.linux import KILLED
 from loopyard.kit.tasks import Tasks
 from loopyard.runtime.errors import CommandNotFound, RuntimeFault

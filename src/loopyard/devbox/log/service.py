@@ -6,7 +6,7 @@ from loopyard.devbox.execution.states import COMPLETED
 from loopyard.devbox.log import repository
 from loopyard.devbox.log.events import oom_id, processes_id
 from loopyard.devbox.log.models import DevboxEvent
-from loopyard.devbox.log.sampling import OUT_OF_MEMORY, OUT_OF_PROCESSES, in_words
+from loopyard.devbox.log.sampler import OUT_OF_MEMORY, OUT_OF_PROCESSES, in_words
 from loopyard.devbox.log.schemas import LogLevel, LogSource, LogView
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.service import DevboxService

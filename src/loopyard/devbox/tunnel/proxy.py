@@ -17,10 +17,10 @@ from loopyard.devbox.schemas import TunnelView
 from loopyard.devbox.tunnel import address, headers, websocket
 from loopyard.devbox.tunnel.address import Address
 from loopyard.devbox.tunnel.config import TunnelConfig
+from loopyard.devbox.tunnel.exchanges import TunnelExchanges
 from loopyard.devbox.tunnel.gate import AUTHORIZATION, Gate
 from loopyard.devbox.tunnel.http import Exchange
 from loopyard.devbox.tunnel.http2 import Http2Exchange, is_grpc
-from loopyard.devbox.tunnel.passing import Passing
 from loopyard.kit.errors import LoopyardError, NotFound
 
 log = logging.getLogger("loopyard.tunnel")
@@ -32,14 +32,14 @@ class TunnelProxy:
         app: ASGIApp,
         gate: Gate,
         activity: Activity,
-        passing: Passing,
+        exchanges: TunnelExchanges,
         live: LiveConnections,
         config: TunnelConfig,
     ) -> None:
         self._api = app
         self._gate = gate
         self._activity = activity
-        self._passing = passing
+        self._exchanges = exchanges
         self._live = live
         self._config = config
 
@@ -54,7 +54,7 @@ class TunnelProxy:
             else:
                 await _refuse(scope, send, NotFound("This tunnel leads to terminals only, under /pty/."))
             return
-        await self._passing.run(found.tunnel_key, self._pass(found, scope, receive, send))
+        await self._exchanges.run(found.tunnel_key, self._pass(found, scope, receive, send))
 
     def _address(self, scope: Scope) -> Address | None:
         if scope["type"] not in ("http", "websocket"):
@@ -68,7 +68,7 @@ class TunnelProxy:
             authorization = headers.get(scope["headers"], AUTHORIZATION)
             devbox = await self._gate.admit(found, None if authorization is None else authorization.decode("latin-1"))
             let_in(scope)
-            with self._live.holding(devbox.tunnel_made_by, lambda: self._passing.drop(found.tunnel_key)):
+            with self._live.holding(devbox.tunnel_made_by, lambda: self._exchanges.drop(found.tunnel_key)):
                 connection = await self._gate.connect(devbox, found.port)
                 if scope["type"] == "websocket":
                     await websocket.relay(

@@ -110,8 +110,8 @@ async def _take(session: AsyncSession, sums: Counter[tuple[CountKey, str]], *con
         sums[CountKey(account_id, dimension, key), state] += n
 
 
-class Folder:
-    """Keeps the rows few, in the background."""
+class CountCompactor:
+    """Compactor of count rows, in the background."""
 
     def __init__(self, database: Database) -> None:
         self._database = database

@@ -10,7 +10,7 @@ from sqlalchemy import event, func, select
 
 from loopyard.kit.db import Database
 from loopyard.scenario.run import counts, repository
-from loopyard.scenario.run.counts import CountKey, Folder
+from loopyard.scenario.run.counts import CountCompactor, CountKey
 from loopyard.scenario.run.models import ScenarioRun, ScenarioRunCount
 from loopyard.scenario.run.states import State, can_become
 from tests.unit.scenario.run.making import new_run
@@ -79,7 +79,7 @@ async def test_folding_leaves_one_row_for_each_number(database: Database) -> Non
             await repository.insert(session, run)
             await repository.move(session, run, State.CANCELED)
     assert await _rows(database) == counts.FOLD_AT * 6
-    await Folder(database).sweep()
+    await CountCompactor(database).sweep()
     for _ in range(4):  # the sweep leaves what is too little to be worth it
         async with database.write() as session:
             await counts.fold(session)

@@ -1,4 +1,4 @@
-"""Takes snapshots and deletes them, in the background, and takes that up again after a crash."""
+"""Background taker of snapshots: takes and deletes them, and resumes both after a crash."""
 
 import logging
 
@@ -15,8 +15,8 @@ from loopyard.snapshot.states import COMPLETE, DELETED, ERROR, IN_PROGRESS
 log = logging.getLogger("loopyard.snapshot")
 
 
-class Taking:
-    """The work on snapshots that are written down. All its methods open transactions of their own."""
+class SnapshotTaker:
+    """Taker of recorded snapshots. Each method opens its own transactions."""
 
     def __init__(self, database: Database, runtime: Runtime, changes: Changes, tasks: Tasks) -> None:
         self._database = database

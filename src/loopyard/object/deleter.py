@@ -1,4 +1,4 @@
-"""Deletes objects whose time has come, and frees what the store has of deleted ones."""
+"""Deletion of expired and abandoned objects, and of the content of deleted ones."""
 
 import asyncio
 import logging
@@ -18,7 +18,9 @@ ABANDONED_MS = 24 * 3600 * 1000
 _BATCH = 1000
 
 
-class Sweeping:
+class ObjectDeleter:
+    """Deleter of objects, in the background."""
+
     def __init__(self, database: Database, store: ObjectStore, upload_seconds: int) -> None:
         self._database = database
         self._store = store

@@ -1,4 +1,4 @@
-"""Carries trials out, step by step. Each step can be repeated after a crash: what was done is not done again."""
+"""Runner of trials, step by step. Each step can be repeated after a crash: finished work is not repeated."""
 
 import logging
 from collections.abc import Awaitable, Callable
@@ -53,8 +53,8 @@ _GRACE_SECONDS = 5.0
 _Act = Callable[[AsyncSession], Awaitable[object]]
 
 
-class Carrying:
-    """The trials under way in this server. All its methods open transactions of their own."""
+class TrialRunner:
+    """Runner of trials. Each method opens its own transactions."""
 
     def __init__(
         self,
@@ -74,8 +74,8 @@ class Carrying:
         self._changes = changes
         self._config = config
 
-    async def carry(self, trial_id: str) -> None:
-        """Carry a trial from whatever step it is at to its end."""
+    async def run(self, trial_id: str) -> None:
+        """Run a trial from its present step to its end."""
         trial = await self._read(trial_id)
         if trial.step == Step.WAITING and not await self._start(trial_id, trial.job_id):
             return
@@ -93,7 +93,7 @@ class Carrying:
             await self._conclude(await self._read(trial_id))
 
     async def give_up(self, trial_id: str, reason: str) -> None:
-        """End a trial that the server itself cannot carry out."""
+        """End a trial that the server itself cannot run."""
         trial = await self._read(trial_id)
         try:
             await self._settle(trial, verdict.broken(reason, "ServerError"), self._failing(trial, reason))

@@ -1,4 +1,4 @@
-"""Looks at what running devboxes use, for their logs."""
+"""Sampler of the resource usage of running devboxes, for their logs."""
 
 import asyncio
 import logging
@@ -18,8 +18,8 @@ OUT_OF_MEMORY = "Out of memory: the kernel killed a process of this devbox."
 OUT_OF_PROCESSES = "Out of processes: the kernel refused this devbox one more than it may have."
 
 
-class Sampling:
-    """Notes, once a minute, what each running devbox uses, and whether its memory has run out."""
+class UsageSampler:
+    """Sampler that records, once a minute, the usage of each running devbox, and whether its memory ran out."""
 
     def __init__(self, database: Database, runtime: Runtime, events: Events, history: UsageHistory) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""The end of a server, for the requests that are under way."""
+"""Requests in flight, and how they end when the server shuts down."""
 
 import asyncio
 import json
@@ -11,8 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from loopyard.kit.errors import LoopyardError, Unavailable
 
 
-class ServerEnding(Unavailable):
-    """The server ends before it could answer. The clients ask again by themselves, and the next server answers."""
+class ServerShutdown(Unavailable):
+    """The server shuts down before it could answer. Clients retry by themselves, and the next server answers."""
 
     code = "server_ending"
     retryable = True
@@ -28,7 +28,7 @@ class _Request:
         self.refusal: LoopyardError | None = None
 
     def end(self) -> None:
-        """Stop it, so that it is answered with `ServerEnding`. One whose answer has begun goes on."""
+        """Stop it, so that it is answered with `ServerShutdown`. One whose answer has begun goes on."""
         if not self.started and not self.cut:
             self.cut = True
             self._task.cancel()
@@ -59,14 +59,14 @@ def waiting() -> Generator[None]:
 
 
 def mark(name: str) -> None:
-    """Mark the request under way, for `Ending.end_marked`. Outside of requests it means nothing."""
+    """Mark the request under way, for `InFlightRequests.end_marked`. Outside of requests it means nothing."""
     request = _request.get()
     if request is not None:
         request.mark = name
 
 
-class Ending:
-    """Knows the requests under way, and ends them with the server."""
+class InFlightRequests:
+    """Registry of the requests in flight, which ends them at shutdown."""
 
     def __init__(self) -> None:
         self._requests: set[_Request] = set()
@@ -123,22 +123,22 @@ class Ending:
             self._requests.discard(request)
 
 
-class EndingMiddleware:
-    """Puts every request in the care of `ending`."""
+class InFlightMiddleware:
+    """Middleware that registers each HTTP request."""
 
-    def __init__(self, app: ASGIApp, ending: Ending) -> None:
+    def __init__(self, app: ASGIApp, requests: InFlightRequests) -> None:
         self._app = app
-        self._ending = ending
+        self._requests = requests
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            await self._ending.run(self._app, scope, receive, send)
+            await self._requests.run(self._app, scope, receive, send)
         else:
             await self._app(scope, receive, send)
 
 
 async def _refuse(send: Send, error: LoopyardError | None) -> None:
-    error = error or ServerEnding("The server ends. Ask again once it has been started anew.")
+    error = error or ServerShutdown("The server ends. Ask again once it has been started anew.")
     body = json.dumps(error.body()).encode()
     head = [
         (b"content-type", b"application/json"),

@@ -1,4 +1,4 @@
-"""Ends what is over: trials that are not wanted any more, the benchmark runs of jobs, and jobs."""
+"""Finalizer of benchmark jobs: cancels unwanted trials, and ends benchmark runs and jobs whose trials have ended."""
 
 import logging
 import math
@@ -32,8 +32,8 @@ ALL_BROKEN = "The infrastructure failed in every trial."
 ALL_SETUPS_FAILED = "The scenarios' own setup failed in every trial; the outcomes tell which command, and its output."
 
 
-class Closing:
-    """All its methods open transactions of their own, and can be repeated."""
+class JobFinalizer:
+    """Finalizer of jobs. Each method opens its own transactions and can be repeated."""
 
     def __init__(self, database: Database, runs: BenchmarkRunService, changes: Changes) -> None:
         self._database = database

@@ -1,4 +1,4 @@
-"""Builds blueprints in the background, deletes their images, and takes that up again after a crash."""
+"""Background builder of blueprints: builds and deletes images, and resumes both after a crash."""
 
 import asyncio
 import contextlib
@@ -31,13 +31,13 @@ from loopyard.secret.held import HeldTokens
 log = logging.getLogger("loopyard.blueprint")
 
 
-class Building:
-    """The work on blueprints that are written down. All its methods open transactions of their own."""
+class BlueprintBuilder:
+    """Builder of recorded blueprints. Each method opens its own transactions."""
 
     def __init__(
         self,
         database: Database,
-        builder: ImageBuilder | None,
+        image_builder: ImageBuilder | None,
         policies: Enforcement,
         inputs: Inputs,
         tokens: HeldTokens,
@@ -47,8 +47,8 @@ class Building:
         changes: Changes,
         tasks: Tasks,
     ) -> None:
-        """`builder` is None where the runtime builds no images."""
-        self.builder = builder
+        """`image_builder` is None where the runtime builds no images."""
+        self.image_builder = image_builder
         self._database = database
         self._policies = policies
         self._inputs = inputs
@@ -70,7 +70,7 @@ class Building:
         self._tasks.start(f"unbuild {blueprint_id}", self._drop(blueprint_id))
 
     async def _build(self, blueprint_id: str) -> None:
-        if self.builder is None:
+        if self.image_builder is None:
             await self._end(blueprint_id, "build_failed", "This server's runtime builds no images.")
             return
         current = asyncio.current_task()
@@ -81,7 +81,7 @@ class Building:
                 if not await self._advance(blueprint_id, Status.PROVISIONING):
                     return
                 failpoint("blueprint.provisioning")
-                await self._work(self.builder, blueprint_id)
+                await self._work(self.image_builder, blueprint_id)
         finally:
             self._running.pop(blueprint_id, None)
 
@@ -188,11 +188,11 @@ class Building:
             with contextlib.suppress(asyncio.CancelledError):
                 await asyncio.wait([running])
         await self._changes.wait_until(blueprint_id, lambda: self._may_go(blueprint_id), bool, None)
-        if self.builder is not None:
-            for one in await self.builder.images():
+        if self.image_builder is not None:
+            for one in await self.image_builder.images():
                 if one.partition(".")[0] == blueprint_id:
-                    await self.builder.delete(one)
-            await self.builder.delete(blueprint_id)
+                    await self.image_builder.delete(one)
+            await self.image_builder.delete(blueprint_id)
         self._logs.delete(blueprint_id)
         async with self._database.write() as session:
             await repository.mark_reclaimed(session, blueprint_id)

@@ -1,4 +1,4 @@
-"""Cancels the scenario runs of benchmark runs that were cut off, one by one, and takes that up again after a crash."""
+"""Cancellation of the scenario runs of ended benchmark runs, one by one. It resumes after a crash."""
 
 import asyncio
 import logging
@@ -17,8 +17,8 @@ _BATCH = 100
 _PAUSE_SECONDS = 1.0
 
 
-class Canceling:
-    """Cancellations under way in this server. All its methods open transactions of their own."""
+class RunCanceler:
+    """Canceler of scenario runs, in the background. Each method opens its own transactions."""
 
     def __init__(self, database: Database, runs: RunService, tasks: Tasks) -> None:
         self._database = database

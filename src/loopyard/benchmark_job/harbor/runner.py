@@ -1,4 +1,4 @@
-"""Carries out Harbor's jobs: starts their processes, takes them up again after a crash, and closes what is over."""
+"""Runner of Harbor jobs: starts their processes, resumes them after a crash, and closes ended jobs."""
 
 import asyncio
 import json
@@ -26,8 +26,8 @@ from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
 from loopyard.kit.failpoint import failpoint
-from loopyard.kit.itself import Itself
 from loopyard.kit.private_files import write_private
+from loopyard.kit.server_address import ServerAddress
 from loopyard.kit.tasks import Tasks
 from loopyard.secret.service import SecretService
 
@@ -41,8 +41,8 @@ _KEY_MS = 600_000
 OUT_OF_TIME = "The job took longer than this server lets jobs take."
 
 
-class HarborCarrying:
-    """Harbor's jobs under way. `folder` has a folder for each."""
+class HarborRunner:
+    """Runner of Harbor jobs. `folder` holds a folder for each job."""
 
     def __init__(
         self,
@@ -50,7 +50,7 @@ class HarborCarrying:
         runs: BenchmarkRunService,
         devboxes: DevboxService,
         secrets: SecretService,
-        itself: Itself,
+        address: ServerAddress,
         keys: KeyService,
         tasks: Tasks,
         config: JobConfig,
@@ -60,7 +60,7 @@ class HarborCarrying:
         self._runs = runs
         self._devboxes = devboxes
         self._secrets = secrets
-        self._itself = itself
+        self._address = address
         self._keys = keys
         self._tasks = tasks
         self._config = config
@@ -87,19 +87,19 @@ class HarborCarrying:
                 await asyncio.sleep(_LOOK_SECONDS)
                 continue
             for job_id in found:
-                self._tasks.start(f"harbor {job_id}", self._carry_out(job_id))
+                self._tasks.start(f"harbor {job_id}", self._attempt(job_id))
             with suppress(TimeoutError):
                 async with asyncio.timeout(_LOOK_SECONDS if found else None):
                     await self._wake.wait()
 
-    async def _carry_out(self, job_id: str) -> None:
+    async def _attempt(self, job_id: str) -> None:
         try:
-            await self._carry(job_id)
+            await self._run_job(job_id)
         except Exception:
-            log.exception("job %s: the server failed at carrying it out; trying again", job_id)
+            log.exception("job %s: the server failed at running it; trying again", job_id)
             await asyncio.sleep(_PAUSE_SECONDS)
 
-    async def _carry(self, job_id: str) -> None:
+    async def _run_job(self, job_id: str) -> None:
         async with self._database.read() as session:
             job = await jobs.find(session, job_id)
         if job is None or job.end_time_ms is not None:
@@ -157,7 +157,7 @@ class HarborCarrying:
             key = await self._key(session, job)
         variables = {
             **values,
-            "RUNLOOP_BASE_URL": self._itself.url,
+            "RUNLOOP_BASE_URL": self._address.url,
             "RUNLOOP_API_KEY": key,
             "LITELLM_LOCAL_MODEL_COST_MAP": "True",
             "HARBOR_TELEMETRY": "off",

@@ -1,7 +1,7 @@
-"""The address of this server, for programs that it starts beside itself."""
+"""The address of this server, for programs that the server starts."""
 
 
-class Itself:
+class ServerAddress:
     """The address, once the server listens; empty before."""
 
     def __init__(self) -> None:
@@ -9,5 +9,5 @@ class Itself:
 
     def listens(self, host: str, port: int) -> None:
         """Record that the server listens there. All addresses include the loopback address."""
-        reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what it is told, not where it listens
+        reached = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104 - what clients are told, not where the server listens
         self.url = f"http://[{reached}]:{port}" if ":" in reached else f"http://{reached}:{port}"

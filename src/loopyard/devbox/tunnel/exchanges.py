@@ -1,18 +1,18 @@
-"""Exchanges under way through tunnels."""
+"""HTTP exchanges in flight through tunnels."""
 
 import asyncio
 from collections.abc import Coroutine
 from typing import Any
 
 
-class Passing:
-    """The exchanges under way, by the key of their tunnel."""
+class TunnelExchanges:
+    """Registry of exchanges in flight, by the key of their tunnel."""
 
     def __init__(self) -> None:
         self._tasks: dict[str, set[asyncio.Task[None]]] = {}
 
     async def run(self, tunnel_key: str, exchange: Coroutine[Any, Any, None]) -> None:
-        """Carry out an exchange, until it is over or its tunnel is dropped."""
+        """Run an exchange, until it is over or its tunnel is dropped."""
         task = asyncio.ensure_future(exchange)
         tasks = self._tasks.setdefault(tunnel_key, set())
         tasks.add(task)
