@@ -15,11 +15,26 @@ class Parts:
         self._parts: dict[Any, Any] = {}
 
     def add(self, kind: type[T], part: T) -> T:
+        """Add the one part of this class.
+
+        Raises:
+            ValueError: There is one already.
+        """
+        if kind in self._parts:
+            raise ValueError(f"there are two parts {kind.__name__}")
         self._parts[kind] = part
         return part
 
     def get(self, kind: type[T]) -> T:
-        return cast("T", self._parts[kind])
+        """Return the part of this class.
+
+        Raises:
+            LookupError: There is none.
+        """
+        try:
+            return cast("T", self._parts[kind])
+        except KeyError:
+            raise LookupError(f"no feature has offered {kind.__name__} before it was asked for") from None
 
 
 def parts_of(app: FastAPI) -> Parts:

@@ -6,16 +6,18 @@ from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from loopyard import app as assembly
 from loopyard.account.models import Account
+from loopyard.app import assemble, create_app
 from loopyard.auth.operations import entry
 from loopyard.config import Settings
+from loopyard.feature import in_match_order
 from loopyard.key.bootstrap import ensure_key
 from loopyard.key.scopes import Level, Resource, Scopes
 from loopyard.key.service import make
@@ -91,7 +93,7 @@ async def world(folder: Path, **settings: Any) -> AsyncGenerator[World]:
     ssh = socket.socket()  # never listened on
     runtime = _Runtime(Host())
     await runtime.open()
-    app = assembly.create_app(runtime, database, given, ssh)
+    app = create_app(runtime, database, given, ssh)
     await app.state.parts.get(ObjectStore).open()
     transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as http:
@@ -123,7 +125,10 @@ class Operation:
 
 def routes() -> list[Operation]:
     """All that the API answers to."""
-    every = (route for router in assembly._ROUTERS for route in router.routes)  # pyright: ignore[reportPrivateUsage]
+    with TemporaryDirectory() as folder:
+        settings = Settings(data_dir=Path(folder))
+        server = assemble(FakeRuntime(Host()), Database(settings.store_url), settings)
+    every = (route for router in in_match_order(server.features) for route in router.routes)
     found = [
         Operation(method, route.path_format)
         for route in every

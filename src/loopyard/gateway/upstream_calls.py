@@ -1,8 +1,7 @@
-"""The server's side of the gateway and the MCP hub, put together."""
+"""The server's side of the gateway and the MCP hub: grants, and answers to the proxy's process."""
 
 import socket
 from pathlib import Path
-from typing import Protocol
 
 from loopyard.gateway.admission import GatewayAdmission
 from loopyard.gateway.observation import Ledger, NoLedger
@@ -22,31 +21,22 @@ from loopyard.upstream_proxy.process import ProxyProcess
 _MODULE = "loopyard.gateway.process"
 
 
-class ProxySettings(Protocol):
-    """Settings of a server that concern the proxy's process."""
-
-    gateway: GatewaySettings
-    data_dir: Path
-
-
 class UpstreamCalls:
-    """Its parts, and the answers to what the proxy's process asks."""
+    """Grants of upstream calls, the process that makes them, and the answers to what it asks."""
 
     def __init__(
         self,
         database: Database,
         runtime: Runtime,
         secrets: SecretService,
-        settings: ProxySettings,
+        settings: GatewaySettings,
+        folder: Path,
         tasks: Tasks,
         ledger: Ledger | None = None,
     ) -> None:
-        """`ledger` keeps account of model calls; None keeps none."""
-        self.addresses = Addresses(settings.gateway.allowed_networks)
-        told: Message = {
-            "settings": settings.gateway.model_dump(mode="json"),
-            "folder": str(settings.data_dir / "gateway"),
-        }
+        """`folder` is the process's own. `ledger` keeps account of model calls; None keeps none."""
+        self.addresses = Addresses(settings.allowed_networks)
+        told: Message = {"settings": settings.model_dump(mode="json"), "folder": str(folder)}
 
         def listener() -> socket.socket:
             assert isinstance(runtime, HasHostGateway)  # noqa: S101  (grants are refused on others)
@@ -59,7 +49,7 @@ class UpstreamCalls:
         self.grants = Grants(database, runtime, self.process)
         admission = Admission(runtime)
         self._mcp = McpAdmission(database, admission, secrets)
-        self._gateway = GatewayAdmission(database, admission, secrets, ledger, record=settings.gateway.record)
+        self._gateway = GatewayAdmission(database, admission, secrets, ledger, record=settings.record)
 
     async def _answer(self, message: Message) -> Message:
         if "gateway" in message:

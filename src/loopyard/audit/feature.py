@@ -1,0 +1,26 @@
+"""The feature of the audit log."""
+
+from typing import Protocol
+
+from starlette.middleware import Middleware
+
+from loopyard.audit.config import AuditConfig
+from loopyard.audit.log import AuditLog
+from loopyard.audit.middleware import AuditMiddleware
+from loopyard.feature import BackgroundTask, Feature, Server
+
+
+class AuditSettings(Protocol):
+    """Settings that this feature reads."""
+
+    audit: AuditConfig
+
+
+def build(server: Server, settings: AuditSettings) -> Feature:
+    """Build the audit log and the middleware that records requests."""
+    log = server.offer(AuditLog, AuditLog(server.data_dir, settings.audit))
+    return Feature(
+        middleware=[Middleware(AuditMiddleware, audit=log)],
+        tasks=[BackgroundTask("audit", log.run)],
+        flushes=[log.flush],
+    )

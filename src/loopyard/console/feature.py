@@ -1,0 +1,12 @@
+"""The feature of pages for a browser."""
+
+from loopyard.config import Settings
+from loopyard.console import mounting
+from loopyard.feature import Feature, Server
+
+
+def build(server: Server, settings: Settings) -> Feature:
+    """Build the console, an application of its own, unless it is switched off."""
+    if not settings.console.enabled:
+        return Feature()
+    return Feature(mounts={mounting.BASE: mounting.create(server.parts, settings)})

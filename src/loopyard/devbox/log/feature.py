@@ -1,0 +1,20 @@
+"""The feature of devboxes' events and usage."""
+
+from loopyard.devbox.log.events import Events
+from loopyard.devbox.log.sampler import UsageSampler
+from loopyard.devbox.usage_history import UsageHistory
+from loopyard.feature import BackgroundTask, Feature, Server
+from loopyard.runtime.refusals import TellsRefusals
+
+
+def build(server: Server, _: object) -> Feature:
+    """Build the writer of events, which earlier features than devboxes themselves use, and the sampler of usage."""
+    events = server.offer(Events, Events(server.database))
+    history = server.offer(UsageHistory, UsageHistory(server.runtime))
+    sampler = UsageSampler(server.database, server.runtime, events, history)
+    if isinstance(server.runtime, TellsRefusals):
+        server.runtime.refused = events.refused
+    return Feature(
+        tasks=[BackgroundTask("events", events.run), BackgroundTask("sampling", sampler.run)],
+        flushes=[events.flush],
+    )
