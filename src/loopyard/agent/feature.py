@@ -9,8 +9,9 @@ from loopyard.agent.catalog.loader import catalog
 from loopyard.agent.config import AgentConfig
 from loopyard.agent.endpoints import router
 from loopyard.agent.layer.installer import Installer
-from loopyard.agent.layer.layers import Layers
+from loopyard.agent.layer.layers import SWEEP_SECONDS, Layers
 from loopyard.feature import BackgroundTask, Feature, Reconciler, Routes, Server
+from loopyard.kit.periodic import Periodic
 from loopyard.object.store import ObjectStore
 
 
@@ -27,6 +28,8 @@ def build(server: Server, settings: AgentSettings) -> Feature:
     layers = Layers(server.database, server.runtime, installer, settings.agents, server.tasks)
     server.offer(Layers, layers)
 
+    sweeps = Periodic("looking for unused layers of agents", layers.sweep, every=SWEEP_SECONDS)
+
     async def publish(session: AsyncSession) -> None:
         await service.publish(session, kinds.values())
 
@@ -34,5 +37,5 @@ def build(server: Server, settings: AgentSettings) -> Feature:
         routers=[Routes(router)],
         seeds=[publish],
         reconcilers=[Reconciler("agent layers", layers.reconcile)],
-        tasks=[BackgroundTask("agent layers", layers.run)],
+        tasks=[BackgroundTask("agent layers", sweeps.run)],
     )

@@ -5,9 +5,10 @@ from typing import Protocol
 from starlette.middleware import Middleware
 
 from loopyard.audit.config import AuditConfig
-from loopyard.audit.log import AuditLog
+from loopyard.audit.log import PRUNE_SECONDS, AuditLog
 from loopyard.audit.middleware import AuditMiddleware
 from loopyard.feature import BackgroundTask, Feature, Server
+from loopyard.kit.periodic import Periodic
 
 
 class AuditSettings(Protocol):
@@ -21,6 +22,9 @@ def build(server: Server, settings: AuditSettings) -> Feature:
     log = server.offer(AuditLog, AuditLog(server.data_dir, settings.audit))
     return Feature(
         middleware=[Middleware(AuditMiddleware, audit=log)],
-        tasks=[BackgroundTask("audit", log.run)],
+        tasks=[
+            BackgroundTask("audit", log.run),
+            BackgroundTask("audit days", Periodic("deleting old days", log.prune, every=PRUNE_SECONDS).run),
+        ],
         flushes=[log.flush],
     )

@@ -9,6 +9,7 @@ from loopyard.audit import files
 from loopyard.audit.config import AuditConfig
 from loopyard.audit.record import Record
 from loopyard.kit.clock import now_ms
+from loopyard.kit.periodic import Periodic
 
 log = logging.getLogger("loopyard.audit")
 
@@ -20,7 +21,7 @@ _MOST_WAITING = 10_000
 _MOST_STRANGERS = 600
 """How many refusals of unknown keys are noted in a minute; of the rest the number is."""
 _MINUTE_MS = 60_000
-_PRUNE_SECONDS = 3600.0
+PRUNE_SECONDS = 3600.0
 
 
 class AuditLog:
@@ -31,7 +32,7 @@ class AuditLog:
         self.config = config
         self._folder = data_dir / FOLDER
         self._waiting: deque[Record] = deque(maxlen=_MOST_WAITING)
-        self._news = asyncio.Event()
+        self._writes = Periodic("writing the audit log", self.flush, every=None, at_once=False, gather=FLUSH_SECONDS)
         self._writing = asyncio.Lock()
         self._lost = 0
         self._minute = 0
@@ -46,7 +47,7 @@ class AuditLog:
         if len(self._waiting) == _MOST_WAITING:
             self._lost += 1
         self._waiting.append(record)
-        self._news.set()
+        self._writes.wake()
 
     def _is_flood(self) -> bool:
         """Count a refusal of an unknown key; whether it is one too many."""
@@ -79,26 +80,11 @@ class AuditLog:
                 self._lost = 0
 
     async def run(self) -> None:
-        """Write what is noted, and delete what is too old, for ever."""
-        loop = asyncio.get_running_loop()
-        pruned = -_PRUNE_SECONDS
-        while True:
-            if loop.time() - pruned >= _PRUNE_SECONDS:
-                pruned = loop.time()
-                await self._prune()
-            try:
-                async with asyncio.timeout(_PRUNE_SECONDS):
-                    await self._news.wait()
-            except TimeoutError:
-                continue
-            self._news.clear()
-            await asyncio.sleep(FLUSH_SECONDS)
-            try:
-                await self.flush()
-            except Exception:
-                log.exception("records of the audit log were lost")
+        """Write what is noted, for ever."""
+        await self._writes.run()
 
-    async def _prune(self) -> None:
+    async def prune(self) -> None:
+        """Delete what is too old, or too much."""
         try:
             await asyncio.to_thread(files.prune, self._folder, self.config.keep_days, self.config.keep_bytes)
         except OSError as error:

@@ -2,10 +2,11 @@
 
 from loopyard.auth.authenticator import Authenticator
 from loopyard.auth.live import LiveConnections
-from loopyard.auth.watch import KeyWatch
+from loopyard.auth.watch import LOOK_SECONDS, NOTE_SECONDS, KeyWatch
 from loopyard.feature import BackgroundTask, Feature, Routes, Server
 from loopyard.key.endpoints import router
 from loopyard.key.service import KeyService
+from loopyard.kit.periodic import Periodic
 
 
 def build(server: Server, _: object) -> Feature:
@@ -14,4 +15,10 @@ def build(server: Server, _: object) -> Feature:
     authenticator = server.offer(Authenticator, Authenticator(server.database, live))
     server.offer(KeyService, KeyService(authenticator))
     watch = KeyWatch(server.database, authenticator)
-    return Feature(routers=[Routes(router)], tasks=[BackgroundTask("keys", watch.run)], flushes=[watch.note_uses])
+    looks = Periodic("looking for changes of keys", watch.look, every=LOOK_SECONDS, at_once=False)
+    notes = Periodic("writing down uses of keys", watch.note_uses, every=NOTE_SECONDS, at_once=False)
+    return Feature(
+        routers=[Routes(router)],
+        tasks=[BackgroundTask("keys", looks.run), BackgroundTask("uses of keys", notes.run)],
+        flushes=[watch.note_uses],
+    )

@@ -1,14 +1,9 @@
 """Notices what becomes of keys and accounts outside of this process, and as time passes."""
 
-import asyncio
-import logging
-
 from loopyard.auth.authenticator import Authenticator
 from loopyard.key import repository
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
-
-log = logging.getLogger("loopyard.auth")
 
 LOOK_SECONDS = 1.0
 """How late the server may notice that the command line revoked a key or disabled an account, or that a key expired
@@ -16,7 +11,7 @@ whose connections are open. What is revoked through the API is known at once."""
 
 _MARGIN_MS = 60_000
 """How far back each look goes: a change may be committed later than it says, or by a clock that is a little behind."""
-_NOTE_SECONDS = 30.0
+NOTE_SECONDS = 30.0
 """How often uses of keys are written down."""
 
 
@@ -25,19 +20,6 @@ class KeyWatch:
         self._database = database
         self._authenticator = authenticator
         self._seen_accounts: dict[str, int | None] = {}
-
-    async def run(self) -> None:
-        """Look once a second, for ever."""
-        noted = asyncio.get_running_loop().time()
-        while True:
-            await asyncio.sleep(LOOK_SECONDS)
-            try:
-                await self.look()
-                if asyncio.get_running_loop().time() - noted >= _NOTE_SECONDS:
-                    noted = asyncio.get_running_loop().time()
-                    await self.note_uses()
-            except Exception:
-                log.exception("looking for changes of keys failed; trying again")
 
     async def look(self) -> None:
         """Look once."""

@@ -14,6 +14,7 @@ from loopyard.benchmark_job.trial import repository as trials
 from loopyard.benchmark_job.trial.runner import TrialRunner
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
+from loopyard.kit.periodic import Periodic
 from loopyard.kit.tasks import Tasks
 
 log = logging.getLogger("loopyard.benchmark_job")
@@ -35,7 +36,7 @@ class Scheduler:
         self._finalizer = finalizer
         self._tasks = tasks
         self._config = config
-        self._wake = asyncio.Event()
+        self._sweeps = Periodic("looking after jobs", self.sweep, every=_LOOK_SECONDS)
         self._under_way: dict[str, str] = {}
         """Trials to their jobs."""
         self._stirred: set[str] | None = None
@@ -44,24 +45,11 @@ class Scheduler:
 
     def wake(self) -> None:
         """There may be something to do."""
-        self._wake.set()
+        self._sweeps.wake()
 
     async def run(self) -> None:
         """Look for what is to be done, for ever."""
-        while True:
-            self._wake.clear()
-            pause: float | None = _LOOK_SECONDS
-            try:
-                if not await self.sweep():
-                    pause = None
-            except Exception:
-                log.exception("looking after jobs failed; trying again")
-                await asyncio.sleep(_LOOK_SECONDS)
-            try:
-                async with asyncio.timeout(pause):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+        await self._sweeps.run()
 
     async def sweep(self) -> bool:
         """Do what is to be done now. False if there are no jobs."""

@@ -1,6 +1,5 @@
 """Keeps devboxes from idling while something of theirs is in use."""
 
-import asyncio
 import logging
 from collections import Counter
 from collections.abc import Generator
@@ -10,6 +9,7 @@ from loopyard.devbox import repository
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
+from loopyard.kit.periodic import Periodic
 
 log = logging.getLogger("loopyard.devbox")
 
@@ -24,13 +24,15 @@ class Activity:
         self._database = database
         self._held: Counter[str] = Counter()
         self._used: set[str] = set()
-        self._wake = asyncio.Event()
+        self._writes = Periodic(
+            "writing down which devboxes are in use", self._write, every=FLUSH_SECONDS, pause=FLUSH_SECONDS
+        )
 
     def used(self, devbox: Devbox) -> None:
         """The devbox was used just now."""
         if devbox.idle_after_ms is not None:
             self._used.add(devbox.id)
-            self._wake.set()
+            self._writes.wake()
 
     @contextmanager
     def using(self, devbox: Devbox) -> Generator[None]:
@@ -39,7 +41,7 @@ class Activity:
             yield
             return
         self._held[devbox.id] += 1
-        self._wake.set()
+        self._writes.wake()
         try:
             yield
         finally:
@@ -50,16 +52,16 @@ class Activity:
 
     async def run(self) -> None:
         """Write down, for ever."""
-        while True:
-            if not self._held and not self._used:
-                self._wake.clear()
-                await self._wake.wait()
-            ids = self._used | self._held.keys()
+        await self._writes.run()
+
+    async def _write(self) -> bool:
+        """Write down uses. False if nothing is in use any more."""
+        if ids := self._used | self._held.keys():
             self._used = set()
             try:
                 async with self._database.write() as session:
                     await repository.touch_all(session, sorted(ids), now_ms())
             except Exception:
                 self._used |= ids
-                log.exception("writing down which devboxes are in use failed; trying again")
-            await asyncio.sleep(FLUSH_SECONDS)
+                raise
+        return bool(self._held or self._used)

@@ -19,9 +19,10 @@ from loopyard.devbox.log.endpoints import router as log_router
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.log.service import LogService
 from loopyard.devbox.quota import DevboxQuota
-from loopyard.devbox.reaper import Reaper
+from loopyard.devbox.reaper import INTERVAL_SECONDS, Reaper
 from loopyard.devbox.service import DevboxService
 from loopyard.feature import BackgroundTask, Feature, Reconciler, Routes, Server, Traffic
+from loopyard.kit.periodic import Periodic
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.object.store import ObjectStore
 from loopyard.runtime.protocol import SandboxSpec
@@ -69,6 +70,7 @@ def build(server: Server, settings: DevboxSettings) -> Feature:
     server.offer(DevboxFiles, DevboxFiles(database, runtime, devboxes, events))
     activity = server.offer(Activity, Activity(database))
     reaper = Reaper(database, lifecycle, server.changes)
+    reaping = Periodic("looking for expired devboxes", reaper.sweep, every=INTERVAL_SECONDS)
 
     async def keep_warm_pool() -> None:
         if isinstance(runtime, KeepsReady):
@@ -88,6 +90,9 @@ def build(server: Server, settings: DevboxSettings) -> Feature:
             Reconciler("devboxes", lifecycle.reconcile, after=("executions", "agent layers", "upstream calls")),
         ],
         openers=[keep_warm_pool],
-        tasks=[BackgroundTask("activity", activity.run), BackgroundTask("reaper", reaper.run)],
+        tasks=[
+            BackgroundTask("activity", activity.run),
+            BackgroundTask("reaper", reaping.run),
+        ],
         flushes=[lifecycle.settle],
     )

@@ -1,6 +1,5 @@
 """Ends devboxes whose time has come."""
 
-import asyncio
 import logging
 
 from loopyard.devbox import repository
@@ -25,15 +24,6 @@ class Reaper:
         self._database = database
         self._lifecycle = lifecycle
         self._changes = changes
-
-    async def run(self) -> None:
-        """Look once a second, for ever."""
-        while True:
-            try:
-                await self.sweep()
-            except Exception:
-                log.exception("looking for expired devboxes failed; trying again")
-            await asyncio.sleep(INTERVAL_SECONDS)
 
     async def sweep(self) -> None:
         """Look once."""

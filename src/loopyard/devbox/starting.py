@@ -22,6 +22,7 @@ from loopyard.devbox.states import Status
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
 from loopyard.kit.failpoint import failpoint
+from loopyard.kit.retry import retry
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.runtime.errors import RuntimeFault, SandboxStartFailed, SandboxStuck
 from loopyard.runtime.grading import GradingIsolator
@@ -117,16 +118,13 @@ class DevboxStarter:
 
     async def _create(self, spec: SandboxSpec) -> None:
         """A launcher that is killed takes what it was making along, so it is worth trying again."""
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                await self._runtime.create(spec)
-            except (SandboxStartFailed, SandboxStuck) as fault:
-                if attempt == _ATTEMPTS:
-                    raise
-                log.warning("devbox %s could not be made, trying again: %s", spec.id, fault)
-                await asyncio.sleep(_PAUSE_SECONDS * attempt)
-            else:
-                return
+        await retry(
+            lambda: self._runtime.create(spec),
+            (SandboxStartFailed, SandboxStuck),
+            what=f"making devbox {spec.id}",
+            attempts=_ATTEMPTS,
+            first_pause=_PAUSE_SECONDS,
+        )
 
     def has_more_to_do(self, devbox: Devbox) -> bool:
         """True if `initialize` may have anything to do, as far as can be told without a look into the store."""

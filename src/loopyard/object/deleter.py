@@ -1,11 +1,11 @@
 """Deletion of expired and abandoned objects, and of the content of deleted ones."""
 
-import asyncio
 import logging
 
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
+from loopyard.kit.periodic import Periodic
 from loopyard.object import repository
 from loopyard.object.store import ObjectStore
 
@@ -25,25 +25,15 @@ class ObjectDeleter:
         self._database = database
         self._store = store
         self._waiting_ms = upload_seconds * 1000 + ABANDONED_MS
-        self._wake = asyncio.Event()
+        self._sweeps = Periodic("looking for objects to delete", self.sweep, every=INTERVAL_SECONDS)
 
     def wake(self) -> None:
         """Look now rather than in a while."""
-        self._wake.set()
+        self._sweeps.wake()
 
     async def run(self) -> None:
         """Look every two seconds, for ever."""
-        while True:
-            self._wake.clear()
-            try:
-                await self.sweep()
-            except Exception:
-                log.exception("looking for objects to delete failed; trying again")
-            try:
-                async with asyncio.timeout(INTERVAL_SECONDS):
-                    await self._wake.wait()
-            except TimeoutError:
-                continue
+        await self._sweeps.run()
 
     async def sweep(self) -> None:
         """Look once. What the store cannot delete now is tried again the next time."""

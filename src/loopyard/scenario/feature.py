@@ -6,8 +6,9 @@ from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.lifecycle import Lifecycle
 from loopyard.devbox.service import DevboxService
 from loopyard.feature import BackgroundTask, Feature, Reconciler, Routes, Server, Traffic
+from loopyard.kit.periodic import Periodic
 from loopyard.scenario.endpoints import router
-from loopyard.scenario.run.counts import CountCompactor
+from loopyard.scenario.run.counts import INTERVAL_SECONDS, CountCompactor
 from loopyard.scenario.run.endpoints import router as run_router
 from loopyard.scenario.run.inherited import InheritedProfiles
 from loopyard.scenario.run.scoring import ScoringService
@@ -30,9 +31,10 @@ def build(server: Server, settings: ScenarioSettings) -> Feature:
     scoring = ScoringService(server.database, runtime, engine, endings, server.changes, server.tasks)
     runs = RunService(server.get(DevboxService), endings, scoring, server.get(InheritedProfiles))
     server.offer(RunService, runs)
+    compactions = Periodic("folding the counts of runs", CountCompactor(server.database).sweep, every=INTERVAL_SECONDS)
     return Feature(
         routers=[Routes(run_router, Traffic.CONSTANT), Routes(usage_router), Routes(router)],
         # Scoring waits for the run's devbox, and finds functions that have run by their executions.
         reconcilers=[Reconciler("scoring", scoring.reconcile, after=("devboxes", "executions"))],
-        tasks=[BackgroundTask("counts of runs", CountCompactor(server.database).run)],
+        tasks=[BackgroundTask("counts of runs", compactions.run)],
     )

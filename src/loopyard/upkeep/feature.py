@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from loopyard.feature import BackgroundTask, Feature, Server
+from loopyard.kit.periodic import Periodic
 from loopyard.runtime.upkeep import HasKeepers
 from loopyard.upkeep.config import UpkeepConfig
 from loopyard.upkeep.control import Control
@@ -25,5 +26,6 @@ def build(server: Server, settings: UpkeepSettings) -> Feature:
         *(server.runtime.keepers if isinstance(server.runtime, HasKeepers) else ()),
     ]
     sweep = server.offer(Sweep, Sweep(collectors, settings.upkeep))
+    sweeps = Periodic("collecting garbage", sweep.sweep, every=settings.upkeep.sweep_seconds, at_once=False)
     control = Control(server.data_dir, sweep)
-    return Feature(tasks=[BackgroundTask("sweep", sweep.run), BackgroundTask("control", control.run)])
+    return Feature(tasks=[BackgroundTask("sweep", sweeps.run), BackgroundTask("control", control.run)])

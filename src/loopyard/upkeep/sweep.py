@@ -35,12 +35,10 @@ class Sweep:
                 freed += await _free(keeper, cache_days)
         return freed
 
-    async def run(self) -> None:
-        """Free it from time to time, for ever."""
-        while True:
-            await asyncio.sleep(self._config.sweep_seconds)
-            for one in await self.free(self._config.cache_days):
-                log.info("freed of %s: %s", one.kind, one.name)
+    async def sweep(self) -> None:
+        """Free it, caches of the configured age among it, and log what was freed."""
+        for one in await self.free(self._config.cache_days):
+            log.info("freed of %s: %s", one.kind, one.name)
 
 
 async def _free(keeper: Keeper, cache_days: float) -> list[Leftover]:

@@ -8,7 +8,11 @@ from fastapi import APIRouter
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 
-from loopyard import app
+from loopyard.app import assemble
+from loopyard.config import Settings
+from loopyard.feature import in_match_order
+from loopyard.kit.db import Database
+from tests.unit.fake_runtime.runtime import FakeRuntime, Host
 
 
 def _routes(router: APIRouter) -> Iterator[APIRoute]:
@@ -26,8 +30,10 @@ def _is_async(call: object) -> bool:
     return any(inspect.iscoroutinefunction(kind) or inspect.isasyncgenfunction(kind) for kind in (call, by_call))
 
 
-def test_endpoints_and_what_they_depend_on_are_async() -> None:
-    routes = [route for router in app._ROUTERS for route in _routes(router)]  # pyright: ignore[reportPrivateUsage]
+def test_endpoints_and_what_they_depend_on_are_async(tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+    server = assemble(FakeRuntime(Host()), Database(settings.store_url), settings)
+    routes = [route for router in in_match_order(server.features) for route in _routes(router)]
     assert len(routes) > 100
     waiting = {
         f"{route.operation_id or Path(route.path)}: {getattr(call, '__qualname__', call)}"

@@ -1,6 +1,7 @@
 """Assembly of a server from its features."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi.routing import APIRoute
@@ -31,8 +32,8 @@ def test_no_route_is_shadowed_by_one_that_is_looked_for_before(server: Server) -
     assert len(routes) > 100
     for route in routes:
         path = "/".join("x" if part.startswith("{") else part for part in route.path_format.split("/"))
-        for method in route.methods:
-            scope = {"type": "http", "path": path, "method": method, "headers": []}
+        for method in route.methods or ():
+            scope: dict[str, Any] = {"type": "http", "path": path, "method": method, "headers": []}
             found = next(one for one in routes if one.matches(scope)[0] == Match.FULL)
             assert found is route, f"{method} {route.path_format} is answered by {found.path_format}"
 
@@ -73,7 +74,7 @@ def test_reconcilers_that_have_no_order_are_refused(reconcilers: list[Reconciler
 
 
 def test_an_object_is_offered_once_and_before_it_is_used(tmp_path: Path) -> None:
-    server = Server(FakeRuntime(Host()), Database("sqlite+aiosqlite://"), tmp_path)
+    server = Server(FakeRuntime(Host()), Database(f"sqlite+aiosqlite:///{tmp_path}/loopyard.db"), tmp_path)
     with pytest.raises(LookupError, match="no feature has offered Settings"):
         server.get(Settings)
     given = server.offer(Settings, Settings(data_dir=tmp_path))

@@ -18,6 +18,7 @@ from loopyard.kit.errors import Unavailable
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.ids import new_id
 from loopyard.kit.linux import KILLED, SEARCH_PATH
+from loopyard.kit.retry import retry
 from loopyard.kit.tasks import Tasks
 from loopyard.object.store import ContentMissing, ObjectStore
 from loopyard.runtime.errors import NoSpaceLeft, RuntimeFault, SandboxStartFailed, SandboxStuck
@@ -90,15 +91,13 @@ class Installer:
     async def _make(self, box: str, ground: AgentBase, below: str | None) -> None:
         snapshot = below or ground.snapshot
         spec = SandboxSpec(box, ground.image, snapshot, self._config.limits, ground.user, hostname="agent")
-        for attempt in range(1, _ATTEMPTS + 1):
-            try:
-                await self._runtime.create(spec)
-            except (SandboxStartFailed, SandboxStuck):
-                if attempt == _ATTEMPTS:
-                    raise
-                await asyncio.sleep(_PAUSE_SECONDS * attempt)
-            else:
-                return
+        await retry(
+            lambda: self._runtime.create(spec),
+            (SandboxStartFailed, SandboxStuck),
+            what=f"making {box}",
+            attempts=_ATTEMPTS,
+            first_pause=_PAUSE_SECONDS,
+        )
 
     async def _clear(self, box: str) -> None:
         await retry_while_stuck(lambda: self._runtime.destroy(box))

@@ -212,12 +212,6 @@ class Layers:
         async with self._database.write() as session:
             await repository.remove(session, layer_id)
 
-    async def run(self) -> None:
-        """Sweep from time to time, for ever."""
-        while True:
-            await self.sweep()
-            await asyncio.sleep(SWEEP_SECONDS)
-
     async def reconcile(self) -> None:
         """At start, before devboxes are taken up: make the store and the host agree. Layers that were being made or
         evicted go, and so do those that only one of the two knows."""

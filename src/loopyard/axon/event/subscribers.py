@@ -11,6 +11,7 @@ from loopyard.axon.event.event import Event
 from loopyard.axon.event.feed import CHUNK_BYTES, Feed
 from loopyard.axon.event.repository import Span
 from loopyard.kit.db import Database
+from loopyard.kit.periodic import Periodic
 from loopyard.kit.sse import PING, PING_SECONDS, error_message
 
 _LOOK_SECONDS = 1.0
@@ -31,7 +32,9 @@ class Subscribers:
         self._open = 0
         self._all_closed = asyncio.Event()
         self._all_closed.set()
-        self._any = asyncio.Event()
+        self._looks = Periodic(
+            "looking for events of other processes", self._look, every=_LOOK_SECONDS, pause=_LOOK_SECONDS
+        )
 
     def published(self, axon_id: str, events: Sequence[Event]) -> None:
         """Hand new events to the axon's subscribers. Call it after their commit."""
@@ -55,12 +58,12 @@ class Subscribers:
 
     async def run(self) -> None:
         """Look for events of other processes, for ever."""
-        while True:
-            await self._any.wait()
-            await asyncio.sleep(_LOOK_SECONDS)
-            await self._look()
+        await self._looks.run()
 
-    async def _look(self) -> None:
+    async def _look(self) -> bool:
+        """Look once. False if nobody is subscribed."""
+        if not self._feeds:
+            return False
         watched = dict(self._feeds)
         async with self._database.read() as session:
             heads = await axons.heads(session, watched.keys())
@@ -70,6 +73,7 @@ class Subscribers:
             elif not feed.deleted:
                 feed.deleted = True
                 feed.wake()
+        return True
 
     async def stream(self, axon_id: str, after: int) -> AsyncIterator[bytes]:
         """Server-sent messages of all events of sequences over `after`, then of new ones as they come. Comments keep
@@ -115,15 +119,13 @@ class Subscribers:
         feed.waiters.add(woken)
         self._open += 1
         self._all_closed.clear()
-        self._any.set()
+        self._looks.wake()
         try:
             yield feed, woken
         finally:
             feed.waiters.discard(woken)
             if not feed.waiters and self._feeds.get(axon_id) is feed:
                 del self._feeds[axon_id]
-            if not self._feeds:
-                self._any.clear()
             self._open -= 1
             if not self._open:
                 self._all_closed.set()

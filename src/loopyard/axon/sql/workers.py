@@ -14,6 +14,7 @@ from loopyard.axon.sql.forkserver import ForkServer, ForkServerGone
 from loopyard.axon.sql.worker import frames, limits
 from loopyard.kit.errors import BadRequest, Busy, Unavailable
 from loopyard.kit.in_flight import waiting
+from loopyard.kit.periodic import Periodic
 
 MOST_AT_WORK = 4
 """Calls that run at once."""
@@ -171,15 +172,16 @@ class SqlWorkers:
     async def run(self) -> None:
         """End idle workers, for ever; at the end, all of them."""
         try:
-            while True:
-                await asyncio.sleep(IDLE_SECONDS / 4)
-                now = asyncio.get_running_loop().time()
-                for axon_id, worker in list(self._workers.items()):
-                    if not worker.at_work and now - worker.used_at > IDLE_SECONDS and axon_id not in self._turns:
-                        await self.end(axon_id)
+            await Periodic("ending idle workers", self._end_idle, every=IDLE_SECONDS / 4, at_once=False).run()
         finally:
             self._workers.clear()
             await self._forkserver.close()
+
+    async def _end_idle(self) -> None:
+        now = asyncio.get_running_loop().time()
+        for axon_id, worker in list(self._workers.items()):
+            if not worker.at_work and now - worker.used_at > IDLE_SECONDS and axon_id not in self._turns:
+                await self.end(axon_id)
 
 
 async def _converse(worker: _Worker, call: bytes, answer: Answerer) -> tuple[bytes, bytes]:

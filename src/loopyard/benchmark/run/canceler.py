@@ -1,17 +1,14 @@
 """Cancellation of the scenario runs of ended benchmark runs, one by one. It resumes after a crash."""
 
-import asyncio
-import logging
 from contextlib import suppress
 
 from loopyard.benchmark.run import repository
 from loopyard.kit.db import Database
 from loopyard.kit.errors import WrongState
 from loopyard.kit.failpoint import failpoint
+from loopyard.kit.retry import retry
 from loopyard.kit.tasks import Tasks
 from loopyard.scenario.run.service import RunService
-
-log = logging.getLogger("loopyard.benchmark.run")
 
 _BATCH = 100
 _PAUSE_SECONDS = 1.0
@@ -41,13 +38,16 @@ class RunCanceler:
             self.begin(run_id)
 
     async def _cancel_all(self, run_id: str) -> None:
-        while True:
-            try:
-                if await self._cancel_some(run_id):
-                    return
-            except Exception:
-                log.exception("canceling the scenario runs of %s failed; trying again", run_id)
-                await asyncio.sleep(_PAUSE_SECONDS)
+        what = f"canceling the scenario runs of {run_id}"
+        while not await retry(
+            lambda: self._cancel_some(run_id),
+            Exception,
+            what=what,
+            first_pause=_PAUSE_SECONDS,
+            longest_pause=_PAUSE_SECONDS,
+            with_traceback=True,
+        ):
+            pass
 
     async def _cancel_some(self, run_id: str) -> bool:
         """Cancel a batch; true when none is left. No new one comes, for the run is over."""

@@ -26,6 +26,7 @@ from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
 from loopyard.kit.failpoint import failpoint
+from loopyard.kit.periodic import Periodic
 from loopyard.kit.private_files import write_private
 from loopyard.kit.server_address import ServerAddress
 from loopyard.kit.tasks import Tasks
@@ -65,32 +66,27 @@ class HarborRunner:
         self._tasks = tasks
         self._config = config
         self._folder = folder
-        self._wake = asyncio.Event()
+        self._looks = Periodic("looking after Harbor jobs", self._look, every=_LOOK_SECONDS)
+        self._has_swept = False
 
     def wake(self) -> None:
         """There may be a new job."""
-        self._wake.set()
+        self._looks.wake()
 
     async def run(self) -> None:
         """Take up every job that is not over, for ever. What jobs that are over have left is removed first."""
-        swept = False
-        while True:
-            self._wake.clear()
-            try:
-                async with self._database.read() as session:
-                    found = await repository.unfinished(session)
-                if not swept:
-                    await asyncio.to_thread(folders.sweep, self._folder, found)
-                    swept = True
-            except Exception:
-                log.exception("looking after jobs failed; trying again")
-                await asyncio.sleep(_LOOK_SECONDS)
-                continue
-            for job_id in found:
-                self._tasks.start(f"harbor {job_id}", self._attempt(job_id))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_LOOK_SECONDS if found else None):
-                    await self._wake.wait()
+        await self._looks.run()
+
+    async def _look(self) -> bool:
+        """Take up every job that is not over. False if there is none."""
+        async with self._database.read() as session:
+            found = await repository.unfinished(session)
+        if not self._has_swept:
+            await asyncio.to_thread(folders.sweep, self._folder, found)
+            self._has_swept = True
+        for job_id in found:
+            self._tasks.start(f"harbor {job_id}", self._attempt(job_id))
+        return bool(found)
 
     async def _attempt(self, job_id: str) -> None:
         try:

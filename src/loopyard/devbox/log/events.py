@@ -1,6 +1,5 @@
 """Writes events of devboxes down."""
 
-import asyncio
 import logging
 from typing import Any
 
@@ -9,6 +8,7 @@ from loopyard.devbox.log.schemas import LogLevel, LogSource
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.ids import new_id
+from loopyard.kit.periodic import Periodic
 
 log = logging.getLogger("loopyard.devbox")
 
@@ -49,7 +49,9 @@ class Events:
     def __init__(self, database: Database) -> None:
         self._database = database
         self._waiting: list[dict[str, Any]] = []
-        self._wake = asyncio.Event()
+        self._writes = Periodic(
+            "writing events of devboxes", self.flush, every=None, at_once=False, gather=FLUSH_SECONDS
+        )
 
     def note(
         self, devbox_id: str, source: LogSource, message: str, *, level: LogLevel = "info", once: str | None = None
@@ -58,7 +60,7 @@ class Events:
         if len(self._waiting) >= MOST_WAITING:
             return
         self._waiting.append(event(devbox_id, source, message, level=level, once=once))
-        self._wake.set()
+        self._writes.wake()
 
     def refused(self, sandbox_id: str, message: str) -> None:
         """A network policy has refused something to a sandbox, which may be a devbox."""
@@ -67,14 +69,10 @@ class Events:
 
     async def run(self) -> None:
         """Write down, for ever."""
-        while True:
-            await self._wake.wait()
-            await asyncio.sleep(FLUSH_SECONDS)
-            await self.flush()
+        await self._writes.run()
 
     async def flush(self) -> None:
         """Write down what is waiting."""
-        self._wake.clear()
         batch, self._waiting = self._waiting[:500], self._waiting[500:]
         try:
             async with self._database.write() as session:
@@ -83,4 +81,4 @@ class Events:
             log.exception("events of devboxes could not be written down; trying again")
             self._waiting = batch + self._waiting
         if self._waiting:
-            self._wake.set()
+            self._writes.wake()

@@ -1,9 +1,10 @@
 """The feature of devboxes' events and usage."""
 
 from loopyard.devbox.log.events import Events
-from loopyard.devbox.log.sampler import UsageSampler
+from loopyard.devbox.log.sampler import INTERVAL_SECONDS, UsageSampler
 from loopyard.devbox.usage_history import UsageHistory
 from loopyard.feature import BackgroundTask, Feature, Server
+from loopyard.kit.periodic import Periodic
 from loopyard.runtime.refusals import TellsRefusals
 
 
@@ -12,9 +13,10 @@ def build(server: Server, _: object) -> Feature:
     events = server.offer(Events, Events(server.database))
     history = server.offer(UsageHistory, UsageHistory(server.runtime))
     sampler = UsageSampler(server.database, server.runtime, events, history)
+    sampling = Periodic("sampling the usage of devboxes", sampler.sample, every=INTERVAL_SECONDS, at_once=False)
     if isinstance(server.runtime, TellsRefusals):
         server.runtime.refused = events.refused
     return Feature(
-        tasks=[BackgroundTask("events", events.run), BackgroundTask("sampling", sampler.run)],
+        tasks=[BackgroundTask("events", events.run), BackgroundTask("sampling", sampling.run)],
         flushes=[events.flush],
     )

@@ -1,16 +1,11 @@
 """Sampler of the resource usage of running devboxes, for their logs."""
 
-import asyncio
-import logging
-
 from loopyard.devbox.log import repository
 from loopyard.devbox.log.events import Events, oom_id, processes_id
 from loopyard.devbox.usage_history import UsageHistory
 from loopyard.kit.db import Database
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime, SandboxUsage
-
-log = logging.getLogger("loopyard.devbox")
 
 INTERVAL_SECONDS = 60.0
 
@@ -27,17 +22,8 @@ class UsageSampler:
         self._events = events
         self._history = history
 
-    async def run(self) -> None:
-        """Look, for ever."""
-        while True:
-            await asyncio.sleep(INTERVAL_SECONDS)
-            try:
-                await self.look()
-            except Exception:
-                log.exception("looking at what devboxes use failed; trying again")
-
-    async def look(self) -> None:
-        """Look once."""
+    async def sample(self) -> None:
+        """Record the usage of each running devbox once."""
         async with self._database.read() as session:
             running = await repository.running(session)
         for devbox_id, start in running:

@@ -6,8 +6,6 @@ every crash. Folding replaces the rows of a key by their sum in one transaction,
 fold at the same time, for each takes away only the rows it counted.
 """
 
-import asyncio
-import logging
 from collections import Counter
 from collections.abc import Iterable
 from typing import NamedTuple
@@ -17,8 +15,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.kit.db import Database
 from loopyard.scenario.run.models import ScenarioRun, ScenarioRunCount, ScenarioRunName
-
-log = logging.getLogger("loopyard.scenario.run")
 
 FOLD_AT = 200
 """How many loose rows there may be before they are folded."""
@@ -115,15 +111,6 @@ class CountCompactor:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def run(self) -> None:
-        """Look once a second, for ever."""
-        while True:
-            try:
-                await self.sweep()
-            except Exception:
-                log.exception("folding the counts of runs failed; trying again")
-            await asyncio.sleep(INTERVAL_SECONDS)
 
     async def sweep(self) -> None:
         """Fold if there is enough to fold."""

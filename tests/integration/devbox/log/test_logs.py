@@ -6,7 +6,7 @@ import pytest
 from runloop_api_client import NotFoundError, Runloop
 from runloop_api_client.types.devboxes.devbox_logs_list_view import Log
 
-from loopyard.devbox.log.sampling import OUT_OF_PROCESSES
+from loopyard.devbox.log.sampler import OUT_OF_PROCESSES
 from loopyard.devbox.log.service import MOST_OUTPUT_BYTES
 from tests.integration.devbox.waiting import execute, run, wait_until
 
