@@ -1,13 +1,13 @@
 """A server of the bench's own, where none is named: started for the time of the run over the usual data folder."""
 
 import asyncio
-import ctypes
 import os
 import re
 import signal
 import sys
 from collections.abc import AsyncGenerator, Callable
 from contextlib import asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from runloop_api_client import APIError, AsyncRunloop
@@ -22,12 +22,9 @@ _URL_IS = "Loopyard listens on "
 _KEY_IS = "export RUNLOOP_API_KEY="
 _KEY_IS_IN = "The API key is in "
 _SHOWN_BYTES = 3000
-_SET_PARENT_DEATH_SIGNAL = 1
 _LOOK_SECONDS = 0.05
 
 _WARNING = re.compile(r" (WARNING|ERROR) [\w.]+: (?P<message>.+)")
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class ServerFailed(Exception):
@@ -48,6 +45,8 @@ async def local_server(data_dir: Path, notice: Callable[[str], None]) -> AsyncGe
     Raises:
         ServerFailed: It did not start; the message holds the end of its log.
     """
+    from loopyard.runtime.syscalls import end_with_parent  # only Linux has it, and a server
+
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     log = data_dir / LOG_FILE
     notice("starting a server (its first start makes the base image of the boxes)")
@@ -58,7 +57,7 @@ async def local_server(data_dir: Path, notice: Callable[[str], None]) -> AsyncGe
             stdout=asyncio.subprocess.PIPE,
             stderr=sink,
             start_new_session=True,
-            preexec_fn=_die_with_parent,
+            preexec_fn=partial(_die_with_parent, end_with_parent),
         )
     warnings = asyncio.create_task(_pass_on(log, notice))
     try:
@@ -74,8 +73,8 @@ async def local_server(data_dir: Path, notice: Callable[[str], None]) -> AsyncGe
         await _stop(process)
 
 
-def _die_with_parent() -> None:
-    _libc.prctl(_SET_PARENT_DEATH_SIGNAL, signal.SIGTERM)
+def _die_with_parent(end_with_parent: Callable[[int], None]) -> None:
+    end_with_parent(signal.SIGTERM)
     # Ctrl-C may be ignored in the bench (nohup does that); the server's own handling must not inherit it.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 

@@ -1,18 +1,17 @@
 """Wakes whoever waits for a file to be written to, by inotify: waiting costs nothing until then."""
 
 import asyncio
-import ctypes
 import os
 import struct
 from contextlib import suppress
 from pathlib import Path
 
+from loopyard.runtime.syscalls import inotify, watch_file
+
 _MODIFY, _MOVED_TO, _CREATE, _DELETE_SELF, _MOVE_SELF = 0x2, 0x80, 0x100, 0x400, 0x800
 _OVERFLOW, _ONESHOT = 0x4000, 0x80000000
 _EVENT = struct.Struct("iIII")
 _READ_BYTES = 64 << 10
-
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class FileWatch:
@@ -45,8 +44,9 @@ class FileWatch:
             return waiting
         if (descriptor := self._open()) is None:
             return None
-        watch = _libc.inotify_add_watch(descriptor, os.fsencode(path), mask | _DELETE_SELF | _ONESHOT)
-        if watch < 0:
+        try:
+            watch = watch_file(descriptor, path, mask | _DELETE_SELF | _ONESHOT)
+        except OSError:
             return None
         waiting = self._watched[path] = asyncio.get_running_loop().create_future()
         self._paths[watch] = path
@@ -63,8 +63,9 @@ class FileWatch:
 
     def _open(self) -> int | None:
         if self._descriptor is None:
-            descriptor = _libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
-            if descriptor < 0:
+            try:
+                descriptor = inotify()
+            except OSError:
                 return None
             self._descriptor, self._loop = descriptor, asyncio.get_running_loop()
             self._loop.add_reader(descriptor, self._read)

@@ -6,7 +6,6 @@ workers are killed.
 """
 
 import contextlib
-import ctypes
 import gc
 import json
 import os
@@ -18,21 +17,27 @@ from pathlib import Path
 
 from loopyard.axon.sql.worker import limits
 from loopyard.axon.sql.worker.serving import Worker
+from loopyard.runtime.syscalls import (
+    CLONE_NEWIPC,
+    CLONE_NEWNET,
+    end_with_parent,
+    gain_no_privileges,
+    set_dumpable,
+    unshare,
+)
 
 _NAME = "axon.db"
 _NOBODY = 65534
-_CLONE_NEWNET, _CLONE_NEWIPC = 0x40000000, 0x08000000
-_PR_SET_PDEATHSIG, _PR_SET_DUMPABLE, _PR_SET_NO_NEW_PRIVS = 1, 4, 38
 _NICE = 5
 _MESSAGE_BYTES = 65_536
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def main(descriptor: int) -> None:
     """Serve until the server closes its end."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     if os.geteuid() == 0:
-        _libc.unshare(_CLONE_NEWNET | _CLONE_NEWIPC)
+        with contextlib.suppress(OSError):
+            unshare(CLONE_NEWNET | CLONE_NEWIPC)
     gc.freeze()
     workers: set[int] = set()
     with socket.socket(fileno=descriptor) as control:
@@ -94,9 +99,9 @@ def _confine(folder: str) -> str:
         os.setresgid(_NOBODY, _NOBODY, _NOBODY)
         os.setresuid(_NOBODY, _NOBODY, _NOBODY)
         _limit(resource.RLIMIT_NPROC, 0)
-    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)  # after the change of users, which forgets it
-    _libc.prctl(_PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
-    _libc.prctl(_PR_SET_DUMPABLE, 0, 0, 0, 0)
+    end_with_parent(signal.SIGKILL)  # after the change of users, which forgets it
+    gain_no_privileges()
+    set_dumpable(dumpable=False)
     _limit(resource.RLIMIT_AS, pages * resource.getpagesize() + limits.ADDRESS_SPACE_BYTES)
     _limit(resource.RLIMIT_FSIZE, limits.FILE_BYTES)
     _limit(resource.RLIMIT_NOFILE, limits.OPEN_FILES)

@@ -6,7 +6,6 @@ the cgroup of the build's own sandbox, and on a root of its own that holds the h
 but neither the data folder nor anyone's home. It dies with the server.
 """
 
-import ctypes
 import json
 import os
 import signal
@@ -22,7 +21,9 @@ from loopyard.runtime.syscalls import (
     MS_RDONLY,
     MS_REC,
     MS_REMOUNT,
+    end_with_parent,
     mount,
+    pivot_root,
     setns,
     umount,
     unshare,
@@ -30,8 +31,6 @@ from loopyard.runtime.syscalls import (
 
 UNIFIED = "/sys/fs/cgroup/unified"
 _CGROUPS = Path("/sys/fs/cgroup")
-_PR_SET_PDEATHSIG = 1
-_PIVOT_ROOT = {"x86_64": 155, "aarch64": 41}
 _KERNEL = ("/proc", "/sys", "/dev")
 
 
@@ -53,8 +52,7 @@ class Way(TypedDict):
 def main() -> None:
     way: Way = json.load(sys.stdin)
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
-    libc = ctypes.CDLL(None, use_errno=True)
-    libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    end_with_parent(signal.SIGKILL)
     os.setsid()
     os.umask(0o022)
     if way["cgroup"] is not None:
@@ -70,8 +68,7 @@ def main() -> None:
         os.close(network)
     _furnish(way)
     os.chdir(way["root"])
-    if libc.syscall(_PIVOT_ROOT[os.uname().machine], b".", b".") != 0:
-        raise OSError(ctypes.get_errno(), "pivot_root")
+    pivot_root(".", ".")
     umount(".")
     os.chdir("/")
     os.execvpe(way["argv"][0], way["argv"], way["environment"])  # noqa: S606

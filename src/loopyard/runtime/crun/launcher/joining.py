@@ -116,6 +116,7 @@ class NamespaceExec:
         self._counting = os.open(f"{_counting_hierarchy()}{cgroup}", os.O_PATH | os.O_DIRECTORY)
         _limit(open_files, oom_score)
         syscalls.set_dumpable(dumpable=False)
+        _leave_session_keyring()
         os.umask(_UMASK)
         syscalls.setns(self.first, _NAMESPACES)
         syscalls.filter_calls(judge)
@@ -184,6 +185,8 @@ def warm_up() -> None:
         _limit(resource.getrlimit(resource.RLIMIT_NOFILE)[1], int(file.read()))
     start_ticks(os.getpid())
     syscalls.set_dumpable(dumpable=True)
+    with contextlib.suppress(OSError):
+        _leave_session_keyring()
     syscalls.drop_from_bounding(number for number in range(_last_capability() + 1) if number < 0)
     os.setgroups(os.getgroups())
     os.setresgid(-1, -1, -1)
@@ -200,11 +203,29 @@ def _limit(open_files: int, oom_score: int) -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (open_files, open_files))
 
 
+def _leave_session_keyring() -> None:
+    """Have a session keyring that nobody else has: the server's may hold keys of its operator's login."""
+    try:
+        syscalls.join_new_session_keyring()
+    except OSError as error:
+        if error.errno != errno.ENOSYS:  # a kernel without keys
+            raise
+
+
 def _enter(folder: str) -> None:
+    """Change to a folder of the sandbox.
+
+    Raises:
+        ProgramRefused: That is not possible, or it is a folder outside of the sandbox: a path such as /proc/self/fd/7
+            may lead to one by a descriptor (CVE-2024-21626). The kernel then has no path for it from the root.
+    """
     try:
         os.chdir(folder)
+        is_inside = os.getcwd().startswith("/")
     except OSError as error:
         raise ProgramRefused(126, f"{folder}: {error.strerror}", not_started=False) from error
+    if not is_inside:
+        raise ProgramRefused(126, f"{folder}: not in the sandbox", not_started=False)
 
 
 def _start(argv: list[str], environment: Mapping[str, str], streams: Sequence[int]) -> int:

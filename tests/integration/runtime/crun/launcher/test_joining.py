@@ -1,12 +1,17 @@
 """A command that joins a sandbox by itself is what `crun exec` would have made of it."""
 
 import asyncio
+import ctypes
 import os
 import signal
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from loopyard.runtime import syscalls
+from loopyard.runtime.crun.launcher import joining
 from loopyard.runtime.crun.provider import CrunRuntime
 from loopyard.runtime.protocol import CommandSpec, Limits, Runtime, User
 from tests.integration.runtime.box import ROOT, Box, MakeBox
@@ -98,6 +103,77 @@ async def test_who_waits_in_a_sandbox_cannot_be_seen_there_and_ends_with_it(
             return
         await asyncio.sleep(0.05)
     raise AssertionError("somebody is in the sandbox's namespaces still")
+
+
+@pytest.mark.parametrize("user", [ROOT, User()])
+@pytest.mark.usefixtures("crun")
+async def test_no_descriptor_of_the_host_is_a_folder_to_start_in(make_box: MakeBox, user: User) -> None:
+    box = await make_box(user=user)
+    for kind in ("self/fd", "self/task/self/fd", "thread-self/fd"):
+        for number in range(3, 16):
+            ran = await box.run("sh", "-c", "pwd -P; ls", cwd=f"/proc/{kind}/{number}")
+            assert (ran.status, ran.stdout) == (126, b""), ran
+    for cwd in ("/proc/self/cwd", "/proc/self/root"):
+        assert (await box.run("ls", cwd=cwd)).status == 126
+    assert (await box.run("pwd", cwd="/proc/1/root/tmp")).text in ("/tmp", "")  # of root: the same folder
+
+
+@pytest.mark.usefixtures("crun")
+async def test_no_descriptor_of_the_host_is_a_folder_to_start_in_by_crun(make_box: MakeBox) -> None:
+    box = await make_box(user=ROOT)
+    for number in range(3, 16):
+        said = await _by_crun(box, "ls -d ../../../../../../../dev/init; pwd -P", cwd=f"/proc/self/fd/{number}")
+        assert said in ("", "../../../../../../../dev/init\n/"), said
+
+
+def test_a_folder_outside_of_the_root_is_refused(tmp_path: Path) -> None:
+    def enter() -> None:
+        outside = os.open("/etc", os.O_RDONLY | os.O_DIRECTORY)
+        syscalls.unshare(syscalls.CLONE_NEWNS)
+        syscalls.mount("none", "/", None, syscalls.MS_REC | syscalls.MS_PRIVATE)
+        (tmp_path / "proc").mkdir()
+        syscalls.mount("proc", str(tmp_path / "proc"), "proc", 0)
+        os.chroot(tmp_path)
+        joining._enter("/proc")  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(joining.ProgramRefused, match=f"/proc/self/fd/{outside}"):
+            joining._enter(f"/proc/self/fd/{outside}")  # pyright: ignore[reportPrivateUsage]
+
+    assert _in_a_child(enter) == 0
+
+
+async def test_who_joins_leaves_the_session_keyring_of_the_server(crun: CrunRuntime, make_box: MakeBox) -> None:
+    box = await make_box()
+    known = crun._running(box.id)  # pyright: ignore[reportPrivateUsage]
+    traces = crun._where.of(box.id)  # pyright: ignore[reportPrivateUsage]
+    own = _session_keyring()
+
+    def join() -> None:
+        joining.NamespaceExec(known.pid, known.start_ticks, str(traces.state), traces.cgroup, 1024, 500)
+        assert _session_keyring() not in (own, -1)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(syscalls, "filter_calls", lambda _: None)  # it forbids to ask
+        assert _in_a_child(join) == 0
+    assert _session_keyring() == own
+
+
+def _in_a_child(act: Callable[[], None]) -> int:
+    """Do it in a process of its own. Returns its exit status."""
+    if (pid := os.fork()) == 0:
+        status = 1
+        try:
+            act()
+            status = 0
+        except BaseException:
+            traceback.print_exc()
+        finally:
+            os._exit(status)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def _session_keyring() -> int:
+    number = {"x86_64": 250}.get(os.uname().machine, 219)
+    return ctypes.CDLL(None).syscall(ctypes.c_long(number), 0, ctypes.c_int(-3), 0)
 
 
 def _everybody() -> list[Path]:
