@@ -2,14 +2,17 @@
 
 import asyncio
 import platform
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
 import pytest
 
-from loopyard.runtime.crun.launcher.client import LauncherFault
+from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.crun.launcher.place import Place
+from loopyard.runtime.crun.launcher.requests import VERSION, Done, ListDisks, Request
 from loopyard.runtime.crun.provider import CrunRuntime
-from loopyard.runtime.errors import CommandStartFailed
+from loopyard.runtime.errors import CommandStartFailed, RuntimeUnavailable
 from loopyard.runtime.protocol import Runtime
 from tests.integration.runtime.box import Box, MakeBox
 
@@ -74,6 +77,12 @@ async def test_calls_that_meet_a_killed_launcher_are_told_so_and_the_next_work(
         assert await box.sure("echo again") == "again"
 
 
+@dataclass(frozen=True, slots=True)
+class _UnknownAct(Request[Done]):
+    act = "no such act"
+    answer = Done
+
+
 async def test_a_request_that_is_too_long_is_refused_by_name_and_the_launcher_lives_on(
     runtime: Runtime, make_box: MakeBox
 ) -> None:
@@ -83,8 +92,16 @@ async def test_a_request_that_is_too_long_is_refused_by_name_and_the_launcher_li
     launcher = runtime._launcher  # pyright: ignore[reportPrivateUsage]
     before = launcher.generation
     with pytest.raises(LauncherFault, match="the request list has"):
-        await launcher.ask("list", folder="x" * 70_000, after="")
+        await launcher.ask(ListDisks("x" * 70_000, after=""))
     with pytest.raises(LauncherFault, match="KeyError"):
-        await launcher.ask("no such act")
+        await launcher.ask(_UnknownAct())
     assert await box.sure("echo works") == "works"
     assert launcher.generation == before
+
+
+async def test_a_launcher_of_another_version_is_told_from_one_that_fails(tmp_path: Path) -> None:
+    place = Place(version=VERSION + 1, crun="crun", pool=str(tmp_path), pool_image=None, acts=None, kept_for=None)
+    launcher = LauncherClient(place)
+    with pytest.raises(RuntimeUnavailable, match="another version of Loopyard was installed"):
+        await launcher.start()
+    await launcher.close()

@@ -21,6 +21,7 @@ from loopyard.runtime.crun.exec.attachment import attach
 from loopyard.runtime.crun.exec.operations import SandboxOperations
 from loopyard.runtime.crun.host import instance, network, requirements
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.crun.launcher.requests import DeleteDisk, Snapshot
 from loopyard.runtime.crun.sandbox import oci
 from loopyard.runtime.crun.sandbox.accounts import Account
 from loopyard.runtime.crun.sandbox.factory import Ground, SandboxFactory
@@ -319,19 +320,20 @@ class CrunRuntime(SandboxOperations):
             write_whole(self._layout.snapshot_file(snapshot_id), {"image": str(root)})
             try:
                 taken = await self._launcher.ask(
-                    "snapshot",
-                    crun=self._crun,
-                    pause=traces.name if sandbox_id in self._boxes else None,
-                    disk=str(traces.disk),
-                    target=str(self._layout.snapshot_disk(snapshot_id)),
+                    Snapshot(
+                        crun=self._crun,
+                        pause=traces.name if sandbox_id in self._boxes else None,
+                        disk=str(traces.disk),
+                        target=str(self._layout.snapshot_disk(snapshot_id)),
+                    )
                 )
             except LauncherFault as fault:
                 await self.delete_snapshot(snapshot_id)
                 raise SnapshotFailed(f"The host could not take the snapshot: {fault}") from fault
-        return taken["bytes"]
+        return taken.bytes
 
     async def delete_snapshot(self, snapshot_id: str) -> None:
-        fault = await self._launcher.attempt("delete", disk=str(self._layout.snapshot_disk(snapshot_id)))
+        fault = await self._launcher.attempt(DeleteDisk(str(self._layout.snapshot_disk(snapshot_id))))
         if fault is not None:
             log.warning("snapshot %s could not be deleted: %s", snapshot_id, fault)
             return

@@ -12,6 +12,7 @@ import anyio
 import pytest
 
 from loopyard.runtime.config import CrunConfig
+from loopyard.runtime.crun.launcher.requests import ListDisks
 from loopyard.runtime.crun.provider import CrunRuntime
 from loopyard.runtime.crun.sandbox.leftovers import BoxesKeeper
 from loopyard.runtime.crun.storage import disk
@@ -40,8 +41,8 @@ def _pids(folder: Path) -> Mapping[str, int]:
 
 async def _disks(runtime: CrunRuntime) -> set[str]:
     folder = runtime._layout.pool / "boxes"  # pyright: ignore[reportPrivateUsage]
-    answer = await runtime._launcher.ask("list", folder=str(folder), after="")  # pyright: ignore[reportPrivateUsage]
-    return {*answer["names"]}
+    answer = await runtime._launcher.ask(ListDisks(str(folder), after=""))  # pyright: ignore[reportPrivateUsage]
+    return {*answer.names}
 
 
 def _name(folder: Path, sandbox_id: str) -> str:

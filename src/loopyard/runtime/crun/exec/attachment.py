@@ -17,6 +17,7 @@ from typing import Any
 from loopyard.kit.ids import new_id
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.launcher.messages import receive_with_descriptors
+from loopyard.runtime.crun.launcher.requests import Attach
 from loopyard.runtime.errors import CommandStartFailed
 from loopyard.runtime.proc import kill_group
 from loopyard.runtime.protocol import Terminal
@@ -74,9 +75,8 @@ async def attach(
     for descriptor in ours:
         os.set_blocking(descriptor, False)
     try:
-        _, ended = await launcher.begin(
-            "attach", [told, *theirs], crun=crun, id=sandbox_id, folder=str(folder), console=None
-        )
+        request = Attach(crun, sandbox_id, str(folder), console=None)
+        ended = (await launcher.begin(request, [told, *theirs])).ended
     except LauncherFault as fault:
         for descriptor in ours:
             os.close(descriptor)
@@ -106,9 +106,8 @@ async def attach_terminal(
     told = in_memory(process)
     with _listening(folder / "console") as listener:
         try:
-            _, ended = await launcher.begin(
-                "attach", (told,), crun=crun, id=sandbox_id, folder=str(folder), console=str(folder / "console")
-            )
+            request = Attach(crun, sandbox_id, str(folder), console=str(folder / "console"))
+            ended = (await launcher.begin(request, (told,))).ended
             descriptor = await _terminal(listener, ended, folder)
         except LauncherFault as fault:
             shutil.rmtree(folder, ignore_errors=True)

@@ -19,7 +19,8 @@ from loopyard.runtime.crun.exec.shells import without_bash
 from loopyard.runtime.crun.exec.viewpoint import Viewpoint
 from loopyard.runtime.crun.host import requirements
 from loopyard.runtime.crun.host.instance import Instance
-from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost
+from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost, Reply
+from loopyard.runtime.crun.launcher.requests import Begun, Connect, Execute, JoinTarget, Listen
 from loopyard.runtime.crun.sandbox import oci
 from loopyard.runtime.crun.sandbox.accounts import Account
 from loopyard.runtime.crun.sandbox.groups import groups_now
@@ -63,37 +64,37 @@ class SandboxOperations(WithCommands[Commands]):
         told = in_memory(process)
         try:
             traces = self._where.of(sandbox_id)
-            answer, ended = await self._execute(
-                folder,
-                told,
+            request = Execute(
                 crun=self._crun,
                 id=traces.name,
-                sandbox={
-                    "pid": box.pid,
-                    "ticks": box.start_ticks,
-                    "state": str(traces.state),
-                    "cgroup": traces.cgroup,
-                    "open_files": requirements.most_open_files(),
-                    "oom_score": oci.OOM_SCORE,
-                },
+                sandbox=JoinTarget(
+                    pid=box.pid,
+                    ticks=box.start_ticks,
+                    state=str(traces.state),
+                    cgroup=traces.cgroup,
+                    open_files=requirements.most_open_files(),
+                    oom_score=oci.OOM_SCORE,
+                ),
+                folder=str(folder),
                 live=str(self._commands.live(folder)),
                 uid=uid,
                 stdin=spec.attach_stdin,
                 timeout_seconds=spec.timeout_seconds,
                 most_bytes=MOST_OUTPUT_BYTES,
             )
+            reply = await self._execute(request, folder, told)
         except LauncherFault as fault:
             if not await asyncio.to_thread(self._commands.give_up, folder):
                 return  # only the answer was lost, with the launcher
             raise CommandStartFailed(f"The host could not start the command: {fault}") from fault
         else:
-            if "begun_before" not in answer:
-                self._commands.watched(folder, ended)
+            if reply.answer.pid is not None:
+                self._commands.watched(folder, reply.ended)
         finally:
             os.close(told)
             self._commands.started(folder)
 
-    async def _execute(self, folder: Path, told: int, **arguments: Any) -> tuple[dict[str, Any], asyncio.Future[int]]:
+    async def _execute(self, request: Execute, folder: Path, told: int) -> Reply[Begun]:
         """Ask the launcher until the command is begun: it may be killed meanwhile, and so may its workers.
 
         Raises:
@@ -102,7 +103,7 @@ class SandboxOperations(WithCommands[Commands]):
         left = _ATTEMPTS
         while True:
             try:
-                return await self._launcher.begin("execute", (told,), folder=str(folder), **arguments)
+                return await self._launcher.begin(request, (told,))
             except LauncherLost:
                 left -= 1
                 if left == 0 or self._commands.is_begun(folder):
@@ -130,23 +131,29 @@ class SandboxOperations(WithCommands[Commands]):
         return await attach(self._launcher, self._crun, name, run, process, box.uid_base + account.uid)
 
     async def connect(self, sandbox_id: str, port: int) -> socket.socket:
-        answer = await self._ask_network("connect", sandbox_id, port)
-        if answer["closed"]:
+        box = self._running(sandbox_id)
+        found = await self._socket(sandbox_id, Connect(box.pid, box.start_ticks, port))
+        if found is None:
             raise PortClosed(f"Nothing listens on port {port}.")
-        return _socket(answer)
+        return found
 
     async def listen(self, sandbox_id: str, port: int) -> socket.socket:
-        answer = await self._ask_network("listen", sandbox_id, port)
-        if answer["taken"]:
-            raise PortTaken(f"Port {port} cannot be listened on.")
-        return _socket(answer)
-
-    async def _ask_network(self, act: str, sandbox_id: str, port: int) -> dict[str, Any]:
         box = self._running(sandbox_id)
+        made = await self._socket(sandbox_id, Listen(box.pid, box.start_ticks, port))
+        if made is None:
+            raise PortTaken(f"Port {port} cannot be listened on.")
+        return made
+
+    async def _socket(self, sandbox_id: str, request: Connect | Listen) -> socket.socket | None:
         try:
-            return await self._launcher.ask(act, pid=box.pid, ticks=box.start_ticks, port=port)
+            reply = await self._launcher.begin(request)
         except LauncherFault as fault:
             raise SandboxNotRunning(f"Sandbox {sandbox_id} cannot be reached: {fault}") from fault
+        if not reply.answer.usable:
+            return None
+        received = socket.socket(fileno=reply.descriptors[0])
+        received.setblocking(False)
+        return received
 
     def _running(self, sandbox_id: str) -> SandboxRecord:
         box = self._boxes.get(sandbox_id)
@@ -201,10 +208,3 @@ class SandboxOperations(WithCommands[Commands]):
     def _viewpoint(self, sandbox_id: str, user: User | None) -> Viewpoint:
         box = self._running(sandbox_id)
         return Viewpoint(box.pid, box.start_ticks, box.uid_base, self._account(box, user or box.user))
-
-
-def _socket(answer: dict[str, Any]) -> socket.socket:
-    """The socket that came with the launcher's answer."""
-    received = socket.socket(fileno=answer["descriptors"][0])
-    received.setblocking(False)
-    return received

@@ -19,6 +19,7 @@ from loopyard.runtime.crun.launcher import place, programs, room, slots
 from loopyard.runtime.crun.launcher.acts import Acts
 from loopyard.runtime.crun.launcher.messages import MessageCut, MessageTooLong, receive, send
 from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
+from loopyard.runtime.crun.launcher.requests import OTHER_VERSION, VERSION
 from loopyard.runtime.crun.launcher.worker import Worker
 
 _WARM = 4
@@ -169,7 +170,7 @@ class Launcher:
                 if slot is None:
                     self._tell(request["number"], error="the slot's namespaces are gone")
                     return
-                request["arguments"]["slot"] = slot.uid_base
+                request["uid_base"] = slot.uid_base
                 given = [slot.user_namespace, slot.network_namespace]
             self._give(_Request(request, given, request["number"], None))
         finally:
@@ -270,10 +271,13 @@ def main() -> int:
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # it ends when the server does
     given: place.Place = json.loads(sys.argv[2])
+    if given.get("version") != VERSION:
+        send(server, {"number": 0, "version": VERSION, "error": OTHER_VERSION})
+        return 1
     try:
         disk_limits = place.enter(given)
     except OSError as error:
-        send(server, {"number": 0, "error": str(error)})
+        send(server, {"number": 0, "version": VERSION, "error": str(error)})
         return 1
     acts = Acts(given["acts"])
     acts.wait_for_others()
@@ -282,7 +286,7 @@ def main() -> int:
     gc.freeze()
     launcher = Launcher(server, acts, _room_keeper(given))
     keeps_room = given["pool_image"] is None or room.is_kept(given["pool_image"])
-    send(server, {"number": 0, "disk_limits": disk_limits, "keeps_room": keeps_room})
+    send(server, {"number": 0, "version": VERSION, "disk_limits": disk_limits, "keeps_room": keeps_room})
     launcher.run()
     return 0
 

@@ -4,11 +4,11 @@ import os
 import select
 import signal
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.launcher.refusals import refusal
+from loopyard.runtime.crun.launcher.requests import Answer, Attach, Connect, Done, Listen, Socket
 from loopyard.runtime.proc import kill_group, start_ticks
 from loopyard.runtime.syscalls import CLONE_NEWNET, setns
 
@@ -16,38 +16,20 @@ _CONNECT_SECONDS = 5
 _BACKLOG = 128
 
 
-def attach(
-    answer: Callable[..., None],
-    *,
-    crun: list[str],
-    id: str,
-    folder: str,
-    console: str | None,
-    descriptors: list[int],
-    server: socket.socket,
-) -> int:
-    """Run a command on the given streams, and stay until it or the server ends. Returns its exit status.
-
-    Args:
-        crun: The command line up to crun's own command.
-        id: The sandbox's id.
-        folder: Gets `pid`.
-        console: A listening socket that takes the terminal's descriptor; None for a command without a terminal.
-        descriptors: One of its `process.json`; then standard input, output and error, unless it has a terminal.
-        server: Hangs up when the server ends.
-        answer: Told that the command was started.
-    """
+def attach(answer: Answer, request: Attach, descriptors: list[int], server: socket.socket) -> int:
+    """Run a command on the given streams, and stay until it ends or `server` hangs up. Returns its exit status."""
+    folder = request.folder
     nothing = os.open(os.devnull, os.O_RDWR)
     process, *streams = descriptors
     os.set_inheritable(process, False)
     given = streams or [nothing] * 3
     options = ["--process", f"/proc/{os.getpid()}/fd/{process}", "--pid-file", f"{folder}/pid"]
-    if console is not None:
-        options += ["--tty", "--console-socket", console]
-    child = start([*crun, "--log", f"file:{folder}/crun.log", "exec", *options, id], *given)
+    if request.console is not None:
+        options += ["--tty", "--console-socket", request.console]
+    child = start([*request.crun, "--log", f"file:{folder}/crun.log", "exec", *options, request.id], *given)
     for descriptor in streams:
         os.close(descriptor)
-    answer(started=True)
+    answer(Done())
     ended = os.pidfd_open(child)
     poll = select.poll()
     poll.register(ended, select.POLLIN)
@@ -67,28 +49,28 @@ def _kill(folder: str, child: int) -> None:
         os.kill(child, signal.SIGKILL)
 
 
-def connect(answer: Callable[..., None], *, pid: int, ticks: int, port: int) -> None:
-    """Connect to a port of a sandbox's loopback address; hands the connection over with the answer."""
-    _enter_network(pid, ticks)
-    connection = _connected(port)
+def connect(answer: Answer, request: Connect) -> None:
+    """Connect to a port of a sandbox's loopback address."""
+    _enter_network(request.pid, request.ticks)
+    connection = _connected(request.port)
     if connection is None:
-        answer(closed=True)
+        answer(Socket(usable=False))
     else:
-        answer(closed=False, descriptors=[connection.fileno()])
+        answer(Socket(usable=True), [connection.fileno()])
 
 
-def listen(answer: Callable[..., None], *, pid: int, ticks: int, port: int) -> None:
-    """Listen on a port of a sandbox's loopback address; hands the listening socket over with the answer."""
-    _enter_network(pid, ticks)
+def listen(answer: Answer, request: Listen) -> None:
+    """Listen on a port of a sandbox's loopback address."""
+    _enter_network(request.pid, request.ticks)
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        listener.bind(("127.0.0.1", port))
+        listener.bind(("127.0.0.1", request.port))
         listener.listen(_BACKLOG)
     except OSError:
-        answer(taken=True)
+        answer(Socket(usable=False))
     else:
-        answer(taken=False, descriptors=[listener.fileno()])
+        answer(Socket(usable=True), [listener.fileno()])
 
 
 def _enter_network(pid: int, ticks: int) -> None:

@@ -2,15 +2,16 @@
 
 import os
 import shutil
-from collections.abc import Callable, Generator
+from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
 
 from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.launcher.disks import beside, delete_disk, make_disk
-from loopyard.runtime.crun.launcher.layers import layered
+from loopyard.runtime.crun.launcher.layers import IdMapping, layered
 from loopyard.runtime.crun.launcher.place import tidy
 from loopyard.runtime.crun.launcher.programs import run, start
+from loopyard.runtime.crun.launcher.requests import Answer, Create, Destroy, Done, FirstProcess, fields_of
 from loopyard.runtime.crun.launcher.slots import Slot
 from loopyard.runtime.crun.launcher.steps import attach_parts, read_ground, step_root
 from loopyard.runtime.layout import write_whole
@@ -30,65 +31,37 @@ from loopyard.runtime.syscalls import (
 _SYSFS = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_NOEXEC
 
 
-def create(
-    answer: Callable[..., None],
-    *,
-    crun: list[str],
-    id: str,
-    bundle: str,
-    root: str,
-    image: str,
-    disk: str,
-    disk_bytes: int | None,
-    snapshot: str | None,
-    network: str | None,
-    step: str | None,
-    slot: Slot,
-) -> None:
-    """Start the sandbox whose folder is `bundle`, on the root folder `image`, with its own files on `disk`.
-
-    Args:
-        crun: The command line up to crun's own command.
-        id: The sandbox's id.
-        bundle: Holds `config.json` and `place.json` (what to put into the root file system first).
-        root: Where its root file system is mounted while it starts. The sandbox's own root must be able to get there.
-        image: The folder below everything; only read.
-        disk: Where the sandbox's changes go. One that is there is used again.
-        disk_bytes: The most these may be; None for no limit.
-        snapshot: The changes to begin with, if the disk is made anew.
-        network: The network namespace that it is in, if that is not the slot's.
-        step: The file that tells of the ground of a step of a build, which has its layers and its changes elsewhere.
-        slot: The namespaces.
-        answer: Told the process id of the sandbox's init, and the clock tick at which it started.
-    """
+def create(answer: Answer, request: Create, slot: Slot) -> None:
+    """Start a sandbox in a slot, and answer with its first process."""
+    bundle, root, ids = request.bundle, request.root, IdMapping(slot.user_namespace, slot.uid_base)
     os.makedirs(root, exist_ok=True)
     place = f"{bundle}/place.json"
-    if step is not None:
-        with step_root(bundle, place, read_ground(step), slot.user_namespace, slot.uid_base) as (mounted, parts):
+    if request.step is not None:
+        with step_root(bundle, place, read_ground(request.step), ids) as (mounted, parts):
             attach(mounted, root)
             top = os.open(root, os.O_PATH | os.O_DIRECTORY)
             attach_parts(top, parts)
             os.close(top)
     else:
-        make_disk(disk, disk_bytes, snapshot)
-        with layered(bundle, place, image, disk, slot.user_namespace, slot.uid_base) as mounted:
+        make_disk(request.disk, request.disk_bytes, request.snapshot)
+        with layered(bundle, place, request.image, request.disk, ids) as mounted:
             attach(mounted, root)
     try:
-        with _network(slot, network):
+        with _network(slot, request.network):
             _attach_sysfs(f"{root}/sys")
             link = f"{bundle}/network"  # what the configuration names
             if os.path.lexists(link):
                 os.unlink(link)
             os.symlink(f"/proc/{os.getpid()}/ns/net", link)
-            _start(crun, id, bundle)
+            _start(request.crun, request.id, bundle)
     finally:
         # The sandbox's own mount namespace holds it from here on, and lets it go with its last process.
         umount(root)
         os.rmdir(root)
     pid = int(Path(f"{bundle}/pid").read_text())
-    state = {"pid": pid, "start_ticks": start_ticks(pid)}
-    write_whole(Path(f"{bundle}/state.json"), state)
-    answer(**state)
+    first = FirstProcess(pid, start_ticks(pid))
+    write_whole(Path(f"{bundle}/state.json"), fields_of(first))
+    answer(first)
 
 
 @contextmanager
@@ -126,26 +99,15 @@ def _attach_sysfs(target: str) -> None:
     os.close(mounted)
 
 
-def destroy(
-    answer: Callable[..., None],
-    *,
-    crun: list[str],
-    id: str,
-    bundle: str,
-    disk: str,
-    baseline: str,
-    cgroup: str,
-    keep_disk: bool,
-) -> None:
-    """Stop all that runs in the sandbox, and delete its disk and its folder unless they are to be kept. Can be
-    repeated."""
-    run([*crun, "delete", "--force", id], fine=(0, 1))
-    tidy(cgroup)
-    cgroups.clear(cgroup)
-    if keep_disk:
-        Path(f"{bundle}/state.json").unlink(missing_ok=True)
+def destroy(answer: Answer, request: Destroy) -> None:
+    """Stop all that runs in a sandbox, and delete what is not to be kept."""
+    run([*request.crun, "delete", "--force", request.id], fine=(0, 1))
+    tidy(request.cgroup)
+    cgroups.clear(request.cgroup)
+    if request.keep_disk:
+        Path(f"{request.bundle}/state.json").unlink(missing_ok=True)
     else:
-        for one in (disk, beside(disk), baseline):
+        for one in (request.disk, beside(request.disk), request.baseline):
             delete_disk(one)
-        shutil.rmtree(bundle, ignore_errors=True)
-    answer(done=True)
+        shutil.rmtree(request.bundle, ignore_errors=True)
+    answer(Done())

@@ -10,11 +10,12 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic
 
 from loopyard.kit.linux import KILLED
 from loopyard.runtime.crun.launcher.messages import MESSAGE_BYTES, MessageCut, MessageTooLong, receive, send
 from loopyard.runtime.crun.launcher.place import Place
+from loopyard.runtime.crun.launcher.requests import OTHER_VERSION, VERSION, A, Request, fields_of
 from loopyard.runtime.errors import RuntimeFault, RuntimeUnavailable
 
 log = logging.getLogger("loopyard.runtime.launcher")
@@ -30,6 +31,15 @@ class LauncherFault(RuntimeFault):
 
 class LauncherLost(LauncherFault):
     """The launcher, or its child that was to act, was killed. The act may have been done, in part or not at all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reply(Generic[A]):
+    """Answer to a request, descriptors that came with it, and the exit status to come of what goes on after it."""
+
+    answer: A
+    descriptors: list[int]
+    ended: asyncio.Future[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +95,9 @@ class LauncherClient:
                 )
         except TimeoutError:
             hello = {}
+        if hello.get("version", VERSION) != VERSION:
+            ours.close()
+            raise RuntimeUnavailable(f"The launcher did not start: {OTHER_VERSION}")
         if "disk_limits" not in hello:
             ours.close()
             raise RuntimeUnavailable(f"The launcher did not start: {hello.get('error', 'see the messages above')}")
@@ -111,19 +124,16 @@ class LauncherClient:
         if self._process is not None:
             await asyncio.to_thread(self._process.wait)
 
-    async def ask(self, act: str, **arguments: Any) -> dict[str, Any]:
-        """Have the launcher do something. Descriptors that come with the answer are in its `descriptors`.
+    async def ask(self, request: Request[A]) -> A:
+        """Have the launcher do something.
 
         Raises:
             LauncherFault: It failed; the message says why.
         """
-        return (await self.begin(act, (), **arguments))[0]
+        return (await self.begin(request)).answer
 
-    async def begin(
-        self, act: str, descriptors: Sequence[int], **arguments: Any
-    ) -> tuple[dict[str, Any], asyncio.Future[int]]:
-        """Have the launcher do something that goes on after its answer, with some descriptors. Returns the answer, and
-        the exit status to come.
+    async def begin(self, request: Request[A], descriptors: Sequence[int] = ()) -> Reply[A]:
+        """Have the launcher do something that may go on after its answer, with some descriptors.
 
         Raises:
             LauncherLost: Somebody was killed, so it is not known whether it was done.
@@ -138,7 +148,7 @@ class LauncherClient:
         waiting = _PendingRequest(loop.create_future(), loop.create_future())
         self._waiting[number] = waiting
         try:
-            await self._send({"number": number, "act": act, "arguments": arguments}, descriptors)
+            await self._send({"number": number, "act": request.act, "arguments": fields_of(request)}, descriptors)
         except (LauncherFault, MessageTooLong) as error:
             self._waiting.pop(number, None)
             if isinstance(error, MessageTooLong):
@@ -147,7 +157,9 @@ class LauncherClient:
         answer = await waiting.answer
         if "error" in answer:
             raise (LauncherLost if answer.get("lost") else LauncherFault)(answer["error"])
-        return answer, waiting.ended
+        received: list[int] = answer.pop("descriptors")
+        del answer["number"]
+        return Reply(request.answer(**answer), received, waiting.ended)
 
     async def _send(self, message: dict[str, Any], descriptors: Sequence[int]) -> None:
         while self._socket is not None:
@@ -161,10 +173,10 @@ class LauncherClient:
                 return
         raise LauncherLost("the launcher is gone")
 
-    async def attempt(self, act: str, **arguments: Any) -> str | None:
-        """The same, but answers with what went wrong, or None."""
+    async def attempt(self, request: Request[Any]) -> str | None:
+        """Have the launcher do something. Returns what went wrong, or None."""
         try:
-            await self.ask(act, **arguments)
+            await self.ask(request)
         except LauncherFault as fault:
             return str(fault)
         return None

@@ -3,10 +3,20 @@
 import contextlib
 import os
 import shutil
-from collections.abc import Callable
 
 from loopyard.runtime.crun.host import btrfs
 from loopyard.runtime.crun.launcher.programs import run
+from loopyard.runtime.crun.launcher.requests import (
+    Answer,
+    DeleteDisk,
+    Done,
+    ListDisks,
+    Measure,
+    Names,
+    PutAside,
+    Size,
+    Snapshot,
+)
 from loopyard.runtime.syscalls import swap
 
 _MOST_NAMES = 500
@@ -63,49 +73,49 @@ def change_disk(disk: str) -> None:
         os.close(parent)
 
 
-def snapshot(answer: Callable[..., None], *, crun: list[str], pause: str | None, disk: str, target: str) -> None:
-    """Keep a disk as it is now under another name. `pause` is the running sandbox that writes to it, if one does."""
-    at_once = btrfs.is_subvolume(disk)
-    if not os.path.exists(target):
+def snapshot(answer: Answer, request: Snapshot) -> None:
+    """Keep a disk as it is now under another name."""
+    at_once = btrfs.is_subvolume(request.disk)
+    if not os.path.exists(request.target):
         # What btrfs takes is of one moment by itself; copying file by file needs a sandbox that holds still.
-        held = None if at_once else pause
+        held = None if at_once else request.pause
         if held is not None:
-            run([*crun, "pause", held])
+            run([*request.crun, "pause", held])
         try:
-            copy_disk(disk, target, read_only=True)
+            copy_disk(request.disk, request.target, read_only=True)
         finally:
             if held is not None:
-                run([*crun, "resume", held])
-    answer(bytes=btrfs.held_bytes(disk) if at_once else None)
+                run([*request.crun, "resume", held])
+    answer(Size(btrfs.held_bytes(request.disk) if at_once else None))
 
 
-def delete(answer: Callable[..., None], *, disk: str) -> None:
-    """Delete a snapshot."""
-    delete_disk(disk)
-    answer(done=True)
+def delete(answer: Answer, request: DeleteDisk) -> None:
+    """Delete a snapshot, or a shared folder."""
+    delete_disk(request.disk)
+    answer(Done())
 
 
-def put_aside(answer: Callable[..., None], *, folder: str, aside: str) -> None:
+def put_aside(answer: Answer, request: PutAside) -> None:
     """Give a folder another name, if it is there."""
-    if os.path.exists(folder):
-        os.rename(folder, aside)
-    answer(done=True)
+    if os.path.exists(request.folder):
+        os.rename(request.folder, request.aside)
+    answer(Done())
 
 
-def listing(answer: Callable[..., None], *, folder: str, after: str) -> None:
-    """The names of the disks in a folder, in order: the next so many after one. An answer has limits."""
-    names = sorted(os.listdir(folder)) if os.path.isdir(folder) else []
-    answer(names=[name for name in names if name > after][:_MOST_NAMES])
+def listing(answer: Answer, request: ListDisks) -> None:
+    """The next names of the disks in a folder."""
+    names = sorted(os.listdir(request.folder)) if os.path.isdir(request.folder) else []
+    answer(Names([name for name in names if name > request.after][:_MOST_NAMES]))
 
 
-def measure(answer: Callable[..., None], *, folder: str) -> None:
-    """How many bytes the disks in a folder hold together; what two of them share may count twice."""
+def measure(answer: Answer, request: Measure) -> None:
+    """How many bytes the disks in a folder hold together."""
     total = 0
-    for name in os.listdir(folder) if os.path.isdir(folder) else []:
-        disk = f"{folder}/{name}"
+    for name in os.listdir(request.folder) if os.path.isdir(request.folder) else []:
+        disk = f"{request.folder}/{name}"
         held = btrfs.held_bytes(disk) if btrfs.is_subvolume(disk) else None
         total += _size(disk) if held is None else held
-    answer(bytes=total)
+    answer(Size(total))
 
 
 def _size(folder: str) -> int:

@@ -10,7 +10,7 @@ import shutil
 import stat
 import time
 from collections import defaultdict
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -18,6 +18,7 @@ from pathlib import Path
 from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.launcher.changes import changes
 from loopyard.runtime.crun.launcher.layers import mounted, short_paths
+from loopyard.runtime.crun.launcher.requests import Answer, Done, Restore, Share, StopAll
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import start_ticks, stat_fields
 from loopyard.runtime.syscalls import (
@@ -61,11 +62,10 @@ class _Found:
     link: str | None = None
 
 
-def stop_all(answer: Callable[..., None], *, cgroup: str, bundle: str, init: int, spare: list[int]) -> None:
-    """Kill everything in the sandbox but its first process and the trees of processes below `spare`. Can be repeated,
-    also after a kill in the middle: the limit on processes is what the sandbox's configuration says in any case."""
-    folder = _processes(cgroup)
-    limit: int = json.loads(Path(f"{bundle}/config.json").read_text())["linux"]["resources"]["pids"]["limit"]
+def stop_all(answer: Answer, request: StopAll) -> None:
+    """Kill everything in the sandbox but its first process and what is spared."""
+    folder, init, spare = _processes(request.cgroup), request.init, request.spare
+    limit: int = json.loads(Path(f"{request.bundle}/config.json").read_text())["linux"]["resources"]["pids"]["limit"]
     try:
         if left := _others(folder, init, spare):
             Path(f"{folder}/pids.max").write_text("0")  # so that none starts another one meanwhile
@@ -75,7 +75,7 @@ def stop_all(answer: Callable[..., None], *, cgroup: str, bundle: str, init: int
     if left:
         raise OSError(f"{len(left)} processes cannot be ended")
     _await_burials(folder, limit // 2)
-    answer(done=True)
+    answer(Done())
 
 
 def _end(folder: str, init: int, spare: Sequence[int]) -> set[int]:
@@ -138,56 +138,33 @@ def _parents(pids: set[int]) -> dict[int, int]:
     return found
 
 
-def restore(
-    answer: Callable[..., None],
-    *,
-    pid: int,
-    ticks: int,
-    bundle: str,
-    image: str,
-    baseline: str,
-    disk: str,
-    report: str,
-    uid_base: int,
-    paths: list[str],
-    keep: str | None,
-) -> None:
-    """Mount each path as it is in the `baseline` over the sandbox's own.
-
-    Args:
-        pid: The sandbox's first process, which started at the clock tick `ticks`.
-        bundle: Its folder.
-        image: The folder below everything.
-        baseline: The disk as it was kept.
-        disk: The disk as it is.
-        report: The file that says what is put back; one that is there is of an earlier attempt, and holds.
-        uid_base: The host's uid of the sandbox's root.
-        paths: What is to be put back.
-        keep: A folder that stays as it is, also below one of the paths; None for none.
-        answer: Told when it is done.
-    """
-    if not os.path.exists(report):
-        write_whole(Path(report), asdict(changes(disk, baseline, image, paths, keep)))
-    with _view(pid, bundle, image, baseline, uid_base) as view:
-        found = {path: _copy(view, path) for path in paths}
-    _enter(pid, ticks)
+def restore(answer: Answer, request: Restore) -> None:
+    """Mount each path as it is on the kept disk over the sandbox's own."""
+    uid_base, keep = request.uid_base, request.keep
+    if not os.path.exists(request.report):
+        found = changes(request.disk, request.baseline, request.image, request.paths, keep)
+        write_whole(Path(request.report), asdict(found))
+    with _view(request) as view:
+        states = {path: _copy(view, path) for path in request.paths}
+    _enter(request.pid, request.ticks)
     root = os.open("/", os.O_PATH | os.O_DIRECTORY)
     with files_owned_by(uid_base, uid_base):
         kept = None if keep is None else _open(root, keep, os.O_DIRECTORY)
         work = None if kept is None else clone_mount(kept, recursive=True)
-        for path, state in found.items():
+        for path, state in states.items():
             _restore(root, path, state)
         if work is not None and keep is not None and (place := _open(root, keep, os.O_DIRECTORY)) is not None:
             attach_at(work, place)
         _mend_devices(root)
-    answer(done=True)
+    answer(Done())
 
 
 @contextmanager
-def _view(pid: int, bundle: str, image: str, baseline: str, uid_base: int) -> Generator[int]:
+def _view(request: Restore) -> Generator[int]:
     """The root folder of the sandbox as it was, read-only."""
-    user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
-    lower, upper, whole = (f"{bundle}/{name}" for name in ("seal-lower", "seal-upper", "seal"))
+    image, baseline, uid_base = request.image, request.baseline, request.uid_base
+    user = os.open(f"/proc/{request.pid}/ns/user", os.O_RDONLY)
+    lower, upper, whole = (f"{request.bundle}/{name}" for name in ("seal-lower", "seal-upper", "seal"))
     try:
         with mounted([(image, lower, MOUNT_ATTR_RDONLY), (baseline, upper, MOUNT_ATTR_RDONLY)], user):
             os.makedirs(whole, exist_ok=True)
@@ -294,36 +271,27 @@ def _mend_devices(root: int) -> None:
     os.close(folder)
 
 
-def share(
-    answer: Callable[..., None],
-    *,
-    pid: int,
-    ticks: int,
-    uid_base: int,
-    source: str,
-    files: Mapping[str, str],
-    target: str,
-    writable: bool,
-) -> None:
-    """Mount the folder `source` at `target` in the sandbox, with copies of `files` in it (name to path on the host)."""
+def share(answer: Answer, request: Share) -> None:
+    """Mount a folder in the sandbox, with copies of files in it."""
+    source, uid_base = request.source, request.uid_base
     os.makedirs(source, 0o755, exist_ok=True)
-    for name, path in files.items():
+    for name, path in request.files.items():
         if not os.path.exists(f"{source}/{name}"):
             new = f"{source}/.{name}.{os.getpid()}"
             shutil.copyfile(path, new)
             os.chmod(new, 0o755)  # noqa: S103 - a program, for every user of the sandbox
             os.rename(new, f"{source}/{name}")
     tree = open_tree(source)
-    user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
-    idmap(tree, user, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | (0 if writable else MOUNT_ATTR_RDONLY))
+    user = os.open(f"/proc/{request.pid}/ns/user", os.O_RDONLY)
+    idmap(tree, user, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID | (0 if request.writable else MOUNT_ATTR_RDONLY))
     os.close(user)
-    _enter(pid, ticks)
+    _enter(request.pid, request.ticks)
     folder = os.open("/", os.O_PATH | os.O_DIRECTORY)
     with files_owned_by(uid_base, uid_base):
-        for name in target.strip("/").split("/"):
+        for name in request.target.strip("/").split("/"):
             folder = _own_folder(folder, name, uid_base)
     attach_at(tree, folder)
-    answer(done=True)
+    answer(Done())
 
 
 def _own_folder(parent: int, name: str, uid_base: int) -> int:

@@ -7,13 +7,13 @@ import select
 import signal
 import socket
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import asdict, dataclass
 
 from loopyard.runtime.commands.claim import described, use
 from loopyard.runtime.crun.launcher import joining
 from loopyard.runtime.crun.launcher.messages import receive, send
 from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
+from loopyard.runtime.crun.launcher.requests import JoinTarget, fields_of
 from loopyard.runtime.proc import start_ticks
 
 
@@ -30,12 +30,11 @@ class Report:
 
 @dataclass(slots=True)
 class Helper:
-    """The worker's end of a helper. `sandbox` is the one that it has joined already, as `joining.NamespaceExec` is told
-    of it."""
+    """The worker's end of a helper. `sandbox` is the one that it has joined already."""
 
     pid: int
     _channel: socket.socket
-    sandbox: dict[str, Any] | None = None
+    sandbox: JoinTarget | None = None
 
     @classmethod
     def fork(cls) -> "Helper":
@@ -55,26 +54,26 @@ class Helper:
         theirs.close()
         return cls(pid, ours)
 
-    def fits(self, sandbox: dict[str, Any]) -> bool:
+    def fits(self, sandbox: JoinTarget) -> bool:
         """True if it can still start a program in this sandbox: it has not joined another, and is there."""
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
         return self.sandbox in (None, sandbox) and not poll.poll(0)
 
-    def join(self, sandbox: dict[str, Any]) -> None:
+    def join(self, sandbox: JoinTarget) -> None:
         """Have it join a sandbox ahead of time. It ends with the sandbox, or at once if it may not."""
         self.sandbox = sandbox
         with contextlib.suppress(OSError):
-            send(self._channel, sandbox)
+            send(self._channel, fields_of(sandbox))
 
-    def begin(self, sandbox: dict[str, Any], process: int, pid_file: int, claimed: int, streams: Sequence[int]) -> None:
+    def begin(self, sandbox: JoinTarget, process: int, pid_file: int, claimed: int, streams: Sequence[int]) -> None:
         """Have it start the program that is described in the file behind the descriptor `process`, and write its
         process id to `pid_file`. It uses the claim just before.
 
         Raises:
             OSError: It has just ended.
         """
-        send(self._channel, sandbox, [process, pid_file, claimed, *streams])
+        send(self._channel, fields_of(sandbox), [process, pid_file, claimed, *streams])
 
     def report(self, timeout_seconds: float | None) -> Report | None:
         """Wait for what it has to say; None if it does not say anything in time, or was killed. It must be dismissed
@@ -97,6 +96,7 @@ class Helper:
 
 def _help(channel: socket.socket, supervisor: bytes) -> None:
     joining.warm_up()
+    asdict(Report())
     json.dumps(json.loads('{"args": ["true"], "user": {"uid": 0}}'))
     joined: joining.NamespaceExec | None = None
     while True:
@@ -104,16 +104,16 @@ def _help(channel: socket.socket, supervisor: bytes) -> None:
         if message is None:
             return
         try:
-            joined = joined or joining.NamespaceExec(**message)
+            joined = joined or joining.NamespaceExec(JoinTarget(**message))
             if not descriptors:
                 _wait(channel, joined)
                 continue
-            report = _start(joined, supervisor, *descriptors)
+            report = _start(joined, supervisor, descriptors)
         except OSError as error:  # crun may know a way, or a better reason
             if not descriptors:
                 return
-            report = {"hindered": str(error)}
-        send(channel, report)
+            report = Report(hindered=str(error))
+        send(channel, asdict(report))
         return
 
 
@@ -127,9 +127,8 @@ def _wait(channel: socket.socket, joined: joining.NamespaceExec) -> None:
         os._exit(0)
 
 
-def _start(
-    joined: joining.NamespaceExec, supervisor: bytes, told: int, pid_file: int, claimed: int, *streams: int
-) -> dict[str, Any]:
+def _start(joined: joining.NamespaceExec, supervisor: bytes, descriptors: Sequence[int]) -> Report:
+    told, pid_file, claimed, *streams = descriptors
     process = json.loads(os.pread(told, os.fstat(told).st_size, 0))
     use(claimed, supervisor)
     try:
@@ -137,6 +136,6 @@ def _start(
     except joining.ProgramRefused as refusal:
         with contextlib.suppress(OSError):
             os.write(streams[2], f"loopyard: {refusal}\n".encode())
-        return {"refused": refusal.exit_status, "not_started": refusal.not_started}
+        return Report(refused=refusal.exit_status, not_started=refusal.not_started)
     os.write(pid_file, str(pid).encode())
-    return {"pid": pid}
+    return Report(pid)

@@ -15,6 +15,7 @@ from functools import cache
 from typing import Any
 
 from loopyard.runtime import syscalls
+from loopyard.runtime.crun.launcher.requests import JoinTarget
 from loopyard.runtime.proc import start_ticks
 
 _NAMESPACES = (
@@ -92,29 +93,21 @@ class NamespaceExec:
     in the sandbox's.
     """
 
-    def __init__(self, pid: int, ticks: int, state: str, cgroup: str, open_files: int, oom_score: int) -> None:
+    def __init__(self, sandbox: JoinTarget) -> None:
         """Join a sandbox.
-
-        Args:
-            pid: The sandbox's first process.
-            ticks: The clock tick at which that started.
-            state: The folder in which crun keeps the sandbox's state.
-            cgroup: The path of its cgroup, the same in each hierarchy.
-            open_files: The limit on open files of what is started.
-            oom_score: Its `oom_score_adj`.
 
         Raises:
             OSError: The host does not let this process join.
         """
-        self.first = os.pidfd_open(pid)
+        self.first = os.pidfd_open(sandbox.pid)
         """A descriptor of the sandbox's first process."""
-        if start_ticks(pid) != ticks:
+        if start_ticks(sandbox.pid) != sandbox.ticks:
             raise ProcessLookupError("the sandbox is gone")
-        with open(f"{state}/seccomp.bpf", "rb") as file:
+        with open(f"{sandbox.state}/seccomp.bpf", "rb") as file:
             judge = file.read()
-        self._cgroups = [os.open(f"{top}{cgroup}/cgroup.procs", os.O_WRONLY) for top in _hierarchies()]
-        self._counting = os.open(f"{_counting_hierarchy()}{cgroup}", os.O_PATH | os.O_DIRECTORY)
-        _limit(open_files, oom_score)
+        self._cgroups = [os.open(f"{top}{sandbox.cgroup}/cgroup.procs", os.O_WRONLY) for top in _hierarchies()]
+        self._counting = os.open(f"{_counting_hierarchy()}{sandbox.cgroup}", os.O_PATH | os.O_DIRECTORY)
+        _limit(sandbox.open_files, sandbox.oom_score)
         syscalls.set_dumpable(dumpable=False)
         _leave_session_keyring()
         os.umask(_UMASK)

@@ -4,6 +4,7 @@ import json
 import os
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from loopyard.runtime.crun.launcher import placing
@@ -18,8 +19,16 @@ from loopyard.runtime.syscalls import (
 )
 
 
+@dataclass(frozen=True, slots=True)
+class IdMapping:
+    """A descriptor of a sandbox's user namespace, and the host's uid of the sandbox's root."""
+
+    user_namespace: int
+    uid_base: int
+
+
 @contextmanager
-def layered(folder: str, place: str, image: str, disk: str, user_namespace: int, uid_base: int) -> Generator[int]:
+def layered(folder: str, place: str, image: str, disk: str, ids: IdMapping) -> Generator[int]:
     """A mount of it that is attached nowhere yet; whoever attaches it must do so before the block ends.
 
     Args:
@@ -27,11 +36,11 @@ def layered(folder: str, place: str, image: str, disk: str, user_namespace: int,
         place: The file that says what is put into it.
         image: The folder below everything; only read.
         disk: Where the sandbox's changes go.
-        user_namespace: A descriptor of the sandbox's.
-        uid_base: The host's uid of the sandbox's root.
+        ids: Whose the files are.
     """
+    uid_base = ids.uid_base
     lower, upper = f"{folder}/lower", f"{folder}/upper"
-    with mounted([(image, lower, MOUNT_ATTR_RDONLY), (disk, upper, 0)], user_namespace):
+    with mounted([(image, lower, MOUNT_ATTR_RDONLY), (disk, upper, 0)], ids.user_namespace):
         with short_paths(lower, upper) as (low, up), files_owned_by(uid_base, uid_base):
             options = [("source", "overlay"), ("lowerdir", low), ("upperdir", f"{up}/upper"), ("workdir", f"{up}/work")]
             # The mounter's ids are what the overlay writes as: in the upper layer they become the box's root.

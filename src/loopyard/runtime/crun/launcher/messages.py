@@ -8,6 +8,8 @@ import struct
 from collections.abc import Sequence
 from typing import Any
 
+from loopyard.runtime.crun.launcher.requests import fields_of
+
 MESSAGE_BYTES = 1 << 16
 """The longest message, in bytes."""
 
@@ -31,15 +33,18 @@ class MessageCut(ValueError):
         self.number = None if found is None else int(found[1])
 
 
+_ENCODER = json.JSONEncoder(default=fields_of)
+
+
 def send(channel: socket.socket, content: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
-    """Send a message.
+    """Send a message. Its values may be classes of the schema.
 
     Raises:
         MessageTooLong: It does not fit.
         BlockingIOError: The channel is full, and does not wait.
         OSError: Nobody is at its other end.
     """
-    message = json.dumps(content).encode()
+    message = _ENCODER.encode(content).encode()
     if len(message) > MESSAGE_BYTES or len(descriptors) > MOST_DESCRIPTORS:
         kind = f"the request {content['act']}" if "act" in content else "the answer"
         raise MessageTooLong(

@@ -34,11 +34,12 @@ _CGROUP2_FLAGS = (
 
 
 class Place(TypedDict):
-    """`pool` is the folder to mount the disk at; `pool_image` the file that holds it, None for no disk of its own;
-    `crun` the program; `acts` the file that is locked while somebody changes sandboxes, None for a launcher that only
-    looks; `kept_for` the folders of the folders of the sandboxes that room is to be kept for on the disk, None for a
-    launcher that only looks."""
+    """`version` is the server's of the schema in `requests`. `pool` is the folder to mount the disk at; `pool_image`
+    the file that holds it, None for no disk of its own; `crun` the program; `acts` the file that is locked while
+    somebody changes sandboxes, None for a launcher that only looks; `kept_for` the folders of the folders of the
+    sandboxes that room is to be kept for on the disk, None for a launcher that only looks."""
 
+    version: int
     crun: str
     pool: str
     pool_image: str | None

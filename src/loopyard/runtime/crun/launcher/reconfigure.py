@@ -5,12 +5,13 @@ by this process's Python meanwhile, and nothing is imported.
 """
 
 import os
-from collections.abc import Callable, Generator, Mapping, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.launcher.disks import beside, change_disk, delete_disk, make_disk
-from loopyard.runtime.crun.launcher.layers import layered
+from loopyard.runtime.crun.launcher.layers import IdMapping, layered
+from loopyard.runtime.crun.launcher.requests import Answer, Done, Reconfigure
 from loopyard.runtime.crun.launcher.steps import attach_parts, read_ground, step_root
 from loopyard.runtime.proc import start_ticks
 from loopyard.runtime.syscalls import (
@@ -43,67 +44,37 @@ _STEP = "etc"
 _NAMESPACES = {"mnt": CLONE_NEWNS, "uts": CLONE_NEWUTS}
 
 
-def reconfigure(
-    answer: Callable[..., None],
-    *,
-    pid: int,
-    ticks: int,
-    bundle: str,
-    image: str,
-    disk: str,
-    disk_bytes: int | None,
-    snapshot: str | None,
-    step: str | None,
-    uid_base: int,
-    cgroup: str,
-    resources: Mapping[str, Mapping[str, int]],
-    shared_memory_bytes: int,
-    hostname: str,
-) -> None:
-    """Have it as if it had been made so. When this fails, the sandbox is good for nothing but to be destroyed.
-
-    Args:
-        pid: The sandbox's first process, which started at the clock tick `ticks`, and is the only one.
-        bundle: Its folder, with the new `place.json`.
-        image: The folder below everything; only read.
-        disk: Where its changes go: an empty one, whose name the new one gets.
-        disk_bytes: The most these may be; None for no limit.
-        snapshot: The changes to begin with; None for none.
-        step: The file that tells of the ground of a step of a build; its disk then stays as it is, empty.
-        uid_base: The host's uid of the sandbox's root.
-        cgroup: Its cgroup.
-        resources: Its limits, as OCI's configuration has them.
-        shared_memory_bytes: The size of its `/dev/shm`.
-        hostname: Its name.
-        answer: Told when it is done.
-    """
-    made, place = beside(disk), f"{bundle}/place.json"
+def reconfigure(answer: Answer, request: Reconfigure) -> None:
+    """Have a sandbox as if it had been made so."""
+    pid, made = request.pid, beside(request.disk)
+    place, folder = f"{request.bundle}/place.json", f"{request.bundle}/refit"
     first = os.pidfd_open(pid)
-    if start_ticks(pid) != ticks:
+    if start_ticks(pid) != request.ticks:
         raise ProcessLookupError("the sandbox is gone")
     user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
+    ids = IdMapping(user, request.uid_base)
 
     def change(root: int, parts: Sequence[tuple[str, int]] = ()) -> tuple[int, ...]:
         with _in_namespaces(first):
             left = _change_root(root, parts)
-            _resize_shared_memory(shared_memory_bytes)
-            set_hostname(hostname)
-        cgroups.limit(cgroup, resources)
+            _resize_shared_memory(request.shared_memory_bytes)
+            set_hostname(request.hostname)
+        cgroups.limit(request.cgroup, request.resources)
         return left
 
-    if step is not None:
-        with step_root(f"{bundle}/refit", place, read_ground(step), user, uid_base) as (root, parts):
+    if request.step is not None:
+        with step_root(folder, place, read_ground(request.step), ids) as (root, parts):
             left = change(root, parts)
-            answer(done=True)
+            answer(Done())
     else:
-        make_disk(made, disk_bytes, snapshot)
-        with layered(f"{bundle}/refit", place, image, made, user, uid_base) as root:
+        make_disk(made, request.disk_bytes, request.snapshot)
+        with layered(folder, place, request.image, made, ids) as root:
             left = change(root)
-            change_disk(disk)
-            answer(done=True)
+            change_disk(request.disk)
+            answer(Done())
     for descriptor in (*left, user, first):
         os.close(descriptor)
-    if step is None:
+    if request.step is None:
         delete_disk(made)
 
 

@@ -2,7 +2,6 @@
 
 import os
 import socket
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +9,7 @@ from typing import Any
 from loopyard.runtime.crun.host.uids import UIDS
 from loopyard.runtime.crun.launcher.messages import send
 from loopyard.runtime.crun.launcher.programs import run
+from loopyard.runtime.crun.launcher.requests import Answer, Done, PrepareSlot
 from loopyard.runtime.syscalls import CLONE_NEWNET, CLONE_NEWUSER, setns, unshare
 
 
@@ -22,20 +22,11 @@ class Slot:
     uid_base: int
 
 
-def prepare(
-    answer: Callable[..., None],
-    *,
-    number: int,
-    uid_base: int,
-    link: str,
-    host_address: str,
-    address: str,
-    mtu: int,
-    donations: socket.socket,
-) -> None:
-    """Make slot `number`: `link` is the name of the host's end of its network, the addresses are its two ends."""
+def prepare(answer: Answer, request: PrepareSlot, donations: socket.socket) -> None:
+    """Make a slot ready, and hand it to the launcher at the other end of `donations`."""
+    link, mtu = request.link, request.mtu
     host_network = os.open("/proc/self/ns/net", os.O_RDONLY)
-    user = _user_namespace(uid_base)
+    user = _user_namespace(request.uid_base)
     unshare(CLONE_NEWNET)
     network = os.open("/proc/self/ns/net", os.O_RDONLY)
     Path("/proc/sys/net/ipv4/ping_group_range").write_text("0 2147483647")
@@ -44,16 +35,16 @@ def prepare(
     inside = (
         "link set lo up",
         f"link add eth0 mtu {mtu} type veth peer name {link} mtu {mtu} netns {os.getppid()}",
-        f"addr add {address}/31 dev eth0",
+        f"addr add {request.address}/31 dev eth0",
         "link set eth0 up",
-        f"route add default via {host_address}",
+        f"route add default via {request.host_address}",
     )
     run(["ip", "-batch", "-"], "\n".join(inside).encode())
     setns(host_network, CLONE_NEWNET)
-    outside = (f"addr add {host_address}/31 dev {link}", f"link set {link} addrgenmode none up")
+    outside = (f"addr add {request.host_address}/31 dev {link}", f"link set {link} addrgenmode none up")
     run(["ip", "-batch", "-"], "\n".join(outside).encode())
-    send(donations, {"number": number, "uid_base": uid_base}, [user, network])
-    answer(done=True)
+    send(donations, {"number": request.number, "uid_base": request.uid_base}, [user, network])
+    answer(Done())
 
 
 def received(message: dict[str, Any], descriptors: list[int]) -> tuple[int, Slot]:

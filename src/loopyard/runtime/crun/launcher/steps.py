@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from loopyard.runtime.crun.launcher import placing
-from loopyard.runtime.crun.launcher.layers import mounted
+from loopyard.runtime.crun.launcher.layers import IdMapping, mounted
 from loopyard.runtime.syscalls import (
     MOUNT_ATTR_NODEV,
     MOUNT_ATTR_RDONLY,
@@ -60,7 +60,7 @@ def read_ground(file: str) -> StepGround:
 
 @contextmanager
 def step_root(
-    folder: str, place: str, ground: StepGround, user_namespace: int, uid_base: int
+    folder: str, place: str, ground: StepGround, ids: IdMapping
 ) -> Generator[tuple[int, list[tuple[str, int]]]]:
     """The root file system of a step, attached nowhere yet, and the mounts that belong into it, with their targets.
 
@@ -68,12 +68,12 @@ def step_root(
         folder: Where its parts are mounted meanwhile; for nobody else.
         place: The file that says what is put into it.
         ground: What it is made of.
-        user_namespace: A descriptor of the sandbox's.
-        uid_base: The host's uid of the sandbox's root.
+        ids: Whose the files are.
     """
+    uid_base = ids.uid_base
     for name in ("upper", "work"):
         os.makedirs(f"{ground['changes']}/{name}", 0o755, exist_ok=True)
-    whole = _overlay(f"{folder}/root", ground["layers"], ground["changes"], user_namespace, uid_base)
+    whole = _overlay(f"{folder}/root", ground["layers"], ground["changes"], ids)
     parts: list[tuple[str, int]] = []
     try:
         with files_owned_by(uid_base, uid_base):
@@ -82,7 +82,7 @@ def step_root(
             is_file = one["secret"] is not None or (len(one["layers"]) == 1 and os.path.isfile(one["layers"][0]))
             with files_owned_by(uid_base, uid_base):
                 _make_target(whole, one["target"], is_file=is_file)
-            parts.append((one["target"], _part(f"{folder}/m{number}", one, user_namespace, uid_base)))
+            parts.append((one["target"], _part(f"{folder}/m{number}", one, ids)))
         yield whole, parts
     finally:
         for _, descriptor in parts:
@@ -98,21 +98,21 @@ def attach_parts(root: int, parts: Sequence[tuple[str, int]]) -> None:
         os.close(place)
 
 
-def _part(folder: str, given: StepMount, user_namespace: int, uid_base: int) -> int:
+def _part(folder: str, given: StepMount, ids: IdMapping) -> int:
     attributes = MOUNT_ATTR_NODEV | (MOUNT_ATTR_RDONLY if given["read_only"] else 0)
     if given["secret"] is not None:
-        return _secret(folder, given, uid_base)
+        return _secret(folder, given, ids.uid_base)
     if not given["layers"]:
         options: list[tuple[str, str | None]] = [("source", "tmpfs"), ("mode", "1777")]
-        options += [("uid", str(uid_base)), ("gid", str(uid_base))]
+        options += [("uid", str(ids.uid_base)), ("gid", str(ids.uid_base))]
         if given["size"] is not None:
             options.append(("size", str(given["size"])))
         return new_mount("tmpfs", options, attributes)
     if len(given["layers"]) == 1 and given["scratch"] is None:
         tree = open_tree(given["layers"][0])
-        idmap(tree, user_namespace, attributes)
+        idmap(tree, ids.user_namespace, attributes)
         return tree
-    return _overlay(folder, given["layers"], given["scratch"], user_namespace, uid_base, attributes)
+    return _overlay(folder, given["layers"], given["scratch"], ids, attributes)
 
 
 def _secret(folder: str, given: StepMount, uid_base: int) -> int:
@@ -131,9 +131,7 @@ def _secret(folder: str, given: StepMount, uid_base: int) -> int:
         umount(folder)
 
 
-def _overlay(
-    folder: str, layers: Sequence[str], changes: str | None, user_namespace: int, uid_base: int, attributes: int = 0
-) -> int:
+def _overlay(folder: str, layers: Sequence[str], changes: str | None, ids: IdMapping, attributes: int = 0) -> int:
     """A detached overlay of layers, from the top, with owners as the user namespace maps them."""
     os.makedirs(folder, exist_ok=True)
     if changes is not None:
@@ -143,7 +141,7 @@ def _overlay(
     below = [(layer, f"{folder}/{name}", MOUNT_ATTR_RDONLY) for layer, name in zip(layers, names, strict=True)]
     above = [] if changes is None else [(changes, f"{folder}/upper", 0)]
     back = os.open(".", os.O_PATH | os.O_DIRECTORY)
-    with mounted([*below, *above], user_namespace):
+    with mounted([*below, *above], ids.user_namespace):
         os.chdir(folder)  # an option of a mount has at most 255 bytes
         try:
             options: list[tuple[str, str | None]] = [("source", "overlay")]
@@ -155,7 +153,7 @@ def _overlay(
                 options += [("upperdir", "upper/upper"), ("workdir", "upper/work"), ("volatile", None)]
                 options += [("redirect_dir", "off"), ("metacopy", "off")]  # a layer is read file by file later
             # The mounter's ids are what the overlay writes as: in the changes they become the box's root.
-            with files_owned_by(uid_base, uid_base):
+            with files_owned_by(ids.uid_base, ids.uid_base):
                 return new_mount("overlay", options, attributes)
         finally:
             os.fchdir(back)

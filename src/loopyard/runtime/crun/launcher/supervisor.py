@@ -22,6 +22,7 @@ from loopyard.runtime.crun.launcher.helper import Helper, Report
 from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
 from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.launcher.refusals import Refusal, refusal
+from loopyard.runtime.crun.launcher.requests import Answer, Begun, Execute
 from loopyard.runtime.crun.launcher.streams import KeptStream
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import kill_group, start_ticks
@@ -99,52 +100,29 @@ class _Command:
             os.rmdir(self.live)
 
 
-def execute(
-    answer: Callable[..., None],
-    *,
-    ended: Callable[[], None],
-    crun: list[str],
-    id: str,
-    sandbox: dict[str, Any],
-    folder: str,
-    live: str,
-    process: int,
-    helper: Helper,
-    uid: int,
-    stdin: bool,
-    timeout_seconds: float | None,
-    most_bytes: int,
-) -> None:
-    """Run a command in the sandbox `id`, and stay until it has ended. Does nothing if it was begun before.
+def execute(answer: Answer, request: Execute, process: int, helper: Helper, ended: Callable[[], None]) -> None:
+    """Run a command in a sandbox, and stay until it has ended. Does nothing if it was begun before.
 
     Args:
-        crun: The command line up to crun's own command.
-        id: The sandbox's id.
-        sandbox: What `joining.NamespaceExec` wants to know of the sandbox.
-        folder: The command's folder; gets `stdout` and `stderr` if it writes any, and in the end `result.json`.
-        live: Its folder while it runs; gets `supervisor.json`, `pid` and crun's log, and `stdout.lost` and
-            `stderr.lost` once the disk takes no more of a stream.
+        answer: Told once the command is begun.
+        request: The command.
         process: A descriptor of its `process.json`.
         helper: Starts it. Where the host does not let it, crun is asked to.
-        uid: The host's uid of the user that the command runs as.
-        stdin: Whether the named pipe `stdin` in the live folder is its standard input.
-        timeout_seconds: After how long its process group is killed; None for never.
-        most_bytes: How much of each stream is kept.
-        answer: Told this process's id once the command is begun, or that it was `begun_before`.
         ended: Called when the result is written.
     """
+    sandbox, folder, live = request.sandbox, request.folder, request.live
     claimed = claim(folder, live)
     if claimed is None:  # a request that was made again, since the answer to the first was lost
         helper.dismiss()
         os.close(process)
-        answer(begun_before=True)
+        answer(Begun(None))
         ended()
         return
     command = _Command(Path(folder), Path(live))
-    deadline = None if timeout_seconds is None else time.monotonic() + timeout_seconds
-    killed_before = cgroups.memory_kills(sandbox["cgroup"])
-    ends = [_stream(command, name, uid, most_bytes) for name in _STREAMS]
-    given, hold = _stdin(live) if stdin else (os.open(os.devnull, os.O_RDONLY), None)
+    deadline = None if request.timeout_seconds is None else time.monotonic() + request.timeout_seconds
+    killed_before = cgroups.memory_kills(sandbox.cgroup)
+    ends = [_stream(command, name, request.uid, request.most_bytes) for name in _STREAMS]
+    given, hold = _stdin(live) if request.stdin else (os.open(os.devnull, os.O_RDONLY), None)
     pid_file = os.open(f"{live}/pid", os.O_WRONLY | os.O_CREAT, 0o600)
     set_subreaper(subreaper=True)  # the helper goes, and leaves the command to this process
     helper.begin(sandbox, process, pid_file, claimed, (given, *ends))
@@ -156,11 +134,11 @@ def execute(
         use(claimed, described(me, start_ticks(me)))
         os.unlink(f"{live}/pid")
         os.set_inheritable(process, False)  # crun opens it by its name
-        argv = [*crun, "--log", f"file:{live}/crun.log", "exec", "--process", f"/proc/{me}/fd/{process}"]
-        child = start([*argv, "--pid-file", f"{live}/pid", id], given, *ends)
+        argv = [*request.crun, "--log", f"file:{live}/crun.log", "exec", "--process", f"/proc/{me}/fd/{process}"]
+        child = start([*argv, "--pid-file", f"{live}/pid", request.id], given, *ends)
     else:
         child = command.pid() if report is None else report.pid
-    answer(pid=me)  # not before: whoever ends all that runs in the sandbox then ends this too
+    answer(Begun(me))  # not before: whoever ends all that runs in the sandbox then ends this too
     helper.dismiss()
     set_subreaper(subreaper=False)
     for end in (*ends, given, claimed):
@@ -176,7 +154,7 @@ def execute(
         else:
             refused = refusal(command.live) if by_crun else None
             if refused is None:
-                out_of_memory = cgroups.memory_kills(sandbox["cgroup"]) > killed_before
+                out_of_memory = cgroups.memory_kills(sandbox.cgroup) > killed_before
                 if out_of_memory and status != 0:
                     command.streams[-1].add(_OUT_OF_MEMORY)
                 command.finish(status, out_of_memory=out_of_memory)

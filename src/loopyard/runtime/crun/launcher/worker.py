@@ -12,32 +12,42 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from loopyard.runtime.crun.launcher import attached, box, disks, grading, reconfigure, slots, supervisor
+from loopyard.runtime.crun.launcher import attached, box, disks, grading, reconfigure, requests, slots, supervisor
 from loopyard.runtime.crun.launcher.acts import Acts
 from loopyard.runtime.crun.launcher.helper import Helper
 from loopyard.runtime.crun.launcher.messages import MessageTooLong, receive, send
+from loopyard.runtime.crun.launcher.requests import (
+    Answer,
+    Attach,
+    Content,
+    Create,
+    Execute,
+    JoinTarget,
+    PrepareSlot,
+    Request,
+    fields_of,
+    read_request,
+)
 
 _MOST_ACTS = 200
 """After so many acts a worker makes room for a fresh one, whatever it may have piled up."""
 
-_ACTS: dict[str, Callable[..., int | None]] = {
-    "create": box.create,
-    "destroy": box.destroy,
-    "prepare": slots.prepare,
-    "execute": supervisor.execute,
-    "attach": attached.attach,
-    "connect": attached.connect,
-    "listen": attached.listen,
-    "reconfigure": reconfigure.reconfigure,
-    "snapshot": disks.snapshot,
-    "delete": disks.delete,
-    "put_aside": disks.put_aside,
-    "list": disks.listing,
-    "measure": disks.measure,
-    "stop_all": grading.stop_all,
-    "restore": grading.restore,
-    "share": grading.share,
+_ACTS: dict[type[Request[Any]], Callable[[Answer, Any], None]] = {
+    requests.Destroy: box.destroy,
+    requests.Reconfigure: reconfigure.reconfigure,
+    requests.Connect: attached.connect,
+    requests.Listen: attached.listen,
+    requests.Snapshot: disks.snapshot,
+    requests.DeleteDisk: disks.delete,
+    requests.PutAside: disks.put_aside,
+    requests.ListDisks: disks.listing,
+    requests.Measure: disks.measure,
+    requests.StopAll: grading.stop_all,
+    requests.Restore: grading.restore,
+    requests.Share: grading.share,
 }
+"""Acts that need nothing but what the request says."""
+
 _LAST_ACTS = frozenset({"prepare", "attach", "connect", "listen", "restore", "share"})
 """Acts that leave the worker somewhere else, or whose end is told by its own."""
 
@@ -54,7 +64,7 @@ class Worker:
         self._channel = channel
         self._helper: Helper | None = None
         """Ready to start a program, if this worker has been asked for that before."""
-        self._sandbox: dict[str, Any] | None = None
+        self._sandbox: JoinTarget | None = None
         """Where it started the last one."""
 
     def run(self) -> int:
@@ -72,20 +82,25 @@ class Worker:
         gc.disable()
         os.setsid()
         for left in reversed(range(_MOST_ACTS)):
-            request, descriptors = receive(self._channel)
-            if request is None:
+            message, descriptors = receive(self._channel)
+            if message is None:
                 return 0
-            with self._acts.begin(request["act"] in _HARMLESS) as allowed:
+            act, number = message["act"], message["number"]
+            with self._acts.begin(act in _HARMLESS) as allowed:
                 if not allowed:
                     return 0
-                status, fine = self._act(request, descriptors)
-            if not fine or request["act"] in _LAST_ACTS:
+                try:
+                    status = self._act(number, message, descriptors)
+                except Exception as error:  # whatever it is, the server must hear of it
+                    self._tell({"number": number, "error": f"{type(error).__name__}: {error}"})
+                    return 1
+            if act in _LAST_ACTS:
                 return status
-            if request["act"] != "execute":
-                self._tell(request["number"], ended=status)
+            if act != Execute.act:
+                self._tell({"number": number, "ended": status})
             elif left > 0:
                 with contextlib.suppress(OSError):  # without a helper the next program is started a little later
-                    self._prepare(request["arguments"]["sandbox"])
+                    self._prepare(JoinTarget(**message["arguments"]["sandbox"]))
             if left == 0:  # it must not say that it is free: the launcher would hand it what nobody reads
                 return 0
             try:
@@ -94,33 +109,32 @@ class Worker:
                 return 0
         return 0
 
-    def _act(self, request: dict[str, Any], descriptors: list[int]) -> tuple[int, bool]:
-        """Do it. Returns the exit status, and whether the worker is as good as before."""
-        number, act, arguments = request["number"], request["act"], request["arguments"]
+    def _act(self, number: int, message: dict[str, Any], descriptors: list[int]) -> int:
+        """Do it. Returns the exit status."""
 
-        def answer(descriptors: Sequence[int] = (), **fields: Any) -> None:
-            self._tell(number, descriptors, **fields)
+        def answer(content: Content, descriptors: Sequence[int] = ()) -> None:
+            self._tell({"number": number, **fields_of(content)}, descriptors)
 
-        try:
-            if act == "create":
-                arguments["slot"] = slots.Slot(descriptors[0], descriptors[1], arguments["slot"])
-            elif act == "execute":
-                arguments["process"], arguments["helper"] = descriptors[0], self._take_helper(arguments["sandbox"])
-                arguments["ended"] = partial(self._tell, number, ended=0)  # what remains to be done nobody waits for
-            elif act == "prepare":
-                arguments["donations"] = self._channel
-            elif act == "attach":
-                arguments |= {"descriptors": descriptors, "server": self._server}
-            return _ACTS[act](answer, **arguments) or 0, True
-        except Exception as error:  # whatever it is, the server must hear of it
-            answer(error=f"{type(error).__name__}: {error}")
-            return 1, False
-        finally:
-            if act == "create":
-                for descriptor in descriptors:
-                    os.close(descriptor)
+        request = read_request(message["act"], message["arguments"])
+        match request:
+            case Create():
+                try:
+                    box.create(answer, request, slots.Slot(*descriptors, message["uid_base"]))
+                finally:
+                    for descriptor in descriptors:
+                        os.close(descriptor)
+            case Execute():
+                ended = partial(self._tell, {"number": number, "ended": 0})  # what is left to do nobody waits for
+                supervisor.execute(answer, request, descriptors[0], self._take_helper(request.sandbox), ended)
+            case PrepareSlot():
+                slots.prepare(answer, request, self._channel)
+            case Attach():
+                return attached.attach(answer, request, descriptors, self._server)
+            case _:
+                _ACTS[type(request)](answer, request)
+        return 0
 
-    def _take_helper(self, sandbox: dict[str, Any]) -> Helper:
+    def _take_helper(self, sandbox: JoinTarget) -> Helper:
         helper, self._helper = self._helper, None
         if helper is not None and helper.fits(sandbox):
             return helper
@@ -128,7 +142,7 @@ class Worker:
             helper.dismiss()
         return self._new_helper()
 
-    def _prepare(self, sandbox: dict[str, Any]) -> None:
+    def _prepare(self, sandbox: JoinTarget) -> None:
         """Have a helper ready for the next program: in the sandbox already, if the last two were started there."""
         self._helper = self._new_helper()
         if sandbox == self._sandbox:
@@ -138,9 +152,9 @@ class Worker:
     def _new_helper(self) -> Helper:
         return Helper.fork()
 
-    def _tell(self, number: int, descriptors: Sequence[int] = (), **fields: Any) -> None:
+    def _tell(self, content: dict[str, Any], descriptors: Sequence[int] = ()) -> None:
         with contextlib.suppress(OSError):  # the server is gone; its next start looks at what was written
             try:
-                send(self._server, {"number": number, **fields}, descriptors)
+                send(self._server, content, descriptors)
             except MessageTooLong as error:
-                send(self._server, {"number": number, "error": str(error)})
+                send(self._server, {"number": content["number"], "error": str(error)})

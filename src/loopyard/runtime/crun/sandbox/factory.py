@@ -13,6 +13,7 @@ from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.host import requirements
 from loopyard.runtime.crun.host.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.crun.launcher.requests import Create, Destroy, Reconfigure
 from loopyard.runtime.crun.sandbox import bundle, image_config, oci
 from loopyard.runtime.crun.sandbox.paths import PathResolver, SandboxPaths, is_ready_name
 from loopyard.runtime.crun.sandbox.roots import Roots
@@ -35,14 +36,15 @@ async def teardown(launcher: LauncherClient, crun: Sequence[str], traces: Sandbo
     """
     for _ in range(_REMOVALS):  # a launcher that is killed takes its work along
         fault = await launcher.attempt(
-            "destroy",
-            crun=list(crun),
-            id=traces.name,
-            bundle=str(traces.bundle),
-            disk=str(traces.disk),
-            baseline=str(traces.baseline),
-            cgroup=traces.cgroup,
-            keep_disk=keep_disk,
+            Destroy(
+                crun=list(crun),
+                id=traces.name,
+                bundle=str(traces.bundle),
+                disk=str(traces.disk),
+                baseline=str(traces.baseline),
+                cgroup=traces.cgroup,
+                keep_disk=keep_disk,
+            )
         )
         if fault is None:
             return
@@ -117,22 +119,23 @@ class SandboxFactory:
             bundle.write(spec, accounts, box.cwd, self._instance, slot, self._init, traces, shared)
             await self._way_out.apply(slot, spec.network_policy)
             started = await self._launcher.ask(
-                "create",
-                crun=self._crun,
-                id=traces.name,
-                bundle=str(traces.bundle),
-                root=str(traces.root),
-                image=str(root),
-                disk=str(traces.disk),
-                disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
-                snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
-                network=None if beside is None else f"/proc/{beside.pid}/ns/net",
-                step=None if step is None else str(step.file),
-                slot=slot,
+                Create(
+                    crun=self._crun,
+                    id=traces.name,
+                    bundle=str(traces.bundle),
+                    root=str(traces.root),
+                    image=str(root),
+                    disk=str(traces.disk),
+                    disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
+                    snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
+                    network=None if beside is None else f"/proc/{beside.pid}/ns/net",
+                    step=None if step is None else str(step.file),
+                    slot=slot,
+                )
             )
         except (LauncherFault, RulesRefused, OSError) as error:
             raise await self._failed(spec, slot, error, keep_disk=resumed) from error
-        box.pid, box.start_ticks = started["pid"], started["start_ticks"]
+        box.pid, box.start_ticks = started.pid, started.start_ticks
         return box
 
     async def reconfigure(
@@ -166,20 +169,21 @@ class SandboxFactory:
         self, traces: SandboxPaths, box: SandboxRecord, spec: SandboxSpec, step: Ground | None
     ) -> None:
         await self._launcher.ask(
-            "reconfigure",
-            pid=box.pid,
-            ticks=box.start_ticks,
-            bundle=str(traces.bundle),
-            image=str(box.image),
-            disk=str(traces.disk),
-            disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
-            snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
-            step=None if step is None else str(step.file),
-            uid_base=box.uid_base,
-            cgroup=traces.cgroup,
-            resources=oci.resources(spec.limits, limit_swap=requirements.can_limit_swap()),
-            shared_memory_bytes=oci.shared_memory_bytes(spec.limits.memory_bytes),
-            hostname=spec.hostname,
+            Reconfigure(
+                pid=box.pid,
+                ticks=box.start_ticks,
+                bundle=str(traces.bundle),
+                image=str(box.image),
+                disk=str(traces.disk),
+                disk_bytes=spec.limits.disk_bytes if self._launcher.disk_limits else None,
+                snapshot=None if spec.snapshot is None else str(self._layout.snapshot_disk(spec.snapshot)),
+                step=None if step is None else str(step.file),
+                uid_base=box.uid_base,
+                cgroup=traces.cgroup,
+                resources=oci.resources(spec.limits, limit_swap=requirements.can_limit_swap()),
+                shared_memory_bytes=oci.shared_memory_bytes(spec.limits.memory_bytes),
+                hostname=spec.hostname,
+            )
         )
 
     async def _configure(self, traces: SandboxPaths, box: SandboxRecord, spec: SandboxSpec) -> None:

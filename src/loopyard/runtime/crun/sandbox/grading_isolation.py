@@ -2,10 +2,12 @@
 
 import re
 from collections.abc import Callable, Collection, Sequence
+from typing import Any
 
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.linux import NO_SPACE_ERRORS
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost
+from loopyard.runtime.crun.launcher.requests import Request, Restore, Share, Snapshot, StopAll
 from loopyard.runtime.crun.sandbox.paths import PathResolver
 from loopyard.runtime.crun.sandbox.store import SandboxRecord
 from loopyard.runtime.crun.storage.shared_folders import SharedFolders
@@ -47,24 +49,13 @@ class CrunGradingIsolation:
     async def take_baseline(self, sandbox_id: str) -> None:
         self._running(sandbox_id)
         traces = self._where.of(sandbox_id)
-        await self._ask(
-            "snapshot",
-            crun=self._crun,
-            pause=traces.name,
-            disk=str(traces.disk),
-            target=str(traces.baseline),
-        )
+        await self._ask(Snapshot(self._crun, traces.name, disk=str(traces.disk), target=str(traces.baseline)))
 
     async def stop_all(self, sandbox_id: str, *, spare: Collection[str] = ()) -> None:
         box, traces = self._running(sandbox_id), self._where.of(sandbox_id)
         (traces.bundle / STOPPED).touch()
-        await self._ask(
-            "stop_all",
-            bundle=str(traces.bundle),
-            cgroup=traces.cgroup,
-            init=box.pid,
-            spare=[pid for name in spare if (pid := self._pid_of(sandbox_id, name)) is not None],
-        )
+        spared = [pid for name in spare if (pid := self._pid_of(sandbox_id, name)) is not None]
+        await self._ask(StopAll(str(traces.bundle), traces.cgroup, init=box.pid, spare=spared))
 
     async def restore(self, sandbox_id: str, paths: Sequence[str], *, keep: str | None = None) -> None:
         box, traces = self._running(sandbox_id), self._where.of(sandbox_id)
@@ -73,17 +64,18 @@ class CrunGradingIsolation:
         if read_json(done) == start:
             return
         await self._ask(
-            "restore",
-            pid=box.pid,
-            ticks=box.start_ticks,
-            bundle=str(traces.bundle),
-            image=str(box.image),
-            baseline=str(traces.baseline),
-            disk=str(traces.disk),
-            report=str(traces.bundle / _REPORT),
-            uid_base=box.uid_base,
-            paths=list(paths),
-            keep=keep,
+            Restore(
+                pid=box.pid,
+                ticks=box.start_ticks,
+                bundle=str(traces.bundle),
+                image=str(box.image),
+                baseline=str(traces.baseline),
+                disk=str(traces.disk),
+                report=str(traces.bundle / _REPORT),
+                uid_base=box.uid_base,
+                paths=list(paths),
+                keep=keep,
+            )
         )
         failpoint("scoring.mounted")
         write_whole(done, start)
@@ -96,21 +88,22 @@ class CrunGradingIsolation:
         box = self._running(sandbox_id)
         async with self._shared.using(folder.name):
             await self._ask(
-                "share",
-                pid=box.pid,
-                ticks=box.start_ticks,
-                uid_base=box.uid_base,
-                source=str(self._layout.shared(folder.name)),
-                files={name: str(path) for name, path in folder.files.items()},
-                target=target,
-                writable=writable,
+                Share(
+                    pid=box.pid,
+                    ticks=box.start_ticks,
+                    uid_base=box.uid_base,
+                    source=str(self._layout.shared(folder.name)),
+                    files={name: str(path) for name, path in folder.files.items()},
+                    target=target,
+                    writable=writable,
+                )
             )
 
-    async def _ask(self, act: str, **arguments: object) -> None:
+    async def _ask(self, request: Request[Any]) -> None:
         try:
             for left in reversed(range(_ATTEMPTS)):
                 try:
-                    await self._launcher.ask(act, **arguments)
+                    await self._launcher.ask(request)
                 except LauncherLost:  # all of these acts can be repeated, whatever was done of them
                     if left == 0:
                         raise

@@ -7,6 +7,7 @@ from collections import deque
 from loopyard.runtime.crun.host import network
 from loopyard.runtime.crun.host.instance import SLOTS, Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient
+from loopyard.runtime.crun.launcher.requests import PrepareSlot
 from loopyard.runtime.errors import SandboxStartFailed
 
 log = logging.getLogger("loopyard.runtime")
@@ -82,13 +83,14 @@ class SlotPool:
         slot = self._raw.popleft()
         host_address, address = self._instance.addresses(slot)
         fault = await self._launcher.attempt(
-            "prepare",
-            number=slot,
-            uid_base=self._instance.uid_base(slot),
-            link=self._instance.link(slot),
-            host_address=host_address,
-            address=address,
-            mtu=self._mtu,
+            PrepareSlot(
+                number=slot,
+                uid_base=self._instance.uid_base(slot),
+                link=self._instance.link(slot),
+                host_address=host_address,
+                address=address,
+                mtu=self._mtu,
+            )
         )
         if fault is not None:
             self._raw.append(slot)

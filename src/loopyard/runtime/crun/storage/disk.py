@@ -12,6 +12,7 @@ from pathlib import Path
 from loopyard.kit.full_disk import is_full
 from loopyard.runtime.crun.host.btrfs import keep_in_place
 from loopyard.runtime.crun.launcher.place import Place
+from loopyard.runtime.crun.launcher.requests import VERSION
 from loopyard.runtime.crun.launcher.room import FIRST_BYTES, mark
 from loopyard.runtime.errors import RuntimeUnavailable
 from loopyard.runtime.layout import Layout
@@ -35,10 +36,20 @@ def prepare(layout: Layout, crun: Path, disk_gib: int | None) -> Place:
     if not image.exists():
         if not _can_have_disk():
             log.warning("no limits on disk use: they need btrfs in the kernel, and apt-get install btrfs-progs")
-            return Place(crun=str(crun), pool=str(layout.pool), pool_image=None, acts=str(layout.acts), kept_for=None)
+            return _place(layout, crun, None, None)
         _make(image, disk_gib)
-    kept_for = [str(layout.sandboxes), str(layout.ready_ones)]
-    return Place(crun=str(crun), pool=str(layout.pool), pool_image=str(image), acts=str(layout.acts), kept_for=kept_for)
+    return _place(layout, crun, str(image), [str(layout.sandboxes), str(layout.ready_ones)])
+
+
+def _place(layout: Layout, crun: Path, image: str | None, kept_for: list[str] | None) -> Place:
+    return Place(
+        version=VERSION,
+        crun=str(crun),
+        pool=str(layout.pool),
+        pool_image=image,
+        acts=str(layout.acts),
+        kept_for=kept_for,
+    )
 
 
 def _can_have_disk() -> bool:

@@ -8,6 +8,7 @@ from pathlib import Path
 from loopyard.runtime.crun.host import requirements
 from loopyard.runtime.crun.launcher.client import LauncherClient
 from loopyard.runtime.crun.launcher.place import Place
+from loopyard.runtime.crun.launcher.requests import VERSION, Measure
 from loopyard.runtime.crun.storage.shared_bytes import SharedSpace, shared_spaces
 from loopyard.runtime.layout import Layout
 
@@ -44,13 +45,12 @@ async def _disks(layout: Layout) -> dict[str, int | None]:
         return dict.fromkeys(kinds, None)
     disk = str(layout.pool_image) if layout.pool_image.exists() else None
     # A launcher of its own finds the file system that a server has mounted, as the next one does after a crash.
-    place = Place(
-        crun=str(requirements.program("crun")), pool=str(layout.pool), pool_image=disk, acts=None, kept_for=None
-    )
+    crun = str(requirements.program("crun"))
+    place = Place(version=VERSION, crun=crun, pool=str(layout.pool), pool_image=disk, acts=None, kept_for=None)
     launcher = LauncherClient(place)
     await launcher.start()
     try:
-        return {kind: (await launcher.ask("measure", folder=str(layout.pool / kind)))["bytes"] for kind in kinds}
+        return {kind: (await launcher.ask(Measure(str(layout.pool / kind)))).bytes for kind in kinds}
     finally:
         await launcher.close()
 

@@ -1,6 +1,7 @@
 """The disks in the pool, by the launcher that sees them."""
 
 from loopyard.runtime.crun.launcher.client import LauncherClient
+from loopyard.runtime.crun.launcher.requests import ListDisks
 from loopyard.runtime.layout import Layout
 
 
@@ -26,6 +27,6 @@ class Pool:
         names = [""]
         while names:  # an answer has only so many
             folder = str(self._layout.pool / kind)
-            names = (await self._launcher.ask("list", folder=folder, after=names[-1]))["names"]
+            names = (await self._launcher.ask(ListDisks(folder, after=names[-1]))).names
             found |= {name.removesuffix(".new") for name in names}
         return found

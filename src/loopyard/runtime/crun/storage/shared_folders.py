@@ -13,6 +13,7 @@ from pathlib import Path
 
 from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.crun.launcher.client import LauncherClient
+from loopyard.runtime.crun.launcher.requests import DeleteDisk, PutAside
 from loopyard.runtime.crun.storage.pool import Pool
 from loopyard.runtime.layout import Layout
 from loopyard.runtime.upkeep import Leftover
@@ -66,7 +67,7 @@ class SharedFolders:
         name = leftover.name.removesuffix(_GONE)
         folder, aside = str(self._layout.shared(name)), str(self._layout.shared(f"{name}{_GONE}"))
         # Half of a folder must never be taken for the whole: it is deleted under another name.
-        if await self._launcher.attempt("delete", disk=aside) is not None:
+        if await self._launcher.attempt(DeleteDisk(aside)) is not None:
             return False
         if name != leftover.name:
             return True
@@ -75,10 +76,10 @@ class SharedFolders:
                 return False
             self._mark(name).unlink(missing_ok=True)
             failpoint("shared.forgotten")
-            if await self._launcher.attempt("put_aside", folder=folder, aside=aside) is not None:
+            if await self._launcher.attempt(PutAside(folder, aside)) is not None:
                 return False
         failpoint("shared.put_aside")
-        return await self._launcher.attempt("delete", disk=aside) is None
+        return await self._launcher.attempt(DeleteDisk(aside)) is None
 
     def _mark(self, name: str) -> Path:
         return self._layout.shared_mark(name)

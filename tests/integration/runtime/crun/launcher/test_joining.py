@@ -12,6 +12,7 @@ import pytest
 
 from loopyard.runtime import syscalls
 from loopyard.runtime.crun.launcher import joining
+from loopyard.runtime.crun.launcher.requests import JoinTarget
 from loopyard.runtime.crun.provider import CrunRuntime
 from loopyard.runtime.protocol import CommandSpec, Limits, Runtime, User
 from tests.integration.runtime.box import ROOT, Box, MakeBox
@@ -148,7 +149,8 @@ async def test_who_joins_leaves_the_session_keyring_of_the_server(crun: CrunRunt
     own = _session_keyring()
 
     def join() -> None:
-        joining.NamespaceExec(known.pid, known.start_ticks, str(traces.state), traces.cgroup, 1024, 500)
+        target = JoinTarget(known.pid, known.start_ticks, str(traces.state), traces.cgroup, 1024, 500)
+        joining.NamespaceExec(target)
         assert _session_keyring() not in (own, -1)
 
     with pytest.MonkeyPatch.context() as patch:
