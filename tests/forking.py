@@ -182,9 +182,10 @@ async def _warm() -> None:
     from loopyard.app import create_app
     from loopyard.config import Settings
     from loopyard.kit.db import Database
+    from loopyard.runtime.absent import NoRuntime
 
     settings = Settings(data_dir=Path("/nonexistent"))
-    app = create_app(settings.runtime.build(settings.data_dir), Database(settings.store_url), settings)
+    app = create_app(NoRuntime(), Database(settings.store_url), settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         assert (await client.get("/v1/devboxes")).status_code == 401
 

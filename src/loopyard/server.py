@@ -30,6 +30,7 @@ from loopyard.kit.in_flight import InFlightRequests
 from loopyard.kit.server_address import ServerAddress
 from loopyard.kit.sse import MARK
 from loopyard.runtime.errors import RuntimeUnavailable
+from loopyard.runtime.factory import open_runtime
 from loopyard.store import migrate
 from loopyard.upkeep.provider import claim
 
@@ -129,32 +130,33 @@ async def _serve(
     if (starting := asyncio.current_task()) is not None:
         _at_signals(starting.cancel)  # until there is a server that can be told to end
     database = Database(settings.store_url)
-    runtime = settings.runtime.build(settings.data_dir)
     try:
         await _prepare_store(database)
         configured = settings.api_key.get_secret_value() if settings.api_key else None
         key = await ensure_key(database, settings.data_dir, configured)
-        await claim(settings.data_dir, database, runtime.name)
-        await runtime.open()
-        app = create_app(runtime, database, settings, ssh_listener)
-        config = uvicorn.Config(
-            app,
-            log_config=None,  # its own would write accesses to standard output, where a full pipe stops the server
-            log_level=log_level,
-            access_log=log_level == "debug",
-            http=limited(ConnectionLimits(settings.connections)),
-            ws="websockets-sansio",
-            backlog=_BACKLOG,
-            timeout_graceful_shutdown=_GRACE_SECONDS + _PATIENCE_SECONDS,
-            timeout_keep_alive=_KEEP_ALIVE_SECONDS,
-            server_header=False,
-        )
-        server = _Server(config, app.state.parts.get(InFlightRequests))
-        app.state.parts.get(ServerAddress).listens(*listener.getsockname()[:2])
-        _announce(listener, key, settings)
-        await server.serve([listener])
+        await claim(settings.data_dir, database, settings.runtime.type)
+        runtime = await open_runtime(settings.runtime, settings.data_dir)
+        try:
+            app = create_app(runtime, database, settings, ssh_listener)
+            config = uvicorn.Config(
+                app,
+                log_config=None,  # its own would write accesses to standard output, where a full pipe stops the server
+                log_level=log_level,
+                access_log=log_level == "debug",
+                http=limited(ConnectionLimits(settings.connections)),
+                ws="websockets-sansio",
+                backlog=_BACKLOG,
+                timeout_graceful_shutdown=_GRACE_SECONDS + _PATIENCE_SECONDS,
+                timeout_keep_alive=_KEEP_ALIVE_SECONDS,
+                server_header=False,
+            )
+            server = _Server(config, app.state.parts.get(InFlightRequests))
+            app.state.parts.get(ServerAddress).listens(*listener.getsockname()[:2])
+            _announce(listener, key, settings)
+            await server.serve([listener])
+        finally:
+            await runtime.close()
     finally:
-        await runtime.close()
         await database.close()
 
 

@@ -11,7 +11,8 @@ def print_openapi() -> None:
     from loopyard.app import create_app
     from loopyard.config import Settings
     from loopyard.kit.db import Database
+    from loopyard.runtime.absent import NoRuntime
 
     settings = Settings(data_dir=Path("/nonexistent"))
-    app = create_app(settings.runtime.build(settings.data_dir), Database(settings.store_url), settings)
+    app = create_app(NoRuntime(), Database(settings.store_url), settings)
     typer.echo(json.dumps(app.openapi(), indent=2))

@@ -62,6 +62,7 @@ async def _without_server(settings: "Settings", *, dry_run: bool) -> list[dict[s
     from loopyard.data_folder import hold_data_folder
     from loopyard.kit.db import Database
     from loopyard.runtime.config import CrunConfig
+    from loopyard.runtime.factory import open_runtime
     from loopyard.store import migrate
     from loopyard.upkeep.provider import claim
 
@@ -71,16 +72,17 @@ async def _without_server(settings: "Settings", *, dry_run: bool) -> list[dict[s
     if settings.database_url is None:
         (settings.data_dir / "loopyard.db").stat()  # SQLite would make the file
     with hold_data_folder(settings.data_dir):
-        runtime = runtime_config.build(settings.data_dir)
         database = Database(settings.store_url)
         try:
             await migrate.upgrade(database)
-            await claim(settings.data_dir, database, runtime.name)
-            await runtime.open()
-            sweep = sweep_of(runtime, database, settings)
-            return [asdict(one) for one in await (sweep.look() if dry_run else sweep.free())]
+            await claim(settings.data_dir, database, runtime_config.type)
+            runtime = await open_runtime(runtime_config, settings.data_dir)
+            try:
+                sweep = sweep_of(runtime, database, settings)
+                return [asdict(one) for one in await (sweep.look() if dry_run else sweep.free())]
+            finally:
+                await runtime.close()
         finally:
-            await runtime.close()
             await database.close()
 
 

@@ -1,4 +1,4 @@
-"""Which provider of sandboxes a server uses, and how."""
+"""Configuration of the provider of sandboxes that a server uses. `factory` opens it."""
 
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
@@ -6,7 +6,6 @@ from typing import Annotated, Any, Literal, cast
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
 from loopyard.kit.linux import CA_BUNDLE
-from loopyard.runtime.protocol import Runtime
 
 
 class CrunConfig(BaseModel):
@@ -59,12 +58,6 @@ class CrunConfig(BaseModel):
         """Where a server over this data folder keeps images."""
         return self.images or data_dir / "images"
 
-    def build(self, data_dir: Path) -> Runtime:
-        """The provider, not yet opened; nothing is touched before."""
-        from loopyard.runtime.crun.provider import CrunRuntime
-
-        return CrunRuntime(self, data_dir)
-
 
 class DockerConfig(BaseModel):
     """Sandboxes as containers of Docker, or of Podman's socket. Needs neither root nor programs on this host."""
@@ -99,12 +92,6 @@ class DockerConfig(BaseModel):
     def images_of(self, data_dir: Path) -> Path:
         """Where a server over this data folder keeps images."""
         return self.images or data_dir / "images"
-
-    def build(self, data_dir: Path) -> Runtime:
-        """The provider, not yet opened; nothing is touched before."""
-        from loopyard.runtime.docker.provider import DockerRuntime
-
-        return DockerRuntime(self, data_dir)
 
 
 def _type_of(given: Any) -> str:

@@ -70,7 +70,7 @@ class GradingIsolator(Protocol):
 
     @property
     def grading_isolation(self) -> GradingIsolation:
-        """How; once the provider is open."""
+        """How."""
         ...
 
 

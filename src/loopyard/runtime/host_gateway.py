@@ -29,8 +29,8 @@ class HasHostGateway(Protocol):
         ...
 
     def gateway_socket(self) -> socket.socket:
-        """A listening TCP socket, not blocking; a duplicate, which the caller closes. Known once the provider is open.
-        A connection's peer address names its sandbox: the host drops packets with another source."""
+        """A listening TCP socket, not blocking; a duplicate, which the caller closes. A connection's peer address names
+        its sandbox: the host drops packets with another source."""
         ...
 
     def sandbox_at(self, address: str) -> str | None:

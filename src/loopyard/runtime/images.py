@@ -105,7 +105,7 @@ class BuildsImages(Protocol):
 
     @property
     def image_builder(self) -> ImageBuilder:
-        """The builder; once the provider is open."""
+        """The builder."""
         ...
 
 

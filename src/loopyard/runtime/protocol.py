@@ -235,21 +235,13 @@ class Features:
 
 
 class Runtime(Protocol):
-    """A provider of sandboxes on one host or many. All methods may be called concurrently."""
+    """A provider of sandboxes on one host or many, opened (see `factory`). All methods may be called concurrently."""
 
     name: str
 
     @property
     def features(self) -> Features:
-        """Features on this host; known once it is open."""
-        ...
-
-    async def open(self) -> None:
-        """Check rights and programs, make what is missing, and take up again what an earlier process left running.
-
-        Raises:
-            RuntimeUnavailable: This host cannot run the provider; the message says what to do about it.
-        """
+        """Features on this host."""
         ...
 
     async def close(self) -> None:

@@ -9,7 +9,7 @@ from loopyard.runtime.protocol import SandboxSpec
 class KeepsReady(Protocol):
     """Keeps some sandboxes ready in the background, while nothing else is being made. `create` hands one over where it
     is like what is asked for, once and to nobody else: nothing has ever run in it. Until then they are in no answer of
-    the provider. They end with this process; after a crash the next `open` removes them."""
+    the provider. They end with this process; after a crash the next opening removes them."""
 
     def keep_ready(self, like: SandboxSpec) -> None:
         """Begin to, with sandboxes that differ from `like` only in id, environment, network policy and user. How many

@@ -35,5 +35,5 @@ class HasKeepers(Protocol):
 
     @property
     def keepers(self) -> Sequence[Keeper]:
-        """Garbage collectors of the provider; known once it is open."""
+        """Garbage collectors of the provider."""
         ...

@@ -14,6 +14,7 @@ from runloop_api_client.types import ObjectView
 from loopyard.app import create_app
 from loopyard.config import Settings
 from loopyard.kit.db import Database
+from loopyard.runtime.absent import NoRuntime
 from tests.serving import ServerProcess
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -24,7 +25,7 @@ def document() -> dict[str, Any]:
     settings = Settings(data_dir=Path("/nonexistent"))
     database = Database(settings.store_url)
     try:
-        return create_app(settings.runtime.build(settings.data_dir), database, settings).openapi()
+        return create_app(NoRuntime(), database, settings).openapi()
     finally:
         asyncio.run(database.close())
 

@@ -32,8 +32,7 @@ async def provider(
 @pytest.fixture(scope="session")
 async def runtime(provider: Provider) -> AsyncGenerator[Runtime]:
     """The provider that the tests share, opened."""
-    runtime = provider.build("shared")
-    await runtime.open()
+    runtime = await provider.open("shared")
     if isinstance(runtime, KeepsReady):
         runtime.keep_ready(SandboxSpec(id=""))
     yield runtime

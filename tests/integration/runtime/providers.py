@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from loopyard.runtime.config import CrunConfig, DockerConfig
+from loopyard.runtime.factory import open_runtime
 from loopyard.runtime.protocol import Runtime
 from tests.integration.runtime.dockerd import NoEngine, docker_engine
 
@@ -23,9 +24,9 @@ class Provider:
     config: CrunConfig | DockerConfig
     folder: Path
 
-    def build(self, name: str) -> Runtime:
-        """A runtime, not yet opened. The same name is the same data folder again."""
-        return self.config.build(self.folder / name)
+    async def open(self, name: str) -> Runtime:
+        """A runtime, opened. The same name is the same data folder again."""
+        return await open_runtime(self.config, self.folder / name)
 
 
 def _images() -> Path:

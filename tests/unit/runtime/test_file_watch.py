@@ -1,6 +1,7 @@
 """Waiting for writes to files: who is woken, when, and what is left of it."""
 
 import asyncio
+import errno
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -93,11 +94,10 @@ async def test_a_flood_of_writes_to_many_files_loses_no_wait(watch: FileWatch, t
 async def test_without_inotify_nothing_is_watched(
     watch: FileWatch, file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Refusing:
-        def inotify_init1(self, _: int) -> int:
-            return -1
+    def refuse() -> int:
+        raise OSError(errno.EMFILE, "inotify_init1")
 
-    monkeypatch.setattr(file_watch, "_libc", Refusing())
+    monkeypatch.setattr(file_watch, "inotify", refuse)
     assert watch.next_write(file) is None
 
 

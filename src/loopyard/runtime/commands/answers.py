@@ -1,7 +1,6 @@
 """Answers that every provider reads from its commands' folders."""
 
 import asyncio
-from typing import Generic, TypeVar
 
 from loopyard.runtime.commands.kept import Commands
 from loopyard.runtime.protocol import CommandResult, Stream
@@ -9,13 +8,12 @@ from loopyard.runtime.protocol import CommandResult, Stream
 _SHORT_BYTES = 64 << 10
 """Longer pieces of output are read in a thread: they hold the event loop up, above all where the disk is busy."""
 
-C = TypeVar("C", bound=Commands)
 
-
-class WithCommands(Generic[C]):
+class CommandAnswers:
     """The part of a provider that its commands' folders answer. See the protocol for what each method does."""
 
-    _commands: C
+    def __init__(self, commands: Commands) -> None:
+        self._commands = commands
 
     async def wait_command(self, sandbox_id: str, command_id: str) -> CommandResult:
         return await self._commands.wait(sandbox_id, command_id)

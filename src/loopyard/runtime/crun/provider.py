@@ -2,52 +2,39 @@
 
 import asyncio
 import logging
-import os
 import socket
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from contextlib import AsyncExitStack
 
-from loopyard.runtime.base_image.making import ensure_base
-from loopyard.runtime.config import CrunConfig
+from loopyard.runtime.commands.answers import CommandAnswers
 from loopyard.runtime.crun.building.buildah import Storage
 from loopyard.runtime.crun.building.builder import CrunImageBuilder
 from loopyard.runtime.crun.building.keeping import ImagesKeeper
 from loopyard.runtime.crun.building.means import Means, Place
-from loopyard.runtime.crun.egress.client import EgressClient
-from loopyard.runtime.crun.egress.listeners import listen_for_gateway
-from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.egress.table import GATEWAY
 from loopyard.runtime.crun.exec.attachment import attach
 from loopyard.runtime.crun.exec.operations import SandboxOperations
-from loopyard.runtime.crun.host import instance, network, requirements
-from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
+from loopyard.runtime.crun.host import requirements
+from loopyard.runtime.crun.launcher.client import LauncherFault
 from loopyard.runtime.crun.launcher.requests import DeleteDisk, Snapshot
+from loopyard.runtime.crun.parts import CrunParts
 from loopyard.runtime.crun.sandbox import oci
 from loopyard.runtime.crun.sandbox.accounts import Account
-from loopyard.runtime.crun.sandbox.factory import Ground, SandboxFactory
+from loopyard.runtime.crun.sandbox.factory import Ground
 from loopyard.runtime.crun.sandbox.grading_isolation import STOPPED, CrunGradingIsolation
 from loopyard.runtime.crun.sandbox.leftovers import BoxesKeeper
-from loopyard.runtime.crun.sandbox.paths import PathResolver
 from loopyard.runtime.crun.sandbox.services import Services, is_service
-from loopyard.runtime.crun.sandbox.slot_pool import SlotPool
-from loopyard.runtime.crun.sandbox.store import SandboxRecord, SandboxStore
+from loopyard.runtime.crun.sandbox.store import SandboxRecord
 from loopyard.runtime.crun.sandbox.usage import usage
-from loopyard.runtime.crun.sandbox.warm_pool import WarmPool, remove_left
-from loopyard.runtime.crun.storage import disk
-from loopyard.runtime.crun.storage.image_references import register
-from loopyard.runtime.crun.storage.pool import Pool
-from loopyard.runtime.crun.storage.shared_folders import SharedFolders
 from loopyard.runtime.errors import (
     RuntimeFault,
-    RuntimeUnavailable,
     SandboxNotFound,
     SandboxNotRunning,
     SandboxStartFailed,
     SnapshotFailed,
 )
 from loopyard.runtime.host_gateway import GatewayAddress
-from loopyard.runtime.layout import Layout, subfolders, write_whole
-from loopyard.runtime.memory import memory_folder
+from loopyard.runtime.layout import subfolders, write_whole
 from loopyard.runtime.processes import is_alive, wait_end
 from loopyard.runtime.protocol import (
     Attached,
@@ -64,17 +51,52 @@ from loopyard.runtime.upkeep import Keeper
 log = logging.getLogger("loopyard.runtime")
 
 
-class CrunRuntime(SandboxOperations):
+class CrunRuntime:
     """Sandboxes by crun. See the protocol for what each method does and raises."""
 
     name = "crun"
 
-    def __init__(self, config: CrunConfig, data_dir: Path) -> None:
-        super().__init__(config, Layout(data_dir), config.images_of(data_dir))
+    def __init__(self, parts: CrunParts, resources: AsyncExitStack) -> None:
+        """`resources` is what is to be closed in the end."""
+        self._resources = resources
         self._acts: dict[str, asyncio.Lock] = {}
-        self._builder: CrunImageBuilder | None = None
-        self.refused: Refused = lambda _sandbox_id, _message: None
-        """See `TellsRefusals`."""
+        self._layout, self._images, self._ca_bundle = parts.layout, parts.images, parts.ca_bundle
+        self._crun, self._instance, self._launcher = parts.crun, parts.instance, parts.launcher
+        self._pool, self._roots, self._slots, self._way_out = parts.pool, parts.roots, parts.slots, parts.way_out
+        self._where, self._memory, self._boxes = parts.where, parts.memory, parts.boxes
+        self._commands, self._making, self._ready = parts.commands, parts.making, parts.ready
+        self._gateway, self._refusals = parts.gateway, parts.refusals
+
+        operations, answers = SandboxOperations(parts), CommandAnswers(parts.commands)
+        self._running, self._viewpoint = operations.running, operations.viewpoint
+        self.start_command = operations.start_command
+        self.attach_command = operations.attach_command
+        self.connect = operations.connect
+        self.listen = operations.listen
+        self.read_file = operations.read_file
+        self.write_file = operations.write_file
+        self.wait_command = answers.wait_command
+        self.commands = answers.commands
+        self.read_output = answers.read_output
+        self.output_size = answers.output_size
+        self.is_truncated = answers.is_truncated
+        self.wait_output = answers.wait_output
+        self.write_stdin = answers.write_stdin
+        self.signal_command = answers.signal_command
+
+        self.sandbox_at = parts.refusals.sandbox_at
+        self.gateway_address: GatewayAddress = GATEWAY
+        self._services = Services(
+            self._layout, self._boxes, self._making.make, self._making.remove, self.start_command, self.forget
+        )
+        self.image_builder = CrunImageBuilder(self, self._means, self._place, self._layout, self._images)
+        self.grading_isolation = CrunGradingIsolation(
+            self._launcher, self._layout, self._crun, self._running, self._where, parts.shared, self._commands.pid
+        )
+        boxes = BoxesKeeper(
+            self._layout, self._instance, self._memory, self._pool.boxes, self._remove_left, self._acting
+        )
+        self.keepers: Sequence[Keeper] = [boxes, parts.shared, ImagesKeeper(Storage(self._images))]
 
     @property
     def features(self) -> Features:
@@ -86,115 +108,26 @@ class CrunRuntime(SandboxOperations):
             snapshot_xattrs=True,
         )
 
-    async def open(self) -> None:
-        requirements.check()
-        self._init = requirements.program("catatonit")
-        await ensure_base(self._images, self._config.ca_bundle)
-        self._layout.sandboxes.mkdir(parents=True, exist_ok=True)
-        self._layout.commands.mkdir(parents=True, exist_ok=True)
-        self._layout.snapshots.mkdir(parents=True, exist_ok=True)
-        register(self._images, self._layout.data)
-        self._instance, self._hold = instance.claim(self._layout.data, self._config.network)
-        self._where = PathResolver(self._layout, self._instance)
-        self._memory = SandboxStore(self._where, self._instance.block)
-        self._commands.running = memory_folder(f"{self._instance.block}/running")
-        self._crun = [
-            str(requirements.program("crun")),
-            "--root",
-            str(self._instance.crun_root),
-            "--cgroup-manager=cgroupfs",
-        ]
-        place = await asyncio.to_thread(disk.prepare, self._layout, requirements.program("crun"), self._config.disk_gib)
-        self._launcher = LauncherClient(place)
-        await self._launcher.start()
-        self._pool = Pool(self._layout, self._launcher)
-        self._shared = SharedFolders(
-            self._layout, self._launcher, self._pool, lambda: [box.pid for box in self._boxes.values()]
-        )
-        held = await remove_left(self._layout, self._instance, self._where, self._launcher, self._crun)
-        for sandbox_id in subfolders(self._layout.sandboxes):
-            box = self._memory.recall(sandbox_id)
-            if box is not None and is_alive(box.pid, box.start_ticks):
-                self._boxes[sandbox_id] = box
-        used = held | {box.slot for box in self._boxes.values()}
-        network.allow_forwarding()
-        self._gateway = listen_for_gateway()
-        gateway_port: int = self._gateway.getsockname()[1]
-        self._way_out = EgressClient(
-            self._instance,
-            self._config.mirrors,
-            self._config.open_host_ports,
-            gateway_port,
-            open_seconds=self._config.names_open_seconds,
-            refused=self._tell_refused,
-        )
-        policies = {box.slot: box.network_policy for box in self._boxes.values()}
-        try:
-            await self._way_out.open(policies)
-        except RulesRefused as fault:
-            raise RuntimeUnavailable(f"Sandboxes would have no network: {fault}") from fault
-        await network.remove_stale_links(self._instance, used)
-        self._slots = SlotPool(self._instance, self._launcher, self._config.spare_slots, used)
-        self._slots.refill()
-        self._making = SandboxFactory(
-            self._layout,
-            self._instance,
-            self._launcher,
-            self._slots,
-            self._way_out,
-            self._where,
-            self._memory,
-            self._roots,
-            self._crun,
-            self._init,
-        )
-        self._ready = WarmPool(self._making, self._roots, self._config.ready_sandboxes)
-        self._services = Services(
-            self._layout, self._boxes, self._making.make, self._making.remove, self.start_command, self.forget
-        )
-
-    @property
-    def image_builder(self) -> CrunImageBuilder:
-        """Builds images that sandboxes can be made of; once this is open."""
-        if self._builder is None:
-            self._builder = CrunImageBuilder(self, self._means, self._place, self._layout, self._images)
-        return self._builder
-
-    @property
-    def grading_isolation(self) -> CrunGradingIsolation:
-        """Makes sandboxes fit to be judged; once this is open."""
-        return CrunGradingIsolation(
-            self._launcher, self._layout, self._crun, self._running, self._where, self._shared, self._commands.pid
-        )
-
     def _means(self) -> Means:
-        return Means(self._memory.folder / "builds", self._config.ca_bundle)
+        return Means(self._memory.folder / "builds", self._ca_bundle)
 
     def _place(self, sandbox_id: str) -> Place:
         box = self._running(sandbox_id)
         host_address, _ = self._instance.addresses(box.slot)
         return Place(box.pid, box.uid_base, self._where.of(sandbox_id).cgroup, host_address)
 
-    @property
-    def gateway_address(self) -> GatewayAddress:
-        """See `HasHostGateway`."""
-        return GATEWAY
-
     def gateway_socket(self) -> socket.socket:
         """See `HasHostGateway`."""
         return self._gateway.dup()
 
-    def sandbox_at(self, address: str) -> str | None:
-        """See `HasHostGateway`."""
-        if (slot := self._instance.slot_at(address)) is None:
-            return None
-        # A service has a slot of its own, but the network of its sandbox.
-        found = (name for name, box in tuple(self._boxes.items()) if box.slot == slot and not is_service(name))
-        return next(found, None)
+    @property
+    def refused(self) -> Refused:
+        """See `TellsRefusals`."""
+        return self._refusals.refused
 
-    def _tell_refused(self, address: str, message: str) -> None:
-        if (sandbox_id := self.sandbox_at(address)) is not None:
-            self.refused(sandbox_id, message)
+    @refused.setter
+    def refused(self, tell: Refused) -> None:
+        self._refusals.refused = tell
 
     def keep_ready(self, like: SandboxSpec) -> None:
         """See `KeepsReady`."""
@@ -206,23 +139,7 @@ class CrunRuntime(SandboxOperations):
         return self._ready.count
 
     async def close(self) -> None:
-        self._commands.close()
-        if hasattr(self, "_ready"):
-            await self._ready.close()
-        if hasattr(self, "_slots"):
-            await self._slots.close()
-        if hasattr(self, "_launcher"):
-            await self._launcher.close()
-        if hasattr(self, "_way_out"):
-            await self._way_out.close()
-        if hasattr(self, "_gateway"):
-            self._gateway.close()
-        if hasattr(self, "_hold"):
-            known = hasattr(self, "_way_out")  # else it could not be opened, and there may be some
-            if known and not any(is_alive(box.pid, box.start_ticks) for box in self._boxes.values()):
-                await asyncio.to_thread(instance.leave, self._instance)
-            os.close(self._hold)
-            del self._hold
+        await self._resources.aclose()
 
     async def create(self, spec: SandboxSpec) -> None:
         async with self._acting(spec.id):
@@ -342,18 +259,8 @@ class CrunRuntime(SandboxOperations):
     async def snapshots(self) -> set[str]:
         return await self._pool.snapshots()
 
-    @property
-    def keepers(self) -> Sequence[Keeper]:
-        """Garbage collectors of the provider; known once this is open."""
-        boxes = BoxesKeeper(
-            self._layout,
-            self._instance,
-            self._memory,
-            self._pool.boxes,
-            lambda sandbox_id: self._making.remove(sandbox_id, keep_disk=False),
-            self._acting,
-        )
-        return [boxes, self._shared, ImagesKeeper(Storage(self._images))]
+    async def _remove_left(self, sandbox_id: str) -> None:
+        await self._making.remove(sandbox_id, keep_disk=False)
 
     async def forget(self, sandbox_id: str) -> None:
         await asyncio.to_thread(self._commands.forget, sandbox_id)

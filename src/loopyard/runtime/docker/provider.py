@@ -2,12 +2,11 @@
 
 import asyncio
 import contextlib
-import hashlib
 import logging
 import shutil
 import socket
 from collections.abc import AsyncIterable, AsyncIterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -16,25 +15,22 @@ import aiodocker
 import aiohttp
 
 from loopyard.kit.linux import CA_BUNDLE, CA_VARIABLES, SEARCH_PATH
-from loopyard.runtime.commands.answers import WithCommands
-from loopyard.runtime.config import DockerConfig
+from loopyard.runtime.commands.answers import CommandAnswers
 from loopyard.runtime.docker import container, files, users, wrapper
 from loopyard.runtime.docker.asking import Refused
 from loopyard.runtime.docker.boxes import Box, Boxes
 from loopyard.runtime.docker.building.builder import DockerImageBuilder
-from loopyard.runtime.docker.building.buildkit import find_client
 from loopyard.runtime.docker.building.keeping import LayersKeeper
 from loopyard.runtime.docker.commands import DockerCommands
-from loopyard.runtime.docker.engine import Engine, find_socket, refused_command
-from loopyard.runtime.docker.images import Snapshots, ensure_base_image
+from loopyard.runtime.docker.engine import Engine, refused_command
+from loopyard.runtime.docker.images import Snapshots
 from loopyard.runtime.docker.streams import attach, connect
-from loopyard.runtime.docker.survey import Survey, survey
+from loopyard.runtime.docker.survey import Survey
 from loopyard.runtime.docker.users import Account
 from loopyard.runtime.errors import (
     ImageNotFound,
     NotSupported,
     RuntimeFault,
-    RuntimeUnavailable,
     SandboxNotFound,
     SandboxNotRunning,
     SandboxStartFailed,
@@ -47,7 +43,6 @@ from loopyard.runtime.protocol import (
     MOST_OUTPUT_BYTES,
     Attached,
     CommandSpec,
-    Features,
     NetworkPolicy,
     SandboxSpec,
     SandboxState,
@@ -69,69 +64,49 @@ _MOST_ROOM = 256
 """How many processes a sandbox may have past its limit while a signal is being brought in."""
 
 
-class DockerRuntime(WithCommands[DockerCommands]):
+@dataclass(frozen=True, slots=True)
+class DockerParts:
+    """Parts of the provider, each opened. `server` is the name of this server in the engine, `base` the base image
+    there, `ca_bundle` a file of certificate authorities that sandboxes trust besides their own."""
+
+    layout: Layout
+    engine: Engine
+    server: str
+    base: str
+    survey: Survey
+    snapshots: Snapshots
+    builder: DockerImageBuilder
+    ca_bundle: Path | None
+
+
+class DockerRuntime:
     """Sandboxes as containers. See the protocol for what each method does and raises."""
 
     name = "docker"
 
-    def __init__(self, config: DockerConfig, data_dir: Path) -> None:
-        self._config = config
-        self._layout = Layout(data_dir)
-        self._images = config.images_of(data_dir)
+    def __init__(self, parts: DockerParts) -> None:
+        self._layout, self._engine, self._server = parts.layout, parts.engine, parts.server
+        self._base, self._survey, self._snapshots = parts.base, parts.survey, parts.snapshots
+        self._ca_bundle = parts.ca_bundle
         self._commands = DockerCommands(self._layout, self._signal)
-        self._server = f"loopyard-{hashlib.sha256(str(data_dir.resolve()).encode()).hexdigest()[:12]}"
         self._acts: dict[str, asyncio.Lock] = {}
         self._boxes = Boxes(self._layout, self._server)
-
-    @property
-    def features(self) -> Features:
-        return self._survey.features
-
-    async def open(self) -> None:
-        self._engine = Engine(find_socket(self._config.socket))
-        try:
-            await self._prepare()
-        except (aiodocker.DockerError, OSError, aiohttp.ClientError) as error:
-            await self._engine.close()
-            raise RuntimeUnavailable(
-                f"The engine at {self._engine.path} does not do what is needed: {error}"
-            ) from error
-        except RuntimeUnavailable:
-            await self._engine.close()
-            raise
-
-    async def _prepare(self) -> None:
-        self._base = await ensure_base_image(
-            self._engine, self._images, self._config.ca_bundle, self._config.base_image
-        )
-        self._survey: Survey = await survey(self._engine, self._base, self._config.network)
-        self._snapshots = Snapshots(self._engine, self._server)
-        self._layout.sandboxes.mkdir(parents=True, exist_ok=True)
-        self._layout.commands.mkdir(parents=True, exist_ok=True)
-        await self._snapshots.sweep()
-        client = await find_client(self._engine) if self._config.buildkit else None
-        if client is None:
-            log.warning("images are built by the engine's classic builder, without secrets and mounts of RUN")
-        else:
-            log.warning("builds with secrets or mounts of RUN have no limits of memory and CPU: BuildKit has none")
-        network = self._survey.network
-        self._builder = DockerImageBuilder(self._engine, self._server, self._layout.data, self._base, network, client)
-        await self._builder.open()
-
-    @property
-    def image_builder(self) -> DockerImageBuilder:
-        """See `BuildsImages`."""
-        return self._builder
-
-    @property
-    def keepers(self) -> Sequence[Keeper]:
-        """See `HasKeepers`."""
-        return [LayersKeeper(self._engine, self._server)]
+        self.features = parts.survey.features
+        self.image_builder = parts.builder
+        self.keepers: Sequence[Keeper] = [LayersKeeper(self._engine, self._server)]
+        answers = CommandAnswers(self._commands)
+        self.wait_command = answers.wait_command
+        self.commands = answers.commands
+        self.read_output = answers.read_output
+        self.output_size = answers.output_size
+        self.is_truncated = answers.is_truncated
+        self.wait_output = answers.wait_output
+        self.write_stdin = answers.write_stdin
+        self.signal_command = answers.signal_command
 
     async def close(self) -> None:
         self._commands.close()
-        if hasattr(self, "_engine"):
-            await self._engine.close()
+        await self._engine.close()
 
     def _container(self, sandbox_id: str) -> str:
         return f"{self._server}-{sandbox_id}"
@@ -182,7 +157,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
         return image or self._base
 
     async def _make(self, spec: SandboxSpec, name: str) -> None:
-        image = self._base if spec.image is None else self._builder.name(spec.image)
+        image = self._base if spec.image is None else self.image_builder.name(spec.image)
         if spec.snapshot is not None:
             if not await self._snapshots.has(spec.snapshot):
                 raise SnapshotNotFound(f"There is no snapshot {spec.snapshot} on this host.")
@@ -389,7 +364,7 @@ class DockerRuntime(WithCommands[DockerCommands]):
             "SHELL": account.shell,
             "LANG": "C.UTF-8",
         }
-        if self._config.ca_bundle is not None and self._config.ca_bundle.exists():
+        if self._ca_bundle is not None and self._ca_bundle.exists():
             own |= dict.fromkeys(CA_VARIABLES, CA_BUNDLE)
         return {**own, **box.image_environment, **box.environment, **spec.environment}
 

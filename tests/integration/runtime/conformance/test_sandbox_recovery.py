@@ -23,11 +23,12 @@ import asyncio, os, sys
 from pathlib import Path
 from pydantic import TypeAdapter
 from loopyard.runtime.config import RuntimeConfig
+from loopyard.runtime.factory import open_runtime
 from loopyard.runtime.protocol import CommandSpec, SandboxSpec
 
 async def main():
-    runtime = TypeAdapter(RuntimeConfig).validate_json(sys.argv[1]).build(Path(sys.argv[2]))
-    await runtime.open()
+    config = TypeAdapter(RuntimeConfig).validate_json(sys.argv[1])
+    runtime = await open_runtime(config, Path(sys.argv[2]))
     for name in ("one", "two"):
         await runtime.create(SandboxSpec(id=name, environment={"A": name}))
     await runtime.suspend("two")
@@ -63,8 +64,7 @@ async def _after_a_kill(provider: Provider, name: str) -> AsyncGenerator[Runtime
         server.kill()
         server.wait()
     await asyncio.sleep(0.5)
-    runtime = provider.build(name)
-    await runtime.open()
+    runtime = await provider.open(name)
     try:
         yield runtime
     finally:
@@ -110,8 +110,7 @@ async def test_a_new_runtime_beside_the_data_of_another_knows_nothing_of_it(
     provider: Provider, runtime: Runtime
 ) -> None:
     await runtime.create(SandboxSpec(id="known"))
-    other = provider.build("other")
-    await other.open()
+    other = await provider.open("other")
     try:
         assert await other.sandboxes() == {}
         await other.destroy("known")

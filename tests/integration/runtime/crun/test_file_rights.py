@@ -10,6 +10,7 @@ import pytest
 
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun.exec import files
+from loopyard.runtime.crun.opening import open_crun
 from loopyard.runtime.crun.provider import CrunRuntime
 from loopyard.runtime.errors import FileAccessDenied, FileUnsuitable
 from loopyard.runtime.protocol import SandboxSpec
@@ -28,8 +29,7 @@ print(os.listxattr(path), {name: os.getxattr(path, name).hex() for name in os.li
 async def box(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Box]:
     data: Path = tmp_path_factory.mktemp("files")
     images = Path(os.environ["LOOPYARD_RUNTIME__IMAGES"])
-    runtime = CrunRuntime(CrunConfig(images=images, disk_gib=20, ready_sandboxes=0), data)
-    await runtime.open()
+    runtime = await open_crun(CrunConfig(images=images, disk_gib=20, ready_sandboxes=0), data)
     await runtime.create(SandboxSpec(id="box"))
     yield Box(runtime, "box")
     await runtime.destroy("box")

@@ -9,6 +9,7 @@ import pytest
 from loopyard.kit.ids import new_id
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun.host import cgroups
+from loopyard.runtime.crun.opening import open_crun
 from loopyard.runtime.crun.provider import CrunRuntime
 from loopyard.runtime.protocol import SandboxSpec
 from tests.integration.runtime.box import Box
@@ -31,18 +32,14 @@ def _own(runtime: CrunRuntime) -> tuple[str, str]:
 
 async def test_a_stop_without_sandboxes_leaves_no_rules_and_no_cgroups(tmp_path: Path) -> None:
     config = CrunConfig(images=Path(os.environ["LOOPYARD_RUNTIME__IMAGES"]), disk_gib=4, ready_sandboxes=2)
-    runtime = config.build(tmp_path / "data")
-    assert isinstance(runtime, CrunRuntime)
-    await runtime.open()
+    runtime = await open_crun(config, tmp_path / "data")
     table, cgroup = _own(runtime)
     await runtime.create(SandboxSpec(id=ONE))
     assert await Box(runtime, ONE).sure("echo works") == "works"
     assert table in _tables()
     await runtime.close()
     assert table in _tables()  # what runs needs it
-    runtime = config.build(tmp_path / "data")
-    assert isinstance(runtime, CrunRuntime)
-    await runtime.open()
+    runtime = await open_crun(config, tmp_path / "data")
     assert _own(runtime) == (table, cgroup)
     assert await Box(runtime, ONE).sure("echo works") == "works"
     await runtime.destroy(ONE)

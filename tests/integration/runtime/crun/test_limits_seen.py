@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from loopyard.runtime.config import CrunConfig
+from loopyard.runtime.crun.opening import open_crun
 from loopyard.runtime.crun.provider import CrunRuntime
 from loopyard.runtime.protocol import Limits, SandboxSpec
 from tests.integration.runtime.box import ROOT, Box, until_ready
@@ -25,8 +26,7 @@ async def runtime(tmp_path_factory: pytest.TempPathFactory) -> AsyncGenerator[Cr
     """One that keeps sandboxes of 256 MiB ready."""
     images = Path(os.environ["LOOPYARD_RUNTIME__IMAGES"])
     config = CrunConfig(images=images, disk_gib=20, ready_sandboxes=2)
-    runtime = CrunRuntime(config, tmp_path_factory.mktemp("limits"))
-    await runtime.open()
+    runtime = await open_crun(config, tmp_path_factory.mktemp("limits"))
     runtime.keep_ready(SandboxSpec(id="", limits=Limits(memory_bytes=256 << 20)))
     await until_ready(runtime, 2)
     yield runtime

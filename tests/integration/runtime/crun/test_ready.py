@@ -13,6 +13,7 @@ import pytest
 
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun.launcher.requests import ListDisks
+from loopyard.runtime.crun.opening import open_crun
 from loopyard.runtime.crun.provider import CrunRuntime
 from loopyard.runtime.crun.sandbox.leftovers import BoxesKeeper
 from loopyard.runtime.crun.storage import disk
@@ -27,9 +28,9 @@ KEPT = 3
 LIKE = SandboxSpec(id="", limits=Limits(memory_bytes=256 << 20))
 
 
-def _runtime(folder: Path) -> CrunRuntime:
+async def _runtime(folder: Path) -> CrunRuntime:
     images = Path(os.environ["LOOPYARD_RUNTIME__IMAGES"])
-    return CrunRuntime(CrunConfig(images=images, disk_gib=20, ready_sandboxes=KEPT), folder)
+    return await open_crun(CrunConfig(images=images, disk_gib=20, ready_sandboxes=KEPT), folder)
 
 
 def _pids(folder: Path) -> Mapping[str, int]:
@@ -53,8 +54,7 @@ def _name(folder: Path, sandbox_id: str) -> str:
 @pytest.fixture
 async def runtime(tmp_path: Path) -> AsyncGenerator[CrunRuntime]:
     """One that keeps some ready."""
-    runtime = _runtime(tmp_path)
-    await runtime.open()
+    runtime = await _runtime(tmp_path)
     runtime.keep_ready(LIKE)
     await until_ready(runtime, KEPT)
     yield runtime
@@ -216,8 +216,7 @@ async def test_an_image_that_no_ready_one_can_get_is_made_into_one_of_its_own(tm
     await anyio.run_process(["cp", "--archive", "--link", base, images / "odd"])
     (images / "odd/sys").rmdir()
     (images / "odd/sys").symlink_to("/tmp")
-    runtime = CrunRuntime(CrunConfig(images=images, disk_gib=20, ready_sandboxes=KEPT), tmp_path / "data")
-    await runtime.open()
+    runtime = await open_crun(CrunConfig(images=images, disk_gib=20, ready_sandboxes=KEPT), tmp_path / "data")
     runtime.keep_ready(LIKE)
     await until_ready(runtime, KEPT)
     with contextlib.suppress(SandboxStartFailed):
@@ -235,8 +234,7 @@ async def test_an_image_that_no_ready_one_can_get_is_made_into_one_of_its_own(tm
 
 async def test_where_there_is_no_btrfs_they_are_refitted_too(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(disk, "_can_have_disk", lambda: False)
-    runtime = _runtime(tmp_path)
-    await runtime.open()
+    runtime = await _runtime(tmp_path)
     assert not runtime.features.disk_limits
     runtime.keep_ready(LIKE)
     await until_ready(runtime, KEPT)
@@ -288,8 +286,7 @@ async def test_one_that_went_down_is_handed_to_nobody(runtime: CrunRuntime, tmp_
 
 
 async def test_the_next_runtime_takes_up_what_was_handed_over_and_nothing_else(tmp_path: Path) -> None:
-    first = _runtime(tmp_path)
-    await first.open()
+    first = await _runtime(tmp_path)
     first.keep_ready(LIKE)
     await until_ready(first, KEPT)
     await first.create(_like("a", environment={"WORD": "kept"}))
@@ -297,8 +294,7 @@ async def test_the_next_runtime_takes_up_what_was_handed_over_and_nothing_else(t
     command = await box.start("sh", "-c", "until [ -e stop ]; do sleep 0.05; done; echo $WORD")
     await first.close()
     assert {*_pids(tmp_path)} == {_name(tmp_path, "a")}
-    second = _runtime(tmp_path)
-    await second.open()
+    second = await _runtime(tmp_path)
     assert [*await second.sandboxes()] == ["a"]
     box = Box(second, "a")
     await box.sure("touch stop")

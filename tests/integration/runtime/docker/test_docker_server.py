@@ -10,6 +10,7 @@ from runloop_api_client import BadRequestError, NotFoundError, Runloop
 
 from loopyard.runtime.config import DockerConfig
 from loopyard.runtime.errors import SandboxStuck
+from loopyard.runtime.factory import open_runtime
 from loopyard.runtime.protocol import SandboxSpec
 from tests.integration.broker.talking import Conversation
 from tests.integration.runtime.dockerd import NoEngine, docker_engine
@@ -72,8 +73,7 @@ def test_open_and_closed_policies_are_in_force(api: Runloop) -> None:
 async def test_what_a_dead_engine_does_not_do_is_told_and_can_be_asked_for_again(tmp_path: Path) -> None:
     try:
         with docker_engine() as socket:
-            runtime = DockerConfig(images=IMAGES, socket=socket).build(tmp_path)
-            await runtime.open()
+            runtime = await open_runtime(DockerConfig(images=IMAGES, socket=socket), tmp_path)
             await runtime.create(SandboxSpec(id="box"))
     except NoEngine as reason:
         pytest.skip(str(reason))

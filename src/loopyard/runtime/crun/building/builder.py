@@ -43,7 +43,7 @@ class CrunImageBuilder:
         layout: Layout,
         images: Path,
     ) -> None:
-        """`means` is known once the runtime is open; `where` tells of a sandbox that runs where its processes are."""
+        """`means` tells what all builds use; `where` tells of a sandbox that runs where its processes are."""
         self._runtime = runtime
         self._means = means
         self._where = where

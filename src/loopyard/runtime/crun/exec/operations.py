@@ -9,26 +9,20 @@ from pathlib import Path
 from typing import Any
 
 from loopyard.kit.linux import CA_BUNDLE, CA_VARIABLES
-from loopyard.runtime.commands.answers import WithCommands
 from loopyard.runtime.commands.folder import entering
-from loopyard.runtime.commands.kept import Commands
-from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.crun.exec import files
 from loopyard.runtime.crun.exec.attachment import attach, attach_terminal, in_memory
 from loopyard.runtime.crun.exec.shells import without_bash
 from loopyard.runtime.crun.exec.viewpoint import Viewpoint
 from loopyard.runtime.crun.host import requirements
-from loopyard.runtime.crun.host.instance import Instance
-from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost, Reply
+from loopyard.runtime.crun.launcher.client import LauncherFault, LauncherLost, Reply
 from loopyard.runtime.crun.launcher.requests import Begun, Connect, Execute, JoinTarget, Listen
+from loopyard.runtime.crun.parts import CrunParts
 from loopyard.runtime.crun.sandbox import oci
 from loopyard.runtime.crun.sandbox.accounts import Account
 from loopyard.runtime.crun.sandbox.groups import groups_now
-from loopyard.runtime.crun.sandbox.paths import PathResolver
-from loopyard.runtime.crun.sandbox.roots import Roots
 from loopyard.runtime.crun.sandbox.store import SandboxRecord
 from loopyard.runtime.errors import CommandStartFailed, PortClosed, PortTaken, SandboxNotFound, SandboxNotRunning
-from loopyard.runtime.layout import Layout
 from loopyard.runtime.processes import is_alive
 from loopyard.runtime.protocol import MOST_OUTPUT_BYTES, Attached, CommandSpec, Terminal, User
 
@@ -37,24 +31,22 @@ _ATTEMPTS = 5
 """How often a command is handed to the launcher, if that is killed before it has begun the command."""
 
 
-class SandboxOperations(WithCommands[Commands]):
+class SandboxOperations:
     """Operations of the provider in running sandboxes. See the protocol for what each method does and raises."""
 
-    _launcher: LauncherClient
-    _instance: Instance
-    _where: PathResolver
-    _crun: list[str]
-
-    def __init__(self, config: CrunConfig, layout: Layout, images: Path) -> None:
-        self._config = config
-        self._layout = layout
-        self._images = images
-        self._commands = Commands(layout)
-        self._boxes: dict[str, SandboxRecord] = {}
-        self._roots = Roots(images, layout)
+    def __init__(self, parts: CrunParts) -> None:
+        self._layout = parts.layout
+        self._crun = parts.crun
+        self._instance = parts.instance
+        self._launcher = parts.launcher
+        self._where = parts.where
+        self._roots = parts.roots
+        self._boxes = parts.boxes
+        self._commands = parts.commands
+        self._ca_bundle = parts.ca_bundle
 
     async def start_command(self, sandbox_id: str, spec: CommandSpec) -> None:
-        box = self._running(sandbox_id)
+        box = self.running(sandbox_id)
         account, process = self._process(box, spec)
         uid = box.uid_base + account.uid
         stdin_for = uid if spec.attach_stdin else None
@@ -122,7 +114,7 @@ class SandboxOperations(WithCommands[Commands]):
         return account, process if entered is None else {**process, "entered": entered}
 
     async def attach_command(self, sandbox_id: str, spec: CommandSpec, terminal: Terminal | None = None) -> Attached:
-        box = self._running(sandbox_id)
+        box = self.running(sandbox_id)
         account, process = self._process(box, spec)
         process.pop("entered", None)  # crun starts it
         run, name = self._instance.attached, self._where.of(sandbox_id).name
@@ -131,14 +123,14 @@ class SandboxOperations(WithCommands[Commands]):
         return await attach(self._launcher, self._crun, name, run, process, box.uid_base + account.uid)
 
     async def connect(self, sandbox_id: str, port: int) -> socket.socket:
-        box = self._running(sandbox_id)
+        box = self.running(sandbox_id)
         found = await self._socket(sandbox_id, Connect(box.pid, box.start_ticks, port))
         if found is None:
             raise PortClosed(f"Nothing listens on port {port}.")
         return found
 
     async def listen(self, sandbox_id: str, port: int) -> socket.socket:
-        box = self._running(sandbox_id)
+        box = self.running(sandbox_id)
         made = await self._socket(sandbox_id, Listen(box.pid, box.start_ticks, port))
         if made is None:
             raise PortTaken(f"Port {port} cannot be listened on.")
@@ -155,7 +147,8 @@ class SandboxOperations(WithCommands[Commands]):
         received.setblocking(False)
         return received
 
-    def _running(self, sandbox_id: str) -> SandboxRecord:
+    def running(self, sandbox_id: str) -> SandboxRecord:
+        """The sandbox, which must run. Raises SandboxNotFound, SandboxNotRunning."""
         box = self._boxes.get(sandbox_id)
         if box is not None and is_alive(box.pid, box.start_ticks):
             return box
@@ -176,12 +169,12 @@ class SandboxOperations(WithCommands[Commands]):
 
     def _trusting(self) -> dict[str, str]:
         """Variables that make programs with authorities of their own trust the sandbox's."""
-        if self._config.ca_bundle is None or not self._config.ca_bundle.exists():
+        if self._ca_bundle is None or not self._ca_bundle.exists():
             return {}
         return dict.fromkeys(CA_VARIABLES, CA_BUNDLE)
 
     async def read_file(self, sandbox_id: str, path: str, *, user: User | None = None) -> AsyncIterator[bytes]:
-        view = self._viewpoint(sandbox_id, user)
+        view = self.viewpoint(sandbox_id, user)
         descriptor = await asyncio.to_thread(files.open_for_reading, view, path)
         with os.fdopen(descriptor, "rb", buffering=0) as file:
             while chunk := await asyncio.to_thread(file.read, _CHUNK_BYTES):
@@ -196,7 +189,7 @@ class SandboxOperations(WithCommands[Commands]):
         user: User | None = None,
         mode: int | None = None,
     ) -> None:
-        view = self._viewpoint(sandbox_id, user)
+        view = self.viewpoint(sandbox_id, user)
         writing = await asyncio.to_thread(files.open_for_writing, view, path, mode)
         try:
             async for chunk in content:
@@ -205,6 +198,7 @@ class SandboxOperations(WithCommands[Commands]):
         finally:
             await asyncio.to_thread(writing.close)
 
-    def _viewpoint(self, sandbox_id: str, user: User | None) -> Viewpoint:
-        box = self._running(sandbox_id)
+    def viewpoint(self, sandbox_id: str, user: User | None) -> Viewpoint:
+        """How a user sees the files of a sandbox. Raises SandboxNotFound, SandboxNotRunning."""
+        box = self.running(sandbox_id)
         return Viewpoint(box.pid, box.start_ticks, box.uid_base, self._account(box, user or box.user))

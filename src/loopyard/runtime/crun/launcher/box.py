@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.launcher.disks import beside, delete_disk, make_disk
-from loopyard.runtime.crun.launcher.layers import IdMapping, layered
+from loopyard.runtime.crun.launcher.layers import IdMap, layered
 from loopyard.runtime.crun.launcher.place import tidy
 from loopyard.runtime.crun.launcher.programs import run, start
 from loopyard.runtime.crun.launcher.requests import Answer, Create, Destroy, Done, FirstProcess, fields_of
@@ -33,7 +33,7 @@ _SYSFS = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NODEV | MOUNT_ATTR_N
 
 def create(answer: Answer, request: Create, slot: Slot) -> None:
     """Start a sandbox in a slot, and answer with its first process."""
-    bundle, root, ids = request.bundle, request.root, IdMapping(slot.user_namespace, slot.uid_base)
+    bundle, root, ids = request.bundle, request.root, IdMap(slot.user_namespace, slot.uid_base)
     os.makedirs(root, exist_ok=True)
     place = f"{bundle}/place.json"
     if request.step is not None:

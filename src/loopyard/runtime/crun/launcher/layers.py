@@ -20,7 +20,7 @@ from loopyard.runtime.syscalls import (
 
 
 @dataclass(frozen=True, slots=True)
-class IdMapping:
+class IdMap:
     """A descriptor of a sandbox's user namespace, and the host's uid of the sandbox's root."""
 
     user_namespace: int
@@ -28,7 +28,7 @@ class IdMapping:
 
 
 @contextmanager
-def layered(folder: str, place: str, image: str, disk: str, ids: IdMapping) -> Generator[int]:
+def layered(folder: str, place: str, image: str, disk: str, ids: IdMap) -> Generator[int]:
     """A mount of it that is attached nowhere yet; whoever attaches it must do so before the block ends.
 
     Args:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.launcher.disks import beside, change_disk, delete_disk, make_disk
-from loopyard.runtime.crun.launcher.layers import IdMapping, layered
+from loopyard.runtime.crun.launcher.layers import IdMap, layered
 from loopyard.runtime.crun.launcher.requests import Answer, Done, Reconfigure
 from loopyard.runtime.crun.launcher.steps import attach_parts, read_ground, step_root
 from loopyard.runtime.proc import start_ticks
@@ -52,7 +52,7 @@ def reconfigure(answer: Answer, request: Reconfigure) -> None:
     if start_ticks(pid) != request.ticks:
         raise ProcessLookupError("the sandbox is gone")
     user = os.open(f"/proc/{pid}/ns/user", os.O_RDONLY)
-    ids = IdMapping(user, request.uid_base)
+    ids = IdMap(user, request.uid_base)
 
     def change(root: int, parts: Sequence[tuple[str, int]] = ()) -> tuple[int, ...]:
         with _in_namespaces(first):

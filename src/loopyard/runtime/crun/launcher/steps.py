@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from loopyard.runtime.crun.launcher import placing
-from loopyard.runtime.crun.launcher.layers import IdMapping, mounted
+from loopyard.runtime.crun.launcher.layers import IdMap, mounted
 from loopyard.runtime.syscalls import (
     MOUNT_ATTR_NODEV,
     MOUNT_ATTR_RDONLY,
@@ -59,9 +59,7 @@ def read_ground(file: str) -> StepGround:
 
 
 @contextmanager
-def step_root(
-    folder: str, place: str, ground: StepGround, ids: IdMapping
-) -> Generator[tuple[int, list[tuple[str, int]]]]:
+def step_root(folder: str, place: str, ground: StepGround, ids: IdMap) -> Generator[tuple[int, list[tuple[str, int]]]]:
     """The root file system of a step, attached nowhere yet, and the mounts that belong into it, with their targets.
 
     Args:
@@ -98,7 +96,7 @@ def attach_parts(root: int, parts: Sequence[tuple[str, int]]) -> None:
         os.close(place)
 
 
-def _part(folder: str, given: StepMount, ids: IdMapping) -> int:
+def _part(folder: str, given: StepMount, ids: IdMap) -> int:
     attributes = MOUNT_ATTR_NODEV | (MOUNT_ATTR_RDONLY if given["read_only"] else 0)
     if given["secret"] is not None:
         return _secret(folder, given, ids.uid_base)
@@ -131,7 +129,7 @@ def _secret(folder: str, given: StepMount, uid_base: int) -> int:
         umount(folder)
 
 
-def _overlay(folder: str, layers: Sequence[str], changes: str | None, ids: IdMapping, attributes: int = 0) -> int:
+def _overlay(folder: str, layers: Sequence[str], changes: str | None, ids: IdMap, attributes: int = 0) -> int:
     """A detached overlay of layers, from the top, with owners as the user namespace maps them."""
     os.makedirs(folder, exist_ok=True)
     if changes is not None:

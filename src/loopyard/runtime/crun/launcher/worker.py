@@ -90,17 +90,18 @@ class Worker:
                 if not allowed:
                     return 0
                 try:
-                    status = self._act(number, message, descriptors)
+                    request = read_request(act, message["arguments"])
+                    status = self._act(message, request, descriptors)
                 except Exception as error:  # whatever it is, the server must hear of it
                     self._tell({"number": number, "error": f"{type(error).__name__}: {error}"})
                     return 1
             if act in _LAST_ACTS:
                 return status
-            if act != Execute.act:
+            if not isinstance(request, Execute):
                 self._tell({"number": number, "ended": status})
             elif left > 0:
                 with contextlib.suppress(OSError):  # without a helper the next program is started a little later
-                    self._prepare(JoinTarget(**message["arguments"]["sandbox"]))
+                    self._prepare(request.sandbox)
             if left == 0:  # it must not say that it is free: the launcher would hand it what nobody reads
                 return 0
             try:
@@ -109,17 +110,17 @@ class Worker:
                 return 0
         return 0
 
-    def _act(self, number: int, message: dict[str, Any], descriptors: list[int]) -> int:
-        """Do it. Returns the exit status."""
+    def _act(self, message: dict[str, Any], request: Request[Any], descriptors: list[int]) -> int:
+        """Do what a request says that came with a message. Returns the exit status."""
+        number = message["number"]
 
         def answer(content: Content, descriptors: Sequence[int] = ()) -> None:
             self._tell({"number": number, **fields_of(content)}, descriptors)
 
-        request = read_request(message["act"], message["arguments"])
         match request:
             case Create():
                 try:
-                    box.create(answer, request, slots.Slot(*descriptors, message["uid_base"]))
+                    box.create(answer, request, slots.Slot(descriptors[0], descriptors[1], message["uid_base"]))
                 finally:
                     for descriptor in descriptors:
                         os.close(descriptor)

@@ -11,6 +11,7 @@ import pytest
 from loopyard.kit.ids import new_id
 from loopyard.runtime.config import CrunConfig
 from loopyard.runtime.errors import HostDiskFull
+from loopyard.runtime.factory import open_runtime
 from loopyard.runtime.protocol import Runtime, SandboxSpec, SandboxState
 from tests.integration.runtime.box import Box
 
@@ -45,8 +46,8 @@ async def opened(small_host: Path) -> AsyncGenerator[Open]:
 
     async def open_it() -> Runtime:
         images = Path(os.environ["LOOPYARD_RUNTIME__IMAGES"])
-        runtime = CrunConfig(images=images, disk_gib=4, ready_sandboxes=0, spare_slots=1).build(small_host / "data")
-        await runtime.open()
+        config = CrunConfig(images=images, disk_gib=4, ready_sandboxes=0, spare_slots=1)
+        runtime = await open_runtime(config, small_host / "data")
         last[:] = [runtime]
         return runtime
 

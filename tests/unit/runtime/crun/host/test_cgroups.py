@@ -7,6 +7,7 @@ A machine has one of them only; the kernel's own is tried by
 import json
 import os
 import signal
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -15,6 +16,7 @@ import pytest
 from loopyard.runtime.crun.building import enter
 from loopyard.runtime.crun.host import cgroups, requirements
 from loopyard.runtime.crun.launcher import grading
+from loopyard.runtime.crun.launcher.requests import Content, Done, StopAll
 from loopyard.runtime.crun.sandbox import usage
 from loopyard.runtime.protocol import SandboxUsage
 
@@ -120,14 +122,15 @@ def _sandbox(tree: Tree, bundle: Path, limit: int) -> None:
 def test_the_limit_on_processes_is_put_back_though_a_kill_left_it_at_nothing(tree: Tree, tmp_path: Path) -> None:
     _sandbox(tree, tmp_path / "bundle", 4096)
     tree.write("pids", "pids.max", "0")  # the worker was killed when the last process had just ended
-    told: list[dict[str, object]] = []
+    told: list[Content] = []
 
-    def answer(**fields: object) -> None:
-        told.append(fields)
+    def answer(content: Content, descriptors: Sequence[int] = ()) -> None:
+        assert not descriptors
+        told.append(content)
 
-    grading.stop_all(answer, cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[])
+    grading.stop_all(answer, StopAll(str(tmp_path / "bundle"), BUILD, init=1, spare=[]))
     assert (tree.folder("pids") / "pids.max").read_text() == "4096"
-    assert told == [{"done": True}]
+    assert told == [Done()]
 
 
 def _dying(tree: Tree, monkeypatch: pytest.MonkeyPatch, *, stubborn: int, seconds: float) -> None:
@@ -151,24 +154,25 @@ def test_processes_that_die_slowly_are_waited_for_as_long_as_they_become_fewer(
 ) -> None:
     _sandbox(tree, tmp_path / "bundle", 4096)
     _dying(tree, monkeypatch, stubborn=0, seconds=15)
-    told: list[dict[str, object]] = []
+    told: list[Content] = []
 
-    def answer(**fields: object) -> None:
-        told.append(fields)
+    def answer(content: Content, descriptors: Sequence[int] = ()) -> None:
+        assert not descriptors
+        told.append(content)
 
-    grading.stop_all(answer, cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[])
-    assert told == [{"done": True}]
+    grading.stop_all(answer, StopAll(str(tmp_path / "bundle"), BUILD, init=1, spare=[]))
+    assert told == [Done()]
 
 
 def test_processes_that_do_not_die_are_told(tree: Tree, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     _sandbox(tree, tmp_path / "bundle", 4096)
     _dying(tree, monkeypatch, stubborn=2, seconds=5)
     with pytest.raises(OSError, match="2 processes cannot be ended"):
-        grading.stop_all(_tell_nobody, cgroup=BUILD, bundle=str(tmp_path / "bundle"), init=1, spare=[])
+        grading.stop_all(_tell_nobody, StopAll(str(tmp_path / "bundle"), BUILD, init=1, spare=[]))
     assert (tree.folder("pids") / "pids.max").read_text() == "4096"
 
 
-def _tell_nobody(**_: object) -> None:
+def _tell_nobody(content: Content, descriptors: Sequence[int] = ()) -> None:
     raise AssertionError("it is not done")
 
 

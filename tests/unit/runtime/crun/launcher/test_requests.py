@@ -12,7 +12,13 @@ import pytest
 from loopyard.runtime.crun.launcher.messages import receive, send
 from loopyard.runtime.crun.launcher.requests import REQUESTS, JoinTarget, Request, fields_of, read_request
 
-_VALUES: dict[Any, Any] = {int: 7, str: "text", bool: True, JoinTarget: JoinTarget(1, 2, "state", "/cgroup", 3, 4)}
+_VALUES: dict[Any, Any] = {
+    int: 7,
+    float: 0.5,
+    str: "text",
+    bool: True,
+    JoinTarget: JoinTarget(1, 2, "state", "/cgroup", 3, 4),
+}
 
 
 def _value(kind: Any) -> Any:
