@@ -18,7 +18,7 @@ from loopyard.runtime.commands.claim import RESULT, SUPERVISOR, claim
 from loopyard.runtime.commands.file_watch import FileWatch
 from loopyard.runtime.errors import CommandNotFound, HostDiskFull
 from loopyard.runtime.layout import Layout, read_json, subfolders, write_whole
-from loopyard.runtime.proc import kill_group, start_ticks
+from loopyard.runtime.proc import kill_group, send_signal, start_ticks
 from loopyard.runtime.processes import is_alive, wait_end
 from loopyard.runtime.protocol import CommandResult, Stream
 
@@ -291,7 +291,7 @@ class Commands:
                 (live / "stdin.end").touch()
             if (supervisor := _supervisor(live)) is not None:
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(supervisor[0], signal.SIGUSR1)
+                    send_signal(*supervisor, signal.SIGUSR1)
 
     async def signal(self, sandbox_id: str, command_id: str, number: int, *, group: bool) -> None:
         """Send a signal to the command, or its whole group; nothing once it has ended. Raises CommandNotFound."""
@@ -300,7 +300,10 @@ class Commands:
         while self.result(sandbox_id, command_id) is None:
             if (pid := _command_pid(self.live(folder))) is not None:
                 with contextlib.suppress(ProcessLookupError):
-                    (kill_group if group else os.kill)(pid[0], number)
+                    if group:
+                        kill_group(pid[0], number)
+                    else:
+                        send_signal(*pid, number)
                 return
             await asyncio.sleep(pause)  # it is just being started
 
