@@ -182,10 +182,10 @@ async def _warm() -> None:
     from loopyard.app import create_app
     from loopyard.config import Settings
     from loopyard.kit.db import Database
-    from loopyard.runtime.absent import NoRuntime
+    from loopyard.runtime.absent import absent_runtime
 
     settings = Settings(data_dir=Path("/nonexistent"))
-    app = create_app(NoRuntime(), Database(settings.store_url), settings)
+    app = create_app(absent_runtime(), Database(settings.store_url), settings)
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://localhost") as client:
         assert (await client.get("/v1/devboxes")).status_code == 401
 

@@ -11,8 +11,8 @@ def print_openapi() -> None:
     from loopyard.app import create_app
     from loopyard.config import Settings
     from loopyard.kit.db import Database
-    from loopyard.runtime.absent import NoRuntime
+    from loopyard.runtime.absent import absent_runtime
 
     settings = Settings(data_dir=Path("/nonexistent"))
-    app = create_app(NoRuntime(), Database(settings.store_url), settings)
+    app = create_app(absent_runtime(), Database(settings.store_url), settings)
     typer.echo(json.dumps(app.openapi(), indent=2))

@@ -1,15 +1,16 @@
-"""Stand-in for a provider where an application is only described, and nothing is asked of it."""
+"""Stand-in for a provider where an application is only described."""
 
-from loopyard.runtime.protocol import Features, Runtime
+from typing import cast
+
+from loopyard.runtime.protocol import Runtime
 
 
-class NoRuntime(Runtime):
-    """Provider of no sandboxes."""
+class _Absent:
+    """Provider of which nothing can be asked."""
 
     name = "none"
 
-    @property
-    def features(self) -> Features:
-        return Features(
-            disk_limits=False, user_namespaces=False, metadata_closed=False, network_rules=False, snapshot_xattrs=False
-        )
+
+def absent_runtime() -> Runtime:
+    """A stand-in that has a name and nothing else: whoever asks it for something gets an AttributeError."""
+    return cast("Runtime", _Absent())

@@ -14,7 +14,7 @@ from runloop_api_client.types import ObjectView
 from loopyard.app import create_app
 from loopyard.config import Settings
 from loopyard.kit.db import Database
-from loopyard.runtime.absent import NoRuntime
+from loopyard.runtime.absent import absent_runtime
 from tests.serving import ServerProcess
 
 METHODS = ("get", "post", "put", "patch", "delete")
@@ -25,7 +25,7 @@ def document() -> dict[str, Any]:
     settings = Settings(data_dir=Path("/nonexistent"))
     database = Database(settings.store_url)
     try:
-        return create_app(NoRuntime(), database, settings).openapi()
+        return create_app(absent_runtime(), database, settings).openapi()
     finally:
         asyncio.run(database.close())
 

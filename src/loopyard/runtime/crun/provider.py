@@ -5,6 +5,7 @@ import logging
 import socket
 from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
+from dataclasses import replace
 
 from loopyard.runtime.commands.answers import CommandAnswers
 from loopyard.runtime.crun.building.buildah import Storage
@@ -196,7 +197,7 @@ class CrunRuntime:
             box = self._running(sandbox_id)
             if box.network_policy == policy:
                 return
-            self._memory.change_policy(sandbox_id, policy)
+            self._memory.write_description(sandbox_id, replace(box, network_policy=policy))
             await self._way_out.apply(box.slot, policy)
             box.network_policy = policy
 
@@ -231,7 +232,8 @@ class CrunRuntime:
 
     async def snapshot(self, sandbox_id: str, snapshot_id: str) -> int | None:
         async with self._acting(sandbox_id):
-            if (root := self._memory.image_of(sandbox_id)) is None:
+            box = self._boxes.get(sandbox_id)
+            if (root := self._memory.image_of(sandbox_id) if box is None else box.image) is None:
                 raise SandboxNotFound(f"There is no sandbox {sandbox_id}.")
             traces = self._where.of(sandbox_id)
             write_whole(self._layout.snapshot_file(snapshot_id), {"image": str(root)})
@@ -239,7 +241,7 @@ class CrunRuntime:
                 taken = await self._launcher.ask(
                     Snapshot(
                         crun=self._crun,
-                        pause=traces.name if sandbox_id in self._boxes else None,
+                        pause=None if box is None else traces.name,
                         disk=str(traces.disk),
                         target=str(self._layout.snapshot_disk(snapshot_id)),
                     )

@@ -428,7 +428,7 @@ def read_request(act: str, arguments: dict[str, Any]) -> Request[Any]:
     """
     kind = REQUESTS[act]
     if kind is Execute:
-        return kind(**{**arguments, "sandbox": JoinTarget(**arguments["sandbox"])})
+        arguments = {**arguments, "sandbox": JoinTarget(**arguments["sandbox"])}
     return kind(**arguments)
 
 

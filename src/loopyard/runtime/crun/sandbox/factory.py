@@ -14,7 +14,8 @@ from loopyard.runtime.crun.host import requirements
 from loopyard.runtime.crun.host.instance import Instance
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault
 from loopyard.runtime.crun.launcher.requests import Create, Destroy, Reconfigure
-from loopyard.runtime.crun.sandbox import bundle, image_config, oci
+from loopyard.runtime.crun.sandbox import bundle, oci
+from loopyard.runtime.crun.sandbox.image_config import ImageConfig
 from loopyard.runtime.crun.sandbox.paths import PathResolver, SandboxPaths, is_ready_name
 from loopyard.runtime.crun.sandbox.roots import Roots
 from loopyard.runtime.crun.sandbox.slot_pool import SlotPool
@@ -104,9 +105,9 @@ class SandboxFactory:
             SandboxStartFailed: The host could not start it; of a new one nothing is left.
         """
         traces = self._where.of(spec.id)
-        root = self.root_of(spec) if step is None else step.root
-        slot = await self._slots.take()
         resumed = traces.bundle.exists()
+        root = self._root(spec, known=resumed or traces.name != spec.id) if step is None else step.root
+        slot = await self._slots.take()
         box = self._box(spec, root, slot, step)
         try:
             traces.bundle.mkdir(parents=True, exist_ok=True)
@@ -150,7 +151,7 @@ class SandboxFactory:
             ImageNotFound, SnapshotNotFound: What it is to be made of is not on this host; it stays as it was.
         """
         traces = self._where.of(name)
-        box = self._box(spec, self.root_of(spec) if step is None else step.root, ready.slot, step)
+        box = self._box(spec, self.new_root_of(spec) if step is None else step.root, ready.slot, step)
         box.pid, box.start_ticks = ready.pid, ready.start_ticks
         try:
             _stand_on(traces, box.image)
@@ -258,17 +259,20 @@ class SandboxFactory:
 
     def _box(self, spec: SandboxSpec, root: Path, slot: int, step: Ground | None = None) -> SandboxRecord:
         uid_base = self._instance.uid_base(slot)
-        config = image_config.read(root) if step is None else image_config.ImageConfig()
+        config = self._roots.config(root) if step is None else ImageConfig()
         environment = {**config.environment, **spec.environment}
         user = config.user if config.user is not None and config.user.is_like(spec.user) else spec.user
         return SandboxRecord(root, slot, uid_base, user, environment, config.cwd, spec.network_policy)
 
-    def root_of(self, spec: SandboxSpec) -> Path:
-        """The image below a sandbox. One that is started again keeps its own, whatever has become of its snapshot.
+    def _root(self, spec: SandboxSpec, *, known: bool) -> Path:
+        """The image below a sandbox. One that is started again keeps its own, whatever has become of its snapshot."""
+        kept = self._memory.image_of(spec.id) if known else None
+        return kept or self.new_root_of(spec)
+
+    def new_root_of(self, spec: SandboxSpec) -> Path:
+        """The image below a sandbox that is not there yet.
 
         Raises:
             ImageNotFound, SnapshotNotFound.
         """
-        if (known := self._memory.image_of(spec.id)) is not None:
-            return known
         return self._roots.of_image(spec.image) if spec.snapshot is None else self._roots.of_snapshot(spec.snapshot)

@@ -20,6 +20,19 @@ class ImageConfig:
     """ENTRYPOINT and CMD."""
 
 
+Version = tuple[int, int, int]
+"""Tells one file with settings from another of the same name."""
+
+
+def version(root: Path) -> Version | None:
+    """The version of the settings of the image in the folder `root`; None where none are kept."""
+    try:
+        found = _file(root).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns, found.st_size
+
+
 def read(root: Path) -> ImageConfig:
     """Settings of the image in the folder `root`; empty, where none are kept."""
     return known(root) or ImageConfig()

@@ -3,7 +3,9 @@
 from pathlib import Path
 
 from loopyard.runtime.base_image.making import BASE
+from loopyard.runtime.crun.sandbox import image_config
 from loopyard.runtime.crun.sandbox.accounts import Accounts
+from loopyard.runtime.crun.sandbox.image_config import ImageConfig
 from loopyard.runtime.errors import ImageNotFound, SnapshotNotFound
 from loopyard.runtime.layout import Layout, read_json
 
@@ -15,6 +17,7 @@ class Roots:
         self._images = images
         self._layout = layout
         self._accounts: dict[Path, Accounts] = {}
+        self._configs: dict[Path, tuple[image_config.Version | None, ImageConfig]] = {}
 
     def of_image(self, name: str | None) -> Path:
         """The root file system of an image; of the base image for None.
@@ -37,6 +40,14 @@ class Roots:
         if known is None:
             raise SnapshotNotFound(f"There is no snapshot {snapshot_id} on this host.")
         return Path(known["image"])
+
+    def config(self, root: Path) -> ImageConfig:
+        """The settings of an image. Their file is read once, unless a build or another server writes another."""
+        version = image_config.version(root)
+        known = self._configs.get(root)
+        if known is None or known[0] != version:
+            known = self._configs[root] = (version, image_config.read(root))
+        return known[1]
 
     def accounts(self, root: Path) -> Accounts:
         """The users of an image."""

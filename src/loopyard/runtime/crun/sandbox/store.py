@@ -47,6 +47,10 @@ class SandboxStore:
     def write(self, sandbox_id: str, box: SandboxRecord) -> None:
         """Remember a sandbox that is about to be started, or to be given to who asked for one, in its folder."""
         write_whole(self._variables_of(sandbox_id), dict(box.environment))
+        self.write_description(sandbox_id, box)
+
+    def write_description(self, sandbox_id: str, box: SandboxRecord) -> None:
+        """Remember all but the variables, such as another network policy."""
         meta = {
             "name": self._where.of(sandbox_id).name,
             "image": str(box.image),
@@ -57,11 +61,6 @@ class SandboxStore:
             "network_policy": _POLICY.dump_python(box.network_policy, mode="json"),
         }
         write_whole(self._where.meta(sandbox_id), meta)
-
-    def change_policy(self, sandbox_id: str, policy: NetworkPolicy | None) -> None:
-        """Remember another network policy."""
-        meta: dict[str, Any] = read_json(self._where.meta(sandbox_id)) or {}
-        write_whole(self._where.meta(sandbox_id), {**meta, "network_policy": _POLICY.dump_python(policy, mode="json")})
 
     def image_of(self, sandbox_id: str) -> Path | None:
         """The image of a sandbox, running or not; None if nothing is known of it."""

@@ -121,7 +121,7 @@ class WarmPool:
         """
         if not self._there:
             return None
-        as_made = self._is_as_made(spec, self._making.root_of(spec))
+        as_made = self._is_as_made(spec, self._making.new_root_of(spec))
         while self._there:
             name, box = self._there.popleft()
             if not is_alive(box.pid, box.start_ticks):
