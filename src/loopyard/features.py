@@ -14,12 +14,15 @@ from loopyard.blueprint import feature as blueprint
 from loopyard.broker import feature as broker
 from loopyard.config import Settings
 from loopyard.console import feature as console
+from loopyard.devbox import answers as devbox_answers
 from loopyard.devbox import feature as devbox
 from loopyard.devbox.log import feature as devbox_log
 from loopyard.devbox.ssh import feature as ssh
 from loopyard.devbox.tunnel import feature as tunnel
 from loopyard.feature import Feature, Server
 from loopyard.gateway import feature as gateway
+from loopyard.gateway_process import feature as proxy_program
+from loopyard.key import feature as key
 from loopyard.mcp_hub import feature as mcp_hub
 from loopyard.model_usage import feature as model_usage
 from loopyard.network_policy import feature as network_policy
@@ -32,7 +35,10 @@ from loopyard.snapshot import feature as snapshot
 from loopyard.upkeep import feature as upkeep
 
 FEATURES: tuple[Callable[[Server, Settings], Feature], ...] = (
+    devbox_answers.build,
+    proxy_program.build,
     auth.build,
+    key.build,
     account.build,
     audit.build,
     secret.build,

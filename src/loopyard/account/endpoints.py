@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
-from loopyard.account.models import Account
 from loopyard.account.schemas import AccountView, Billing
 from loopyard.auth.caller import CallerDep
+from loopyard.identity.models import Account
 from loopyard.kit.db import ReadSession
 from loopyard.kit.errors import NotFound
 

@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.account import repository
 from loopyard.account.config import Limits
-from loopyard.account.models import Account
 from loopyard.auth.acting import acting
+from loopyard.identity.models import Account
 from loopyard.kit.errors import BadRequest, LoopyardError
 
 RETRY_SECONDS = 5

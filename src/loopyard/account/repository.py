@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.account.models import Account
+from loopyard.identity.models import Account
 from loopyard.kit.errors import NotFound
 
 

@@ -8,7 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.account import repository
 from loopyard.account.config import Limits
-from loopyard.account.models import Account
+from loopyard.identity.models import Account
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import BadRequest, NotFound
 from loopyard.kit.ids import new_id

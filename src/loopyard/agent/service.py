@@ -10,7 +10,7 @@ from loopyard.agent.models import Agent
 from loopyard.agent.schemas import AgentCreateParams
 from loopyard.agent.source import AgentSource
 from loopyard.auth.acting import require
-from loopyard.key.scopes import Level, Resource
+from loopyard.identity.scopes import Level, Resource
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import NotFound

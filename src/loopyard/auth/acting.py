@@ -11,7 +11,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
-from loopyard.key.scopes import Level, Resource, Scopes
+from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.kit.errors import Forbidden
 
 

@@ -5,10 +5,10 @@ from datetime import UTC, datetime
 
 from loopyard.auth.acting import Caller
 from loopyard.auth.live import LiveConnections
-from loopyard.key import repository
-from loopyard.key.bootstrap import digest
-from loopyard.key.repository import StoredKey
-from loopyard.key.scopes import Scopes
+from loopyard.identity import repository
+from loopyard.identity.digest import digest
+from loopyard.identity.repository import StoredKey
+from loopyard.identity.scopes import Scopes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.errors import Forbidden, LoopyardError, Unauthorized

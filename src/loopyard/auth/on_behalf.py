@@ -4,8 +4,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import Caller
 from loopyard.auth.authenticator import AccountDisabled
-from loopyard.key import repository
-from loopyard.key.scopes import Scopes
+from loopyard.identity import repository
+from loopyard.identity.scopes import Scopes
 
 
 async def caller_of(session: AsyncSession, key_id: str | None) -> Caller | None:

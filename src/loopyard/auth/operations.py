@@ -11,7 +11,7 @@ Every operation of the contract has an entry, and so has every route.
 import re
 from collections.abc import Mapping
 
-from loopyard.key.scopes import Level, Resource
+from loopyard.identity.scopes import Level, Resource
 
 Needs = tuple[tuple[Resource, Level], ...]
 

@@ -1,7 +1,7 @@
 """Notices what becomes of keys and accounts outside of this process, and as time passes."""
 
 from loopyard.auth.authenticator import Authenticator
-from loopyard.key import repository
+from loopyard.identity import repository
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 

@@ -13,7 +13,7 @@ from loopyard.benchmark.schemas import (
     BenchmarkUpdateParams,
     BenchmarkUpdateScenariosParams,
 )
-from loopyard.key.scopes import Level, Resource
+from loopyard.identity.scopes import Level, Resource
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import BadRequest, NotFound, WrongState

@@ -12,9 +12,9 @@ from loopyard.agent.source import AgentSource
 from loopyard.auth.acting import require
 from loopyard.benchmark_job.spec import AgentConfig
 from loopyard.devbox.execution.schemas import MOST_COMMAND_BYTES
-from loopyard.devbox.mounts import AgentMount
-from loopyard.key.scopes import Level, Resource
+from loopyard.identity.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest, NotFound
+from loopyard.launch.mounts import AgentMount
 from loopyard.scenario.run.schemas import RunProfile
 from loopyard.secret import repository as secrets
 

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from loopyard.benchmark_job.harbor.config import HarborConfig
+from loopyard.benchmark_job.harbor_config import HarborConfig
 
 
 class JobConfig(BaseModel):

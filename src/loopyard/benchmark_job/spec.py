@@ -4,8 +4,8 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from loopyard.devbox.upstreams import GatewaySpecs, McpSpecs
 from loopyard.kit.wire import Params, ShortText, StringMap, Text
+from loopyard.launch.upstreams import GatewaySpecs, McpSpecs
 from loopyard.model_usage.wishes import MOST_TOKENS, MOST_USD
 
 MAX_AGENTS = 100

@@ -4,6 +4,9 @@ import asyncio
 import contextlib
 import logging
 from pathlib import Path
+from typing import Protocol
+
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.blueprint import repository
 from loopyard.blueprint.config import BuildConfig
@@ -14,14 +17,14 @@ from loopyard.blueprint.models import Blueprint
 from loopyard.blueprint.schemas import BlueprintBuildParameters
 from loopyard.blueprint.services import image_id, login
 from loopyard.blueprint.states import CREATED, UNFINISHED, Status
-from loopyard.devbox.code_mounts import CodeHost, token_place
-from loopyard.devbox.image import ImageNotes
 from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.tasks import Tasks
+from loopyard.launch.code_host import CodeHost, token_place
+from loopyard.launch.image import ImageNotes
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.images import BuildFailed, BuildFault, BuildSpec, ImageBuilder, ImageSettings
@@ -29,6 +32,14 @@ from loopyard.secret import repository as secrets
 from loopyard.secret.held import HeldTokens
 
 log = logging.getLogger("loopyard.blueprint")
+
+
+class BlueprintUsers(Protocol):
+    """Devboxes as far as they are made from blueprints."""
+
+    async def is_being_made_from_blueprint(self, session: AsyncSession, blueprint_id: str) -> bool:
+        """True if a devbox is just being made from the blueprint."""
+        ...
 
 
 class BlueprintBuilder:
@@ -46,6 +57,7 @@ class BlueprintBuilder:
         config: BuildConfig,
         changes: Changes,
         tasks: Tasks,
+        users: BlueprintUsers,
     ) -> None:
         """`image_builder` is None where the runtime builds no images."""
         self.image_builder = image_builder
@@ -58,6 +70,7 @@ class BlueprintBuilder:
         self._config = config
         self._changes = changes
         self._tasks = tasks
+        self._users = users
         self._turn = asyncio.Semaphore(config.at_once)
         self._running: dict[str, asyncio.Task[None]] = {}
 
@@ -199,7 +212,9 @@ class BlueprintBuilder:
 
     async def _may_go(self, blueprint_id: str) -> bool:
         async with self._database.read() as session:
-            return not await repository.is_wanted(session, blueprint_id)
+            if await repository.is_being_built_on(session, blueprint_id):
+                return False
+            return not await self._users.is_being_made_from_blueprint(session, blueprint_id)
 
     async def reconcile(self) -> None:
         """At start: build what was not finished, and delete what was being deleted."""

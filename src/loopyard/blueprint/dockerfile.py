@@ -5,8 +5,8 @@ import shlex
 from dataclasses import dataclass, field
 
 from loopyard.blueprint.schemas import BlueprintBuildParameters
-from loopyard.devbox.code_mounts import CodeHost
-from loopyard.devbox.mounts import CodeMountParameters
+from loopyard.launch.code_host import CodeHost
+from loopyard.launch.mounts import CodeMountParameters
 from loopyard.runtime.images import BASE_NAME, FILES_NAME
 
 _HOME = "/home/user"

@@ -3,15 +3,15 @@
 from typing import Protocol
 
 from loopyard.account.limits import AccountLimits
-from loopyard.blueprint.builder import BlueprintBuilder
+from loopyard.blueprint.builder import BlueprintBuilder, BlueprintUsers
 from loopyard.blueprint.config import BuildConfig
 from loopyard.blueprint.endpoints import router
 from loopyard.blueprint.inputs import Inputs
 from loopyard.blueprint.leftovers import BuildsKeeper
 from loopyard.blueprint.logs import BuildLogs
 from loopyard.blueprint.service import BlueprintService
-from loopyard.devbox.code_mounts import CodeHost
 from loopyard.feature import Feature, Reconciler, Routes, Server, Traffic
+from loopyard.launch.code_host import CodeHost
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.object.store import ObjectStore
 from loopyard.runtime.images import BuildsImages
@@ -42,6 +42,7 @@ def build(server: Server, settings: BlueprintSettings) -> Feature:
         settings.builds,
         server.changes,
         server.tasks,
+        server.get(BlueprintUsers),
     )
     server.offer(BlueprintService, BlueprintService(builder, tokens, code_host, server.get(AccountLimits)))
     return Feature(

@@ -7,8 +7,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.blueprint.models import Blueprint
 from loopyard.blueprint.states import CREATED, DELETED, UNFINISHED, Status
-from loopyard.devbox import states
-from loopyard.devbox.models import Devbox
 from loopyard.kit import names
 from loopyard.kit.paging import Page, PageQuery, fetch_page
 
@@ -75,14 +73,12 @@ async def to_reclaim(session: AsyncSession) -> Sequence[str]:
     return (await session.scalars(select(Blueprint.id).where(Blueprint.state == DELETED, ~Blueprint.reclaimed))).all()
 
 
-async def is_wanted(session: AsyncSession, blueprint_id: str) -> bool:
-    """Return true if a devbox is being made from the blueprint, or another blueprint is being built on it."""
-    coming = (states.Status.QUEUED, states.Status.PROVISIONING)
-    made = select(Devbox.id).where(Devbox.blueprint_id == blueprint_id, Devbox.status.in_(coming))
+async def is_being_built_on(session: AsyncSession, blueprint_id: str) -> bool:
+    """True if another blueprint is just being built on it."""
     built = select(Blueprint.id).where(
         Blueprint.base_blueprint_id == blueprint_id, Blueprint.status.in_(UNFINISHED), Blueprint.state == CREATED
     )
-    return await session.scalar(made.union_all(built).limit(1)) is not None
+    return await session.scalar(built.limit(1)) is not None
 
 
 async def find(session: AsyncSession, blueprint_ids: Collection[str]) -> Sequence[Blueprint]:

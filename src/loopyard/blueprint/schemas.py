@@ -6,10 +6,9 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from loopyard.blueprint.states import StateName, StatusName
-from loopyard.devbox.launch_parameters import LaunchParameters
-from loopyard.devbox.mounts import CodeMountParameters
-from loopyard.devbox.schemas import Capability
 from loopyard.kit.wire import Params, ShortText, StringMap, Text, View
+from loopyard.launch.mounts import CodeMountParameters
+from loopyard.launch.parameters import Capability, LaunchParameters
 from loopyard.runtime.images import BuildFault
 
 MAX_DOCKERFILE = 1024**2

@@ -12,21 +12,21 @@ from loopyard.blueprint.origin import find
 from loopyard.blueprint.schemas import BlueprintBuildParameters
 from loopyard.blueprint.services import password_place
 from loopyard.blueprint.states import CREATED, DELETED, UNFINISHED, Status
-from loopyard.devbox.code_mounts import CodeHost, token_place
-from loopyard.devbox.mounts import files_of, repositories_of
-from loopyard.devbox.references import check_secrets
-from loopyard.key.scopes import Level, Resource
+from loopyard.identity.scopes import Level, Resource
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
 from loopyard.kit.environment import check_environment
 from loopyard.kit.errors import BadRequest, NotFound, WrongState
+from loopyard.launch.code_host import CodeHost, token_place
+from loopyard.launch.mounts import files_of, repositories_of
 from loopyard.network_policy import repository as policies
 from loopyard.network_policy.naming import check_nameable
 from loopyard.object import repository as objects
 from loopyard.object.states import READ_ONLY
 from loopyard.secret import repository as secrets
 from loopyard.secret.held import HeldTokens
+from loopyard.secret.references import check_secrets
 
 
 class BlueprintService:

@@ -19,13 +19,13 @@ from loopyard.broker.protocol.registry import DEFAULT
 from loopyard.broker.protocol.state import State
 from loopyard.devbox import repository as devboxes
 from loopyard.devbox.execution.engine import ExecutionEngine
-from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.lifecycle.states import FINAL, Status
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.mounts import BrokerMount, Mount
-from loopyard.devbox.states import FINAL, Status
 from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.tasks import Tasks
+from loopyard.launch.mounts import BrokerMount, Mount
+from loopyard.launch.parameters import LaunchParameters
 from loopyard.runtime.protocol import Runtime
 from loopyard.runtime.user_paths import absolute
 
@@ -43,7 +43,7 @@ Wake = Callable[[Devbox], Awaitable[None]]
 
 
 class Brokers:
-    """A companion of devboxes: see `loopyard.devbox.companions`."""
+    """A companion of devboxes: see `loopyard.devbox.lifecycle.companions`."""
 
     def __init__(
         self,

@@ -2,9 +2,9 @@
 
 from loopyard.axon.event.publisher import Publisher
 from loopyard.broker.brokers import Brokers
-from loopyard.devbox.activity import Activity
 from loopyard.devbox.execution.engine import ExecutionEngine
-from loopyard.devbox.lifecycle import Lifecycle
+from loopyard.devbox.lifecycle.activity import Activity
+from loopyard.devbox.lifecycle.lifecycle import Lifecycle
 from loopyard.feature import Feature, Reconciler, Server
 
 

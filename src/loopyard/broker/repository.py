@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.axon.event.origins import Origin
 from loopyard.axon.models import AxonEvent
 from loopyard.broker.models import Broker, BrokerFrame
+from loopyard.devbox.lifecycle.states import FINAL
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import FINAL
 
 HEARD = (Origin.EXTERNAL_EVENT, Origin.USER_EVENT)
 """Origins of the events that agents act on."""

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from sqlalchemy.ext.asyncio import AsyncSession
 
-    from loopyard.key.scopes import Scopes
+    from loopyard.identity.scopes import Scopes
 
 app = typer.Typer(name="key", help="API keys.", no_args_is_help=True)
 
@@ -74,7 +74,7 @@ def list_keys(
     database_url: DatabaseUrl = None,
 ) -> None:
     """List the keys that are not revoked, newest first."""
-    from loopyard.key import repository
+    from loopyard.identity import repository
     from loopyard.key.schemas import view
     from loopyard.kit.paging import MAX_LIMIT, PageQuery
 
@@ -95,7 +95,7 @@ def list_keys(
 def revoke(key_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Take a key back, and if it is restricted those that were made with it. Prints their ids. A running server ends
     within seconds what is open with them."""
-    from loopyard.key import repository
+    from loopyard.identity import repository
     from loopyard.key.service import take_back
     from loopyard.kit.errors import NotFound
 
@@ -116,7 +116,7 @@ def revoke(key_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = No
 
 
 def _scopes(given: list[str]) -> "Scopes":
-    from loopyard.key.scopes import Level, Resource, Scopes
+    from loopyard.identity.scopes import Level, Resource, Scopes
 
     levels: dict[Resource, Level] = {}
     for text in given:

@@ -3,7 +3,6 @@
 from fastapi import Depends, FastAPI, Request
 from fastapi.responses import Response
 
-from loopyard.config import Settings
 from loopyard.console import assets
 from loopyard.console.errors import install
 from loopyard.console.families import FAMILIES
@@ -16,6 +15,7 @@ from loopyard.console.login.sessions import Sessions
 from loopyard.console.navigation import Navigation
 from loopyard.console.rendering import set_links, set_navigation
 from loopyard.console.searching import pages as searching
+from loopyard.console.settings import ServerSettings
 from loopyard.kit.changes import Changes
 from loopyard.kit.errors import NotFound
 from loopyard.kit.parts import Parts
@@ -24,12 +24,12 @@ from loopyard.kit.paths import refuse_impossible
 __all__ = ["BASE", "create"]
 
 
-def create(parts: Parts, settings: Settings) -> FastAPI:
+def create(parts: Parts, settings: ServerSettings) -> FastAPI:
     """The console of a server that is put together of `parts`."""
     parts.add(Sessions, Sessions(settings.console.session_hours))
     parts.add(Attempts, Attempts())
     parts.add(Live, Live(parts.get(Changes)))
-    parts.add(Settings, settings)
+    parts.add(ServerSettings, settings)
     navigation = parts.add(Navigation, Navigation(FAMILIES))
     set_links(navigation.links)
     set_navigation(navigation.groups)

@@ -8,6 +8,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.auth.acting import Caller, acting
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox import repository
+from loopyard.devbox.lifecycle.states import STARTING, StatusName
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.schemas import (
     DevboxCreateParams,
@@ -18,9 +19,8 @@ from loopyard.devbox.schemas import (
     WaitForStatusParams,
 )
 from loopyard.devbox.service import DevboxService
-from loopyard.devbox.states import STARTING, StatusName
-from loopyard.devbox.usage import usage
-from loopyard.key.scopes import Level, Resource
+from loopyard.devbox.usage.totals import usage
+from loopyard.identity.scopes import Level, Resource
 from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession, after_commit

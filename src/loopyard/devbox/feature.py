@@ -4,25 +4,25 @@ from typing import Protocol
 
 from loopyard.account.limits import AccountLimits
 from loopyard.agent.layer.layers import Layers
-from loopyard.devbox.activity import Activity
-from loopyard.devbox.code_mounts import CodeHost
+from loopyard.devbox.create.quota import DevboxQuota
 from loopyard.devbox.endpoints import router
 from loopyard.devbox.eviction.endpoints import router as eviction_router
 from loopyard.devbox.execution.endpoints import router as execution_router
 from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.execution.service import ExecutionService
-from loopyard.devbox.file_endpoints import router as file_router
-from loopyard.devbox.files import DevboxFiles
-from loopyard.devbox.launch_parameters import LaunchParameters
-from loopyard.devbox.lifecycle import Lifecycle
+from loopyard.devbox.files.endpoints import router as file_router
+from loopyard.devbox.files.service import DevboxFiles
+from loopyard.devbox.lifecycle.activity import Activity
+from loopyard.devbox.lifecycle.lifecycle import Lifecycle
+from loopyard.devbox.lifecycle.reaper import INTERVAL_SECONDS, Reaper
 from loopyard.devbox.log.endpoints import router as log_router
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.log.service import LogService
-from loopyard.devbox.quota import DevboxQuota
-from loopyard.devbox.reaper import INTERVAL_SECONDS, Reaper
 from loopyard.devbox.service import DevboxService
 from loopyard.feature import BackgroundTask, Feature, Reconciler, Routes, Server, Traffic
 from loopyard.kit.periodic import Periodic
+from loopyard.launch.code_host import CodeHost
+from loopyard.launch.parameters import LaunchParameters
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.object.store import ObjectStore
 from loopyard.runtime.protocol import SandboxSpec
@@ -62,7 +62,6 @@ def build(server: Server, settings: DevboxSettings) -> Feature:
         quota,
     )
     server.offer(Lifecycle, lifecycle)
-    lifecycle.endings.add_listener(grants.end_with)
     devboxes = DevboxService(lifecycle, lifecycle.endings, tokens, policies, grants, quota)
     server.offer(DevboxService, devboxes)
     server.offer(LogService, LogService(database, runtime, devboxes))

@@ -8,8 +8,8 @@ from sqlalchemy import BigInteger, ColumnElement, bindparam, func, inspect, or_,
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.execution.models import Execution
+from loopyard.devbox.lifecycle.states import COMING_UP, FINAL, Status
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import COMING_UP, FINAL, Status
 from loopyard.kit.db import Database
 from loopyard.kit.paging import Page, PageQuery, fetch_page
 from loopyard.secret import repository as secrets
@@ -152,6 +152,21 @@ async def known_ids(session: AsyncSession, ids: Sequence[str]) -> set[str]:
 async def ended_ids(session: AsyncSession, ids: Sequence[str]) -> set[str]:
     """Ids, of those given, that are of devboxes in a final state."""
     return set((await session.scalars(select(Devbox.id).where(Devbox.id.in_(ids), Devbox.status.in_(FINAL)))).all())
+
+
+_BEING_MADE = Devbox.status.in_((Status.QUEUED, Status.PROVISIONING))
+
+
+async def is_being_made_from_snapshot(session: AsyncSession, snapshot_id: str) -> bool:
+    """True if a devbox is just being made from the snapshot."""
+    statement = select(Devbox.id).where(Devbox.snapshot_id == snapshot_id, _BEING_MADE).limit(1)
+    return await session.scalar(statement) is not None
+
+
+async def is_being_made_from_blueprint(session: AsyncSession, blueprint_id: str) -> bool:
+    """True if a devbox is just being made from the blueprint."""
+    statement = select(Devbox.id).where(Devbox.blueprint_id == blueprint_id, _BEING_MADE).limit(1)
+    return await session.scalar(statement) is not None
 
 
 async def mark_reclaimed(session: AsyncSession, devbox_id: str) -> None:

@@ -4,13 +4,12 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from loopyard.devbox.launch_parameters import LaunchParameters
-from loopyard.devbox.mounts import CodeMountParameters, Mount
-from loopyard.devbox.states import FailureReason, ShutdownReason, StatusName
-from loopyard.devbox.upstreams import GatewaySpecs, McpSpecs
+from loopyard.devbox.lifecycle.states import FailureReason, ShutdownReason, StatusName
 from loopyard.kit.wire import Params, ShortText, StringMap, Text, View
+from loopyard.launch.mounts import CodeMountParameters, Mount
+from loopyard.launch.parameters import Capability, LaunchParameters
+from loopyard.launch.upstreams import GatewaySpecs, McpSpecs
 
-Capability = Literal["unknown", "docker_in_docker"]
 InitiatorType = Literal["unknown", "api", "scenario", "scoring_validation", "reflex"]
 
 

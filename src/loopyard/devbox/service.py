@@ -5,26 +5,23 @@ from dataclasses import asdict, dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox import repository
-from loopyard.devbox.agent_mounts import add_agents, find_agents
-from loopyard.devbox.calls import find_calls
-from loopyard.devbox.code_mounts import token_place
-from loopyard.devbox.endings import Endings
-from loopyard.devbox.launch_parameters import LaunchParameters
-from loopyard.devbox.lifecycle import Lifecycle
+from loopyard.devbox.create.plan import plan_devbox
+from loopyard.devbox.create.quota import DevboxQuota
+from loopyard.devbox.lifecycle.lifecycle import Lifecycle
+from loopyard.devbox.lifecycle.shutdown import Endings
+from loopyard.devbox.lifecycle.states import COMING_UP, FINAL, Status, transition
+from loopyard.devbox.lifecycle.suspend import resume, suspend
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.mounts import CodeMountParameters, files_of, repositories_of
-from loopyard.devbox.offers import check_offered, find_origin
-from loopyard.devbox.quota import DevboxQuota
-from loopyard.devbox.references import check_secrets, find_objects
+from loopyard.devbox.mounts.agents import add_agents
 from loopyard.devbox.schemas import DevboxCreateParams, DevboxUpdateParams, InitiatorType
-from loopyard.devbox.states import COMING_UP, FINAL, Status, transition
-from loopyard.devbox.suspend import resume, suspend
 from loopyard.devbox.tunnel import service as tunnels
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
-from loopyard.kit.environment import check_environment
 from loopyard.kit.errors import Busy, NotFound, WrongState
 from loopyard.kit.ids import new_id
+from loopyard.launch.code_host import token_place
+from loopyard.launch.mounts import CodeMountParameters
+from loopyard.launch.parameters import LaunchParameters
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.secret.held import HeldTokens
 from loopyard.snapshot import repository as snapshots
@@ -76,20 +73,12 @@ class DevboxService:
             Forbidden: The caller's key may not use something that is named.
             LimitReached: The account has as many devboxes, or as large ones, as it may have.
         """
-        launch = params.launch_parameters or LaunchParameters()
-        check_offered(params, launch)
-        origin = await find_origin(session, account_id, params, launch)
-        launch = origin.launch
-        if (policy_id := launch.network_policy_id) is not None:
-            await self._policies.check_stored(session, policy_id, "launch_parameters.network_policy_id")
-        objects = await find_objects(session, account_id, params.mounts)
-        agents = await find_agents(session, account_id, params.mounts)
-        check_environment(params.environment_variables, "environment_variables")
-        secrets = await check_secrets(session, account_id, params.secrets, params.environment_variables)
-        calls = await find_calls(session, account_id, params, launch)
+        plan = await plan_devbox(session, account_id, params)
+        origin, launch, calls = plan.origin, plan.origin.launch, plan.calls
+        if launch.network_policy_id is not None:
+            await self._policies.check_stored(session, launch.network_policy_id, "launch_parameters.network_policy_id")
         if calls.wanted:
             self._grants.check_offered("gateways" if calls.gateway_specs else "mcp")
-        repositories = repositories_of(params.code_mounts, params.mounts)
         await self._quota.admit(session, account_id, launch.limits)
         initiator = initiator or Initiator()
         now = now_ms()
@@ -102,14 +91,14 @@ class DevboxService:
             metadata_=params.metadata or {},
             environment_variables=params.environment_variables or {},
             launch_parameters=launch.model_dump(mode="json", exclude_none=True, exclude={"gateways", "mcp"}),
-            file_mounts=files_of(params.file_mounts, params.mounts),
-            code_mounts=_dump(repositories),
-            object_mounts=[asdict(mount) for mount in objects] or None,
-            has_agents=bool(agents),
-            secrets=secrets,
+            file_mounts=plan.files,
+            code_mounts=_dump(plan.repositories),
+            object_mounts=[asdict(mount) for mount in plan.objects] or None,
+            has_agents=bool(plan.agents),
+            secrets=plan.secrets,
             gateway_specs=calls.gateway_specs,
             mcp_specs=calls.mcp_specs,
-            has_grants=False,
+            has_grants=bool(calls.wanted),
             entrypoint=params.entrypoint or None,
             snapshot_id=origin.snapshot_id,
             blueprint_id=origin.blueprint_id,
@@ -131,12 +120,12 @@ class DevboxService:
         session.add(devbox)
         await session.flush()
         await self._lifecycle.companions.bind(session, devbox, params.mounts)
-        tokens = {token_place(at): one.token for at, one in enumerate(repositories) if one.token}
+        tokens = {token_place(at): one.token for at, one in enumerate(plan.repositories) if one.token}
         await self._tokens.hold(session, devbox.id, tokens)
         if calls.wanted:
-            await self._grants.give(session, devbox, calls.wanted)
-        if agents:
-            await add_agents(session, self._tokens, devbox, agents)
+            await self._grants.give(session, account_id, devbox.id, calls.wanted)
+        if plan.agents:
+            await add_agents(session, self._tokens, devbox, plan.agents)
         after_commit(session, lambda: self._lifecycle.begin(devbox.id, devbox))
         return devbox
 

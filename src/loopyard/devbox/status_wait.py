@@ -3,7 +3,7 @@
 from collections.abc import Set as AbstractSet
 
 from loopyard.devbox import repository
-from loopyard.devbox.states import Status
+from loopyard.devbox.lifecycle.states import Status
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database
 

@@ -4,6 +4,7 @@ from dataclasses import asdict
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.devbox.lifecycle.states import FINAL
 from loopyard.gateway import repository
 from loopyard.gateway.observation import Call, Ledger
 from loopyard.gateway.repository import CallRow
@@ -49,7 +50,7 @@ class GatewayAdmission:
         row = await repository.of_token(session, tokens.digest(asked["token"]))
         if row is None:
             raise CallRefused(401, "unauthorized", UNKNOWN_TOKEN)
-        self._admission.check_source(row.devbox_id, row.status, asked["source"])
+        self._admission.check_source(row.devbox_id, asked["source"], ended=row.status in FINAL)
         await self._admission.check_policy(session, row.launch_parameters, "gateway")
         if row.config_id is None:
             raise CallRefused(403, "config_missing", "The gateway configuration of this token was deleted.")

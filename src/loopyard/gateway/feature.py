@@ -3,16 +3,17 @@
 from typing import Protocol
 
 from loopyard.feature import Feature, Reconciler, Routes, Server
-from loopyard.gateway import service
-from loopyard.gateway.endpoints import router
 from loopyard.gateway.observation import Ledger
 from loopyard.gateway.token_endpoints import router as token_router
 from loopyard.gateway.upstream_calls import UpstreamCalls
+from loopyard.gateway_config import service
+from loopyard.gateway_config.endpoints import router
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.secret.service import SecretService
 from loopyard.upstream_proxy.addresses import Addresses
 from loopyard.upstream_proxy.config import GatewaySettings
 from loopyard.upstream_proxy.grants import Grants
+from loopyard.upstream_proxy.process import ProxyProgram
 
 
 class CallSettings(Protocol):
@@ -30,6 +31,7 @@ def build(server: Server, settings: CallSettings) -> Feature:
         settings.gateway,
         server.data_dir / "gateway",
         server.tasks,
+        server.get(ProxyProgram).module,
         server.get(Ledger),
     )
     server.offer(Addresses, calls.addresses)

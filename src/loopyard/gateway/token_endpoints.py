@@ -6,8 +6,8 @@ from fastapi import APIRouter, Depends
 
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox.service import DevboxService
-from loopyard.gateway import service
 from loopyard.gateway.schemas import GatewayTokenParams, GatewayTokenView
+from loopyard.gateway_config import service
 from loopyard.kit.db import WriteSession
 from loopyard.kit.parts import part
 from loopyard.kit.wire import ShortText
@@ -36,7 +36,8 @@ async def create_gateway_token(
     grants.check_offered("gateway")
     config = await service.find(session, caller.account_id, params.gateway, "gateway")
     secret_id = await find_secret(session, caller.account_id, params.secret, "secret")
-    token = await grants.mint(session, devbox, Wanted("gateway", None, config.id, secret_id))
+    devbox.has_grants = True
+    token = await grants.mint(session, devbox.account_id, devbox.id, Wanted("gateway", None, config.id, secret_id))
     return GatewayTokenView(
         token=token,
         auth_mechanism=AuthMechanismView.model_validate(config.auth_mechanism),

@@ -18,8 +18,6 @@ from loopyard.upstream_proxy.config import GatewaySettings
 from loopyard.upstream_proxy.grants import Grants
 from loopyard.upstream_proxy.process import ProxyProcess
 
-_MODULE = "loopyard.gateway.process"
-
 
 class UpstreamCalls:
     """Grants of upstream calls, the process that makes them, and the answers to what it asks."""
@@ -32,9 +30,11 @@ class UpstreamCalls:
         settings: GatewaySettings,
         folder: Path,
         tasks: Tasks,
+        module: str,
         ledger: Ledger | None = None,
     ) -> None:
-        """`folder` is the process's own. `ledger` keeps account of model calls; None keeps none."""
+        """`module` is the program of the proxy process, `folder` the process's own. `ledger` keeps account of model
+        calls; None keeps none."""
         self.addresses = Addresses(settings.allowed_networks)
         told: Message = {"settings": settings.model_dump(mode="json"), "folder": str(folder)}
 
@@ -42,7 +42,7 @@ class UpstreamCalls:
             assert isinstance(runtime, HasHostGateway)  # noqa: S101  (grants are refused on others)
             return runtime.gateway_socket()
 
-        self.process = ProxyProcess(_MODULE, listener, told, tasks)
+        self.process = ProxyProcess(module, listener, told, tasks)
         self.process.answerer = self._answer
         ledger = ledger or NoLedger()
         self.process.ended = ledger.proxy_ended

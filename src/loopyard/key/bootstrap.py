@@ -1,15 +1,14 @@
 """The first account and the server's own key: made at the first start, taken up at every later one."""
 
-import hashlib
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.account.models import Account
-from loopyard.key import repository
-from loopyard.key.models import ApiKey
+from loopyard.identity import repository
+from loopyard.identity.digest import digest
+from loopyard.identity.models import Account, ApiKey
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.ids import new_id
@@ -25,11 +24,6 @@ class BootstrapKey:
 
     value: str
     fresh: bool
-
-
-def digest(key: str) -> str:
-    """The SHA-256 of a key, in hexadecimal, as it is stored. Keys are long and random, so no salt is needed."""
-    return hashlib.sha256(key.encode()).hexdigest()
 
 
 async def ensure_key(database: Database, data_dir: Path, configured: str | None) -> BootstrapKey:

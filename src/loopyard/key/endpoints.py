@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends
 
 from loopyard.auth.caller import CallerDep
-from loopyard.key import repository
+from loopyard.identity import repository
 from loopyard.key.schemas import (
     APIKeyCreatedView,
     ApikeyCreateParams,

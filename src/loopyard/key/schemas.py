@@ -4,8 +4,8 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import Field
 
-from loopyard.key.models import ApiKey
-from loopyard.key.scopes import Level, Resource, Scopes
+from loopyard.identity.models import ApiKey
+from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.kit.wire import MAX_INT, Params, ShortText, View
 
 ResourceType = Literal[

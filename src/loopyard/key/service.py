@@ -7,10 +7,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import Caller
 from loopyard.auth.authenticator import Authenticator
-from loopyard.key import repository
-from loopyard.key.bootstrap import digest
-from loopyard.key.models import ApiKey
-from loopyard.key.scopes import Scopes
+from loopyard.identity import repository
+from loopyard.identity.digest import digest
+from loopyard.identity.models import ApiKey
+from loopyard.identity.scopes import Scopes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
 from loopyard.kit.errors import BadRequest, Forbidden, NotFound, WrongState

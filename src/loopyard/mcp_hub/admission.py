@@ -1,13 +1,20 @@
 """Answers the proxy's process about calls of the MCP hub, in the server's process, where the database is."""
 
+from collections.abc import Sequence
+
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.devbox import repository as devboxes
+from loopyard.devbox.lifecycle.states import FINAL
+from loopyard.devbox.models import Devbox
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
-from loopyard.mcp_hub.models import McpConfig
-from loopyard.mcp_hub.naming import service_of
+from loopyard.mcp_config.models import McpConfig
+from loopyard.mcp_config.naming import service_of
 from loopyard.secret.service import SecretService
-from loopyard.upstream_proxy.admission import Admission, CallRefused
+from loopyard.upstream_proxy import repository as grants
+from loopyard.upstream_proxy import tokens
+from loopyard.upstream_proxy.admission import UNKNOWN_TOKEN, Admission, CallRefused
 from loopyard.upstream_proxy.channel import Message
 from loopyard.upstream_proxy.mechanism import CredentialUnfit, credential_headers, secret_ids
 from loopyard.upstream_proxy.models import UpstreamGrant
@@ -23,14 +30,27 @@ class McpAdmission:
         """The MCP servers that a token stands for, with what is put on calls to them, or why the call is refused."""
         try:
             async with self._database.read() as session:
-                admitted = await self._admission.admit(session, "mcp", asked["token"], asked["source"])
-                account_id = admitted.devbox.account_id
-                servers = [await self._server(session, account_id, grant) for grant in admitted.grants]
+                devbox, granted = await self._admit(session, asked["token"], asked["source"])
+                servers = [await self._server(session, devbox.account_id, grant) for grant in granted]
         except CallRefused as refusal:
             return refusal.told()
         except LoopyardError as error:
             return CallRefused(error.status, error.code, error.message).told()
-        return {"devbox_id": admitted.devbox.id, "account_id": account_id, "servers": servers}
+        return {"devbox_id": devbox.id, "account_id": devbox.account_id, "servers": servers}
+
+    async def _admit(self, session: AsyncSession, token: str, source: str) -> tuple[Devbox, Sequence[UpstreamGrant]]:
+        """The devbox whose call it is, and what its token stands for.
+
+        Raises:
+            CallRefused.
+        """
+        row, granted = await grants.of_token(session, tokens.digest(token), "mcp")
+        devbox = None if row is None else await devboxes.get(session, row.devbox_id)
+        if devbox is None or not granted:
+            raise CallRefused(401, "unauthorized", UNKNOWN_TOKEN)
+        self._admission.check_source(devbox.id, source, ended=devbox.status in FINAL)
+        await self._admission.check_policy(session, devbox.launch_parameters, "mcp")
+        return devbox, granted
 
     async def _server(self, session: AsyncSession, account_id: str, grant: UpstreamGrant) -> Message:
         config = await session.get(McpConfig, grant.config_id)

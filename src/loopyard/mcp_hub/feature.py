@@ -1,7 +1,7 @@
 """The feature of MCP configurations and their tokens."""
 
 from loopyard.feature import Feature, Routes, Server
-from loopyard.mcp_hub.endpoints import router
+from loopyard.mcp_config.endpoints import router
 from loopyard.mcp_hub.token_endpoints import router as token_router
 
 

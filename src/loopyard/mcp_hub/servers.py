@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from loopyard.mcp_hub.naming import is_allowed
+from loopyard.mcp_config.naming import is_allowed
 from loopyard.upstream_proxy.channel import Message
 from loopyard.upstream_proxy.hop import Field
 

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from loopyard.auth.caller import CallerDep
+from loopyard.devbox.lifecycle.states import FINAL
 from loopyard.devbox.service import DevboxService
-from loopyard.devbox.states import FINAL
 from loopyard.kit.db import DatabaseDep
 from loopyard.kit.parts import part
 from loopyard.kit.wire import ShortText

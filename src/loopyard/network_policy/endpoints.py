@@ -93,6 +93,8 @@ async def update(
 
 
 @router.post("/{id}/delete", operation_id="networkpolicies.delete")
-async def delete(id: ShortText, caller: CallerDep, session: WriteSession) -> NetworkPolicyView:
+async def delete(
+    id: ShortText, caller: CallerDep, session: WriteSession, enforcement: EnforcementDep
+) -> NetworkPolicyView:
     """Delete a network policy that no devbox uses any more; answers with what it was."""
-    return NetworkPolicyView.of(await service.delete(session, caller.account_id, id))
+    return NetworkPolicyView.of(await service.delete(session, caller.account_id, id, enforcement.users))

@@ -3,10 +3,10 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox import repository as devboxes
 from loopyard.kit.db import Database
 from loopyard.kit.errors import BadRequest, Unavailable
 from loopyard.network_policy import repository
@@ -32,10 +32,23 @@ Listener = Callable[[Sequence[str], NetworkPolicy | None], Awaitable[None]]
 log = logging.getLogger("loopyard.network_policy")
 
 
+class PolicyUsers(Protocol):
+    """Devboxes as far as they name network policies."""
+
+    async def ids_with_policy(self, session: AsyncSession, policy_id: str) -> Sequence[str]:
+        """The devboxes of a network policy that are not in a final state."""
+        ...
+
+    async def policies_in_use(self, session: AsyncSession) -> Sequence[str]:
+        """The network policies that devboxes name which are not in a final state."""
+        ...
+
+
 class Enforcement:
     """The store has each policy as it is to be; this makes the runtime have it so too."""
 
-    def __init__(self, database: Database, runtime: Runtime) -> None:
+    def __init__(self, database: Database, runtime: Runtime, users: PolicyUsers) -> None:
+        self.users = users
         self._database = database
         self._runtime = runtime
         self._turns: dict[str, asyncio.Lock] = {}
@@ -82,7 +95,7 @@ class Enforcement:
         """
         async with self._turns.setdefault(policy_id, asyncio.Lock()):
             async with self._database.read() as session:
-                devbox_ids = await devboxes.ids_with_policy(session, policy_id)
+                devbox_ids = await self.users.ids_with_policy(session, policy_id)
                 row = await repository.get(session, policy_id)
             policy = protocol.NetworkPolicy() if row is None else compiled(row)
             for listener in self._listeners:
@@ -107,7 +120,7 @@ class Enforcement:
     async def reconcile(self) -> None:
         """At start: put in force what was decided and perhaps not carried out any more."""
         async with self._database.read() as session:
-            in_use = await devboxes.policies_in_use(session)
+            in_use = await self.users.policies_in_use(session)
         for policy_id in in_use:
             try:
                 await self.apply(policy_id)

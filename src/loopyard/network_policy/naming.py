@@ -1,7 +1,7 @@
 """Permission to name a network policy in a request."""
 
 from loopyard.auth.acting import require
-from loopyard.key.scopes import Level, Resource
+from loopyard.identity.scopes import Level, Resource
 from loopyard.network_policy.models import NetworkPolicy
 
 

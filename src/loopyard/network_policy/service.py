@@ -5,11 +5,11 @@ from typing import Any
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox import repository as devboxes
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import BadRequest, NotFound, WrongState
 from loopyard.network_policy import repository
+from loopyard.network_policy.enforcement import PolicyUsers
 from loopyard.network_policy.models import NetworkPolicy
 from loopyard.network_policy.schemas import AllowedCidr, NetworkPolicyCreateParams, NetworkPolicyUpdateParams
 
@@ -85,15 +85,15 @@ async def update(
     return policy
 
 
-async def delete(session: AsyncSession, account_id: str, policy_id: str) -> NetworkPolicy:
-    """Delete a policy; returns what it was.
+async def delete(session: AsyncSession, account_id: str, policy_id: str, users: PolicyUsers) -> NetworkPolicy:
+    """Delete a policy that none of its `users` names; returns what it was.
 
     Raises:
         NotFound: The account has none of this id.
         WrongState: Devboxes that have not ended name it.
     """
     policy = await _own(session, account_id, policy_id)
-    if using := await devboxes.ids_with_policy(session, policy_id):
+    if using := await users.ids_with_policy(session, policy_id):
         raise WrongState(f"Network policy {policy_id} is in use by {len(using)} devboxes, such as {using[0]}.")
     await session.delete(policy)
     await session.flush()

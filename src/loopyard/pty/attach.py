@@ -14,7 +14,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from loopyard.audit.log import AuditLog
 from loopyard.audit.record import Record
 from loopyard.auth.live import LiveConnections
-from loopyard.devbox.activity import Activity
+from loopyard.devbox.lifecycle.activity import Activity
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import LoopyardError

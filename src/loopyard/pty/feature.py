@@ -5,7 +5,7 @@ from typing import Protocol
 from starlette.routing import WebSocketRoute
 
 from loopyard.auth.authenticator import Authenticator
-from loopyard.devbox.lifecycle import Lifecycle
+from loopyard.devbox.lifecycle.lifecycle import Lifecycle
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.feature import Feature, Routes, Server, Traffic

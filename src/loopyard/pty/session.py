@@ -5,7 +5,7 @@ import logging
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
-from loopyard.devbox.attachment import Attachment
+from loopyard.devbox.attachment.command import Attachment
 from loopyard.kit.errors import BadRequest
 from loopyard.pty.config import PtyConfig
 from loopyard.pty.scrollback import Scrollback

@@ -4,9 +4,9 @@ import asyncio
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox.attachment import Attachment
+from loopyard.devbox.attachment.command import Attachment
+from loopyard.devbox.attachment.login_shell import LOGIN_SHELL
 from loopyard.devbox.faults import faults_as_answers
-from loopyard.devbox.login_shell import LOGIN_SHELL
 from loopyard.devbox.models import Devbox
 from loopyard.kit.db import after_commit
 from loopyard.kit.errors import BadRequest, NotFound

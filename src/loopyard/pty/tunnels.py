@@ -10,7 +10,7 @@ from loopyard.auth.authenticator import Authenticator
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.tunnel import address
-from loopyard.key.bootstrap import digest
+from loopyard.identity.digest import digest
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.errors import Unauthorized

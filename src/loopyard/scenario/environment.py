@@ -5,13 +5,13 @@ from typing import Annotated
 from pydantic import Field
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox.calls import find_calls
-from loopyard.devbox.launch_parameters import LaunchParameters
-from loopyard.devbox.offers import check_offered, find_origin
+from loopyard.devbox.create.origin import find_origin
+from loopyard.devbox.create.upstreams import find_calls
 from loopyard.devbox.schemas import DevboxCreateParams
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.naming import renamed
 from loopyard.kit.wire import Params, Text
+from loopyard.launch.parameters import LaunchParameters
 
 
 class ScenarioEnvironment(Params):
@@ -40,7 +40,6 @@ async def check(session: AsyncSession, account_id: str, environment: ScenarioEnv
         raise BadRequest(f"{field}: give blueprint_id or snapshot_id, not both.", field=field)
     with renamed(f"{field}."):
         launch = environment.launch_parameters or LaunchParameters()
-        check_offered(environment.devbox(), launch)
-        await find_origin(session, account_id, environment.devbox(), launch)
+        await find_origin(session, account_id, environment.devbox())
         with renamed("launch_parameters."):
             await find_calls(session, account_id, environment.devbox(), launch)

@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from loopyard.devbox.execution.engine import ExecutionEngine
-from loopyard.devbox.lifecycle import Lifecycle
+from loopyard.devbox.lifecycle.lifecycle import Lifecycle
 from loopyard.devbox.service import DevboxService
 from loopyard.feature import BackgroundTask, Feature, Reconciler, Routes, Server, Traffic
 from loopyard.kit.periodic import Periodic

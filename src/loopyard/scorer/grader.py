@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from loopyard.devbox.execution.models import Execution
-from loopyard.devbox.execution.output import tail
 from loopyard.kit.linux import KILLED
 from loopyard.runtime.grading import RestoreReport
+from loopyard.runtime.output import tail
 from loopyard.runtime.protocol import Runtime, Stream
 from loopyard.scorer.contract import RunFunction, ScoringContractResult, ScoringFunctionResult, weigh
 from loopyard.scorer.function_runs import FunctionRun, time_is_over

@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
-from loopyard.devbox.execution.output import tail
 from loopyard.kit.chunks import one_chunk
 from loopyard.kit.linux import SEARCH_PATH
 from loopyard.runtime.grading import SharedFolder, isolation_of
+from loopyard.runtime.output import tail
 from loopyard.runtime.protocol import ROOT, CommandSpec, Runtime
 from loopyard.scorer.config import ScorerConfig
 from loopyard.scorer.request import FunctionJob, ScoringRequest, setup_id

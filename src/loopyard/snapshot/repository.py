@@ -5,8 +5,6 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, delete, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import Status
 from loopyard.kit.metadata import MetadataFilter, entries
 from loopyard.kit.paging import Page, PageQuery, fetch_page
 from loopyard.snapshot.models import Snapshot, SnapshotMetadata
@@ -82,14 +80,6 @@ async def held(session: AsyncSession) -> Sequence[Snapshot]:
 async def held_ids(session: AsyncSession) -> set[str]:
     """The ids of all of which the runtime may hold anything."""
     return set((await session.scalars(select(Snapshot.id).where(~Snapshot.reclaimed))).all())
-
-
-async def is_wanted(session: AsyncSession, snapshot_id: str) -> bool:
-    """True if a devbox is just being made from it."""
-    statement = select(Devbox.id).where(
-        Devbox.snapshot_id == snapshot_id, Devbox.status.in_((Status.QUEUED, Status.PROVISIONING))
-    )
-    return await session.scalar(statement.limit(1)) is not None
 
 
 async def mark_reclaimed(session: AsyncSession, snapshot_id: str) -> None:

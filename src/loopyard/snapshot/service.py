@@ -2,21 +2,21 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox import repository as devboxes
-from loopyard.devbox.states import COMING_UP, FINAL, Status
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
-from loopyard.kit.errors import Busy, NotFound, WrongState
+from loopyard.kit.errors import NotFound
 from loopyard.snapshot import repository
 from loopyard.snapshot.models import Snapshot
 from loopyard.snapshot.schemas import SnapshotParams
+from loopyard.snapshot.source import SnapshotSources
 from loopyard.snapshot.states import DELETED, ERROR, IN_PROGRESS
 from loopyard.snapshot.taker import SnapshotTaker
 
 
 class SnapshotService:
-    def __init__(self, taker: SnapshotTaker) -> None:
+    def __init__(self, taker: SnapshotTaker, sources: SnapshotSources) -> None:
         self._taker = taker
+        self._sources = sources
 
     async def take(
         self, session: AsyncSession, account_id: str, devbox_id: str, params: SnapshotParams, *, snapshot_id: str
@@ -28,19 +28,13 @@ class SnapshotService:
             Busy: The devbox is just coming up, or going to sleep.
             WrongState: It has ended.
         """
-        devbox = await devboxes.lock(session, devbox_id)
-        if devbox is None or devbox.account_id != account_id:
-            raise NotFound(f"There is no devbox {devbox_id}.", field="id")
-        if devbox.status in FINAL:
-            raise WrongState(f"Devbox {devbox_id} is {devbox.status}; its disk is gone.")
-        if devbox.status in COMING_UP or devbox.status == Status.SUSPENDING:
-            raise Busy(f"Devbox {devbox_id} is {devbox.status}; wait until it is running or suspended.")
+        disk = await self._sources.lock_disk(session, account_id, devbox_id)
         snapshot = Snapshot(
             id=snapshot_id,
             account_id=account_id,
             source_devbox_id=devbox_id,
-            source_blueprint_id=devbox.blueprint_id,
-            image=devbox.image,
+            source_blueprint_id=disk.blueprint_id,
+            image=disk.image,
             name=params.name,
             metadata_=params.metadata or {},
             commit_message=params.commit_message,

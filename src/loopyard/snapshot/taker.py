@@ -10,6 +10,7 @@ from loopyard.kit.tasks import Tasks
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime
 from loopyard.snapshot import repository
+from loopyard.snapshot.source import SnapshotSources
 from loopyard.snapshot.states import COMPLETE, DELETED, ERROR, IN_PROGRESS
 
 log = logging.getLogger("loopyard.snapshot")
@@ -18,9 +19,12 @@ log = logging.getLogger("loopyard.snapshot")
 class SnapshotTaker:
     """Taker of recorded snapshots. Each method opens its own transactions."""
 
-    def __init__(self, database: Database, runtime: Runtime, changes: Changes, tasks: Tasks) -> None:
+    def __init__(
+        self, database: Database, runtime: Runtime, sources: SnapshotSources, changes: Changes, tasks: Tasks
+    ) -> None:
         self._database = database
         self._runtime = runtime
+        self._sources = sources
         self._changes = changes
         self._tasks = tasks
 
@@ -64,7 +68,7 @@ class SnapshotTaker:
         if self._tasks.running(f"take {snapshot_id}"):
             return False
         async with self._database.read() as session:
-            return not await repository.is_wanted(session, snapshot_id)
+            return not await self._sources.is_being_made_from_snapshot(session, snapshot_id)
 
     async def reconcile(self) -> None:
         """At start: make the store and the host agree.

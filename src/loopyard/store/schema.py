@@ -7,8 +7,7 @@ from sqlalchemy import MetaData
 from loopyard.store.base import Base
 
 _MODEL_MODULES = (
-    "loopyard.account.models",
-    "loopyard.key.models",
+    "loopyard.identity.models",
     "loopyard.kit.idempotency",
     "loopyard.agent.models",
     "loopyard.agent.layer.models",
@@ -18,8 +17,8 @@ _MODEL_MODULES = (
     "loopyard.pty.models",
     "loopyard.model_usage.models",
     "loopyard.network_policy.models",
-    "loopyard.gateway.models",
-    "loopyard.mcp_hub.models",
+    "loopyard.gateway_config.models",
+    "loopyard.mcp_config.models",
     "loopyard.upstream_proxy.models",
     "loopyard.devbox.log.models",
     "loopyard.snapshot.models",

@@ -1,20 +1,14 @@
 """Decides whether a call of a devbox may be made, and with which secrets: what the gateway and the MCP hub share."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox import repository as devboxes
-from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import FINAL
 from loopyard.network_policy import repository as policies
 from loopyard.network_policy.models import NetworkPolicy
 from loopyard.runtime.host_gateway import HasHostGateway
 from loopyard.runtime.protocol import Runtime
-from loopyard.upstream_proxy import repository, tokens
-from loopyard.upstream_proxy.models import UpstreamGrant
 from loopyard.upstream_proxy.tokens import Kind
 
 _FLAGS: dict[Kind, str] = {"gateway": "allow_agent_gateway", "mcp": "allow_mcp_gateway"}
@@ -39,14 +33,6 @@ class CallRefused(Exception):
         return {"refused": {"status": self.status, "code": self.code, "message": self.message}}
 
 
-@dataclass(frozen=True, slots=True)
-class Admitted:
-    """A devbox, and what its token stands for."""
-
-    devbox: Devbox
-    grants: Sequence[UpstreamGrant] = field(default_factory=list[UpstreamGrant])
-
-
 def refused_by(policy: NetworkPolicy | None) -> Sequence[Kind]:
     """The kinds of calls that a policy, None for one that is gone, does not allow."""
     if policy is not None and policy.allow_all:
@@ -55,31 +41,20 @@ def refused_by(policy: NetworkPolicy | None) -> Sequence[Kind]:
 
 
 class Admission:
+    """Checks that the gateway and the MCP hub make of each call. A token counts only on connections that come from its
+    own devbox."""
+
     def __init__(self, runtime: Runtime) -> None:
         self._runtime = runtime
 
-    async def admit(self, session: AsyncSession, kind: Kind, token: str, source: str) -> Admitted:
-        """Whose call it is. A token counts only on connections that come from its own devbox.
-
-        Raises:
-            CallRefused.
-        """
-        row, grants = await repository.of_token(session, tokens.digest(token), kind)
-        devbox = None if row is None else await devboxes.get(session, row.devbox_id)
-        if devbox is None or not grants:
-            raise CallRefused(401, "unauthorized", UNKNOWN_TOKEN)
-        self.check_source(devbox.id, devbox.status, source)
-        await self.check_policy(session, devbox.launch_parameters, kind)
-        return Admitted(devbox, grants)
-
-    def check_source(self, devbox_id: str, status: str, source: str) -> None:
-        """See that a connection comes from the devbox, and that this has not ended.
+    def check_source(self, devbox_id: str, source: str, *, ended: bool) -> None:
+        """See that a connection comes from the devbox, and that this has not `ended`.
 
         Raises:
             CallRefused.
         """
         at_source = self._runtime.sandbox_at(source) if isinstance(self._runtime, HasHostGateway) else None
-        if at_source != devbox_id or status in FINAL:
+        if at_source != devbox_id or ended:
             raise CallRefused(401, "unauthorized", UNKNOWN_TOKEN)
 
     async def check_policy(self, session: AsyncSession, launch_parameters: Mapping[str, Any], kind: Kind) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import require
-from loopyard.key.scopes import Level, Resource
+from loopyard.identity.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest
 from loopyard.secret import repository as secrets
 from loopyard.upstream_proxy.addresses import Addresses, AddressRefused

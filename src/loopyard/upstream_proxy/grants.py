@@ -6,7 +6,6 @@ from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import BadRequest
@@ -59,47 +58,46 @@ class Grants:
         base = self._runtime.gateway_address.url
         return base + MCP_PATH if kind == "mcp" else base
 
-    async def give(self, session: AsyncSession, devbox: Devbox, wanted: Sequence[Wanted]) -> None:
-        """Write down what a devbox may call as long as it lives."""
+    async def give(self, session: AsyncSession, account_id: str, devbox_id: str, wanted: Sequence[Wanted]) -> None:
+        """Write down what a devbox of the account may call as long as it lives. The caller sets `has_grants` of its
+        row."""
         for one in wanted:
-            session.add(_grant(devbox, one))
-        devbox.has_grants = devbox.has_grants or bool(wanted)
+            session.add(_grant(account_id, devbox_id, one))
         await session.flush()
         if wanted:
             after_commit(session, self._process.need)
 
-    async def mint(self, session: AsyncSession, devbox: Devbox, wanted: Wanted) -> str:
-        """A token for one more thing that a running devbox, which the caller has locked, may call."""
-        grant = _grant(devbox, wanted)
+    async def mint(self, session: AsyncSession, account_id: str, devbox_id: str, wanted: Wanted) -> str:
+        """A token for one more thing that a running devbox of the account may call. The caller has locked its row, and
+        sets `has_grants`."""
+        grant = _grant(account_id, devbox_id, wanted)
         session.add(grant)
-        devbox.has_grants = True
-        token = _add_token(session, devbox.id, wanted.kind, grant.id)
+        token = _add_token(session, devbox_id, wanted.kind, grant.id)
         await session.flush()
         after_commit(session, self._process.need)
         return token
 
-    async def variables(self, devbox: Devbox) -> dict[str, str]:
-        """The variables of a devbox that comes up, with new tokens. Those that it was given before stay valid."""
-        if not devbox.has_grants:
-            return {}
+    async def variables(self, devbox_id: str) -> dict[str, str]:
+        """The variables of a devbox with grants that comes up, with new tokens. Those that it was given before stay
+        valid."""
         variables = dict[str, str]()
         async with self._database.write() as session:
-            grants = await repository.grants_of(session, devbox.id)
+            grants = await repository.grants_of(session, devbox_id)
             for grant in grants:
                 variable = grant.variable or ""
                 kind: Kind = "mcp" if grant.kind == "mcp" else "gateway"
-                variables[variable] = _add_token(session, devbox.id, kind, grant.id)
+                variables[variable] = _add_token(session, devbox_id, kind, grant.id)
                 if kind == "gateway":
                     variables[f"{variable}_URL"] = self.url(kind)
             if any(grant.kind == "mcp" for grant in grants):
                 variables[MCP_URL] = self.url("mcp")
-                variables.setdefault(MCP_TOKEN, _add_token(session, devbox.id, "mcp", None))
+                variables.setdefault(MCP_TOKEN, _add_token(session, devbox_id, "mcp", None))
         return variables
 
-    async def end_with(self, session: AsyncSession, devbox: Devbox) -> None:
-        """Let nothing be called for a devbox that ends."""
-        if devbox.has_grants and await repository.forget(session, devbox.id):
-            after_commit(session, lambda: self._process.drop_soon(devbox.id))
+    async def end(self, session: AsyncSession, devbox_id: str) -> None:
+        """Let nothing be called for a devbox any more."""
+        if await repository.forget(session, devbox_id):
+            after_commit(session, lambda: self._process.drop_soon(devbox_id))
 
     async def end_refused(self, devbox_ids: Sequence[str], policy: NetworkPolicy | None) -> None:
         """End the open calls that a changed policy does not allow any more. New ones are refused by admission."""
@@ -114,11 +112,11 @@ class Grants:
             self._process.need()
 
 
-def _grant(devbox: Devbox, wanted: Wanted) -> UpstreamGrant:
+def _grant(account_id: str, devbox_id: str, wanted: Wanted) -> UpstreamGrant:
     return UpstreamGrant(
         id=new_id("upg"),
-        account_id=devbox.account_id,
-        devbox_id=devbox.id,
+        account_id=account_id,
+        devbox_id=devbox_id,
         kind=wanted.kind,
         variable=wanted.variable,
         config_id=wanted.config_id,

@@ -11,6 +11,7 @@ import subprocess
 import sys
 from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
+from dataclasses import dataclass
 
 from loopyard.kit.tasks import Tasks
 from loopyard.upstream_proxy.channel import LINE_BYTES, Answerer, Channel, ChannelClosed, Message
@@ -19,6 +20,13 @@ from loopyard.upstream_proxy.tokens import KINDS, Kind
 log = logging.getLogger("loopyard.gateway")
 
 _PAUSE_SECONDS = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class ProxyProgram:
+    """Program of the proxy process: the name of a module, as `python -m` takes it."""
+
+    module: str
 
 
 class ProxyProcess:

@@ -157,7 +157,7 @@ def test_the_real_key_is_nowhere_in_the_box(box: Box) -> None:
 def _proxy(server: ServerProcess) -> psutil.Process:
     """The process that carries the calls."""
     children = psutil.Process(server.pid).children(recursive=True)
-    return next(one for one in children if "loopyard.gateway.process" in one.cmdline())
+    return next(one for one in children if "loopyard.gateway_process" in one.cmdline())
 
 
 _CURL = 'curl -sS -N -H "Authorization: Bearer $MODEL" $MODEL_URL'

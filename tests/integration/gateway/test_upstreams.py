@@ -111,4 +111,4 @@ def test_an_address_that_is_not_allowed_any_more_is_refused_when_it_is_connected
 def _proxy(server: ServerProcess) -> psutil.Process:
     """The process that carries the calls."""
     children = psutil.Process(server.pid).children(recursive=True)
-    return next(one for one in children if "loopyard.gateway.process" in one.cmdline())
+    return next(one for one in children if "loopyard.gateway_process" in one.cmdline())

@@ -2,13 +2,13 @@
 
 import pytest
 
-from loopyard.account.models import Account
 from loopyard.account.service import limit, set_enabled
 from loopyard.auth.authenticator import Authenticator, RefusedKey
 from loopyard.auth.live import LiveConnections
 from loopyard.auth.watch import KeyWatch
-from loopyard.key import repository
-from loopyard.key.scopes import Level, Resource, Scopes
+from loopyard.identity import repository
+from loopyard.identity.models import Account
+from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.key.service import make, take_back
 from loopyard.kit.db import Database
 from loopyard.kit.in_flight import InFlightRequests

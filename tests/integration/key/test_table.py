@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from loopyard.auth.operations import OPERATIONS, entry
-from loopyard.key.scopes import Level, Resource, Scopes
+from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.ids import new_id
 from tests.commands import loopyard

@@ -52,7 +52,7 @@ def test_the_server_is_killed(own: ServerProcess, start: StartRun, models: Model
 def test_the_proxy_is_killed(own: ServerProcess, start: StartRun, models: ModelServer) -> None:
     run = start()
     in_the_middle(run, models)
-    (proxy,) = descendants(own.pid, "loopyard.gateway.process")
+    (proxy,) = descendants(own.pid, "loopyard.gateway_process")
     proxy.kill()
     run.until(lambda usage: usage["cut_off"] == 1)
     assert run.call("messages", "-o /dev/null --retry 10 --retry-all-errors").endswith("200")

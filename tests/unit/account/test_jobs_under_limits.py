@@ -8,10 +8,10 @@ import pytest
 from runloop_api_client import Runloop
 
 from loopyard.account import limits as module
-from loopyard.account.models import Account
 from loopyard.account.service import limit
-from loopyard.key import repository
-from loopyard.key.scopes import Level, Resource, Scopes
+from loopyard.identity import repository
+from loopyard.identity.models import Account
+from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.key.service import make, take_back
 from loopyard.kit.db import Database
 from loopyard.kit.ids import new_id

@@ -8,7 +8,7 @@ import pytest
 from loopyard.account.endpoints import me
 from loopyard.auth.operations import OPERATIONS as NEEDS
 from loopyard.auth.operations import TOKEN, entry
-from loopyard.key.scopes import Level, Resource, Scopes
+from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.key.service import make
 from loopyard.kit.clock import now_ms
 from tests.unit.auth.world import BAD_BODY, OPERATIONS, World, routes

@@ -9,8 +9,8 @@ from sqlalchemy import update
 
 from loopyard.auth.acting import Caller, acting_as, require
 from loopyard.auth.on_behalf import caller_of
-from loopyard.key import repository
-from loopyard.key.scopes import Level, Resource, Scopes
+from loopyard.identity import repository
+from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import Forbidden
 from loopyard.network_policy.models import NetworkPolicy

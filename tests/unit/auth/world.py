@@ -13,13 +13,13 @@ import httpx
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
-from loopyard.account.models import Account
 from loopyard.app import assemble, create_app
 from loopyard.auth.operations import entry
 from loopyard.config import Settings
 from loopyard.feature import in_match_order
+from loopyard.identity.models import Account
+from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.key.bootstrap import ensure_key
-from loopyard.key.scopes import Level, Resource, Scopes
 from loopyard.key.service import make
 from loopyard.kit.db import Database
 from loopyard.kit.ids import new_id

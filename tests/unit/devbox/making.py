@@ -1,7 +1,7 @@
 """Makes devboxes in a store without making sandboxes."""
 
+from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import Status
 
 
 def stored_devbox(devbox_id: str, status: Status = Status.RUNNING) -> Devbox:

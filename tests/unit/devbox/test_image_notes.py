@@ -2,7 +2,7 @@
 
 import pytest
 
-from loopyard.devbox.image import ImageNotes
+from loopyard.launch.image import ImageNotes
 from loopyard.runtime.images import ImageSettings
 from loopyard.runtime.protocol import User
 

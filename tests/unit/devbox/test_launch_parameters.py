@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from loopyard.devbox.launch_parameters import GIB, LaunchParameters
+from loopyard.launch.parameters import GIB, LaunchParameters
 from loopyard.runtime.protocol import User
 
 

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from sqlalchemy import event, select
 
-from loopyard.account.models import Account
 from loopyard.devbox import repository
+from loopyard.devbox.lifecycle.states import Status, transition
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import Status, transition
+from loopyard.identity.models import Account
 from loopyard.kit.db import Database
 from loopyard.kit.paging import PageQuery
 from tests.unit.devbox.making import stored_devbox

@@ -4,8 +4,8 @@ import itertools
 
 import pytest
 
+from loopyard.devbox.lifecycle.states import FINAL, Status, can_become, has_failed_in_setup, move, transition
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import FINAL, Status, can_become, has_failed_in_setup, move, transition
 from loopyard.kit.errors import WrongState
 
 

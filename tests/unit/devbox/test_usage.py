@@ -1,7 +1,7 @@
 """How use is counted."""
 
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.usage import usage
+from loopyard.devbox.usage.totals import usage
 
 
 def _devbox(*steps: tuple[str, int], end: int | None = None) -> Devbox:

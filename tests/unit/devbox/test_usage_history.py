@@ -5,8 +5,8 @@ from typing import Any, cast
 
 import pytest
 
-from loopyard.devbox import usage_history
-from loopyard.devbox.usage_history import CLOSE, LEAST_MS, MINUTES, MOST_DEVBOXES, UsageHistory
+from loopyard.devbox.usage import history as usage_history
+from loopyard.devbox.usage.history import CLOSE, LEAST_MS, MINUTES, MOST_DEVBOXES, UsageHistory
 from loopyard.runtime.errors import SandboxNotFound
 from loopyard.runtime.protocol import SandboxUsage
 

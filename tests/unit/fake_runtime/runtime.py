@@ -5,7 +5,7 @@ import socket
 from collections.abc import AsyncIterable, AsyncIterator
 from dataclasses import dataclass, field, replace
 
-from loopyard.devbox.login_shell import LOGIN_SHELL
+from loopyard.devbox.attachment.login_shell import LOGIN_SHELL
 from loopyard.runtime.errors import (
     CommandNotFound,
     ImageNotFound,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loopyard.mcp_hub.naming import is_allowed, service_of
+from loopyard.mcp_config.naming import is_allowed, service_of
 
 
 @pytest.mark.parametrize(

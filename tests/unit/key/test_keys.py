@@ -6,13 +6,14 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from loopyard.account.models import Account
 from loopyard.auth.authenticator import Authenticator, RefusedKey
 from loopyard.auth.live import LiveConnections
 from loopyard.auth.watch import KeyWatch
-from loopyard.key import repository
-from loopyard.key.bootstrap import digest, ensure_key
-from loopyard.key.scopes import Level, Resource, Scopes
+from loopyard.identity import repository
+from loopyard.identity.digest import digest
+from loopyard.identity.models import Account
+from loopyard.identity.scopes import Level, Resource, Scopes
+from loopyard.key.bootstrap import ensure_key
 from loopyard.key.service import KeyService, make, take_back
 from loopyard.kit.clock import now_ms
 from loopyard.kit.in_flight import InFlightRequests

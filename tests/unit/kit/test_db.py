@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from sqlalchemy import func, select
 
-from loopyard.account.models import Account
+from loopyard.identity.models import Account
 from loopyard.kit.db import Database, after_commit
 
 pytestmark = pytest.mark.anyio

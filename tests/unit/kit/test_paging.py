@@ -7,7 +7,7 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from loopyard.account.models import Account
+from loopyard.identity.models import Account
 from loopyard.kit import error_handlers
 from loopyard.kit.db import Database
 from loopyard.kit.errors import BadRequest

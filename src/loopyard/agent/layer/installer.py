@@ -8,12 +8,11 @@ import contextlib
 import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Literal
 
 from loopyard.agent.config import AgentConfig
 from loopyard.agent.layer.steps import CONTENT, Step, steps_of
 from loopyard.agent.layer.wanted import AgentBase, WantedAgent
-from loopyard.devbox.execution.output import tail
-from loopyard.devbox.states import FailureReason
 from loopyard.kit.errors import Unavailable
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.ids import new_id
@@ -22,6 +21,7 @@ from loopyard.kit.retry import retry
 from loopyard.kit.tasks import Tasks
 from loopyard.object.store import ContentMissing, ObjectStore
 from loopyard.runtime.errors import NoSpaceLeft, RuntimeFault, SandboxStartFailed, SandboxStuck
+from loopyard.runtime.output import tail
 from loopyard.runtime.protocol import ROOT, CommandResult, CommandSpec, Runtime, SandboxSpec
 from loopyard.runtime.retry import retry_while_stuck
 
@@ -35,13 +35,16 @@ _SHOWN_LINES = 20
 _LOGGED_BYTES = 64 * 1024
 _HIDDEN = "[hidden]"
 
+InstallFailureReason = Literal["out_of_memory", "out_of_disk", "execution_failed", "health_check_failed"]
+"""Reasons for which an agent cannot be installed: the ones that its devbox then fails with."""
+
 
 class InstallFailed(Exception):
     """The agent could not be installed; the message says why, and `log` holds the end of what was run."""
 
-    def __init__(self, reason: FailureReason, message: str, log: str = "") -> None:
+    def __init__(self, reason: InstallFailureReason, message: str, log: str = "") -> None:
         super().__init__(message)
-        self.reason: FailureReason = reason
+        self.reason: InstallFailureReason = reason
         self.log = log
 
 

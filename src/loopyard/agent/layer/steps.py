@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from loopyard.agent.layer import scripts
 from loopyard.agent.layer.wanted import WantedAgent
-from loopyard.devbox.code_mounts import CLONE
+from loopyard.launch.code_host import CLONE
 from loopyard.runtime.protocol import ROOT, User
 from loopyard.runtime.user_paths import absolute
 

@@ -4,7 +4,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from loopyard.benchmark_job.harbor.config import HarborConfig
+from loopyard.benchmark_job.harbor_config import HarborConfig
 
 PACKAGE = "harbor[runloop]>=0.26,<0.27"
 PYTHON = ">=3.12"

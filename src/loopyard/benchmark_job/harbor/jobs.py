@@ -13,7 +13,7 @@ from loopyard.benchmark_job.models import BenchmarkJob
 from loopyard.benchmark_job.schemas import HarborJobSourceView, dump
 from loopyard.benchmark_job.spec import HarborJobSpec
 from loopyard.benchmark_job.states import JobState
-from loopyard.key.scopes import Level, Resource
+from loopyard.identity.scopes import Level, Resource
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit

@@ -25,8 +25,8 @@ from loopyard.benchmark_job.trial.verdict import TrialOutcome
 from loopyard.devbox import repository as devboxes
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
-from loopyard.devbox.states import FINAL as DEVBOX_FINAL
-from loopyard.devbox.states import Status
+from loopyard.devbox.lifecycle.states import FINAL as DEVBOX_FINAL
+from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.status_wait import wait_for_status
 from loopyard.kit.changes import Changes
 from loopyard.kit.chunks import one_chunk

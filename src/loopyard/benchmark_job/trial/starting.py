@@ -7,9 +7,9 @@ from loopyard.auth.on_behalf import caller_of
 from loopyard.benchmark_job import repository as jobs
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.states import Step
-from loopyard.devbox.launch_parameters import DEFAULT_KEEP_ALIVE_SECONDS, MAX_KEEP_ALIVE_SECONDS, LaunchParameters
 from loopyard.kit.clock import now_ms
 from loopyard.kit.ids import new_id
+from loopyard.launch.parameters import DEFAULT_KEEP_ALIVE_SECONDS, MAX_KEEP_ALIVE_SECONDS, LaunchParameters
 from loopyard.scenario import repository as scenarios
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.models import Scenario

@@ -17,13 +17,13 @@ from loopyard.audit.log import FOLDER, AuditLog
 from loopyard.audit.reading import Filters, read
 from loopyard.audit.record import time_text
 from loopyard.auth.caller import MADE
-from loopyard.config import Settings
 from loopyard.console.family import Entry, Family
 from loopyard.console.listing import ListQuery, next_path
 from loopyard.console.page import Page, allowed
+from loopyard.console.settings import ServerSettings
+from loopyard.identity.scopes import Level, Resource
 from loopyard.key import endpoints as api
 from loopyard.key.schemas import ApikeyCreateParams, RestrictedKeyCreateParams
-from loopyard.key.scopes import Level, Resource
 from loopyard.key.service import KeyService
 from loopyard.kit.clock import now_ms
 from loopyard.kit.error_handlers import explain
@@ -45,7 +45,9 @@ async def account(page: Annotated[Page, Depends(allowed("GET /v1/accounts/me"))]
     async with page.database.read() as session:
         found = await accounts.me(page.caller, session)
     own = page.caller.limits
-    limits = merged(page.parts.get(Settings).limits.model_dump(exclude_none=True), None if own is None else dict(own))
+    limits = merged(
+        page.parts.get(ServerSettings).limits.model_dump(exclude_none=True), None if own is None else dict(own)
+    )
     words = {name: field.description for name, field in Limits.model_fields.items()}
     return page.render("account/account.html", account=found, limits=limits.model_dump(), words=words)
 
@@ -150,7 +152,7 @@ async def audit(
         resource=resource.strip() or None,
         outcome=outcome or None,
     )
-    folder = page.parts.get(Settings).data_dir / FOLDER
+    folder = page.parts.get(ServerSettings).data_dir / FOLDER
     records: Sequence[Any] = await asyncio.to_thread(_newest, folder, filters) if settings.enabled else ()
     return page.render(
         "account/audit.html",
@@ -175,7 +177,9 @@ async def settings(page: Annotated[Page, Depends(allowed(None))]) -> Response:
     """The settings that the server runs with, for keys of the server's own account that may do everything."""
     if not page.is_operator:
         raise Forbidden("The settings are shown to unrestricted keys of the server's own account only.")
-    return page.render("account/settings.html", rows=list(_flat("", page.parts.get(Settings).model_dump(mode="json"))))
+    return page.render(
+        "account/settings.html", rows=list(_flat("", page.parts.get(ServerSettings).model_dump(mode="json")))
+    )
 
 
 _SECRET = re.compile(r"secret|password|token|api_key|credential", re.IGNORECASE)

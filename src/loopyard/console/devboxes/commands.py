@@ -12,7 +12,6 @@ from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
 from loopyard.console.text import sortable
 from loopyard.devbox.execution.engine import change_key
-from loopyard.devbox.execution.output import tail
 from loopyard.devbox.execution.schemas import ExecuteAsyncParams
 from loopyard.devbox.execution.service import ExecutionService
 from loopyard.devbox.execution.states import COMPLETED
@@ -23,6 +22,7 @@ from loopyard.kit.errors import BadRequest
 from loopyard.kit.ids import new_id
 from loopyard.kit.parts import part
 from loopyard.runtime.errors import RuntimeFault
+from loopyard.runtime.output import tail
 from loopyard.runtime.protocol import Runtime, Stream
 
 router = APIRouter()

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from loopyard.console.page import Page
 from loopyard.devbox import endpoints as api
+from loopyard.devbox.lifecycle.states import FINAL
 from loopyard.devbox.schemas import DevboxView
 from loopyard.devbox.service import DevboxService
-from loopyard.devbox.states import FINAL
 
 WRITE = "POST /v1/devboxes/{}"
 

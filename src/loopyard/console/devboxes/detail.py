@@ -7,11 +7,11 @@ from fastapi import APIRouter, Depends, Form
 from fastapi.responses import Response
 
 from loopyard.auth.caller import MADE
-from loopyard.config import Settings
 from loopyard.console.devboxes.common import is_over, read, tabs
 from loopyard.console.devboxes.usage import LOOK_SECONDS, usage_of
 from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
+from loopyard.console.settings import ServerSettings
 from loopyard.devbox import endpoints as api
 from loopyard.devbox.schemas import TunnelParams
 from loopyard.devbox.service import DevboxService
@@ -89,7 +89,7 @@ async def _state(page: Page, devbox_id: str) -> Mapping[str, Any]:
         "resources": resources,
         "snapshots": kept,
         "used": used,
-        "domain": page.parts.get(Settings).tunnel.domain,
+        "domain": page.parts.get(ServerSettings).tunnel.domain,
     }
 
 

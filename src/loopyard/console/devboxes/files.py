@@ -9,7 +9,7 @@ from fastapi.responses import Response, StreamingResponse
 
 from loopyard.console.devboxes.common import read, tabs
 from loopyard.console.page import Page, allowed
-from loopyard.devbox.files import DevboxFiles
+from loopyard.devbox.files.service import DevboxFiles
 from loopyard.devbox.schemas import MOST_PATH_BYTES
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.multipart import Upload

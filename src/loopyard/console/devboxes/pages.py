@@ -15,14 +15,14 @@ from loopyard.console.listing import ListQuery, next_path
 from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
 from loopyard.devbox import endpoints as api
-from loopyard.devbox.launch_parameters import SIZES
+from loopyard.devbox.lifecycle.states import StatusName
 from loopyard.devbox.schemas import DevboxCreateParams
 from loopyard.devbox.service import DevboxService
-from loopyard.devbox.states import StatusName
 from loopyard.kit.error_handlers import explain
 from loopyard.kit.ids import is_id
 from loopyard.kit.paging import PageQuery
 from loopyard.kit.parts import part
+from loopyard.launch.parameters import SIZES
 
 router = APIRouter(prefix="/devboxes")
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from loopyard.console.page import Page
 from loopyard.devbox.schemas import DevboxView
-from loopyard.devbox.usage_history import Point, UsageHistory
+from loopyard.devbox.usage.history import Point, UsageHistory
 
 LOOK_SECONDS = 5.0
 MOST_ROWS = 20

@@ -17,7 +17,7 @@ from loopyard.console.login.cookies import clear_token, form_token_of, set_form_
 from loopyard.console.login.sessions import Sessions
 from loopyard.console.page import Page, allowed
 from loopyard.console.rendering import render
-from loopyard.key import repository as keys
+from loopyard.identity import repository as keys
 from loopyard.kit.db import DatabaseDep
 from loopyard.kit.parts import part
 

@@ -11,11 +11,11 @@ from fastapi.responses import Response
 from loopyard.benchmark_job import endpoints as jobs
 from loopyard.benchmark_job.repository import JobFilters
 from loopyard.blueprint import endpoints as blueprints
-from loopyard.config import Settings
 from loopyard.console.family import Entry, Family
 from loopyard.console.live import Fragment
 from loopyard.console.overview.host import HostMeter
 from loopyard.console.page import Page, allowed
+from loopyard.console.settings import ServerSettings
 from loopyard.devbox import endpoints as devboxes
 from loopyard.devbox import repository as devbox_rows
 from loopyard.devbox.schemas import DevboxView
@@ -64,7 +64,7 @@ def _host(page: Page) -> dict[str, Any]:
 def _meter(page: Page) -> HostMeter:
     state = page.request.app.state
     if not hasattr(state, "host_meter"):
-        state.host_meter = HostMeter(page.parts.get(Settings).data_dir)
+        state.host_meter = HostMeter(page.parts.get(ServerSettings).data_dir)
     meter: HostMeter = state.host_meter
     return meter
 

@@ -12,12 +12,13 @@ from loopyard.console.family import Family
 from loopyard.console.page import Page
 from loopyard.console.resources import making
 from loopyard.console.resources.kind import Column, Found, Kind, curl, family
-from loopyard.gateway import endpoints as gateways
-from loopyard.gateway.repository import ConfigFilters
+from loopyard.gateway_config import endpoints as gateways
+from loopyard.gateway_config.repository import ConfigFilters
 from loopyard.kit.paging import PageQuery
-from loopyard.mcp_hub import endpoints as mcp
-from loopyard.mcp_hub.repository import ConfigFilters as McpFilters
+from loopyard.mcp_config import endpoints as mcp
+from loopyard.mcp_config.repository import ConfigFilters as McpFilters
 from loopyard.network_policy import endpoints as policies
+from loopyard.network_policy.enforcement import Enforcement
 from loopyard.network_policy.repository import PolicyFilters
 from loopyard.secret import endpoints as secrets
 from loopyard.secret.service import SecretService
@@ -52,7 +53,7 @@ async def _policy(page: Page, session: AsyncSession, id: str) -> BaseModel:
 
 
 async def _delete_policy(page: Page, session: AsyncSession, id: str) -> Any:
-    await policies.delete(id, page.caller, session)
+    await policies.delete(id, page.caller, session, page.parts.get(Enforcement))
 
 
 async def _agents(page: Page, session: AsyncSession, query: PageQuery, q: str | None) -> Found:

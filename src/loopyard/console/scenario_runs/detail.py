@@ -15,13 +15,13 @@ from loopyard.console.scenarios.contract import functions_of
 from loopyard.devbox import repository as devboxes
 from loopyard.devbox.execution import repository as executions
 from loopyard.devbox.execution.models import Execution
-from loopyard.devbox.execution.output import Tail
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
 from loopyard.model_usage import service as model_usage
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.model_usage.schemas import ModelUsageView
+from loopyard.runtime.output import Tail
 from loopyard.runtime.protocol import Runtime
 from loopyard.scenario import repository as scenarios
 from loopyard.scenario.models import Scenario

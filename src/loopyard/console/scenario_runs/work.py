@@ -7,9 +7,9 @@ from typing import Any
 from loopyard.benchmark_job.trial.runner import AGENT_COMMAND
 from loopyard.console.scenarios.contract import FunctionShown
 from loopyard.devbox.execution.models import Execution
-from loopyard.devbox.execution.output import Tail, tail
 from loopyard.kit.clock import now_ms
 from loopyard.runtime.errors import RuntimeFault
+from loopyard.runtime.output import Tail, tail
 from loopyard.runtime.protocol import Runtime
 from loopyard.scorer.request import command_id, setup_id
 

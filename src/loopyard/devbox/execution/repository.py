@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.execution.models import REQUEST, Execution
 from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING, ExecutionStatus
+from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import Status
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database, dialect_of, insert_into
 from loopyard.runtime.protocol import CommandResult

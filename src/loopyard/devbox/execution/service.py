@@ -8,7 +8,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.devbox.execution import repository
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
-from loopyard.devbox.execution.output import DEFAULT_LINES, MAX_BYTES, Chunk, Tail, follow, tail
 from loopyard.devbox.execution.schemas import ExecutionResultView, ExecutionView
 from loopyard.devbox.execution.standard_input import StandardInput
 from loopyard.devbox.execution.states import COMPLETED, ExecutionStatus
@@ -19,6 +18,7 @@ from loopyard.kit.errors import NotFound
 from loopyard.kit.idempotency import RequestIdentity
 from loopyard.kit.linux import KILLED
 from loopyard.runtime.errors import CommandNotFound
+from loopyard.runtime.output import DEFAULT_LINES, MAX_BYTES, Chunk, Tail, follow, tail
 from loopyard.runtime.protocol import CommandSpec, Runtime, Stream
 
 SYNC_OUTPUT_BYTES = 10 * 1024**2

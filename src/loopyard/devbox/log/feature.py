@@ -2,7 +2,7 @@
 
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.log.sampler import INTERVAL_SECONDS, UsageSampler
-from loopyard.devbox.usage_history import UsageHistory
+from loopyard.devbox.usage.history import UsageHistory
 from loopyard.feature import BackgroundTask, Feature, Server
 from loopyard.kit.periodic import Periodic
 from loopyard.runtime.refusals import TellsRefusals

@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import defer
 
 from loopyard.devbox.execution.models import Execution
+from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.log.models import DevboxEvent
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import Status
 from loopyard.kit.db import upsert_into
 
 

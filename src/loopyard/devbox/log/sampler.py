@@ -2,7 +2,7 @@
 
 from loopyard.devbox.log import repository
 from loopyard.devbox.log.events import Events, oom_id, processes_id
-from loopyard.devbox.usage_history import UsageHistory
+from loopyard.devbox.usage.history import UsageHistory
 from loopyard.kit.db import Database
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime, SandboxUsage

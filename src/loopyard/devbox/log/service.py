@@ -1,8 +1,8 @@
 """Puts the log of a devbox together."""
 
 from loopyard.devbox.execution.models import Execution
-from loopyard.devbox.execution.output import tail
 from loopyard.devbox.execution.states import COMPLETED
+from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.log import repository
 from loopyard.devbox.log.events import oom_id, processes_id
 from loopyard.devbox.log.models import DevboxEvent
@@ -10,11 +10,11 @@ from loopyard.devbox.log.sampler import OUT_OF_MEMORY, OUT_OF_PROCESSES, in_word
 from loopyard.devbox.log.schemas import LogLevel, LogSource, LogView
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.service import DevboxService
-from loopyard.devbox.states import Status
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.exhaustion import reason
 from loopyard.runtime.errors import RuntimeFault
+from loopyard.runtime.output import tail
 from loopyard.runtime.protocol import Runtime, Stream
 
 MOST_COMMANDS = 1000

@@ -7,12 +7,12 @@ import asyncssh
 from asyncssh.constants import OPEN_RESOURCE_SHORTAGE
 
 from loopyard.auth.authenticator import Authenticator
-from loopyard.devbox.activity import Activity
+from loopyard.devbox.lifecycle.activity import Activity
+from loopyard.devbox.lifecycle.states import FINAL
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.ssh import forwarding, repository
 from loopyard.devbox.ssh.keys import user_of
 from loopyard.devbox.ssh.session import BoxSession
-from loopyard.devbox.states import FINAL
 from loopyard.kit.db import Database
 from loopyard.runtime.protocol import Runtime
 

@@ -5,8 +5,8 @@ from typing import Protocol
 from loopyard.audit.log import AuditLog
 from loopyard.auth.authenticator import Authenticator
 from loopyard.auth.live import LiveConnections
-from loopyard.devbox.activity import Activity
-from loopyard.devbox.lifecycle import Lifecycle
+from loopyard.devbox.lifecycle.activity import Activity
+from loopyard.devbox.lifecycle.lifecycle import Lifecycle
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.devbox.ssh.endpoints import router

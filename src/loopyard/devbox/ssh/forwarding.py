@@ -9,7 +9,7 @@ from contextlib import ExitStack
 import asyncssh
 from asyncssh.constants import OPEN_ADMINISTRATIVELY_PROHIBITED, OPEN_CONNECT_FAILED
 
-from loopyard.devbox.activity import Activity
+from loopyard.devbox.lifecycle.activity import Activity
 from loopyard.devbox.models import Devbox
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime

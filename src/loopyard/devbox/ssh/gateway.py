@@ -19,7 +19,7 @@ from loopyard.audit.log import AuditLog
 from loopyard.audit.record import Record
 from loopyard.auth.authenticator import Authenticator
 from loopyard.auth.live import LiveConnections
-from loopyard.devbox.activity import Activity
+from loopyard.devbox.lifecycle.activity import Activity
 from loopyard.devbox.ssh import identity
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.devbox.ssh.connection import BoxConnection

@@ -5,7 +5,6 @@ from typing import Protocol
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import acting_key
-from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.ssh import repository
@@ -15,6 +14,7 @@ from loopyard.devbox.ssh.schemas import DevboxCreateSSHKeyResponse
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
 from loopyard.kit.errors import BadRequest
+from loopyard.launch.parameters import LaunchParameters
 
 
 class Door(Protocol):

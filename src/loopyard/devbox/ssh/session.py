@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Callable, Mapping
 
 import asyncssh
 
-from loopyard.devbox.activity import Activity
-from loopyard.devbox.attachment import Attachment
-from loopyard.devbox.login_shell import LOGIN_SHELL
+from loopyard.devbox.attachment.command import Attachment
+from loopyard.devbox.attachment.login_shell import LOGIN_SHELL
+from loopyard.devbox.lifecycle.activity import Activity
 from loopyard.devbox.models import Devbox
 from loopyard.kit.environment import fault_of_variable
 from loopyard.runtime.errors import RuntimeFault

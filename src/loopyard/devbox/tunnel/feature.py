@@ -6,8 +6,8 @@ from starlette.middleware import Middleware
 
 from loopyard.auth.authenticator import Authenticator
 from loopyard.auth.live import LiveConnections
-from loopyard.devbox.activity import Activity
-from loopyard.devbox.lifecycle import Lifecycle
+from loopyard.devbox.lifecycle.activity import Activity
+from loopyard.devbox.lifecycle.lifecycle import Lifecycle
 from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.devbox.tunnel.endpoints import router
 from loopyard.devbox.tunnel.exchanges import TunnelExchanges

@@ -7,10 +7,9 @@ from collections.abc import Awaitable, Callable
 
 from loopyard.auth.authenticator import Authenticator
 from loopyard.devbox import repository
-from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.lifecycle.states import FINAL, Status
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.schemas import TunnelView
-from loopyard.devbox.states import FINAL, Status
 from loopyard.devbox.tunnel.address import Address
 from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.devbox.tunnel.errors import BadGateway, GatewayTimeout, NotRunning
@@ -18,6 +17,7 @@ from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.errors import NotFound, Unauthorized, WaitTimeout
+from loopyard.launch.parameters import LaunchParameters
 from loopyard.runtime.errors import PortClosed, RuntimeFault
 from loopyard.runtime.protocol import Runtime
 

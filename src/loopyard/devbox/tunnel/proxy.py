@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from loopyard.auth.live import LiveConnections
 from loopyard.connections.limits import let_in
-from loopyard.devbox.activity import Activity
+from loopyard.devbox.lifecycle.activity import Activity
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.schemas import TunnelView
 from loopyard.devbox.tunnel import address, headers, websocket

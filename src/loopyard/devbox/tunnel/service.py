@@ -8,9 +8,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import acting_key
 from loopyard.devbox import repository
+from loopyard.devbox.lifecycle.states import FINAL
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.schemas import TunnelParams, TunnelView
-from loopyard.devbox.states import FINAL
 from loopyard.devbox.tunnel.address import new_key
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
+from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import Status
 from loopyard.scenario.run.states import State
 
 Fault = Literal["model", "infrastructure"]

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from loopyard.devbox.execution.models import Execution
-from loopyard.devbox.execution.output import LOST_NOTE
 from loopyard.runtime.errors import RuntimeFault
+from loopyard.runtime.output import LOST_NOTE
 from loopyard.runtime.protocol import Runtime, Stream
 from loopyard.scorer.request import command_id
 

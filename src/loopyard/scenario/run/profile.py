@@ -4,12 +4,12 @@ from contextlib import AbstractContextManager
 
 from pydantic import ValidationError
 
-from loopyard.devbox.launch_parameters import LaunchParameters
 from loopyard.devbox.schemas import DevboxCreateParams
-from loopyard.devbox.upstreams import merged
 from loopyard.kit.error_handlers import explain
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.naming import renamed
+from loopyard.launch.parameters import LaunchParameters
+from loopyard.launch.upstreams import merged
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.run.schemas import RunProfile
 

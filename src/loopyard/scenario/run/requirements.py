@@ -5,13 +5,7 @@ from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox.agent_mounts import find_agents
-from loopyard.devbox.calls import find_calls
-from loopyard.devbox.launch_parameters import LaunchParameters
-from loopyard.devbox.mounts import files_of, repositories_of
-from loopyard.devbox.offers import check_offered, find_origin
-from loopyard.devbox.references import check_secrets, find_objects
-from loopyard.kit.environment import check_environment
+from loopyard.devbox.create.plan import plan_devbox
 from loopyard.kit.errors import BadRequest
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.run.profile import PROFILE, devbox_params, named_by_profile
@@ -47,14 +41,5 @@ async def check_possible(session: AsyncSession, account_id: str, profile: RunPro
         WrongState: The object named is not complete.
     """
     params = devbox_params("", ScenarioEnvironment(), profile)
-    launch = params.launch_parameters or LaunchParameters()
     with named_by_profile():
-        check_offered(params, launch)
-        await find_origin(session, account_id, params, launch)
-        await find_objects(session, account_id, params.mounts)
-        await find_agents(session, account_id, params.mounts)
-        check_environment(params.environment_variables, "environment_variables")
-        await check_secrets(session, account_id, params.secrets, params.environment_variables)
-        await find_calls(session, account_id, params, launch)
-        files_of(None, params.mounts)
-        repositories_of(None, params.mounts)
+        await plan_devbox(session, account_id, params)

@@ -5,10 +5,10 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from loopyard.devbox.launch_parameters import LaunchParameters
-from loopyard.devbox.mounts import Mount
-from loopyard.devbox.upstreams import GatewaySpecs, McpSpecs
 from loopyard.kit.wire import Params, ShortText, StringMap, Text, View
+from loopyard.launch.mounts import Mount
+from loopyard.launch.parameters import LaunchParameters
+from loopyard.launch.upstreams import GatewaySpecs, McpSpecs
 from loopyard.scenario.run.states import StateName
 from loopyard.scorer.contract import ScoringContractResult
 

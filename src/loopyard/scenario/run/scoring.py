@@ -7,18 +7,18 @@ from dataclasses import asdict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox import repository as devboxes
-from loopyard.devbox.endings import Endings
-from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.lifecycle.bring_up import entrypoint_id
+from loopyard.devbox.lifecycle.shutdown import Endings
+from loopyard.devbox.lifecycle.states import FINAL as DEVBOX_FINAL
+from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.starting import entrypoint_id
-from loopyard.devbox.states import FINAL as DEVBOX_FINAL
-from loopyard.devbox.states import Status
 from loopyard.devbox.status_wait import wait_for_status
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import WaitTimeout
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.tasks import Tasks
+from loopyard.launch.parameters import LaunchParameters
 from loopyard.runtime.errors import ImageNotFound
 from loopyard.runtime.grading import isolation_of
 from loopyard.runtime.images import NamesImages

@@ -7,20 +7,20 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import require
 from loopyard.devbox import repository as devboxes
-from loopyard.devbox.endings import Endings
-from loopyard.devbox.image import ImageNotes
-from loopyard.devbox.launch_parameters import LaunchParameters
+from loopyard.devbox.lifecycle.shutdown import Endings
+from loopyard.devbox.lifecycle.states import FINAL as DEVBOX_FINAL
+from loopyard.devbox.lifecycle.states import has_failed_in_setup
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.service import DevboxService, Initiator
-from loopyard.devbox.states import FINAL as DEVBOX_FINAL
-from loopyard.devbox.states import has_failed_in_setup
-from loopyard.key.scopes import Level, Resource
+from loopyard.identity.scopes import Level, Resource
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
 from loopyard.kit.errors import Busy, NotFound, WrongState
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.ids import new_id
+from loopyard.launch.image import ImageNotes
+from loopyard.launch.parameters import LaunchParameters
 from loopyard.model_usage import repository as model_usage
 from loopyard.model_usage.wishes import wishes_of
 from loopyard.runtime.user_paths import absolute

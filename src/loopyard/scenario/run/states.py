@@ -3,7 +3,7 @@
 from enum import StrEnum
 from typing import Literal
 
-from loopyard.devbox.states import ShutdownReason
+from loopyard.devbox.lifecycle.states import ShutdownReason
 
 
 class State(StrEnum):

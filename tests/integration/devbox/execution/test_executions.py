@@ -8,7 +8,7 @@ import pytest
 from runloop_api_client import BadRequestError, NotFoundError, Runloop
 from runloop_api_client.lib.polling import PollingConfig
 
-from loopyard.devbox.execution.output import CUT_NOTE
+from loopyard.runtime.output import CUT_NOTE
 from loopyard.runtime.protocol import MOST_OUTPUT_BYTES
 from tests.serving import ServerProcess
 

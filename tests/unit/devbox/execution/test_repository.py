@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from loopyard.account.models import Account
 from loopyard.devbox.execution import repository
 from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING
-from loopyard.devbox.states import Status
+from loopyard.devbox.lifecycle.states import Status
+from loopyard.identity.models import Account
 from loopyard.kit.db import Database
 from loopyard.runtime.protocol import CommandResult
 from tests.unit.devbox.making import stored_devbox

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from loopyard.account.models import Account
-from loopyard.devbox.states import Status
+from loopyard.devbox.lifecycle.states import Status
+from loopyard.identity.models import Account
 from loopyard.kit.db import Database
 from loopyard.model_usage.recording.leftovers import RecordingsKeeper
 from loopyard.model_usage.recording.recordings import Recordings

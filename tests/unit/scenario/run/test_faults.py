@@ -2,8 +2,8 @@
 
 import pytest
 
+from loopyard.devbox.lifecycle.states import Status, transition
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.states import Status, transition
 from loopyard.scenario.run.faults import of_end
 from loopyard.scenario.run.states import State
 

@@ -1,0 +1,1 @@
+"""Checks and lookups of a create, before anything is made."""

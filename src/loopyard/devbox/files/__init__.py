@@ -1,0 +1,1 @@
+"""Files of a devbox: read, written and listed."""

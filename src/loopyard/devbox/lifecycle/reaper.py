@@ -1,0 +1,62 @@
+"""Ends devboxes whose time has come."""
+
+import logging
+
+from loopyard.devbox import repository
+from loopyard.devbox.lifecycle.lifecycle import Lifecycle
+from loopyard.devbox.lifecycle.states import ShutdownReason, Status
+from loopyard.devbox.lifecycle.suspend import suspend
+from loopyard.kit.changes import Changes
+from loopyard.kit.clock import now_ms
+from loopyard.kit.db import Database
+from loopyard.launch.parameters import LaunchParameters
+
+log = logging.getLogger("loopyard.reaper")
+
+INTERVAL_SECONDS = 1.0
+
+
+class Reaper:
+    """Shuts down the devboxes whose keep-alive time has ended, shuts down or suspends those that nobody has used for
+    too long, and suspends those whose eviction is due."""
+
+    def __init__(self, database: Database, lifecycle: Lifecycle, changes: Changes) -> None:
+        self._database = database
+        self._lifecycle = lifecycle
+        self._changes = changes
+
+    async def sweep(self) -> None:
+        """Look once."""
+        async with self._database.read() as session:
+            now = now_ms()
+            expired = await repository.ids_expired(session, now)
+            idle = await repository.ids_idle(session, now)
+            evicted = await repository.ids_to_evict(session, now)
+        for devbox_id in expired:
+            await self._end(devbox_id, "keep_alive_timeout")
+        for devbox_id in idle:
+            await self._end(devbox_id, "idle")
+        for devbox_id in evicted:
+            await self._evict(devbox_id)
+
+    async def _end(self, devbox_id: str, reason: ShutdownReason) -> None:
+        async with self._database.write() as session:
+            devbox = await repository.lock(session, devbox_id)
+            if devbox is None or devbox.status != Status.RUNNING:
+                return
+            policy = LaunchParameters.model_validate(devbox.launch_parameters).idle_policy
+            if reason == "idle" and policy is not None and policy.on_idle == "suspend":
+                log.info("suspending devbox %s: %s", devbox_id, reason)
+                suspend(session, devbox, self._lifecycle.begin)
+            else:
+                log.info("shutting down devbox %s: %s", devbox_id, reason)
+                await self._lifecycle.endings.shut_down(session, devbox, reason)
+        self._changes.publish(devbox_id)
+
+    async def _evict(self, devbox_id: str) -> None:
+        async with self._database.write() as session:
+            devbox = await repository.lock(session, devbox_id)
+            if devbox is not None and devbox.status == Status.RUNNING:
+                log.info("suspending devbox %s: eviction", devbox_id)
+                suspend(session, devbox, self._lifecycle.begin)
+        self._changes.publish(devbox_id)

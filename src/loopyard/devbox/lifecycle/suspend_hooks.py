@@ -1,0 +1,60 @@
+"""Suspend hooks: commands run in a devbox before it is suspended."""
+
+import asyncio
+import logging
+
+from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
+from loopyard.devbox.lifecycle.states import Status
+from loopyard.devbox.models import Devbox
+from loopyard.kit.clock import now_ms
+from loopyard.kit.errors import LoopyardError
+from loopyard.launch.parameters import DEFAULT_SUSPEND_DEADLINE_MS, LaunchParameters
+from loopyard.runtime.protocol import CommandSpec
+
+log = logging.getLogger("loopyard.devbox")
+
+_GRACE_SECONDS = 1.0
+"""How much longer than its own time limit a suspend command is waited for."""
+
+
+async def run_hooks(executions: ExecutionEngine, devbox: Devbox) -> None:
+    """Run the suspend commands of a devbox that is suspending, one after the other, within their deadline. What fails
+    is logged and stops nothing. Can be repeated after a crash: a command that was started is not run again, and the
+    deadline stays the same."""
+    hooks = LaunchParameters.model_validate(devbox.launch_parameters).suspend_hooks
+    deadline = _deadline(devbox)
+    for index, command in enumerate(hooks.suspend_commands or []):
+        left = (deadline - now_ms()) / 1000
+        if left <= 0:
+            log.warning("devbox %s: no time is left for suspend command %d", devbox.id, index)
+            return
+        name = f"suspend.{devbox.starts}.{index}"
+        spec = CommandSpec(id=name, argv=["/bin/bash", "-c", command], timeout_seconds=left)
+        try:
+            async with asyncio.timeout(left + _GRACE_SECONDS):
+                execution = await executions.run(devbox.id, NewExecution(spec, command, purpose="suspend"))
+        except TimeoutError:
+            log.warning("devbox %s: suspend command %d took too long", devbox.id, index)
+            return
+        except LoopyardError as error:
+            log.warning("devbox %s: suspend command %d could not be run: %s", devbox.id, index, error.message)
+            return
+        if execution.exit_status != 0:
+            log.warning("devbox %s: suspend command %d exited with %s", devbox.id, index, execution.exit_status)
+
+
+def seconds_left(devbox: Devbox) -> float:
+    """Seconds that a devbox which is suspending has to come to rest; 0 once they have passed."""
+    return max(0.0, (_deadline(devbox) - now_ms()) / 1000)
+
+
+def _deadline(devbox: Devbox) -> int:
+    hooks = LaunchParameters.model_validate(devbox.launch_parameters).suspend_hooks
+    allowed = DEFAULT_SUSPEND_DEADLINE_MS if hooks.suspend_deadline_ms is None else hooks.suspend_deadline_ms
+    return _since(devbox) + allowed
+
+
+def _since(devbox: Devbox) -> int:
+    """When it began to suspend, in milliseconds since the epoch."""
+    times = [one["transition_time_ms"] for one in devbox.state_transitions if one["status"] == Status.SUSPENDING]
+    return times[-1] if times else now_ms()

@@ -1,0 +1,1 @@
+"""Mounts: content that is put into a devbox before anyone uses it."""

@@ -1,0 +1,96 @@
+"""/v1/gateway-configs: making, finding, changing and deleting gateway configurations."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query
+
+from loopyard.auth.caller import CallerDep
+from loopyard.gateway_config import repository, service
+from loopyard.gateway_config.repository import ConfigFilters
+from loopyard.gateway_config.schemas import (
+    GatewayConfigCreateParams,
+    GatewayConfigListView,
+    GatewayConfigUpdateParams,
+    GatewayConfigView,
+)
+from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.idempotency import RequestKey, claim
+from loopyard.kit.ids import new_id
+from loopyard.kit.paging import PageParams, cursor_of
+from loopyard.kit.parts import part
+from loopyard.kit.wire import ShortText
+from loopyard.upstream_proxy.addresses import Addresses
+from loopyard.upstream_proxy.configured import check_endpoint
+
+router = APIRouter(prefix="/v1/gateway-configs", tags=["gateway-configs"])
+
+AddressesDep = Annotated[Addresses, Depends(part(Addresses))]
+
+
+async def _filters(
+    id: Annotated[ShortText | None, Query(description="Only the configuration of this id.")] = None,
+    name: Annotated[ShortText | None, Query(description="Only those whose name holds this, in any case.")] = None,
+    search: Annotated[
+        ShortText | None, Query(description="Only those whose id starts with this, or whose name holds it.")
+    ] = None,
+) -> ConfigFilters:
+    return ConfigFilters(id, name, search)
+
+
+@router.post("", operation_id="gatewayconfigs.create")
+async def create(
+    params: GatewayConfigCreateParams,
+    caller: CallerDep,
+    database: DatabaseDep,
+    addresses: AddressesDep,
+    request_key: RequestKey = None,
+) -> GatewayConfigView:
+    """Make a gateway configuration: an upstream, and how the credential is put on what goes there."""
+    await check_endpoint(addresses, params.endpoint)
+    config_id = new_id("gwc")
+    async with database.write(last=True) as session:
+        owner = await claim(session, caller.account_id, "gatewayconfigs.create", request_key, config_id)
+        if owner != config_id:
+            return GatewayConfigView.model_validate(await service.get(session, caller.account_id, owner))
+        config = await service.create(session, caller.account_id, params, config_id=config_id)
+        return GatewayConfigView.model_validate(config)
+
+
+@router.get("", operation_id="gatewayconfigs.list")
+async def list_configs(
+    caller: CallerDep,
+    session: ReadSession,
+    page_query: PageParams,
+    filters: Annotated[ConfigFilters, Depends(_filters)],
+) -> GatewayConfigListView:
+    """The account's gateway configurations and the server's own, newest first."""
+    page = await repository.page(session, caller.account_id, filters, cursor_of(page_query, "gwc"))
+    views = [GatewayConfigView.model_validate(config) for config in page.items]
+    return GatewayConfigListView(gateway_configs=views, has_more=page.has_more, total_count=page.total_count)
+
+
+@router.get("/{id}", operation_id="gatewayconfigs.retrieve")
+async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> GatewayConfigView:
+    """Retrieve a gateway configuration."""
+    return GatewayConfigView.model_validate(await service.get(session, caller.account_id, id))
+
+
+@router.post("/{id}", operation_id="gatewayconfigs.update")
+async def update(
+    id: ShortText,
+    caller: CallerDep,
+    database: DatabaseDep,
+    addresses: AddressesDep,
+    params: Annotated[GatewayConfigUpdateParams | None, Body()] = None,
+) -> GatewayConfigView:
+    """Change a gateway configuration; what is not given stays. Devboxes that use it call as it says from then on."""
+    params = params or GatewayConfigUpdateParams()
+    await check_endpoint(addresses, params.endpoint)
+    async with database.write(last=True) as session:
+        return GatewayConfigView.model_validate(await service.update(session, caller.account_id, id, params))
+
+
+@router.post("/{id}/delete", operation_id="gatewayconfigs.delete")
+async def delete(id: ShortText, caller: CallerDep, session: WriteSession) -> GatewayConfigView:
+    """Delete a gateway configuration that no devbox uses any more; answers with what it was."""
+    return GatewayConfigView.model_validate(await service.delete(session, caller.account_id, id))

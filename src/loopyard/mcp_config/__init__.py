@@ -1,0 +1,1 @@
+"""MCP configurations: upstream MCP servers that devboxes may call, and which of their tools."""

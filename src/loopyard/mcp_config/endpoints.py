@@ -1,0 +1,96 @@
+"""/v1/mcp-configs: making, finding, changing and deleting MCP configurations."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Body, Depends, Query
+
+from loopyard.auth.caller import CallerDep
+from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.idempotency import RequestKey, claim
+from loopyard.kit.ids import new_id
+from loopyard.kit.paging import PageParams, cursor_of
+from loopyard.kit.parts import part
+from loopyard.kit.wire import ShortText
+from loopyard.mcp_config import repository, service
+from loopyard.mcp_config.repository import ConfigFilters
+from loopyard.mcp_config.schemas import (
+    McpConfigCreateParams,
+    McpConfigListView,
+    McpConfigUpdateParams,
+    McpConfigView,
+)
+from loopyard.upstream_proxy.addresses import Addresses
+from loopyard.upstream_proxy.configured import check_endpoint
+
+router = APIRouter(prefix="/v1/mcp-configs", tags=["mcp-configs"])
+
+AddressesDep = Annotated[Addresses, Depends(part(Addresses))]
+
+
+async def _filters(
+    id: Annotated[ShortText | None, Query(description="Only the configuration of this id.")] = None,
+    name: Annotated[ShortText | None, Query(description="Only those whose name starts with this.")] = None,
+    search: Annotated[
+        ShortText | None, Query(description="Only those whose id starts with this, or whose name holds it.")
+    ] = None,
+) -> ConfigFilters:
+    return ConfigFilters(id, name, search)
+
+
+@router.post("", operation_id="mcpconfigs.create")
+async def create(
+    params: McpConfigCreateParams,
+    caller: CallerDep,
+    database: DatabaseDep,
+    addresses: AddressesDep,
+    request_key: RequestKey = None,
+) -> McpConfigView:
+    """Make an MCP configuration: an MCP server, which of its tools are allowed, and how it is given its credential."""
+    await check_endpoint(addresses, params.endpoint)
+    config_id = new_id("mcp")
+    async with database.write(last=True) as session:
+        owner = await claim(session, caller.account_id, "mcpconfigs.create", request_key, config_id)
+        if owner != config_id:
+            return McpConfigView.model_validate(await service.get(session, caller.account_id, owner))
+        config = await service.create(session, caller.account_id, params, config_id=config_id)
+        return McpConfigView.model_validate(config)
+
+
+@router.get("", operation_id="mcpconfigs.list")
+async def list_configs(
+    caller: CallerDep,
+    session: ReadSession,
+    page_query: PageParams,
+    filters: Annotated[ConfigFilters, Depends(_filters)],
+) -> McpConfigListView:
+    """The account's MCP configurations, newest first."""
+    page = await repository.page(session, caller.account_id, filters, cursor_of(page_query, "mcp"))
+    views = [McpConfigView.model_validate(config) for config in page.items]
+    return McpConfigListView(mcp_configs=views, has_more=page.has_more, total_count=page.total_count)
+
+
+@router.get("/{id}", operation_id="mcpconfigs.retrieve")
+async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> McpConfigView:
+    """Retrieve an MCP configuration."""
+    return McpConfigView.model_validate(await service.get(session, caller.account_id, id))
+
+
+@router.post("/{id}", operation_id="mcpconfigs.update")
+async def update(
+    id: ShortText,
+    caller: CallerDep,
+    database: DatabaseDep,
+    addresses: AddressesDep,
+    params: Annotated[McpConfigUpdateParams | None, Body()] = None,
+) -> McpConfigView:
+    """Change an MCP configuration; what is not given stays. Devboxes that use it call as it says from then on."""
+    params = params or McpConfigUpdateParams()
+    await check_endpoint(addresses, params.endpoint)
+    async with database.write(last=True) as session:
+        return McpConfigView.model_validate(await service.update(session, caller.account_id, id, params))
+
+
+@router.post("/{id}/delete", operation_id="mcpconfigs.delete")
+async def delete(id: ShortText, caller: CallerDep, session: WriteSession) -> McpConfigView:
+    """Delete an MCP configuration that no devbox uses any more; answers with what it was."""
+    return McpConfigView.model_validate(await service.delete(session, caller.account_id, id))
