@@ -40,11 +40,11 @@ class PostgresCluster:
         """The URL of one of its databases, with the password in it."""
         return f"postgresql://{_ROLE}:{self.password}@127.0.0.1:{self.port}/{database}"
 
-    def new_database(self) -> str:
-        """Make an empty database and return its URL."""
+    def new_database(self, template: str = "template1") -> str:
+        """Make a database like the template, which is empty by default, and return its URL."""
         name = f"test_{secrets.token_hex(8)}"
         with spent("databases"):
-            self.run_sql("postgres", f'CREATE DATABASE "{name}"')
+            self.run_sql("postgres", f'CREATE DATABASE "{name}" TEMPLATE "{template}"')
         return self.url(name)
 
     def run_sql(self, database: str, sql: str) -> str:

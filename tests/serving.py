@@ -10,6 +10,7 @@ from pathlib import Path
 from runloop_api_client import AsyncRunloop, Runloop
 
 from tests import commands
+from tests.stores import put_empty_store
 from tests.suite.spent import spent
 
 START_SECONDS = 300
@@ -26,6 +27,8 @@ class ServerProcess:
         """What the command starts with: a program that puts the server into another place, such as a network."""
         self.options: list[str] = []
         """More options of `loopyard serve`."""
+        self.premade = True
+        """At its first start it finds a store that is empty and up to date; with False it has to make one."""
         self.base_url = ""
         self.port = 0
         """0 takes a free port at each start; set it to come back where clients expect the server."""
@@ -62,6 +65,8 @@ class ServerProcess:
         arguments = ["serve", "--port", str(self.port), "--data-dir", str(self.data_dir), *self.options]
         if self.database_url is not None:
             arguments += ["--database-url", self.database_url]
+        elif self.premade and not self.data_dir.exists():
+            put_empty_store(self.data_dir / "loopyard.db")
         given = {**os.environ, **(env or {})}
         variables = {name: value for name, value in given.items() if value is not None}
         with (self.data_dir.parent / f"{self.data_dir.name}.log").open("ab") as log:
@@ -128,9 +133,11 @@ def serving(
     options: Sequence[str] = (),
     before: Sequence[str] = (),
     env: Mapping[str, str | None] | None = None,
+    premade: bool = True,
 ) -> Generator[ServerProcess]:
     """A started server; at the end its devboxes are shut down, it is stopped, and nothing of it is left running."""
     server = ServerProcess(data_dir, database_url=database_url)
+    server.premade = premade
     server.options += options
     server.before += before
     server.start(env)

@@ -7,8 +7,8 @@ from typing import Any, cast
 import pytest
 
 from loopyard.kit.db import Database
-from loopyard.store import migrate
 from tests.postgres import PostgresCluster
+from tests.stores import new_store
 
 _HERE = Path(__file__).parent
 
@@ -29,7 +29,6 @@ def _is_borrowed(item: pytest.Item) -> bool:
 @pytest.fixture
 async def database(postgres: PostgresCluster) -> AsyncGenerator[Database]:
     """An empty, up-to-date store on PostgreSQL. The unit layer runs the same tests on SQLite."""
-    database = Database(postgres.new_database().replace("postgresql://", "postgresql+asyncpg://"))
-    await migrate.upgrade(database)
+    database = Database(new_store(postgres).replace("postgresql://", "postgresql+asyncpg://"))
     yield database
     await database.close()

@@ -13,9 +13,9 @@ from runloop_api_client.lib.polling import PollingConfig
 
 from loopyard.kit.db import Database
 from tests.integration.benchmark_job.conftest import TINY
+from tests.stores import put_empty_store
 from tests.unit.guard import guard
 from tests.unit.in_process.server import InProcessServer, reached_by_name
-from tests.unit.stores import put_empty_store
 
 POLL = PollingConfig(interval_seconds=0.01, max_attempts=6000)
 _HERE = Path(__file__).parent

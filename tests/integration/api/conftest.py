@@ -8,6 +8,7 @@ import pytest
 from tests.integration.api.resources import Resources, resources
 from tests.postgres import PostgresCluster
 from tests.serving import ServerProcess, serving
+from tests.stores import new_store
 
 
 @pytest.fixture(scope="package", params=["sqlite", "postgresql"])
@@ -19,7 +20,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
             yield process
     else:
         cluster: PostgresCluster = request.getfixturevalue("postgres")
-        with serving(data, database_url=cluster.new_database()) as process:
+        with serving(data, database_url=new_store(cluster)) as process:
             yield process
 
 

@@ -7,6 +7,7 @@ from runloop_api_client import Runloop
 
 from tests.postgres import PostgresCluster
 from tests.serving import ServerProcess, serving
+from tests.stores import new_store
 
 
 @pytest.fixture(scope="package", params=["sqlite", "postgresql"])
@@ -15,7 +16,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     url = None
     if request.param == "postgresql":
         cluster: PostgresCluster = request.getfixturevalue("postgres")
-        url = cluster.new_database()
+        url = new_store(cluster)
     with serving(tmp_path_factory.mktemp("benchmarks") / "data", database_url=url) as process:
         yield process
 

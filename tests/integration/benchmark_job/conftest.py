@@ -7,6 +7,7 @@ from runloop_api_client import Runloop
 
 from tests.postgres import PostgresCluster
 from tests.serving import ServerProcess, serving
+from tests.stores import new_store
 
 TINY = """
 name = "tiny"
@@ -29,7 +30,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     url = None
     if request.param == "postgresql":
         cluster: PostgresCluster = request.getfixturevalue("postgres")
-        url = cluster.new_database()
+        url = new_store(cluster)
     folder = tmp_path_factory.mktemp("jobs")
     (folder / "kinds").mkdir()
     (folder / "kinds" / "tiny.toml").write_text(TINY)

@@ -8,13 +8,14 @@ import pytest
 from tests.console import Console
 from tests.postgres import PostgresCluster
 from tests.serving import ServerProcess, serving
+from tests.stores import new_store
 
 
 @pytest.fixture(scope="module", params=["sqlite", "postgresql"])
 def own(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, postgres: PostgresCluster
 ) -> Generator[ServerProcess]:
-    url = postgres.new_database() if request.param == "postgresql" else None
+    url = new_store(postgres) if request.param == "postgresql" else None
     with serving(tmp_path_factory.mktemp("console") / "data", database_url=url) as made:
         yield made
 

@@ -17,6 +17,7 @@ from tests.integration.api.resources import OPERATIONS as ALL
 from tests.integration.api.resources import Operation
 from tests.postgres import PostgresCluster
 from tests.serving import ServerProcess, serving
+from tests.stores import new_store
 
 _ENDLESS = "/v1/devboxes/evictions/watch"
 
@@ -25,7 +26,7 @@ _ENDLESS = "/v1/devboxes/evictions/watch"
 def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]:
     data = tmp_path_factory.mktemp("keys") / "data"
     cluster = request.getfixturevalue("postgres") if request.param == "postgresql" else None
-    url = cluster.new_database() if isinstance(cluster, PostgresCluster) else None
+    url = new_store(cluster) if isinstance(cluster, PostgresCluster) else None
     with serving(data, database_url=url) as process:
         yield process
 

@@ -19,7 +19,7 @@ from tests.serving import serving
 def test_a_run_is_scored(tmp_path: Path, name: str) -> None:
     folder = tmp_path / name
     folder.mkdir(parents=True)
-    with serving(folder / "data") as server, server.client() as client:
+    with serving(folder / "data", premade=False) as server, server.client() as client:
         definition = scenario(bash("kept", "test -e /usr/bin/git && grep -qx done ~/answer && echo score=1.0"))
         made = client.scenarios.create(**definition)
         run = client.scenarios.start_run_and_await_env_ready(scenario_id=made.id, polling_config=POLL)

@@ -12,7 +12,7 @@ from tests.serving import serving
 
 @pytest.mark.usefixtures("programs")
 def test_the_first_start_prints_what_a_client_needs_and_later_ones_do_not(tmp_path: Path) -> None:
-    with serving(tmp_path / "data") as server:
+    with serving(tmp_path / "data", premade=False) as server:
         key = server.api_key
         assert server.printed == [
             f"Loopyard listens on {server.base_url}",
@@ -31,14 +31,14 @@ def test_the_first_start_prints_what_a_client_needs_and_later_ones_do_not(tmp_pa
 
 
 def test_what_it_keeps_is_its_owners_alone(tmp_path: Path) -> None:
-    with serving(tmp_path / "data") as server:
+    with serving(tmp_path / "data", premade=False) as server:
         assert stat.S_IMODE(server.data_dir.stat().st_mode) == 0o700
         assert stat.S_IMODE((server.data_dir / "api-key").stat().st_mode) == 0o600
         assert stat.S_IMODE((server.data_dir / "lock").stat().st_mode) == 0o600
 
 
 def test_a_key_of_the_operators_own_replaces_the_one_before(tmp_path: Path) -> None:
-    with serving(tmp_path / "data") as server:
+    with serving(tmp_path / "data", premade=False) as server:
         before = server.api_key
         server.stop()
         server.start(env={"LOOPYARD_API_KEY": "chosen-by-hand"})
@@ -49,7 +49,7 @@ def test_a_key_of_the_operators_own_replaces_the_one_before(tmp_path: Path) -> N
 
 
 def test_health_needs_no_key_and_everything_else_does(tmp_path: Path) -> None:
-    with serving(tmp_path / "data", env={"LOOPYARD_API_KEY": "right"}) as server:
+    with serving(tmp_path / "data", env={"LOOPYARD_API_KEY": "right"}, premade=False) as server:
         healthy = httpx.get(f"{server.base_url}/healthz")
         assert (healthy.status_code, healthy.json()["status"]) == (200, "ok")
         for authorization in ("Bearer wrong", "bearer right", "Basic right", "right", ""):
@@ -75,7 +75,7 @@ def test_postgresql_is_as_good_a_store(tmp_path: Path, postgres: PostgresCluster
 
 @pytest.mark.parametrize("host", ["127.0.0.2", "::1", "localhost"])
 def test_it_listens_where_it_is_told(tmp_path: Path, host: str) -> None:
-    with serving(tmp_path / "data", options=["--host", host]) as server:
+    with serving(tmp_path / "data", options=["--host", host], premade=False) as server:
         assert httpx.get(f"{server.base_url}/healthz").status_code == 200
         if host != "localhost":
             assert host in server.base_url

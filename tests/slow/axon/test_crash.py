@@ -12,6 +12,7 @@ import pytest
 from tests.integration.axon.publishing import assert_contiguous, publish_many
 from tests.postgres import PostgresCluster
 from tests.serving import ServerProcess, serving
+from tests.stores import new_store
 
 EVENTS = 3000
 
@@ -55,7 +56,7 @@ def _url(request: pytest.FixtureRequest, engine: str) -> str | None:
     if engine == "sqlite":
         return None
     cluster: PostgresCluster = request.getfixturevalue("postgres")
-    return cluster.new_database()
+    return new_store(cluster)
 
 
 async def _publish_through(server: ServerProcess, axon: str, count: int, crashes: Coroutine[Any, Any, None]) -> None:

@@ -11,6 +11,7 @@ from runloop_api_client import Runloop, RunloopError
 from tests.integration.benchmark_job.making import SOLVE, agent, make_scenario, only, outcomes, runs_of, start, wait
 from tests.postgres import PostgresCluster
 from tests.serving import ServerProcess
+from tests.stores import new_store
 
 PLACES = [
     "job.created",
@@ -69,7 +70,7 @@ def test_killed_at_every_step_one_after_the_other(tmp_path: Path) -> None:
 
 
 def test_killed_again_and_again_with_several_trials_under_way(tmp_path: Path, postgres: PostgresCluster) -> None:
-    crashing = ServerProcess(tmp_path / "data", database_url=postgres.new_database()).start(FEW)
+    crashing = ServerProcess(tmp_path / "data", database_url=new_store(postgres)).start(FEW)
     with crashing.client() as api:
         scenarios = [make_scenario(api, f"scenario {n}", solution=f"sleep 0.{n}; {SOLVE}") for n in range(4)]
         job_id = start(api, scenarios, agent("oracle"), agent("nop"), n_concurrent_trials=6)

@@ -12,6 +12,7 @@ from tests.integration.broker.conftest import install_acp, puppet
 from tests.integration.broker.talking import Conversation
 from tests.postgres import PostgresCluster
 from tests.serving import ServerProcess, serving
+from tests.stores import new_store
 
 FAILPOINTS = ("broker.step", "broker.stepped", "broker.delivered", "broker.woken")
 OF_A_PROCESS = ("broker.exited", "broker.launching")
@@ -22,7 +23,7 @@ def server(request: pytest.FixtureRequest, tmp_path: Path) -> Generator[ServerPr
     url = None
     if request.param == "postgresql":
         cluster: PostgresCluster = request.getfixturevalue("postgres")
-        url = cluster.new_database()
+        url = new_store(cluster)
     with serving(tmp_path / "data", database_url=url) as process:
         process.port = int(process.base_url.rpartition(":")[2])
         yield process

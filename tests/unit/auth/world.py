@@ -26,8 +26,8 @@ from loopyard.kit.ids import new_id
 from loopyard.kit.parts import Parts
 from loopyard.kit.tasks import Tasks
 from loopyard.object.store import ObjectStore
+from tests.stores import put_empty_store
 from tests.unit.fake_runtime.runtime import FakeRuntime, Host
-from tests.unit.stores import put_empty_store
 
 BAD_BODY = b"[]"
 """JSON that no operation takes, so that none does anything."""

@@ -9,6 +9,7 @@ from tests.integration.benchmark_job.conftest import SHORT
 from tests.integration.console.evaluation.making import Evaluation, evaluate
 from tests.postgres import PostgresCluster
 from tests.serving import ServerProcess, serving
+from tests.stores import new_store
 
 
 @pytest.fixture(scope="package", params=["sqlite", "postgresql"])
@@ -17,7 +18,7 @@ def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     url = None
     if request.param == "postgresql":
         cluster: PostgresCluster = request.getfixturevalue("postgres")
-        url = cluster.new_database()
+        url = new_store(cluster)
     with serving(tmp_path_factory.mktemp("console") / "data", database_url=url, env=SHORT) as process:
         yield process
 
