@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import resource
 import threading
 import time
 from collections import defaultdict
@@ -27,13 +28,15 @@ _KEPT = 20
 @dataclass
 class TestRecord:
     """One test: the seconds of its set-up, call and teardown, of the fixtures it was the first to ask for, and of each
-    kind of work; and what it printed if it failed."""
+    kind of work; those that a processor worked for it in its worker, and in programs which that has seen end; and what
+    it printed if it failed."""
 
     __test__ = False
 
     worker: str = "main"
     outcome: str = ""
     output: str = ""
+    processor: float = 0.0
     phases: dict[str, float] = field(default_factory=dict[str, float])
     fixtures: dict[str, float] = field(default_factory=dict[str, float])
     kinds: dict[str, float] = field(default_factory=dict[str, float])
@@ -44,6 +47,7 @@ class TestRecord:
         if self.outcome in ("", "passed"):
             self.outcome = report.outcome
         self.phases[report.when] = round(report.duration, 4)
+        self.processor = round(self.processor + getattr(report, "processor", 0.0), 4)
         self.fixtures.update(getattr(report, "fixtures", {}))
         for kind, seconds in getattr(report, "kinds", {}).items():
             self.kinds[kind] = self.kinds.get(kind, 0.0) + seconds
@@ -58,9 +62,11 @@ class TestRecord:
 class WorkerDurations:
     """Measures in the process that runs the tests; the figures travel with pytest's own reports."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_worker: bool) -> None:
+        self._is_worker = is_worker
         self._fixtures: dict[str, float] = defaultdict(float)
         self._nested = [0.0]
+        self._processor = _processor_seconds()
         spent.count_calls()
 
     @pytest.hookimpl(hookwrapper=True)
@@ -78,7 +84,17 @@ class WorkerDurations:
         report = made.get_result()
         report.fixtures = {name: round(seconds, 4) for name, seconds in self._fixtures.items() if seconds > 0.001}
         report.kinds = spent.take_totals()
+        before, self._processor = self._processor, _processor_seconds()
+        report.processor = self._processor - before
         self._fixtures.clear()
+        if report.passed and self._is_worker:
+            report.sections = []  # what passed tests print and log is read by nobody, and travels to another process
+
+
+def _processor_seconds() -> float:
+    """The seconds of a processor that this process has taken, and those of its children that have ended."""
+    ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return time.process_time() + ended.ru_utime + ended.ru_stime
 
 
 class RunDurations:

@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
     is_worker = hasattr(config, "workerinput")
     workers = config.getoption("numprocesses", None)
     if is_worker or not workers:
-        config.pluginmanager.register(WorkerDurations())
+        config.pluginmanager.register(WorkerDurations(is_worker=is_worker))
         config.pluginmanager.register(EarlyTeardown())
     if not is_worker:
         config.pluginmanager.register(RunDurations())

@@ -30,6 +30,9 @@ def print_report() -> int:
     _table("worker", ((test["worker"], test["seconds"]) for test in tests.values()), total)
     _table("fixture (set-up)", ((n, s) for test in tests.values() for n, s in test["fixtures"].items()), total)
     _table("file", ((durations.file_of(name), test["seconds"]) for name, test in tests.items()), total)
+    processor = sum(test.get("processor", 0.0) for test in tests.values())
+    worked = ((durations.file_of(name), test.get("processor", 0.0)) for name, test in tests.items())
+    _table("file, by what its worker's processor did", worked, processor)
     _table("test", ((name, test["seconds"]) for name, test in tests.items()), total)
     return 0
 

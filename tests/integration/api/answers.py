@@ -1,12 +1,24 @@
 """What every answer must be like."""
 
 import re
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import Any, cast
 
 import httpx
 from runloop_api_client import APIStatusError
 
 _CODE = re.compile(r"[a-z][a-z_]*[a-z]")
+
+
+@contextmanager
+def case(name: object) -> Generator[None]:
+    """One of the cases that a test goes through: what fails in it tells its name."""
+    try:
+        yield
+    except BaseException as error:
+        error.add_note(f"in the case {name!r}")
+        raise
 
 
 def assert_error(status: int, answer: httpx.Response) -> None:
