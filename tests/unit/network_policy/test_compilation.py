@@ -93,6 +93,7 @@ def test_names_that_are_refused(name: str, why: str) -> None:
     with pytest.raises(ValidationError) as refused:
         _taken(allowed_hostnames=[name])
     assert why in str(refused.value)
+    assert f"Value error, {why}" in str(refused.value) or len(name) > 256
 
 
 @pytest.mark.parametrize(
@@ -108,7 +109,7 @@ def test_names_that_are_refused(name: str, why: str) -> None:
 def test_networks_that_are_refused(cidr: str, why: str) -> None:
     with pytest.raises(ValidationError) as refused:
         AllowedCidr(cidr=cidr)
-    assert why in str(refused.value)
+    assert f"Value error, {why}" in str(refused.value)
     assert AllowedCidr(cidr="0.0.0.0/0").cidr == "0.0.0.0/0"
 
 
@@ -170,3 +171,22 @@ def test_a_view_tells_each_field_and_that_allow_all_opens_devboxes_to_each_other
     assert (view.create_time_ms, view.update_time_ms) == (1, 2)
     assert view.egress.allowed_hostnames == ["a.test"]
     assert view.egress.allowed_cidrs == [AllowedCidr(cidr="10.0.0.0/8")]
+
+
+def test_a_refusal_ends_with_its_reason() -> None:
+    def refusal(**fields: object) -> str:
+        with pytest.raises(ValidationError) as refused:
+            _taken(**fields)
+        return refused.value.errors()[0]["msg"]
+
+    assert refusal(name=" ") == "Value error, must not be blank"
+    names = {
+        "*": "'*' alone would allow every name; use allow_all for that",
+        "ü.example": "write it in its ASCII form (xn--…)",
+        "a b": "must be a host's name such as github.com, or *.example.org; no port, path or other wildcard",
+        "192.0.2.1": "must be a name; put addresses into allowed_cidrs",
+    }
+    for name, why in names.items():
+        assert refusal(allowed_hostnames=[name]) == f"Value error, {why}"
+    why = "must be an IPv4 network such as 10.12.0.0/16"
+    assert refusal(allowed_cidrs=[{"cidr": "somewhere"}]) == f"Value error, {why}"

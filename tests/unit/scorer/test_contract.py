@@ -1,5 +1,6 @@
 """The scoring contract: what is refused, and how results are weighed."""
 
+import hashlib
 import json
 import re
 
@@ -155,3 +156,13 @@ def test_the_score_is_the_weighted_mean_and_within_its_range() -> None:
     assert contract.weigh([1.0], [_result("a", -0.5)]).score == 0.0
     with pytest.raises(ValueError, match="zip"):
         contract.weigh([1.0], results)
+
+
+def test_the_digest_of_a_runs_contract_leaves_out_what_says_nothing() -> None:
+    scorer = {"type": "python_script_scorer", "python_script": "x"}
+    stored = [{"name": "a", "weight": 1.0, "scorer": scorer}]
+    digest, fixed = contract.fix(stored, {}, "scenario_id")
+    assert fixed == stored
+    (function,) = contract.load_run(stored)
+    text = json.dumps(function.model_dump(exclude_none=True), separators=(",", ":"))
+    assert digest == hashlib.sha256(f"[{text}]".encode()).hexdigest()

@@ -68,7 +68,13 @@ async def test_the_last_score_counts_and_the_output_is_both_streams_ends() -> No
 
 
 @pytest.mark.parametrize(
-    ("stdout", "stderr", "output"), [(b"score=1", b"", "score=1"), (b"\nscore=1\n", b"\n\n", "\nscore=1")]
+    ("stdout", "stderr", "output"),
+    [
+        (b"score=1", b"", "score=1"),
+        (b"\nscore=1\n", b"\n\n", "\nscore=1"),
+        (b"score=1 X\n", b"b X\n", "score=1 X\nb X"),
+        (b"score=1 ", b"b ", "score=1 \nb "),
+    ],
 )
 async def test_an_empty_stream_leaves_no_line(stdout: bytes, stderr: bytes, output: str) -> None:
     assert (await _graded(stdout, stderr)).output == output
@@ -174,3 +180,8 @@ def test_how_long_a_run_took() -> None:
     unknown = _execution()
     unknown.end_time_ms = None
     assert FunctionRun(_function(), unknown).seconds == 0.0
+
+
+def test_two_paths_are_more_than_the_one_that_is_named() -> None:
+    report = RestoreReport(["/usr/x"], ["/usr/y"], [], 2, complete=True)
+    assert "were put back (/usr/x, ...; manifest.json" in with_restore_note(_result(0.0), report).output

@@ -144,3 +144,47 @@ def test_what_is_recorded_can_be_stored() -> None:
     verdict.record(trial, verdict.broken("\x00" * 10_000))
     assert trial.exception_message == "\ufffd" * verdict.MAX_MESSAGE
     assert (trial.step, trial.result, trial.fault) == (Step.ENDED, Result.FAILED, Fault.INFRASTRUCTURE)
+
+
+def test_each_end_is_told_in_full() -> None:
+    stopped = verdict.out_of_time(_trial(timeout_seconds=7.5))
+    message = "The agent took longer than 7.5 seconds and was stopped."
+    assert stopped == TrialOutcome(Result.TIMEOUT, None, Fault.MODEL, "AgentTimeoutError", message)
+    lost = TrialOutcome(Result.FAILED, None, Fault.INFRASTRUCTURE, "InfrastructureError", "x")
+    assert verdict.broken("x") == lost
+    canceled = verdict.of_ended(_run("canceled"), None)
+    assert canceled.exception_message == "The scenario run was canceled."
+    assert verdict.of_ended(_run("completed"), None) == TrialOutcome(Result.COMPLETED, None)
+    timeout = verdict.of_ended(_run("timeout", "idle"), None)
+    assert timeout.exception_message == "The time of the devbox or of the scoring was over: idle"
+    assert timeout.fault == Fault.MODEL
+    assert verdict.of_ended(_run("failed"), None).exception_message == ("The devbox failed: the scenario run is failed")
+    told = verdict.told_by_agent(TrialOutcome(Result.COMPLETED, 0.5), 3)
+    assert told.exception_message == "The agent ended with exit status 3."
+
+
+def test_what_is_recorded_is_the_outcome_with_the_attempts_that_setups_failed() -> None:
+    before = now_ms()
+    trial = _trial()
+    verdict.record(trial, TrialOutcome(Result.COMPLETED, 0.25, None, "AgentExitError"))
+    assert (trial.score, trial.exception_type, trial.exception_message) == (0.25, "AgentExitError", None)
+    assert before <= (trial.end_time_ms or 0) <= now_ms()
+    failed = TrialOutcome(Result.FAILED, None, Fault.SCENARIO, "ScenarioSetupError", "exit 1")
+    for failures, message in ((0, "exit 1"), (1, "2 attempts failed before the agent could begin. exit 1")):
+        trial = _trial(infrastructure_failures=failures)
+        verdict.record(trial, failed)
+        assert trial.exception_message == message
+    trial = _trial(infrastructure_failures=1)
+    verdict.record(trial, verdict.broken("x"))
+    assert trial.exception_message == "x"
+
+
+def test_by_default_a_failure_of_the_agent_is_not_repeated_and_its_time_does_not_grow() -> None:
+    trial = _trial(timeout_seconds=10.0)
+    assert next_attempt(trial, verdict.out_of_time(trial), CONFIG, OrchestratorConfig()) is None
+    before = now_ms()
+    follows = next_attempt(trial, verdict.out_of_time(trial), CONFIG, OrchestratorConfig(n_attempts=1))
+    assert follows is not None
+    assert (follows.timeout_seconds, follows.id[:4]) == (10.0, "trl_")
+    assert before <= follows.create_time_ms <= now_ms()
+    assert before <= follows.not_before_ms <= now_ms()

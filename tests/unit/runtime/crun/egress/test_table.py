@@ -205,3 +205,20 @@ def test_the_gateway_is_at_one_address_and_nobody_else_reaches_its_port() -> Non
         f"oifname {links} tcp sport 4000 tcp flags & rst == 0 ct status dnat ip daddr vmap @guests"
     ]
     assert len(_chain(whole(INSTANCE, CLOSED, [], PORTS), "output")) == 1
+
+
+def test_nothing_stands_where_a_server_has_no_gateway_no_resolvers_and_no_ports() -> None:
+    text = whole(INSTANCE, CLOSED, [], PORTS)
+    links = f'"{INSTANCE.link_prefix}*"'
+    served = "th dport { 5353, 5354 } socket transparent 1"
+    assert _chain(text, "input")[1:] == [
+        f"iifname != {links} {served} counter drop",
+        f"iifname != {links} accept",
+        f"ct status dnat meta l4proto {{ tcp, udp }} {served} goto served",
+        "ct state established,related accept",
+        "icmp type echo-request fib daddr . iif type local accept",
+        "goto refuse",
+    ]
+    assert len(_chain(text, "led_here")) == 4
+    assert re.search(r"set resolvers { type ipv4_addr; \n    }", text)
+    assert len(_chain(whole(INSTANCE, CLOSED, ["192.0.2.53"], PORTS), "led_here")) == 3
