@@ -21,6 +21,7 @@ class Counts:
     crowd: int = 500
     commits: int = 5
     builds: int = 10
+    context_files: int = 20_000
     transfers: int = 5
     disk_mib: int = 1024
     stream_mib: int = 512
@@ -47,6 +48,7 @@ QUICK = Counts(
     crowd=20,
     commits=2,
     builds=2,
+    context_files=500,
     transfers=2,
     disk_mib=64,
     stream_mib=32,

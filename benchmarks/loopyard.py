@@ -1,9 +1,12 @@
 """Drives a Loopyard server as any client would: plain HTTP, on one pool of connections."""
 
 import asyncio
+import subprocess
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import orjson
 
@@ -14,6 +17,7 @@ from tests.serving import ServerProcess
 _ENDED = ["shutdown", "failure"]
 _UNFINISHED = ("queued", "provisioning", "building")
 _PAUSE_SECONDS = 0.01
+_PIECE_BYTES = 1 << 20
 _BOUNDARY = "loopyard-bench-9c1f6f0d"
 _PART = f'--{_BOUNDARY}\r\nContent-Disposition: form-data; name="{{name}}"\r\n\r\n'
 
@@ -55,19 +59,30 @@ class Loopyard:
         await self.execute(devbox_id)
         return devbox_id
 
-    async def build(self, dockerfile: str) -> str:
+    async def build(self, dockerfile: str, **params: object) -> str:
         """Build a blueprint, and wait until it is complete. Returns its id.
 
         Raises:
             RuntimeError: It failed.
         """
-        made = await self.post("/v1/blueprints", name="bench", dockerfile=dockerfile)
+        made = await self.post("/v1/blueprints", name="bench", dockerfile=dockerfile, **params)
         while made["status"] in _UNFINISHED:
             await asyncio.sleep(_PAUSE_SECONDS)
             made = await self.get(f"/v1/blueprints/{made['id']}")
         if made["status"] != "build_complete":
             raise RuntimeError(f"the blueprint was not built: {made['failure_reason']}")
         return made["id"]
+
+    async def build_folder(self, folder: Path) -> str:
+        """Build the Dockerfile in a folder, with the folder as its context, which is sent as an archive."""
+        made = await self.post("/v1/objects", name="bench", content_type="tar")
+        async with _packed(folder) as archive:
+            await self._http.send("PUT", _path(made["upload_url"]), archive, "application/x-tar")
+        await self.post(f"/v1/objects/{made['id']}/complete")
+        context = {"type": "object", "object_id": made["id"]}
+        blueprint = await self.build((folder / "Dockerfile").read_text(), build_context=context)
+        await self.post(f"/v1/objects/{made['id']}/delete")
+        return blueprint
 
     async def read_events(self, path: str) -> int:
         """Read a stream of output to its end. Returns the bytes of output in it."""
@@ -117,6 +132,31 @@ class Loopyard:
     async def _shut_down(self, devbox_id: str) -> None:
         await self.post(f"/v1/devboxes/{devbox_id}/shutdown")
         await self.post(f"/v1/devboxes/{devbox_id}/wait_for_status", statuses=_ENDED)
+
+
+@asynccontextmanager
+async def _packed(folder: Path) -> AsyncGenerator[AsyncIterator[bytes]]:
+    """The archive of a folder, as it is packed."""
+    process = await asyncio.create_subprocess_exec(
+        "tar", "--create", f"--directory={folder}", ".", stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
+    )
+    assert process.stdout is not None
+    stream = process.stdout
+
+    async def read() -> AsyncIterator[bytes]:
+        while piece := await stream.read(_PIECE_BYTES):
+            yield piece
+
+    try:
+        yield read()
+    finally:
+        if await process.wait() != 0:
+            raise RuntimeError(f"{folder} could not be packed")
+
+
+def _path(url: str) -> str:
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path
 
 
 @asynccontextmanager
