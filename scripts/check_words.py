@@ -20,29 +20,26 @@ NOT_GERUNDS = frozenset(
 )
 """Nouns, and errors that are named by the state they tell."""
 
-FIELDS_NOT_YET_REWORDED = ("runtime/crun/building/",)
-"""Modules in which docstrings of fields and constants are to be reworded. None may be added."""
-
 Fault = tuple[int, str]
 _Documented = ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef
 
 
-def faults(source: str, *, fields: bool = True) -> Iterator[Fault]:
-    """Faults of one module, each with its line; those of `fields` and constants only if asked for."""
+def faults(source: str) -> Iterator[Fault]:
+    """Faults of one module, each with its line."""
     for node in ast.walk(ast.parse(source)):
         if isinstance(node, ast.ClassDef) and node.name.endswith("ing") and node.name not in NOT_GERUNDS:
             yield node.lineno, f"class {node.name}: a class is a noun, not a gerund"
-        for line, text in _docstrings(node, fields=fields):
+        for line, text in _docstrings(node):
             first = re.split(r"\W", text, maxsplit=1)[0]
             if first in PRONOUNS:
                 yield line, f'docstring begins with "{first}": begin with a noun or a verb'
 
 
-def _docstrings(node: ast.AST, *, fields: bool) -> Iterator[tuple[int, str]]:
+def _docstrings(node: ast.AST) -> Iterator[tuple[int, str]]:
     """Docstrings that stand in a node: its own, and those below assignments in it."""
     if isinstance(node, _Documented) and (text := ast.get_docstring(node)):
         yield node.body[0].lineno, text
-    if not fields or not isinstance(node, _Documented):
+    if not isinstance(node, _Documented):
         return
     for before, after in pairwise(node.body):
         if isinstance(before, ast.Assign | ast.AnnAssign) and isinstance(after, ast.Expr):
@@ -56,8 +53,7 @@ def main() -> int:
     count = 0
     package = ROOT / "src/loopyard"
     for file in sorted(package.rglob("*.py")):
-        name = str(file.relative_to(package))
-        for line, message in faults(file.read_text(), fields=not name.startswith(FIELDS_NOT_YET_REWORDED)):
+        for line, message in faults(file.read_text()):
             count += 1
             sys.stdout.write(f"{file.relative_to(ROOT)}:{line}: {message}\n")
     return 1 if count else 0

@@ -18,6 +18,7 @@ _FILE_BYTES = 600
 _DOCKERFILE = "FROM {base}\nCOPY . /copied/\n"
 
 BuildFolder = Callable[[Path], Awaitable[object]]
+_Subject = tuple[Subject, str, str, BuildFolder]
 
 
 async def build_contexts(context: Context) -> list[Measure]:
@@ -25,10 +26,9 @@ async def build_contexts(context: Context) -> list[Measure]:
     folder is part of it."""
     counts = context.counts
     many, large = list[Series](), list[Series]()
-    subjects: list[tuple[Subject, str, str, BuildFolder]] = [
-        ("loopyard", "HTTP, upload", "loopyard-base", context.plain.build_folder)
-    ]
-    subjects += [(engine.subject, "build", IMAGE, engine.build) for engine in context.engines]
+    own: _Subject = ("loopyard", "HTTP, upload", "loopyard-base", context.plain.build_folder)
+    subjects: list[_Subject] = [own]
+    subjects.extend((engine.subject, "build", IMAGE, engine.build) for engine in context.engines)
     with tempfile.TemporaryDirectory(prefix="loopyard-bench-context-") as folder:
         for subject, how, base, build in subjects:
             files = Path(folder) / f"many-{subject}"

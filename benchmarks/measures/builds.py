@@ -30,13 +30,15 @@ RUN echo {fresh} > /last
 _AT_ONCE = 8
 
 Build = Callable[[str], Awaitable[object]]
+_Subject = tuple[Subject, str, str, Build]
 
 
 async def builds(context: Context) -> list[Measure]:
     """From asking for a build of six steps to its end, on a base image that is there. All sides run three commands."""
     count = context.counts.builds
-    subjects: list[tuple[Subject, str, str, Build]] = [("loopyard", "HTTP", "loopyard-base", context.plain.build)]
-    subjects += [(engine.subject, "build", IMAGE, _by_command_line(engine)) for engine in context.engines]
+    own: _Subject = ("loopyard", "HTTP", "loopyard-base", context.plain.build)
+    subjects: list[_Subject] = [own]
+    subjects.extend((engine.subject, "build", IMAGE, _by_command_line(engine)) for engine in context.engines)
     cold, cached, changed, at_once = [list[Series]() for _ in range(4)]
     for subject, how, base, build in subjects:
         cold.append(Series(subject, how, await _cold(count, base, build)))

@@ -11,6 +11,9 @@ from loopyard.kit.errors import BadRequest
 from loopyard.object.store import ContentMissing, ObjectStore
 from loopyard.secret.service import SecretService
 
+_ATTRIBUTES = ("--xattrs", "--xattrs-include=user.*", "--xattrs-include=security.capability")
+"""Extended attributes that files of a context keep."""
+
 
 class Inputs:
     def __init__(self, secrets: SecretService, objects: ObjectStore, folder: Path) -> None:
@@ -42,16 +45,23 @@ class Inputs:
         await asyncio.to_thread(shutil.rmtree, folder, ignore_errors=True)
         inside = folder / "context"
         inside.mkdir(mode=0o700, parents=True)
-        archive = folder / "archive"
         try:
-            with archive.open("wb") as file:
-                async for chunk in self._objects.read(given.object_id):
-                    await asyncio.to_thread(file.write, chunk)
+            await self._unpack(await self._archive(given.object_id, folder / "archive"), inside)
         except ContentMissing as missing:
             message = f"build_context.object_id: the object {given.object_id} is gone."
             raise BadRequest(message, field="build_context.object_id") from missing
-        await self._unpack(archive, inside)
+        finally:
+            (folder / "archive").unlink(missing_ok=True)
         return inside
+
+    async def _archive(self, object_id: str, target: Path) -> Path:
+        """The file with the content of an object: the store's own, or else a copy at `target`."""
+        if (own := self._objects.local_file(object_id)) is not None:
+            return own
+        with target.open("wb") as file:
+            async for chunk in self._objects.read(object_id):
+                await asyncio.to_thread(file.write, chunk)
+        return target
 
     async def _unpack(self, archive: Path, inside: Path) -> None:
         # tar strips leading slashes, refuses `..`, and makes links only once all else is there.
@@ -59,14 +69,19 @@ class Inputs:
             "tar",
             "--extract",
             "--no-same-owner",
+            *_ATTRIBUTES,
             f"--file={archive}",
             f"--directory={inside}",
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )
-        _, errors = await process.communicate()
-        archive.unlink()
+        try:
+            _, errors = await process.communicate()
+        finally:
+            if process.returncode is None:  # the build was ended meanwhile
+                process.kill()
+                await process.wait()
         if process.returncode != 0:
             said = errors.decode(errors="replace").strip()[-500:]
             message = f"build_context.object_id: it is no tar archive that can be unpacked: {said}"

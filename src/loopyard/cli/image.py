@@ -75,13 +75,14 @@ def import_image(
     """Take in an image, so that `FROM NAME` finds it on a machine that reaches no registry. Prints its whole name."""
     from loopyard.runtime.crun.building.buildah import full_name
     from loopyard.runtime.crun.building.changes import options
+    from loopyard.runtime.crun.building.importing import import_archive
     from loopyard.runtime.errors import RuntimeFault
 
     storage = _storage(data_dir)
 
     async def work() -> None:
         async with storage.in_use():
-            await storage.keep_archive(rootfs.absolute(), full_name(name), options(change or []))
+            await import_archive(storage, rootfs.absolute(), full_name(name), options(change or []))
 
     try:
         asyncio.run(work())

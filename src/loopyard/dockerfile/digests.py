@@ -6,15 +6,21 @@ from collections.abc import Callable, Iterable
 
 from loopyard.dockerfile.selection import Entry, Selected
 
+_SMALL_BYTES, _CHUNK_BYTES = 1 << 16, 1 << 20
+
 
 def file_digest(path: str) -> str:
     """Digest of a file's content. The file is read without following a link."""
-    with open(path, "rb", opener=_no_links) as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _no_links(path: str, flags: int) -> int:
-    return os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK)
+    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    try:
+        # Most files are small: a stream and its buffer take longer than they do.
+        hashed = hashlib.sha256(first := os.read(descriptor, _SMALL_BYTES))
+        if len(first) == _SMALL_BYTES:
+            while chunk := os.read(descriptor, _CHUNK_BYTES):
+                hashed.update(chunk)
+        return hashed.hexdigest()
+    finally:
+        os.close(descriptor)
 
 
 def digest(selected: Iterable[Selected], content: Callable[[Entry], str], *, extra: Callable[[Entry], str]) -> str:

@@ -132,6 +132,9 @@ class LocalStore:
             while block := await file.read(BLOCK_BYTES):
                 yield block
 
+    def local_file(self, object_id: str) -> Path:
+        return self.path(object_id)
+
     async def contents(self) -> AsyncIterator[str]:
         for folder in (self._uploaded, self._final):
             for name in await to_thread.run_sync(os.listdir, folder):

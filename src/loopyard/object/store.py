@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Protocol
 
 from loopyard.object.states import ContentType
@@ -58,6 +59,14 @@ class ObjectStore(Protocol):
 
     def read(self, object_id: str) -> AsyncIterator[bytes]:
         """The final content, in chunks. Memory use does not grow with it. Raises on the first step.
+
+        Raises:
+            ContentMissing: There is none.
+        """
+        ...
+
+    def local_file(self, object_id: str) -> Path | None:
+        """The file with the final content, which is only read; None where it is not on this host.
 
         Raises:
             ContentMissing: There is none.

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Generator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -45,29 +45,34 @@ class Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Length", "0")
             self.end_headers()
             return
-        environment = {
-            **os.environ,
-            "GIT_PROJECT_ROOT": root,
-            "GIT_HTTP_EXPORT_ALL": "1",
-            "PATH_INFO": path,
-            "QUERY_STRING": query,
-            "REQUEST_METHOD": self.command,
-            "CONTENT_TYPE": self.headers["Content-Type"] or "",
-            "CONTENT_LENGTH": str(len(body)),
-            "HTTP_CONTENT_ENCODING": self.headers["Content-Encoding"] or "",
-            "GIT_PROTOCOL": self.headers["Git-Protocol"] or "",
-        }
-        made = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=True)
-        head, _, content = made.stdout.partition(b"\r\n\r\n")
-        headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
-        self.send_response(int(headers.pop("Status", "200").split()[0]))
-        for name, value in (headers | {"Content-Length": str(len(content))}).items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(content)
+        answer_by_git(self, root, path, query, body)
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: the log is written by hand."""
+
+
+def answer_by_git(request: BaseHTTPRequestHandler, root: str, path: str, query: str, body: bytes) -> None:
+    """Answer a request with what git's own program for HTTP says of the repositories below `root`."""
+    environment = {
+        **os.environ,
+        "GIT_PROJECT_ROOT": root,
+        "GIT_HTTP_EXPORT_ALL": "1",
+        "PATH_INFO": path,
+        "QUERY_STRING": query,
+        "REQUEST_METHOD": request.command,
+        "CONTENT_TYPE": request.headers["Content-Type"] or "",
+        "CONTENT_LENGTH": str(len(body)),
+        "HTTP_CONTENT_ENCODING": request.headers["Content-Encoding"] or "",
+        "GIT_PROTOCOL": request.headers["Git-Protocol"] or "",
+    }
+    made = subprocess.run(["git", "http-backend"], input=body, env=environment, capture_output=True, check=True)
+    head, _, content = made.stdout.partition(b"\r\n\r\n")
+    headers = dict(line.split(": ", 1) for line in head.decode().split("\r\n"))
+    request.send_response(int(headers.pop("Status", "200").split()[0]))
+    for name, value in (headers | {"Content-Length": str(len(content))}).items():
+        request.send_header(name, value)
+    request.end_headers()
+    request.wfile.write(content)
 
 
 def make_repositories(folder: Path) -> None:
@@ -94,39 +99,16 @@ def make_repositories(folder: Path) -> None:
 def git_host(folder: Path, token: str, certify: Callable[[str], Path] | None = None) -> Generator[str]:
     """Serve the repositories below `folder/root`; gives the URL at which devboxes find it. With `certify`, which gives
     the file of a certificate and its key for an address, they are served over TLS."""
-    name, block = f"lygit{os.getpid()}", os.getpid() % 63 * 4
-    ours, theirs = f"198.51.100.{block + 1}", f"198.51.100.{block + 2}"
-    away = f"203.0.113.{block + 2}"  # behind a router, since the networks next to the host are closed to devboxes
-    link = f"lg{os.getpid()}"
-    _ip("netns", "add", name)
-    try:
-        _ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", name)
-        _ip("address", "add", f"{ours}/30", "dev", link)
-        _ip("link", "set", link, "up")
-        _ip("route", "add", f"{away}/32", "via", theirs)
-        for arguments in (
-            ("address", "add", f"{theirs}/30", "dev", "eth0"),
-            ("link", "set", "eth0", "up"),
-            ("link", "set", "lo", "up"),
-            ("address", "add", f"{away}/32", "dev", "lo"),
-            ("route", "add", "default", "via", ours),
-        ):
-            _ip("-n", name, *arguments)
+    from tests.integration.devbox.away_network import away_network
+
+    with away_network() as (name, address):
         command = [sys.executable, __file__, str(folder / "root"), str(folder / "log"), token, "8000"]
-        command += [] if certify is None else [str(certify(away))]
+        command += [] if certify is None else [str(certify(address))]
         with subprocess.Popen(["ip", "netns", "exec", name, *command]) as process:
             try:
-                yield f"http{'' if certify is None else 's'}://{away}:8000"
+                yield f"http{'' if certify is None else 's'}://{address}:8000"
             finally:
                 process.terminate()
-    finally:
-        with suppress(subprocess.CalledProcessError):
-            _ip("link", "delete", link)
-        _ip("netns", "delete", name)
-
-
-def _ip(*arguments: str) -> None:
-    subprocess.run(["ip", *arguments], check=True)
 
 
 if __name__ == "__main__":

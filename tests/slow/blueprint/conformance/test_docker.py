@@ -4,7 +4,7 @@ import json
 import os
 import subprocess
 import tarfile
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ import pytest
 from tests.integration.runtime.dockerd import NoEngine, docker_engine
 from tests.slow.blueprint.conformance.bases import base_archive
 from tests.slow.blueprint.conformance.cases import DOCKER_VERSION, Case, cases, checking, differences, packed
+from tests.slow.blueprint.conformance.remote import remote_host
 
 ALL = cases()
 _CLIENT = "/usr/bin/docker"
@@ -55,21 +56,32 @@ def docker(tmp_path_factory: pytest.TempPathFactory) -> Generator[Docker]:
         pytest.skip(str(reason))
 
 
+@pytest.fixture(scope="module")
+def remote(tmp_path_factory: pytest.TempPathFactory) -> Generator[dict[str, str]]:
+    with remote_host(tmp_path_factory.mktemp("remote")) as filled:
+        yield filled
+
+
 @pytest.mark.parametrize("case", ALL, ids=[case.id for case in ALL])
-def test_a_case(case: Case, docker: Docker, tmp_path: Path) -> None:
+def test_a_case(case: Case, docker: Docker, tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    filled: dict[str, str] = request.getfixturevalue("remote") if case.is_remote else {}
     context = tmp_path / "context"
     context.mkdir()
     with tarfile.open(fileobj=BytesIO(packed(case))) as tar:
         tar.extractall(context, filter="fully_trusted")  # noqa: S202
-    wrong = _differences(case, docker, context, tmp_path / "Dockerfile")
+    for name, what in case.context.items():
+        given: dict[str, str] = what.get("attributes", {}) if isinstance(what, dict) else {}
+        for attribute, value in given.items():
+            os.setxattr(context / name, attribute, bytes.fromhex(value), follow_symlinks=False)
+    wrong = _differences(case, filled, docker, context, tmp_path / "Dockerfile")
     if case.docker is not None:
         assert wrong, f"It does as the case says, so it is no difference any more: {case.docker}"
         return
     assert wrong == []
 
 
-def _differences(case: Case, docker: Docker, context: Path, dockerfile: Path) -> list[str]:
-    dockerfile.write_text(case.text if case.config else checking(case))
+def _differences(case: Case, filled: Mapping[str, str], docker: Docker, context: Path, dockerfile: Path) -> list[str]:
+    dockerfile.write_text(case.text(filled) if case.config else checking(case, filled))
     given = [part for name, value in case.args.items() for part in ("--build-arg", f"{name}={value}")]
     options = ("--progress=plain", "--no-cache", "--file", str(dockerfile), "--iidfile", str(dockerfile) + ".id")
     done = docker.run("build", *options, *given, str(context))

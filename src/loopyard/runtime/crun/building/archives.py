@@ -12,7 +12,7 @@ from collections.abc import Generator
 from contextlib import contextmanager
 from typing import IO, BinaryIO, cast
 
-from loopyard.runtime.crun.building.writing import CannotWrite, Writer
+from loopyard.runtime.crun.building.writing import CannotWrite, Writer, is_kept
 from loopyard.runtime.crun.host.uids import UIDS
 from loopyard.runtime.programs import search_path
 
@@ -73,7 +73,9 @@ def _zstd(stream: BinaryIO) -> Generator[IO[bytes]]:
     program = shutil.which("zstd", path=search_path())
     if program is None:
         raise OSError("the host has no zstd")
-    process = subprocess.Popen([program, "-dc"], stdin=stream, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+    # Opened anew: what was read ahead is gone from the file's own place, and the program would move that.
+    with open(f"/proc/self/fd/{stream.fileno()}", "rb", buffering=0) as whole:  # noqa: PTH123
+        process = subprocess.Popen([program, "-dc"], stdin=whole, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
     assert process.stdout is not None  # noqa: S101
     try:
         yield process.stdout
@@ -108,10 +110,15 @@ def _put(
     whose = owner or (member.uid if member.uid < UIDS else 0, member.gid if member.gid < UIDS else 0)
     moment = int(member.mtime * 1e9)
     mode = member.mode & 0o7777
+    attributes = {
+        name.removeprefix(_ATTRIBUTE): value.encode("utf-8", "surrogateescape")
+        for name, value in member.pax_headers.items()
+        if is_kept(name.removeprefix(_ATTRIBUTE)) and name.startswith(_ATTRIBUTE)
+    }
     if member.isdir():
         resolved = writer.folder(path)
         if path != target:
-            writer.change_folder(resolved, mode, whose, (moment, moment))
+            writer.change_folder(resolved, mode, whose, (moment, moment), attributes)
     elif member.issym():
         writer.symlink(path, member.linkname, whose, (moment, moment))
     elif member.islnk():
@@ -121,11 +128,6 @@ def _put(
     elif member.isreg():
         content = tar.extractfile(member)
         assert content is not None  # noqa: S101
-        attributes = {
-            name.removeprefix(_ATTRIBUTE): value.encode("utf-8", "surrogateescape")
-            for name, value in member.pax_headers.items()
-            if name.startswith((f"{_ATTRIBUTE}user.", f"{_ATTRIBUTE}security.capability"))
-        }
         with contextlib.closing(content):
             writer.content(path, cast("BinaryIO", content), mode, whose, (moment, moment), attributes)
 

@@ -17,7 +17,7 @@ from loopyard.runtime.images import BASE_NAME, BuildFailed, BuildSpec
 from loopyard.runtime.layout import read_json, write_whole
 
 ROOT = "image-"
-"""What the names of images' folders begin with."""
+"""Beginning of the names of images' folders."""
 
 _ID_LETTERS = 32
 
@@ -96,6 +96,8 @@ class Bases:
         if config is None or not root.is_dir():
             async with self._storage.keeping():
                 if not root.is_dir():
+                    if await self._storage.is_stub(image_id):
+                        raise ImageNotFound("The files of this image are gone from the host. Import it again.")
                     told("Unpacking an image to build on; this happens once.")
                     await self._storage.export(image_id, root)
                 config = await self._storage.configuration(image_id)

@@ -9,37 +9,36 @@ import hashlib
 import json
 import os
 import secrets
-import shlex
 import shutil
 import subprocess
 import sys
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from loopyard.runtime.errors import RuntimeFault, RuntimeUnavailable
-from loopyard.runtime.layout import write_whole
+from loopyard.runtime.layout import read_json, write_whole
 from loopyard.runtime.programs import search_path
 
 REPOSITORY = "localhost/loopyard"
 BASE_REPOSITORY = "localhost/loopyard-base"
 _PRIVATE = f"{REPOSITORY}:"
 _LATEST = "latest"
+IMPORTED = "loopyard.imported"
+"""Label of images that were imported, of which the storage has no files."""
+
+SIZE_FILE = "size.json"
+"""End of the name of the file beside an imported image's folder that holds its size in bytes."""
+
+_MARK = "io.buildah.version"
+"""Label that buildah gives to what it imports; nobody has asked for it."""
+
 _POLICY = {"default": [{"type": "insecureAcceptAnything"}]}
 
 _ALONE = ("unshare", "--mount", "--propagation", "private")
 """In a mount namespace of its own: what buildah mounts ends with it."""
-
-_UNPACK = """set -eu
-tar --list --file "$SOURCE" >/dev/null
-container=$(buildah "$@" from --pull-never scratch)
-trap 'buildah "$@" rm "$container" >/dev/null' EXIT
-buildah "$@" add --quiet "$container" "$SOURCE" / >/dev/null
-{change}
-buildah "$@" commit --quiet "$container" "$NAME"
-"""
 
 _EXPORT = """set -eu
 container=$(buildah "$@" from --pull-never "$IMAGE")
@@ -72,7 +71,7 @@ class Storage:
         self.run_root = Path("/run/loopyard") / f"buildah-{key}"
         self.policy = self.root / "loopyard-policy.json"
         self.untidy = True
-        """Whether working containers may be there that nobody works with: of a process before this, or work that
+        """True if working containers may be there that nobody works with: of a process before this, or work that
         failed."""
 
     @property
@@ -211,13 +210,16 @@ class Storage:
         """The OCI image configuration's `config`."""
         printed = await self.ask("inspect", "--type", "image", name)
         inspected: dict[str, Any] = json.loads(printed)
-        return inspected["OCIv1"].get("config") or {}
+        found: dict[str, Any] = inspected["OCIv1"].get("config") or {}
+        labels: dict[str, Any] = found.get("Labels") or {}
+        for label in (_MARK, IMPORTED):
+            labels.pop(label, None)
+        return found
 
-    async def keep_archive(self, archive: Path, name: str, options: Sequence[str] = ()) -> None:
-        """Make an image of a root file system's archive: tar, as it is or compressed. `options` are of `buildah
-        config`, and say how it is used."""
-        change = f'buildah "$@" config {shlex.join(options)} "$container" >/dev/null' if options else ""
-        await self.script(_UNPACK.replace("{change}", change), SOURCE=str(archive), NAME=name)
+    async def is_stub(self, image_id: str) -> bool:
+        """Tell whether the files of an image are nowhere but in its folder: it was imported."""
+        asked = '{{index .OCIv1.Config.Labels "' + IMPORTED + '"}}'
+        return (await self.ask("inspect", "--type", "image", "--format", asked, image_id)) == "true"
 
     async def export(self, image_id: str, target: Path) -> None:
         """Write an image's root file system to a folder that is there whole or not at all. Several builds may write the
@@ -240,6 +242,13 @@ class Storage:
         """
         await self.ask("rmi", name)
 
+    def _imported_size(self, image_id: str) -> str | None:
+        """The size of an image's archive, if it was imported. Lists have the beginnings of ids."""
+        for file in self.images.glob(f"image-{image_id}*.{SIZE_FILE}"):
+            size: int | None = read_json(file)
+            return None if size is None else f"{size / 1e6:,.1f} MB"
+        return None
+
     async def list(self) -> list[StoredImage]:
         """The images that have names, but for those of blueprints."""
         found = cast("list[dict[str, Any]]", json.loads(await self.ask("images", "--json") or "[]"))
@@ -247,7 +256,8 @@ class Storage:
         for one in found:
             names = tuple(name for name in one.get("names") or () if not name.startswith(_PRIVATE))
             if names:
-                listed.append(StoredImage(one["id"][:12], names, str(one.get("createdat", "")), str(one["size"])))
+                size = self._imported_size(one["id"]) or str(one["size"])
+                listed.append(StoredImage(one["id"][:12], names, str(one.get("createdat", "")), size))
         return listed
 
 

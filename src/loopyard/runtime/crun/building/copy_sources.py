@@ -15,6 +15,7 @@ from loopyard.runtime.crun.building.copying import CopyInputs, FetchedFile, Sele
 from loopyard.runtime.crun.building.fetching import Fetcher
 from loopyard.runtime.crun.building.merged import Entry, Merged
 from loopyard.runtime.crun.building.removal import delete_folder
+from loopyard.runtime.crun.building.writing import attributes_of
 from loopyard.runtime.images import BuildFailed
 
 
@@ -106,8 +107,12 @@ class CopySources:
 
 
 def _owner(entry: object) -> str:
-    status = cast("Entry", entry).status
-    return f"{status.st_uid}:{status.st_gid}"
+    """The owner of something that is copied, and the extended attributes that it keeps."""
+    given = cast("Entry", entry)
+    owner = f"{given.status.st_uid}:{given.status.st_gid}"
+    if given.kind not in ("file", "folder") or not (attributes := attributes_of(given.real)):
+        return owner
+    return "\0".join((owner, *(f"{name}={value.hex()}" for name, value in attributes.items())))
 
 
 def _checksum(file: Path, kind: str) -> str:

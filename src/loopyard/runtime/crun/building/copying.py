@@ -12,7 +12,7 @@ from loopyard.runtime.crun.building import owners
 from loopyard.runtime.crun.building.archives import is_archive, unpack
 from loopyard.runtime.crun.building.merged import Entry, Merged
 from loopyard.runtime.crun.building.running import shown
-from loopyard.runtime.crun.building.writing import CannotWrite, TooMuch, Writer
+from loopyard.runtime.crun.building.writing import CannotWrite, TooMuch, Writer, attributes_of
 from loopyard.runtime.images import BuildFailed
 
 _FILE_MODE, _FETCHED_MODE = 0o644, 0o600
@@ -128,7 +128,8 @@ class Copier:
         if not one.top:  # the destination itself keeps what it has, or is like any new folder
             whose = owner or (status.st_uid, status.st_gid)
             times = (status.st_atime_ns, status.st_mtime_ns)
-            self._writer.change_folder(resolved, entry.mode if mode is None else mode, whose, times)
+            kept = attributes_of(entry.real)
+            self._writer.change_folder(resolved, entry.mode if mode is None else mode, whose, times, kept)
 
     def _unpacks(self, step: CopyStep, entry: Entry) -> bool:
         if step.command != "ADD" or entry.kind != "file" or step.unpack is False:

@@ -4,6 +4,7 @@ is known of the file. It ends with 3 where there is more than it may fetch, and 
 import json
 import re
 import sys
+import urllib.error
 import urllib.parse
 import urllib.request
 from email.utils import parsedate_to_datetime
@@ -48,6 +49,9 @@ def main() -> int:
                 return 1
             named = _NAME.search(answer.headers.get("Content-Disposition", ""))
             _say(json.dumps({"name": named and named.group(1), "modified": _modified(answer.headers)}))
+    except urllib.error.HTTPError as error:
+        _say(f"it cannot be fetched: the server answered {error.code} {error.reason}")
+        return 1
     except (OSError, HTTPException, ValueError) as error:
         _say(f"it cannot be fetched: {getattr(error, 'reason', error) or error}")
         return 1

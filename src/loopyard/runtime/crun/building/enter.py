@@ -114,6 +114,11 @@ def _show(root: str, path: str, *, read_only: bool) -> None:
         mount(path, str(inside), None, MS_BIND | MS_REC)
         if read_only:
             mount("none", str(inside), None, MS_BIND | MS_REMOUNT | MS_RDONLY)
+    elif Path(path).is_file():
+        inside.parent.mkdir(parents=True, exist_ok=True)
+        inside.touch()
+        mount(path, str(inside), None, MS_BIND)
+        mount("none", str(inside), None, MS_BIND | MS_REMOUNT | MS_RDONLY)
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ from loopyard.runtime.syscalls import umount
 
 _OPAQUE = "trusted.overlay.opaque"
 _OVERLAY = "trusted.overlay."
+_CAPABILITY = "security.capability"
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
@@ -72,6 +73,8 @@ def lay(layer: Path, target: Path, *, copy: bool = False) -> None:
     with os.scandir(layer) as entries:
         found = list(entries)
     for entry in found:
+        if not copy and (entry.is_file(follow_symlinks=False) or entry.is_symlink()) and _link(entry, target):
+            continue
         status = entry.stat(follow_symlinks=False)
         place = target / entry.name
         if stat.S_ISCHR(status.st_mode) and status.st_rdev == 0:
@@ -87,6 +90,15 @@ def lay(layer: Path, target: Path, *, copy: bool = False) -> None:
         else:
             _remove(place)
             _put(entry.path, place, status, copy=copy)
+
+
+def _link(entry: os.DirEntry[str], target: Path) -> bool:
+    """Link a file into a folder that has nothing of its name; false where that cannot be done."""
+    try:
+        os.link(entry.path, f"{target}/{entry.name}", follow_symlinks=False)
+    except OSError:
+        return False
+    return True
 
 
 def _put(source: str, place: Path, status: os.stat_result, *, copy: bool) -> None:
@@ -106,6 +118,9 @@ def _put(source: str, place: Path, status: os.stat_result, *, copy: bool) -> Non
     os.chown(place, status.st_uid, status.st_gid, follow_symlinks=False)
     if not stat.S_ISLNK(status.st_mode):
         place.chmod(stat.S_IMODE(status.st_mode))
+    if stat.S_ISREG(status.st_mode):
+        with contextlib.suppress(OSError):  # the kernel takes them away with the owner
+            os.setxattr(place, _CAPABILITY, os.getxattr(source, _CAPABILITY))
 
 
 def _mode(place: Path) -> int:

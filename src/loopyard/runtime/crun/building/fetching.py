@@ -26,6 +26,9 @@ from loopyard.runtime.images import BuildFailed, RegistryLogin
 from loopyard.runtime.programs import search_path
 
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
+_REGISTRIES = "CONTAINERS_REGISTRIES_CONF"
+"""Variable that names another file than the host's own `/etc/containers/registries.conf`."""
+
 _MOST_LINE_BYTES = 1 << 16
 _ID = re.compile(r"[0-9a-f]{64}")
 _COMMIT = re.compile(r"[0-9a-f]{40,64}")
@@ -153,14 +156,15 @@ class Fetcher:
         async with self._root() as (root, temporary, resolving):
             environment = {"PATH": search_path(), "HOME": "/root", "LANG": "C.UTF-8"}
             environment["TMPDIR"] = "/var/tmp"  # noqa: S108
-            environment |= {name: os.environ[name] for name in _PROXIES if name in os.environ}
+            environment |= {name: os.environ[name] for name in (*_PROXIES, _REGISTRIES) if name in os.environ}
+            registries = [os.environ[_REGISTRIES]] if _REGISTRIES in os.environ else []
             way = Way(
                 argv=argv,
                 environment=environment,
                 cgroup=self._place.cgroup,
                 network=f"/proc/{self._place.pid}/ns/net",
                 root=str(root),
-                shown=[sys.prefix, sys.base_prefix, str(Path(__file__).parents[3])],
+                shown=[sys.prefix, sys.base_prefix, str(Path(__file__).parents[3]), *registries],
                 writable=writable,
                 temporary=str(temporary),
                 resolv_conf=str(resolving),

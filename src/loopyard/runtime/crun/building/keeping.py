@@ -12,7 +12,7 @@ from typing import Any, cast
 
 from loopyard.runtime.base_image.making import BASE
 from loopyard.runtime.crun.building.bases import ROOT
-from loopyard.runtime.crun.building.buildah import BASE_REPOSITORY, REPOSITORY, BuildahFailed, Storage
+from loopyard.runtime.crun.building.buildah import BASE_REPOSITORY, REPOSITORY, SIZE_FILE, BuildahFailed, Storage
 from loopyard.runtime.crun.building.layers import Layers
 from loopyard.runtime.crun.building.removal import delete_folder
 from loopyard.runtime.crun.storage.image_references import References, references
@@ -23,7 +23,7 @@ log = logging.getLogger("loopyard.runtime.building")
 _DAY_SECONDS = 24 * 3600
 _ROOTS = ("image-", f"{BASE}-")
 _STEP, _CACHE = "step ", "cache "
-"""What the names of leftovers begin with that are layers of this builder's, and folders of `RUN --mount=type=cache`;
+"""Beginnings of names of leftovers that are layers of this builder's, and folders of `RUN --mount=type=cache`;
 all others are buildah's."""
 
 
@@ -85,7 +85,7 @@ class ImagesKeeper:
             path.unlink(missing_ok=True)
             return
         await asyncio.to_thread(delete_folder, path)
-        for kind in ("json", "oci.json"):
+        for kind in ("json", "oci.json", SIZE_FILE):
             (self._images / f"{name}.{kind}").unlink(missing_ok=True)
 
     def _folders(self, used: References) -> list[str]:

@@ -18,7 +18,7 @@ from loopyard.runtime.syscalls import sync_file_system
 
 _NEW = ".new"
 _ALIAS = "="
-"""What stands before a key in a row that has no layer of its own."""
+"""Mark before a key in a row that has no layer of its own."""
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 _WAIT_SECONDS = 30
 _SCHEMA = """

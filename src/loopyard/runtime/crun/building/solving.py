@@ -126,11 +126,11 @@ class Solver:
         self._stages: dict[int, asyncio.Task[Result]] = {}
         self._expanded: dict[int, ExpandedStage] = {}
         self._configs: dict[int, ImageConfig] = {}
-        """What the bases of stages say."""
+        """Configurations of the bases of stages."""
         self.keys: set[str] = set()
-        """The rows of the cache that this build has used."""
+        """Keys of the cache's rows that this build has used."""
         self.made: set[str] = set()
-        """Those of them that are new."""
+        """Keys among them that are new."""
 
     async def solve(self) -> Result:
         """Build the stage that is wanted, and those that it needs.

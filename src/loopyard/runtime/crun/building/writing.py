@@ -87,12 +87,20 @@ class Writer:
         copy_attributes(found.real, real)
         self._times[real] = (found.status.st_atime_ns, found.status.st_mtime_ns)
 
-    def change_folder(self, path: str, mode: int, owner: Owner, times: tuple[int, int] | None = None) -> None:
-        """Give a folder that is there other metadata."""
+    def change_folder(
+        self,
+        path: str,
+        mode: int,
+        owner: Owner,
+        times: tuple[int, int] | None = None,
+        attributes: Mapping[str, bytes] | None = None,
+    ) -> None:
+        """Give a folder that is there other metadata, and these extended attributes besides those that it has."""
         self._copy_up(path)
         real = f"{self._upper}/{path}".rstrip("/")
         os.chown(real, *owner)
         os.chmod(real, mode)  # noqa: PTH101
+        _set_attributes(real, attributes or {})
         if times is not None:
             self._times[real] = times
 
@@ -112,8 +120,9 @@ class Writer:
         if entry is not None and entry.kind == "folder":
             raise CannotWrite(f"/{inside} is a folder, which a file cannot take the place of")
         real = f"{self._upper}/{inside}"
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(real)  # noqa: PTH108
+        if entry is not None:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(real)  # noqa: PTH108
         return real
 
     def file(self, path: str, source: Entry, *, mode: int | None = None, owner: Owner | None = None) -> None:
@@ -179,9 +188,7 @@ class Writer:
             self._copy(given, file, count=True)
         os.chown(real, *owner)
         os.chmod(real, mode)  # noqa: PTH101
-        for name, value in (attributes or {}).items():
-            with contextlib.suppress(OSError):
-                os.setxattr(real, name, value)
+        _set_attributes(real, attributes or {})
         if times is not None:
             os.utime(real, ns=times)
 
@@ -207,6 +214,23 @@ class Writer:
         self._written += size
         if self._written > self._most_bytes:
             raise TooMuch
+
+
+def is_kept(name: str) -> bool:
+    """Tell whether an extended attribute belongs to a file wherever it is copied to, as BuildKit has it."""
+    return name.startswith("user.") or name == "security.capability"
+
+
+def attributes_of(real: str) -> dict[str, bytes]:
+    """Extended attributes of a file or folder that copies of it have, by name."""
+    names = os.listxattr(real, follow_symlinks=False)
+    return {name: os.getxattr(real, name, follow_symlinks=False) for name in sorted(names) if is_kept(name)}
+
+
+def _set_attributes(real: str, attributes: Mapping[str, bytes]) -> None:
+    for name, value in attributes.items():
+        with contextlib.suppress(OSError):  # a file system that knows none
+            os.setxattr(real, name, value)
 
 
 def copy_attributes(source: str, target: str) -> None:
