@@ -18,7 +18,7 @@ class FakeProvider:
     config: Mapping[str, str] = field(default_factory=dict[str, str])
     hosts: dict[str, Host] = field(default_factory=dict[str, Host])
 
-    def build(self, name: str) -> FakeRuntime:
+    async def open(self, name: str) -> FakeRuntime:
         return FakeRuntime(self.hosts.setdefault(name, Host()))
 
 

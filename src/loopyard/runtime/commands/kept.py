@@ -51,8 +51,9 @@ class Commands:
         """By supervisors: done when one is dead. It may outlive its command: a worker watches over one after another.
         """
         self._watch = FileWatch()
-        self._results: dict[Path, CommandResult] = {}
-        """Results of the commands that ended last: an answer asks for one several times."""
+        self._results: dict[Path, tuple[tuple[int, int], CommandResult]] = {}
+        """Results of the commands that ended last, with the inode and the time of their files: an answer asks for one
+        several times. A result is written anew where a background process loses output after the end."""
         self._starting: set[Path] = set()
         """Commands that this process is about to start: without a supervisor yet, and not lost for that."""
 
@@ -157,8 +158,15 @@ class Commands:
 
     def _read_result(self, folder: Path) -> CommandResult | None:
         """How a command ended; None while no result is written."""
-        if (result := self._results.get(folder)) is None and (result := _read_result(folder)) is not None:
-            self._results[folder] = result
+        try:
+            status = (folder / RESULT).stat()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        written = (status.st_ino, status.st_mtime_ns)
+        if (known := self._results.get(folder)) is not None and known[0] == written:
+            return known[1]
+        if (result := _read_result(folder)) is not None:
+            self._results[folder] = (written, result)
             if len(self._results) > _MOST_RESULTS:
                 del self._results[next(iter(self._results))]
         return result
