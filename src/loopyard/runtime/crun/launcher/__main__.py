@@ -18,6 +18,7 @@ from typing import Any
 from loopyard.runtime.crun.launcher import place, programs, room, slots
 from loopyard.runtime.crun.launcher.acts import Acts
 from loopyard.runtime.crun.launcher.messages import MessageCut, MessageTooLong, receive, send
+from loopyard.runtime.crun.launcher.null_device import reclaim_null
 from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
 from loopyard.runtime.crun.launcher.requests import OTHER_VERSION, VERSION
 from loopyard.runtime.crun.launcher.worker import Worker
@@ -282,6 +283,7 @@ def main() -> int:
     acts = Acts(given["acts"])
     acts.wait_for_others()
     programs.seal(given["crun"])
+    reclaim_null()
     gc.collect()
     gc.freeze()
     launcher = Launcher(server, acts, _room_keeper(given))

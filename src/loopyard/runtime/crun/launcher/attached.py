@@ -6,6 +6,7 @@ import signal
 import socket
 from pathlib import Path
 
+from loopyard.runtime.crun.launcher.null_device import open_null
 from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.launcher.refusals import refusal
 from loopyard.runtime.crun.launcher.requests import Answer, Attach, Connect, Done, Listen, Socket
@@ -19,7 +20,7 @@ _BACKLOG = 128
 def attach(answer: Answer, request: Attach, descriptors: list[int], server: socket.socket) -> int:
     """Run a command on the given streams, and stay until it ends or `server` hangs up. Returns its exit status."""
     folder = request.folder
-    nothing = os.open(os.devnull, os.O_RDWR)
+    nothing = open_null(folder)
     process, *streams = descriptors
     os.set_inheritable(process, False)
     given = streams or [nothing] * 3

@@ -9,6 +9,7 @@ from pathlib import Path
 from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.launcher.disks import beside, delete_disk, make_disk
 from loopyard.runtime.crun.launcher.layers import IdMap, layered
+from loopyard.runtime.crun.launcher.null_device import open_null
 from loopyard.runtime.crun.launcher.place import tidy
 from loopyard.runtime.crun.launcher.programs import run, start
 from loopyard.runtime.crun.launcher.requests import Answer, Create, Destroy, Done, FirstProcess, fields_of
@@ -84,7 +85,7 @@ def _network(slot: Slot, other: str | None) -> Generator[None]:
 def _start(crun: list[str], id: str, bundle: str) -> None:
     # Its standard streams become those of the sandbox's init, which its root can use as it likes: so nothing of the
     # host's. crun's complaints go to a log of its own.
-    nothing = os.open(os.devnull, os.O_RDWR)
+    nothing = open_null(bundle)
     log = f"{bundle}/crun.log"
     argv = [*crun, "--log", f"file:{log}", "run", "--detach", "--bundle", bundle, "--pid-file", f"{bundle}/pid", id]
     status = os.waitstatus_to_exitcode(os.waitpid(start(argv, nothing, nothing, nothing), 0)[1])

@@ -26,6 +26,8 @@ class Report:
     refused: int | None = None
     not_started: bool = False
     hindered: str | None = None
+    full: bool = False
+    """True where the sandbox has all the processes that it may have."""
 
 
 @dataclass(slots=True)
@@ -112,7 +114,8 @@ def _help(channel: socket.socket, supervisor: bytes) -> None:
         except OSError as error:  # crun may know a way, or a better reason
             if not descriptors:
                 return
-            report = Report(hindered=str(error))
+            full = isinstance(error, joining.SandboxFull)
+            report = Report(hindered=error.strerror if full else str(error), full=full)
         send(channel, asdict(report))
         return
 

@@ -78,13 +78,17 @@ _CAPABILITIES: list[str] = [
 
 class ProgramRefused(Exception):
     """The program cannot be started, and that is due to what was asked, or to what is in the sandbox. `not_started`
-    is false where rights, the form or the number of what is in the sandbox are in the way: the folder to start it in
-    cannot be entered, the program may not be executed, or there is no room for one more process."""
+    is false where rights or the form of what is in the sandbox are in the way: the folder to start it in cannot be
+    entered, or the program may not be executed."""
 
     def __init__(self, exit_status: int, message: str, *, not_started: bool = True) -> None:
         super().__init__(message)
         self.exit_status = exit_status
         self.not_started = not_started
+
+
+class SandboxFull(BlockingIOError):
+    """The sandbox has all the processes that it may have. crun may still be able to start one more."""
 
 
 class NamespaceExec:
@@ -126,7 +130,8 @@ class NamespaceExec:
         Returns its process id, in this process's own namespace.
 
         Raises:
-            ProgramRefused: The program cannot be started, or the sandbox has all the processes that it may have.
+            ProgramRefused: The program cannot be started.
+            SandboxFull: The sandbox has all the processes that it may have.
             OSError: The host does not let it be started.
         """
         environment = dict(variable.split("=", 1) for variable in process["env"])
@@ -152,8 +157,7 @@ class NamespaceExec:
         except BlockingIOError as error:
             if not self._has_all_processes():
                 raise
-            # Whoever has filled the sandbox up must not look like the host's fault.
-            raise ProgramRefused(126, f"{argv[0]}: fork: {error.strerror}", not_started=False) from error
+            raise SandboxFull(error.errno, f"{argv[0]}: fork: {error.strerror}") from error
 
     def _has_all_processes(self) -> bool:
         """True if the sandbox has as many processes as it may have."""

@@ -15,10 +15,11 @@ from pathlib import Path
 from typing import Any
 
 from loopyard.kit.full_disk import is_full
-from loopyard.kit.linux import KILLED
+from loopyard.kit.linux import CANNOT_EXECUTE, KILLED
 from loopyard.runtime.commands.claim import claim, described, use
 from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.launcher.helper import Helper, Report
+from loopyard.runtime.crun.launcher.null_device import open_null
 from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
 from loopyard.runtime.crun.launcher.programs import start
 from loopyard.runtime.crun.launcher.refusals import Refusal, refusal
@@ -134,6 +135,9 @@ def execute(answer: Answer, request: Execute, process: int, helper: Helper, ende
         use(claimed, described(me, start_ticks(me)))
         os.unlink(f"{live}/pid")
         os.set_inheritable(process, False)  # crun opens it by its name
+        if not request.stdin:
+            os.close(given)
+            given = open_null(live)
         argv = [*request.crun, "--log", f"file:{live}/crun.log", "exec", "--process", f"/proc/{me}/fd/{process}"]
         child = start([*argv, "--pid-file", f"{live}/pid", request.id], given, *ends)
     else:
@@ -153,6 +157,10 @@ def execute(answer: Answer, request: Execute, process: int, helper: Helper, ende
             _give_up(command, child)
         else:
             refused = refusal(command.live) if by_crun else None
+            if refused is not None and refused.lost and report is not None and report.full:
+                # Code that fills its sandbox up must not look like the host's fault.
+                command.streams[-1].add(f"loopyard: {report.hindered}\n".encode())
+                refused = Refusal(CANNOT_EXECUTE, lost=False)
             if refused is None:
                 out_of_memory = cgroups.memory_kills(sandbox.cgroup) > killed_before
                 if out_of_memory and status != 0:
