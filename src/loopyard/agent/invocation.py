@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 FOLDER = "/tmp/loopyard"  # noqa: S108 - inside the box
-"""Where an agent finds what it is to do: outside of the working directory, which belongs to the task."""
+"""Path of the problem statement in a devbox: outside of the working directory, which belongs to the task."""
 
 STATEMENT_FILE = f"{FOLDER}/problem_statement.md"
 CONTEXT_FILE = f"{FOLDER}/additional_context.json"

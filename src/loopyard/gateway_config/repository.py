@@ -30,7 +30,7 @@ async def get(session: AsyncSession, config_id: str, account_id: str) -> Gateway
 
 
 async def lock(session: AsyncSession, config_id: str, account_id: str) -> GatewayConfig | None:
-    """The same, kept from others' changes until the transaction ends."""
+    """Row that is locked against others' changes until the transaction ends."""
     config = await session.get(GatewayConfig, config_id, with_for_update=True, populate_existing=True)
     return config if config is not None and config.account_id in (None, account_id) else None
 

@@ -30,7 +30,7 @@ def has_room(folder: Path) -> bool:
 
 
 def reserved(path: str | Path) -> Path:
-    """Where the room for a file is that `reserve` has taken: it becomes the file when that is written."""
+    """Path of the room that `reserve` has taken for a file: it becomes the file when that is written."""
     return Path(f"{path}.new")
 
 

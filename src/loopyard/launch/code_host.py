@@ -34,7 +34,7 @@ def token_place(index: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CodeHost:
-    """Where repositories are: `{url}/{owner}/{name}.git`."""
+    """URL above the repositories: `{url}/{owner}/{name}.git`."""
 
     url: str
 

@@ -26,7 +26,7 @@ async def get(session: AsyncSession, config_id: str, account_id: str) -> McpConf
 
 
 async def lock(session: AsyncSession, config_id: str, account_id: str) -> McpConfig | None:
-    """The same, kept from others' changes until the transaction ends."""
+    """Row that is locked against others' changes until the transaction ends."""
     config = await session.get(McpConfig, config_id, with_for_update=True, populate_existing=True)
     return config if config is not None and config.account_id == account_id else None
 

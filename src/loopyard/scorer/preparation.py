@@ -16,7 +16,7 @@ from loopyard.scorer.scorer import TOOLS
 from loopyard.scorer.tools import FOLDER, tools
 
 SYSTEM = ("/usr", "/etc", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/nix")
-"""Where a box's programs and their settings are."""
+"""Folders of a box's programs and their settings."""
 
 PERSONAL = (
     ".bash_aliases",

@@ -44,7 +44,7 @@ class ScoringRequest:
     image: str = ""
 
     def paths(self, index: int) -> ScorerPaths:
-        """Where the function at `index` finds its files and the work."""
+        """Working directory and folder of files of the function at `index`."""
         return ScorerPaths(f"{SCORING_FOLDER}/{self.key}/{index}", self.working_directory or self.user.home)
 
     def jobs(self) -> list[FunctionJob]:

@@ -13,7 +13,7 @@ _CODE = re.compile(r"[a-z][a-z_]*[a-z]")
 
 @contextmanager
 def case(name: object) -> Generator[None]:
-    """One of the cases that a test goes through: what fails in it tells its name."""
+    """Name a case of a test in each failure within."""
     try:
         yield
     except BaseException as error:
