@@ -17,20 +17,17 @@ from loopyard.kit.errors import Unavailable
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.ids import new_id
 from loopyard.kit.linux import KILLED, SEARCH_PATH
-from loopyard.kit.retry import retry
 from loopyard.kit.tasks import Tasks
 from loopyard.object.store import ContentMissing, ObjectStore
-from loopyard.runtime.errors import NoSpaceLeft, RuntimeFault, SandboxStartFailed, SandboxStuck
+from loopyard.runtime.errors import NoSpaceLeft, RuntimeFault
 from loopyard.runtime.output import tail
 from loopyard.runtime.protocol import ROOT, CommandResult, CommandSpec, Runtime, SandboxSpec
-from loopyard.runtime.retry import retry_while_stuck
+from loopyard.runtime.retry import create_with_retries, retry_while_stuck
 
 BUILDER = "agb"
 """The prefix of the ids of sandboxes in which agents are installed. The store does not know them, so that those which a
 crash leaves are removed at the next start."""
 
-_ATTEMPTS = 3
-_PAUSE_SECONDS = 0.2
 _SHOWN_LINES = 20
 _LOGGED_BYTES = 64 * 1024
 _HIDDEN = "[hidden]"
@@ -94,13 +91,7 @@ class Installer:
     async def _make(self, box: str, ground: AgentBase, below: str | None) -> None:
         snapshot = below or ground.snapshot
         spec = SandboxSpec(box, ground.image, snapshot, self._config.limits, ground.user, hostname="agent")
-        await retry(
-            lambda: self._runtime.create(spec),
-            (SandboxStartFailed, SandboxStuck),
-            what=f"making {box}",
-            attempts=_ATTEMPTS,
-            first_pause=_PAUSE_SECONDS,
-        )
+        await create_with_retries(self._runtime, spec, what=f"making {box}")
 
     async def _clear(self, box: str) -> None:
         await retry_while_stuck(lambda: self._runtime.destroy(box))

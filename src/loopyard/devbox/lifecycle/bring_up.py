@@ -18,15 +18,15 @@ from loopyard.devbox.mounts.agents import AgentMounts
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
 from loopyard.kit.failpoint import failpoint
-from loopyard.kit.retry import retry
 from loopyard.launch.code_host import token_place
 from loopyard.launch.image import ImageNotes
 from loopyard.launch.mounts import CodeMountParameters, MountedObject
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.network_policy.enforcement import Enforcement
-from loopyard.runtime.errors import RuntimeFault, SandboxStartFailed, SandboxStuck
+from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.grading import GradingIsolator
 from loopyard.runtime.protocol import CommandSpec, Runtime, SandboxSpec, ServiceSpec
+from loopyard.runtime.retry import create_with_retries
 from loopyard.secret.held import HeldTokens
 from loopyard.secret.service import SecretService
 from loopyard.upstream_proxy.grants import Grants
@@ -36,8 +36,6 @@ log = logging.getLogger("loopyard.devbox")
 CREATES_AT_ONCE = 4 * (os.cpu_count() or 1)
 """How many sandboxes are being made at the same time. More would only make each of them slower."""
 
-_ATTEMPTS = 3
-_PAUSE_SECONDS = 0.2
 
 Initializing = Callable[[], Awaitable[bool]]
 """Writes down that a devbox is being initialized; false if it has ended meanwhile."""
@@ -94,7 +92,7 @@ class DevboxStarter:
                     network_policy=policy,
                     services=tuple(ServiceSpec(**service) for service in devbox.services or ()),
                 )
-                await self._create(spec)
+                await create_with_retries(self._runtime, spec, what=f"making devbox {spec.id}")
             await self._policies.apply_to(devbox.id, launch.network_policy_id)
         except RuntimeFault as fault:
             log.warning("devbox %s could not be made: %s", devbox.id, fault)
@@ -115,16 +113,6 @@ class DevboxStarter:
             raise LaunchFailed("execution_failed", message)
         self._events.note(devbox.id, "setup_commands", message, level="warning")
         return values
-
-    async def _create(self, spec: SandboxSpec) -> None:
-        """A launcher that is killed takes what it was making along, so it is worth trying again."""
-        await retry(
-            lambda: self._runtime.create(spec),
-            (SandboxStartFailed, SandboxStuck),
-            what=f"making devbox {spec.id}",
-            attempts=_ATTEMPTS,
-            first_pause=_PAUSE_SECONDS,
-        )
 
     def has_more_to_do(self, devbox: Devbox) -> bool:
         """True if `initialize` may have anything to do, as far as can be told without a look into the store."""

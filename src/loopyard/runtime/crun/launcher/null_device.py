@@ -5,12 +5,12 @@ them: root of a sandbox would own the host's device, and could take it from ever
 """
 
 import contextlib
-import fcntl
 import os
 import stat
 
+from loopyard.runtime.crun.launcher.programs import seal_memory
+
 _NULL = os.makedev(1, 3)
-_F_ADD_SEALS, _ALL_SEALS = 1033, 0xF
 _ROOT = 0
 _MODE = 0o666
 
@@ -48,5 +48,5 @@ def reclaim_null(path: str = os.devnull) -> None:
 
 def _empty_file() -> int:
     empty = os.memfd_create("null", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
-    fcntl.fcntl(empty, _F_ADD_SEALS, _ALL_SEALS)
+    seal_memory(empty)
     return empty

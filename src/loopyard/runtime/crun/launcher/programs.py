@@ -22,11 +22,16 @@ def seal(program: str) -> None:
         copy = os.memfd_create("crun", os.MFD_ALLOW_SEALING | os.MFD_CLOEXEC)
         with open(program, "rb") as file:
             os.sendfile(copy, file.fileno(), 0, os.fstat(file.fileno()).st_size)
-        fcntl.fcntl(copy, _F_ADD_SEALS, _ALL_SEALS)
+        seal_memory(copy)
         if os.access(f"/proc/self/fd/{copy}", os.X_OK):
             _sealed[program] = copy
     except OSError:  # where the kernel does not let memory be run
         return
+
+
+def seal_memory(descriptor: int) -> None:
+    """Let nobody change the content of a file in memory any more, nor its size."""
+    fcntl.fcntl(descriptor, _F_ADD_SEALS, _ALL_SEALS)
 
 
 def sealed() -> list[int]:
