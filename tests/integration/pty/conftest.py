@@ -41,6 +41,7 @@ class Terminals:
                 max_size=None,
                 compression=None,
                 max_queue=1,  # who does not look takes little off the wire
+                ping_interval=None,  # nor would it see an answer to its own pings, and the server is to end it
                 proxy=None,
             )
         )

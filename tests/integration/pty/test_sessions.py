@@ -269,16 +269,16 @@ def test_errors_of_callers(terminals: Terminals, client: Runloop) -> None:
 
 def test_a_session_nobody_is_attached_to_ends_in_time_and_with_the_server(server: ServerProcess) -> None:
     data = server.data_dir.with_name("pty-data")
-    env = {"LOOPYARD_PTY__IDLE_TTL_SECONDS": "2", "LOOPYARD_PTY__MOST_SESSIONS": "2"}
+    env = {"LOOPYARD_PTY__IDLE_TTL_SECONDS": "5", "LOOPYARD_PTY__MOST_SESSIONS": "2"}
     with serving(data, env=env) as own:
         devbox = own.client().devboxes.create_and_await_running()
         terminals = Terminals.of(own, devbox.id)
-        assert terminals.client.pty.connect("short").idle_ttl_seconds == 2
+        assert terminals.client.pty.connect("short").idle_ttl_seconds == 5
         with terminals.open("short") as window:
-            time.sleep(3)
+            time.sleep(6)
             window.type("echo st''ill\n")
             window.shows("still")
-        until(10, lambda: terminals.client.pty.connect("short").created)
+        until(30, lambda: terminals.client.pty.connect("short").created)
         terminals.client.pty.connect("second")
         with pytest.raises(BadRequestError):
             terminals.client.pty.connect("third")
