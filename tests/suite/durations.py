@@ -23,6 +23,7 @@ _SECOND = FOLDER / "second-try.json"
 SECOND_TRY = "LOOPYARD_TEST_SECOND_TRY"
 """The variable that is set while failed tests are tried again: such a run is not a record of durations."""
 _KEPT = 20
+_LINES_SHOWN, _LINE_SHOWN = 12, 300
 
 
 @dataclass
@@ -114,7 +115,7 @@ class RunDurations:
         self._note_collected()
         self._tests[report.nodeid].add(report, keep_output=SECOND_TRY in os.environ)
         if report.failed:
-            print(f"\nfailed at {report.when}: {report.nodeid}", flush=True)
+            print(f"\nfailed at {report.when}: {report.nodeid}\n{_reason(report)}", flush=True)
 
     def pytest_sessionfinish(self) -> None:
         self._memory.stop()
@@ -144,6 +145,11 @@ def _keep(text: str) -> None:
     LATEST.write_text(text)
     for old in sorted(FOLDER.glob("2*.json"))[:-_KEPT]:
         old.unlink()
+
+
+def _reason(report: Any) -> str:
+    """The last lines of a failure. All of it follows at the end of the run, which a run that is cut off does not see."""
+    return "\n".join(f"    {line[:_LINE_SHOWN]}" for line in report.longreprtext.splitlines()[-_LINES_SHOWN:])
 
 
 class _MemoryPeak:
