@@ -20,8 +20,8 @@ from loopyard.kit.environment import check_environment
 from loopyard.kit.errors import BadRequest, NotFound, WrongState
 from loopyard.launch.code_host import CodeHost, token_place
 from loopyard.launch.mounts import files_of, repositories_of
-from loopyard.network_policy import repository as policies
 from loopyard.network_policy.naming import check_nameable
+from loopyard.network_policy.repository import NetworkPolicyRepository
 from loopyard.object import repository as objects
 from loopyard.object.states import READ_ONLY
 from loopyard.secret import repository as secrets
@@ -129,9 +129,7 @@ class BlueprintService:
         ):
             if policy_id is None:
                 continue
-            policy = await policies.get(session, policy_id, account_id)
-            if policy is None:
-                raise NotFound(f"There is no network policy {policy_id}.", field=field)
+            policy = await NetworkPolicyRepository(session).get_one_owned(policy_id, account_id, field)
             check_nameable(policy, field)
         check_environment(params.build_args, "build_args")
         for index, one in enumerate(params.services or ()):

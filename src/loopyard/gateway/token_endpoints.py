@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox.service import DevboxService
 from loopyard.gateway.schemas import GatewayTokenParams, GatewayTokenView
-from loopyard.gateway_config import service
+from loopyard.gateway_config.repository import GatewayConfigRepository
 from loopyard.kit.db import WriteSession
 from loopyard.kit.parts import part
 from loopyard.kit.wire import ShortText
@@ -34,7 +34,9 @@ async def create_gateway_token(
     and nothing is put into the devbox."""
     devbox = await devboxes.lock_running(session, caller.account_id, id)
     grants.check_offered("gateway")
-    config = await service.find(session, caller.account_id, params.gateway, "gateway")
+    config = await GatewayConfigRepository(session).get_one_named_for_update(
+        params.gateway, caller.account_id, "gateway"
+    )
     secret_id = await find_secret(session, caller.account_id, params.secret, "secret")
     devbox.has_grants = True
     token = await grants.mint(session, devbox.account_id, devbox.id, Wanted("gateway", None, config.id, secret_id))

@@ -2,17 +2,15 @@
 
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.gateway_config import repository
 from loopyard.gateway_config.models import GatewayConfig
+from loopyard.gateway_config.repository import GatewayConfigRepository
 from loopyard.gateway_config.schemas import GatewayConfigCreateParams, GatewayConfigUpdateParams
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
-from loopyard.kit.errors import BadRequest, Forbidden, NotFound
-from loopyard.upstream_proxy import repository as grants
-from loopyard.upstream_proxy.configured import stored_headers
+from loopyard.kit.errors import Forbidden
+from loopyard.kit.named_repository import set_name
+from loopyard.upstream_proxy.configs import change, check_unused
 
 _SYSTEM: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
     (
@@ -35,14 +33,15 @@ _SYSTEM: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
 
 async def publish(session: AsyncSession) -> None:
     """Write down the server's own configurations, as this version has them."""
+    configs = GatewayConfigRepository(session)
     for config_id, name, endpoint, description, mechanism in _SYSTEM:
-        config = await session.get(GatewayConfig, config_id)
+        config = await configs.get_by_id(config_id)
+        is_new = config is None
         if config is None:
             config = GatewayConfig(id=config_id, account_id=None, custom_headers=[], create_time_ms=now_ms())
-            session.add(config)
-        _rename(config, name)
+        set_name(config, name)
         config.endpoint, config.description, config.auth_mechanism = endpoint, description, mechanism
-    await session.flush()
+        await (configs.create(config) if is_new else configs.update(config))
 
 
 async def create(
@@ -53,45 +52,10 @@ async def create(
     Raises:
         BadRequest: The name is taken, or there is no such secret.
     """
-    config = GatewayConfig(
-        id=config_id,
-        account_id=account_id,
-        description=params.description,
-        endpoint=params.endpoint,
-        auth_mechanism=params.auth_mechanism.model_dump(exclude_none=True),
-        custom_headers=await stored_headers(session, account_id, params.custom_headers or []),
-        create_time_ms=now_ms(),
-    )
-    await _name(session, config, account_id, params.name)
-    session.add(config)
-    await _flush(session, params.name)
-    return config
-
-
-async def get(session: AsyncSession, account_id: str, config_id: str) -> GatewayConfig:
-    """A configuration of the account, or one of the server's own.
-
-    Raises:
-        NotFound: There is none of this id.
-    """
-    config = await repository.get(session, config_id, account_id)
-    if config is None:
-        raise _not_found(config_id)
-    return config
-
-
-async def find(session: AsyncSession, account_id: str, id_or_name: str, field: str) -> GatewayConfig:
-    """A configuration that a request names, kept until the transaction ends. `field` is what the request calls it.
-
-    Raises:
-        NotFound: There is none of this id or name.
-    """
-    config = await repository.lock(session, id_or_name, account_id)
-    if config is None and (config_id := await repository.id_of_name(session, account_id, id_or_name)) is not None:
-        config = await repository.lock(session, config_id, account_id)
-    if config is None:
-        raise NotFound(f"There is no gateway configuration {id_or_name}.", field=field)
-    return config
+    configs = GatewayConfigRepository(session)
+    config = GatewayConfig(id=config_id, account_id=account_id, custom_headers=[], create_time_ms=now_ms())
+    await change(session, configs, config, account_id, params)
+    return await configs.create(config)
 
 
 async def update(
@@ -104,19 +68,10 @@ async def update(
         Forbidden: It is one of the server's own.
         BadRequest: The name is taken, or there is no such secret.
     """
-    config = await _own(session, account_id, config_id)
-    if params.name is not None and params.name != config.name:
-        await _name(session, config, account_id, params.name)
-    if params.endpoint is not None:
-        config.endpoint = params.endpoint
-    if params.auth_mechanism is not None:
-        config.auth_mechanism = params.auth_mechanism.model_dump(exclude_none=True)
-    if params.custom_headers is not None:
-        config.custom_headers = await stored_headers(session, account_id, params.custom_headers)
-    if params.description is not None:
-        config.description = params.description
-    await _flush(session, config.name)
-    return config
+    configs = GatewayConfigRepository(session)
+    config = await _changeable(configs, account_id, config_id)
+    await change(session, configs, config, account_id, params)
+    return await configs.update(config)
 
 
 async def delete(session: AsyncSession, account_id: str, config_id: str) -> GatewayConfig:
@@ -127,43 +82,14 @@ async def delete(session: AsyncSession, account_id: str, config_id: str) -> Gate
         Forbidden: It is one of the server's own.
         BadRequest: Devboxes that have not ended use it.
     """
-    config = await _own(session, account_id, config_id)
-    if await grants.is_in_use(session, config_id):
-        raise BadRequest("Config is in use by active devboxes. Shut them down first.", field="id")
-    await session.delete(config)
-    await session.flush()
-    return config
+    configs = GatewayConfigRepository(session)
+    config = await _changeable(configs, account_id, config_id)
+    await check_unused(session, config_id)
+    return await configs.delete(config)
 
 
-async def _own(session: AsyncSession, account_id: str, config_id: str) -> GatewayConfig:
-    config = await repository.lock(session, config_id, account_id)
-    if config is None:
-        raise _not_found(config_id)
+async def _changeable(configs: GatewayConfigRepository, account_id: str, config_id: str) -> GatewayConfig:
+    config = await configs.get_one_owned_for_update(config_id, account_id)
     if config.account_id is None:
         raise Forbidden(f"{config.name} is the server's own configuration and cannot be changed; create one of yours.")
     return config
-
-
-async def _name(session: AsyncSession, config: GatewayConfig, account_id: str, name: str) -> None:
-    if await repository.is_taken(session, account_id, name):
-        raise _taken(name)
-    _rename(config, name)
-
-
-def _rename(config: GatewayConfig, name: str) -> None:
-    config.name, config.name_digest, config.name_folded = name, names.digest(name), names.fold(name)
-
-
-async def _flush(session: AsyncSession, name: str) -> None:
-    try:
-        await session.flush()
-    except IntegrityError:  # somebody else took it at this moment
-        raise _taken(name) from None
-
-
-def _not_found(config_id: str) -> NotFound:
-    return NotFound(f"There is no gateway configuration {config_id}.", field="id")
-
-
-def _taken(name: str) -> BadRequest:
-    return BadRequest(f"name: there is a gateway configuration named {name!r} already.", field="name")

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from sqlalchemy import ColumnElement
+from sqlalchemy import ColumnElement, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 
@@ -19,3 +19,12 @@ def fold(name: str) -> str:
 def holds(folded: InstrumentedAttribute[str] | InstrumentedAttribute[str | None], text: str) -> ColumnElement[bool]:
     """SQL condition: a folded name contains the text, whatever the case."""
     return folded.contains(fold(text), autoescape=True)
+
+
+def matches(
+    id_column: InstrumentedAttribute[str],
+    folded: InstrumentedAttribute[str] | InstrumentedAttribute[str | None],
+    search: str,
+) -> ColumnElement[bool]:
+    """SQL condition of free text searches: an id starts with the text, or a folded name contains it."""
+    return or_(id_column.startswith(search, autoescape=True), holds(folded, search))

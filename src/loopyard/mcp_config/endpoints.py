@@ -8,11 +8,12 @@ from loopyard.auth.caller import CallerDep
 from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
+from loopyard.kit.named_repository import NameFilters
 from loopyard.kit.paging import PageParams, cursor_of
 from loopyard.kit.parts import part
 from loopyard.kit.wire import ShortText
-from loopyard.mcp_config import repository, service
-from loopyard.mcp_config.repository import ConfigFilters
+from loopyard.mcp_config import service
+from loopyard.mcp_config.repository import McpConfigRepository
 from loopyard.mcp_config.schemas import (
     McpConfigCreateParams,
     McpConfigListView,
@@ -33,8 +34,8 @@ async def _filters(
     search: Annotated[
         ShortText | None, Query(description="Only those whose id starts with this, or whose name holds it.")
     ] = None,
-) -> ConfigFilters:
-    return ConfigFilters(id, name, search)
+) -> NameFilters:
+    return NameFilters(id, name, search)
 
 
 @router.post("", operation_id="mcpconfigs.create")
@@ -51,7 +52,9 @@ async def create(
     async with database.write(last=True) as session:
         owner = await claim(session, caller.account_id, "mcpconfigs.create", request_key, config_id)
         if owner != config_id:
-            return McpConfigView.model_validate(await service.get(session, caller.account_id, owner))
+            return McpConfigView.model_validate(
+                await McpConfigRepository(session).get_one_owned(owner, caller.account_id)
+            )
         config = await service.create(session, caller.account_id, params, config_id=config_id)
         return McpConfigView.model_validate(config)
 
@@ -61,10 +64,10 @@ async def list_configs(
     caller: CallerDep,
     session: ReadSession,
     page_query: PageParams,
-    filters: Annotated[ConfigFilters, Depends(_filters)],
+    filters: Annotated[NameFilters, Depends(_filters)],
 ) -> McpConfigListView:
     """The account's MCP configurations, newest first."""
-    page = await repository.page(session, caller.account_id, filters, cursor_of(page_query, "mcp"))
+    page = await McpConfigRepository(session).list_named(caller.account_id, filters, cursor_of(page_query, "mcp"))
     views = [McpConfigView.model_validate(config) for config in page.items]
     return McpConfigListView(mcp_configs=views, has_more=page.has_more, total_count=page.total_count)
 
@@ -72,7 +75,7 @@ async def list_configs(
 @router.get("/{id}", operation_id="mcpconfigs.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> McpConfigView:
     """Retrieve an MCP configuration."""
-    return McpConfigView.model_validate(await service.get(session, caller.account_id, id))
+    return McpConfigView.model_validate(await McpConfigRepository(session).get_one_owned(id, caller.account_id))
 
 
 @router.post("/{id}", operation_id="mcpconfigs.update")

@@ -9,8 +9,8 @@ from loopyard.devbox.lifecycle.states import FINAL
 from loopyard.devbox.models import Devbox
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
-from loopyard.mcp_config.models import McpConfig
 from loopyard.mcp_config.naming import service_of
+from loopyard.mcp_config.repository import McpConfigRepository
 from loopyard.secret.service import SecretService
 from loopyard.upstream_proxy import repository as grants
 from loopyard.upstream_proxy import tokens
@@ -53,7 +53,7 @@ class McpAdmission:
         return devbox, granted
 
     async def _server(self, session: AsyncSession, account_id: str, grant: UpstreamGrant) -> Message:
-        config = await session.get(McpConfig, grant.config_id)
+        config = await McpConfigRepository(session).get_by_id(grant.config_id)
         if config is None:
             raise CallRefused(403, "config_missing", "The MCP configuration of this token was deleted.")
         wanted = [grant.secret_id, *secret_ids(config.custom_headers)]

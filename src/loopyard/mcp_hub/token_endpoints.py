@@ -9,7 +9,7 @@ from loopyard.devbox.service import DevboxService
 from loopyard.kit.db import WriteSession
 from loopyard.kit.parts import part
 from loopyard.kit.wire import ShortText
-from loopyard.mcp_config import service
+from loopyard.mcp_config.repository import McpConfigRepository
 from loopyard.mcp_hub.schemas import McpTokenParams, McpTokenView
 from loopyard.upstream_proxy.configured import find_secret
 from loopyard.upstream_proxy.grants import Grants, Wanted
@@ -33,7 +33,9 @@ async def create_mcp_token(
     here, and nothing is put into the devbox."""
     devbox = await devboxes.lock_running(session, caller.account_id, id)
     grants.check_offered("mcp_config")
-    config = await service.find(session, caller.account_id, params.mcp_config, "mcp_config")
+    config = await McpConfigRepository(session).get_one_named_for_update(
+        params.mcp_config, caller.account_id, "mcp_config"
+    )
     secret_id = await find_secret(session, caller.account_id, params.secret, "secret")
     devbox.has_grants = True
     token = await grants.mint(session, devbox.account_id, devbox.id, Wanted("mcp", None, config.id, secret_id))

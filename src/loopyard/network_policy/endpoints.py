@@ -9,12 +9,13 @@ from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
+from loopyard.kit.named_repository import NameFilters
 from loopyard.kit.paging import PageParams, cursor_of
 from loopyard.kit.parts import part
 from loopyard.kit.wire import ShortText
-from loopyard.network_policy import repository, service
+from loopyard.network_policy import service
 from loopyard.network_policy.enforcement import Enforcement
-from loopyard.network_policy.repository import PolicyFilters
+from loopyard.network_policy.repository import NetworkPolicyRepository
 from loopyard.network_policy.schemas import (
     NetworkPolicyCreateParams,
     NetworkPolicyListView,
@@ -33,8 +34,8 @@ async def _filters(
     search: Annotated[
         ShortText | None, Query(description="Only policies whose id starts with this, or whose name holds it.")
     ] = None,
-) -> PolicyFilters:
-    return PolicyFilters(id, name, search)
+) -> NameFilters:
+    return NameFilters(id, name, search)
 
 
 @router.post("", operation_id="networkpolicies.create")
@@ -49,7 +50,7 @@ async def create(
     policy_id = new_id("npo")
     owner = await claim(session, caller.account_id, "networkpolicies.create", request_key, policy_id)
     if owner != policy_id:
-        return NetworkPolicyView.of(await service.get(session, caller.account_id, owner))
+        return NetworkPolicyView.of(await NetworkPolicyRepository(session).get_one_owned(owner, caller.account_id))
     policy = await service.create(session, caller.account_id, params, policy_id=policy_id)
     enforcement.check(policy)
     return NetworkPolicyView.of(policy)
@@ -60,10 +61,10 @@ async def list_policies(
     caller: CallerDep,
     session: ReadSession,
     page_query: PageParams,
-    filters: Annotated[PolicyFilters, Depends(_filters)],
+    filters: Annotated[NameFilters, Depends(_filters)],
 ) -> NetworkPolicyListView:
     """The account's network policies, newest first."""
-    page = await repository.page(session, caller.account_id, filters, cursor_of(page_query, "npo"))
+    page = await NetworkPolicyRepository(session).list_named(caller.account_id, filters, cursor_of(page_query, "npo"))
     views = [NetworkPolicyView.of(policy) for policy in page.items]
     return NetworkPolicyListView(network_policies=views, has_more=page.has_more, total_count=page.total_count)
 
@@ -71,7 +72,7 @@ async def list_policies(
 @router.get("/{id}", operation_id="networkpolicies.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> NetworkPolicyView:
     """Retrieve a network policy."""
-    return NetworkPolicyView.of(await service.get(session, caller.account_id, id))
+    return NetworkPolicyView.of(await NetworkPolicyRepository(session).get_one_owned(id, caller.account_id))
 
 
 @router.post("/{id}", operation_id="networkpolicies.update")

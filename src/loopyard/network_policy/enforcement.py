@@ -9,9 +9,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.kit.db import Database
 from loopyard.kit.errors import BadRequest, Unavailable
-from loopyard.network_policy import repository
 from loopyard.network_policy.compilation import compiled
 from loopyard.network_policy.models import NetworkPolicy
+from loopyard.network_policy.repository import NetworkPolicyRepository
 from loopyard.runtime import protocol
 from loopyard.runtime.errors import RuntimeFault, SandboxNotFound, SandboxNotRunning
 from loopyard.runtime.protocol import Runtime
@@ -76,7 +76,7 @@ class Enforcement:
 
     async def check_stored(self, session: AsyncSession, policy_id: str, field: str) -> None:
         """The same for a policy that a request names; it may be from another provider's time."""
-        if (policy := await repository.get(session, policy_id)) is not None:
+        if (policy := await NetworkPolicyRepository(session).get_by_id(policy_id)) is not None:
             self.check(policy, field)
 
     async def current(self, policy_id: str | None) -> protocol.NetworkPolicy | None:
@@ -84,7 +84,7 @@ class Enforcement:
         if policy_id is None:
             return None
         async with self._database.read() as session:
-            policy = await repository.get(session, policy_id)
+            policy = await NetworkPolicyRepository(session).get_by_id(policy_id)
         return protocol.NetworkPolicy() if policy is None else compiled(policy)
 
     async def apply(self, policy_id: str) -> None:
@@ -96,7 +96,7 @@ class Enforcement:
         async with self._turns.setdefault(policy_id, asyncio.Lock()):
             async with self._database.read() as session:
                 devbox_ids = await self.users.ids_with_policy(session, policy_id)
-                row = await repository.get(session, policy_id)
+                row = await NetworkPolicyRepository(session).get_by_id(policy_id)
             policy = protocol.NetworkPolicy() if row is None else compiled(row)
             for listener in self._listeners:
                 await listener(devbox_ids, row)

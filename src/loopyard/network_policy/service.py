@@ -2,15 +2,13 @@
 
 from typing import Any
 
-from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
-from loopyard.kit.errors import BadRequest, NotFound, WrongState
-from loopyard.network_policy import repository
+from loopyard.kit.errors import WrongState
 from loopyard.network_policy.enforcement import PolicyUsers
 from loopyard.network_policy.models import NetworkPolicy
+from loopyard.network_policy.repository import NetworkPolicyRepository
 from loopyard.network_policy.schemas import AllowedCidr, NetworkPolicyCreateParams, NetworkPolicyUpdateParams
 
 _FLAGS = (
@@ -41,22 +39,9 @@ async def create(
         create_time_ms=now,
         update_time_ms=now,
     )
-    await _name(session, policy, params.name)
-    session.add(policy)
-    await _flush(session, params.name)
-    return policy
-
-
-async def get(session: AsyncSession, account_id: str, policy_id: str) -> NetworkPolicy:
-    """A policy of the account.
-
-    Raises:
-        NotFound: It has none of this id.
-    """
-    policy = await repository.get(session, policy_id, account_id)
-    if policy is None:
-        raise NotFound(f"There is no network policy {policy_id}.", field="id")
-    return policy
+    policies = NetworkPolicyRepository(session)
+    await policies.rename(policy, account_id, params.name)
+    return await policies.create(policy)
 
 
 async def update(
@@ -68,9 +53,10 @@ async def update(
         NotFound: The account has none of this id.
         BadRequest: It has another of this name.
     """
-    policy = await _own(session, account_id, policy_id)
+    policies = NetworkPolicyRepository(session)
+    policy = await policies.get_one_owned_for_update(policy_id, account_id)
     if params.name is not None and params.name != policy.name:
-        await _name(session, policy, params.name)
+        await policies.rename(policy, account_id, params.name)
     for flag in _FLAGS:
         if (value := getattr(params, flag)) is not None:
             setattr(policy, flag, value)
@@ -81,8 +67,7 @@ async def update(
     if params.description is not None:
         policy.description = params.description
     policy.update_time_ms = max(now_ms(), policy.update_time_ms + 1)
-    await _flush(session, policy.name)
-    return policy
+    return await policies.update(policy)
 
 
 async def delete(session: AsyncSession, account_id: str, policy_id: str, users: PolicyUsers) -> NetworkPolicy:
@@ -92,36 +77,11 @@ async def delete(session: AsyncSession, account_id: str, policy_id: str, users: 
         NotFound: The account has none of this id.
         WrongState: Devboxes that have not ended name it.
     """
-    policy = await _own(session, account_id, policy_id)
+    policies = NetworkPolicyRepository(session)
+    policy = await policies.get_one_owned_for_update(policy_id, account_id)
     if using := await users.ids_with_policy(session, policy_id):
         raise WrongState(f"Network policy {policy_id} is in use by {len(using)} devboxes, such as {using[0]}.")
-    await session.delete(policy)
-    await session.flush()
-    return policy
-
-
-async def _own(session: AsyncSession, account_id: str, policy_id: str) -> NetworkPolicy:
-    policy = await repository.lock(session, policy_id, account_id)
-    if policy is None:
-        raise NotFound(f"There is no network policy {policy_id}.", field="id")
-    return policy
-
-
-async def _name(session: AsyncSession, policy: NetworkPolicy, name: str) -> None:
-    if await repository.id_of_name(session, policy.account_id, name) is not None:
-        raise _taken(name)
-    policy.name, policy.name_digest, policy.name_folded = name, names.digest(name), names.fold(name)
-
-
-async def _flush(session: AsyncSession, name: str) -> None:
-    try:
-        await session.flush()
-    except IntegrityError:  # somebody else took it at this moment
-        raise _taken(name) from None
-
-
-def _taken(name: str) -> BadRequest:
-    return BadRequest(f"name: there is a network policy named {name!r} already.", field="name")
+    return await policies.delete(policy)
 
 
 def _stored(cidrs: list[AllowedCidr]) -> list[Any]:

@@ -5,8 +5,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.network_policy import repository as policies
 from loopyard.network_policy.models import NetworkPolicy
+from loopyard.network_policy.repository import NetworkPolicyRepository
 from loopyard.runtime.host_gateway import HasHostGateway
 from loopyard.runtime.protocol import Runtime
 from loopyard.upstream_proxy.tokens import Kind
@@ -65,7 +65,7 @@ class Admission:
         """
         if (policy_id := launch_parameters.get("network_policy_id")) is None:
             return
-        policy = await policies.get(session, policy_id)
+        policy = await NetworkPolicyRepository(session).get_by_id(policy_id)
         if kind in refused_by(policy):
             message = f"The network policy of this devbox does not allow this; set {_FLAGS[kind]} in it."
             raise CallRefused(403, "forbidden", message)

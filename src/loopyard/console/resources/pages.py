@@ -13,13 +13,11 @@ from loopyard.console.page import Page
 from loopyard.console.resources import making
 from loopyard.console.resources.kind import Column, Found, Kind, curl, family
 from loopyard.gateway_config import endpoints as gateways
-from loopyard.gateway_config.repository import ConfigFilters
+from loopyard.kit.named_repository import NameFilters
 from loopyard.kit.paging import PageQuery
 from loopyard.mcp_config import endpoints as mcp
-from loopyard.mcp_config.repository import ConfigFilters as McpFilters
 from loopyard.network_policy import endpoints as policies
 from loopyard.network_policy.enforcement import Enforcement
-from loopyard.network_policy.repository import PolicyFilters
 from loopyard.secret import endpoints as secrets
 from loopyard.secret.service import SecretService
 from loopyard.snapshot import endpoints as snapshots
@@ -44,7 +42,7 @@ async def _delete_snapshot(page: Page, session: AsyncSession, id: str) -> Any:
 
 
 async def _policies(page: Page, session: AsyncSession, query: PageQuery, q: str | None) -> Found:
-    found = await policies.list_policies(page.caller, session, query, PolicyFilters(search=q))
+    found = await policies.list_policies(page.caller, session, query, NameFilters(search=q))
     return Found(found.network_policies, found.has_more, found.total_count)
 
 
@@ -70,7 +68,7 @@ async def _delete_agent(page: Page, session: AsyncSession, id: str) -> Any:
 
 
 async def _gateways(page: Page, session: AsyncSession, query: PageQuery, q: str | None) -> Found:
-    found = await gateways.list_configs(page.caller, session, query, ConfigFilters(search=q))
+    found = await gateways.list_configs(page.caller, session, query, NameFilters(search=q))
     return Found(found.gateway_configs, found.has_more, found.total_count)
 
 
@@ -83,7 +81,7 @@ async def _delete_gateway(page: Page, session: AsyncSession, id: str) -> Any:
 
 
 async def _mcp_configs(page: Page, session: AsyncSession, query: PageQuery, q: str | None) -> Found:
-    found = await mcp.list_configs(page.caller, session, query, McpFilters(search=q))
+    found = await mcp.list_configs(page.caller, session, query, NameFilters(search=q))
     return Found(found.mcp_configs, found.has_more, found.total_count)
 
 

@@ -16,8 +16,8 @@ from loopyard.identity.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest, Busy, NotFound, WrongState
 from loopyard.launch.image import ImageNotes
 from loopyard.launch.parameters import LaunchParameters, UserParameters
-from loopyard.network_policy import repository as policies
 from loopyard.network_policy.naming import check_nameable
+from loopyard.network_policy.repository import NetworkPolicyRepository
 from loopyard.snapshot import repository as snapshots
 from loopyard.snapshot.states import COMPLETE, ERROR, IN_PROGRESS
 
@@ -72,9 +72,7 @@ async def find_origin(session: AsyncSession, account_id: str, params: DevboxCrea
     _check_architecture(origin.launch)
     policy_id = origin.launch.network_policy_id
     if policy_id is not None:
-        policy = await policies.lock(session, policy_id, account_id)
-        if policy is None:
-            raise NotFound(f"There is no network policy {policy_id}.", field=_POLICY)
+        policy = await NetworkPolicyRepository(session).get_one_owned_for_update(policy_id, account_id, _POLICY)
         check_nameable(policy, _POLICY)
     if params.snapshot_id is None:
         return origin

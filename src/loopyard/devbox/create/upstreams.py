@@ -8,12 +8,12 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import require
 from loopyard.devbox.schemas import DevboxCreateParams
-from loopyard.gateway_config import service as gateways
+from loopyard.gateway_config.repository import GatewayConfigRepository
 from loopyard.identity.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.launch.upstreams import merged
-from loopyard.mcp_config import service as mcp_configs
+from loopyard.mcp_config.repository import McpConfigRepository
 from loopyard.upstream_proxy.configured import find_secret
 from loopyard.upstream_proxy.grants import MCP_TOKEN, MCP_URL, Wanted
 
@@ -45,14 +45,18 @@ async def find_calls(
     gateway_specs: dict[str, Any] = {}
     for variable, spec in (gateways_asked or {}).items():
         place = f"gateways.{variable}"
-        config = await gateways.find(session, account_id, spec.gateway, f"{place}.gateway")
+        config = await GatewayConfigRepository(session).get_one_named_for_update(
+            spec.gateway, account_id, f"{place}.gateway"
+        )
         secret_id = await find_secret(session, account_id, spec.secret, f"{place}.secret")
         wanted.append(Wanted("gateway", variable, config.id, secret_id))
         gateway_specs[variable] = {"gateway_config_id": config.id, "secret_id": secret_id}
     mcp_specs: dict[str, Any] = {}
     for variable, spec in (mcp_asked or {}).items():
         place = f"mcp.{variable}"
-        config = await mcp_configs.find(session, account_id, spec.mcp_config, f"{place}.mcp_config")
+        config = await McpConfigRepository(session).get_one_named_for_update(
+            spec.mcp_config, account_id, f"{place}.mcp_config"
+        )
         secret_id = await find_secret(session, account_id, spec.secret, f"{place}.secret")
         wanted.append(Wanted("mcp", variable, config.id, secret_id))
         mcp_specs[variable] = {"mcp_config_id": config.id, "secret_id": secret_id}

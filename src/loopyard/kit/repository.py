@@ -1,0 +1,139 @@
+"""Base of the repositories: each verb means one thing, whatever the table.
+
+A repository is made for one transaction, by whoever needs it: `SecretRepository(session).get_by_id(secret_id)`. All SQL
+of a resource stands in its repository; a subclass adds only the questions that its table alone is asked.
+
+| verb | meaning |
+|---|---|
+| `get_…` | one row, or None; no lock |
+| `get_one_…` | one row; `NotFound` if there is none |
+| `…_for_update` | the row is kept from others' changes until the transaction ends, and is as they left it |
+| `list_…` | several rows; `list_page` one page of them, newest first |
+| `ids_…`, `count_…`, `is_…`, `has_…` | ids, a number, a truth: no rows are loaded |
+| `create`, `update`, `delete` | write a row, its changes or its end now: the database's objections are raised here |
+"""
+
+from typing import Any, Generic, Protocol, TypeVar
+
+from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import Mapped
+
+from loopyard.kit.errors import NotFound
+from loopyard.kit.paging import Page, PageQuery, fetch_page
+
+
+class HasId(Protocol):
+    """A row that its id alone tells from all others."""
+
+    id: Mapped[str]
+
+
+class Owned(HasId, Protocol):
+    """A row that belongs to an account."""
+
+    account_id: Any
+    """A column of text; where it may be null, the row is everyone's then."""
+
+
+R = TypeVar("R", bound=HasId)
+RO = TypeVar("RO", bound=Owned)
+
+
+class Repository(Generic[R]):
+    """Rows of one table in one transaction, which whoever opened it commits."""
+
+    model: type[R]
+    kind: str
+    """The resource's name in messages, such as `network policy`."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def get_by_id(self, row_id: str) -> R | None:
+        """The row of this id, whoever's it is."""
+        return await self._session.get(self.model, row_id)
+
+    async def get_by_id_for_update(self, row_id: str) -> R | None:
+        """The same, kept from others' changes until the transaction ends."""
+        return await self._session.get(self.model, row_id, with_for_update=True, populate_existing=True)
+
+    async def list_page(self, query: PageQuery, *conditions: ColumnElement[bool]) -> Page[R]:
+        """A page of the rows that meet all conditions, newest first."""
+        return await self._page(select(self.model).where(*conditions), query, *conditions)
+
+    async def count(self, *conditions: ColumnElement[bool]) -> int:
+        """How many rows meet all conditions."""
+        counting = select(func.count()).select_from(self.model).where(*conditions)
+        return await self._session.scalar(counting) or 0
+
+    async def exists(self, *conditions: ColumnElement[bool]) -> bool:
+        """True if any row meets all conditions."""
+        return await self._session.scalar(select(self.model.id).where(*conditions).limit(1)) is not None
+
+    async def create(self, row: R) -> R:
+        """Write a new row."""
+        self._session.add(row)
+        await self._session.flush()
+        return row
+
+    async def update(self, row: R) -> R:
+        """Write what was changed in a row."""
+        await self._session.flush()
+        return row
+
+    async def delete(self, row: R) -> R:
+        """Delete a row; the object stays as it was."""
+        await self._session.delete(row)
+        await self._session.flush()
+        return row
+
+    def not_found(self, row_id: str, field: str = "id") -> NotFound:
+        """The error that says so of an id. `field` is what the request calls it."""
+        return NotFound(f"There is no {self.kind} {row_id}.", field=field)
+
+    async def _page(self, statement: Select[R], query: PageQuery, *counted: ColumnElement[bool]) -> Page[R]:
+        """A page of a statement's rows; the total is of the rows that meet the conditions `counted`."""
+        total = await self.count(*counted) if query.include_total_count else None
+        rows, more = await fetch_page(self._session, statement, self.model.id, query)
+        return Page(rows, more, total)
+
+
+class OwnedRepository(Repository[RO]):
+    """Rows that belong to accounts."""
+
+    def is_of(self, row: RO, account_id: str) -> bool:
+        """True if the account may have the row."""
+        return row.account_id == account_id
+
+    async def get_owned(self, row_id: str, account_id: str) -> RO | None:
+        """The account's row of this id."""
+        row = await self.get_by_id(row_id)
+        return row if row is not None and self.is_of(row, account_id) else None
+
+    async def get_owned_for_update(self, row_id: str, account_id: str) -> RO | None:
+        """The same, kept from others' changes until the transaction ends."""
+        row = await self.get_by_id_for_update(row_id)
+        return row if row is not None and self.is_of(row, account_id) else None
+
+    async def get_one_owned(self, row_id: str, account_id: str, field: str = "id") -> RO:
+        """The account's row of this id. `field` is what the request calls the id.
+
+        Raises:
+            NotFound: It has none.
+        """
+        row = await self.get_owned(row_id, account_id)
+        if row is None:
+            raise self.not_found(row_id, field)
+        return row
+
+    async def get_one_owned_for_update(self, row_id: str, account_id: str, field: str = "id") -> RO:
+        """The same, kept from others' changes until the transaction ends.
+
+        Raises:
+            NotFound: It has none.
+        """
+        row = await self.get_owned_for_update(row_id, account_id)
+        if row is None:
+            raise self.not_found(row_id, field)
+        return row
