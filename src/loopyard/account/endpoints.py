@@ -4,9 +4,9 @@ from datetime import UTC, datetime
 
 from fastapi import APIRouter
 
+from loopyard.account.repository import AccountRepository
 from loopyard.account.schemas import AccountView, Billing
 from loopyard.auth.caller import CallerDep
-from loopyard.identity.models import Account
 from loopyard.kit.db import ReadSession
 from loopyard.kit.errors import NotFound
 
@@ -16,7 +16,7 @@ router = APIRouter(prefix="/v1/accounts", tags=["accounts"])
 @router.get("/me", operation_id="accounts.me")
 async def me(caller: CallerDep, session: ReadSession) -> AccountView:
     """The account whose key this is."""
-    account = await session.get(Account, caller.account_id)
+    account = await AccountRepository(session).get_by_id(caller.account_id)
     if account is None:
         raise NotFound("The account of this key is gone.")
     created = datetime.fromtimestamp(account.create_time_ms / 1000, UTC)

@@ -2,13 +2,11 @@
 
 from typing import Any
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.account import repository
 from loopyard.account.config import Limits
+from loopyard.account.repository import AccountRepository
 from loopyard.auth.acting import acting
-from loopyard.identity.models import Account
 from loopyard.kit.errors import BadRequest, LoopyardError
 
 RETRY_SECONDS = 5
@@ -38,7 +36,7 @@ class AccountLimits:
         That costs nothing where the caller's account is the one."""
         if not await self._any(session, account_id):
             return None
-        account = await repository.lock(session, account_id)
+        account = await AccountRepository(session).get_by_id_for_update(account_id)
         own = None if account is None else account.limits
         return merged(self._defaults, own)
 
@@ -48,7 +46,7 @@ class AccountLimits:
         caller = acting()
         if caller is not None and caller.account_id == account_id:
             return bool(caller.limits)
-        return bool(await session.scalar(select(Account.limits).where(Account.id == account_id)))
+        return await AccountRepository(session).has_limits(account_id)
 
 
 def merged(defaults: dict[str, Any], own: dict[str, Any] | None) -> Limits:

@@ -6,8 +6,8 @@ from typing import Any
 from pydantic import ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.account import repository
 from loopyard.account.config import Limits
+from loopyard.account.repository import AccountRepository
 from loopyard.identity.models import Account
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import BadRequest, NotFound
@@ -17,9 +17,7 @@ from loopyard.kit.ids import new_id
 async def create(session: AsyncSession, name: str) -> Account:
     """A new account, without a key."""
     account = Account(id=new_id("acc"), name=name, create_time_ms=now_ms())
-    session.add(account)
-    await session.flush()
-    return account
+    return await AccountRepository(session).create(account)
 
 
 async def get(session: AsyncSession, account_id: str) -> Account:
@@ -28,7 +26,7 @@ async def get(session: AsyncSession, account_id: str) -> Account:
     Raises:
         NotFound: There is none of this id.
     """
-    account = await repository.lock(session, account_id)
+    account = await AccountRepository(session).get_by_id_for_update(account_id)
     if account is None:
         raise NotFound(f"There is no account {account_id}.")
     return account

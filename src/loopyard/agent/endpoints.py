@@ -4,8 +4,8 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
 
-from loopyard.agent import repository, service
-from loopyard.agent.repository import AgentFilters
+from loopyard.agent import service
+from loopyard.agent.repository import AgentFilters, AgentRepository
 from loopyard.agent.schemas import AgentCreateParams, AgentDevboxCountsView, AgentListView, AgentView
 from loopyard.auth.caller import CallerDep
 from loopyard.kit.db import ReadSession, WriteSession
@@ -55,7 +55,7 @@ async def list_agents(
 ) -> AgentListView:
     """The account's agents, newest first."""
     narrowed = AgentFilters(filters.name, filters.search, filters.version, is_public)
-    page = await repository.page(session, caller.account_id, narrowed, cursor_of(page_query, "agt"))
+    page = await AgentRepository(session).list_page(caller.account_id, narrowed, cursor_of(page_query, "agt"))
     views = [AgentView.model_validate(agent) for agent in page.items]
     return AgentListView(agents=views, has_more=page.has_more, total_count=page.total_count)
 
@@ -68,7 +68,7 @@ async def list_public(
     filters: Filters,
 ) -> AgentListView:
     """The agents that every account may use, newest first."""
-    page = await repository.page(session, None, filters, cursor_of(page_query, "agt"))
+    page = await AgentRepository(session).list_page(None, filters, cursor_of(page_query, "agt"))
     views = [AgentView.model_validate(agent) for agent in page.items]
     return AgentListView(agents=views, has_more=page.has_more, total_count=page.total_count)
 
@@ -76,7 +76,7 @@ async def list_public(
 @router.get("/devbox_counts", operation_id="agents.devbox_counts")
 async def devbox_counts(caller: CallerDep, session: ReadSession) -> AgentDevboxCountsView:
     """How many devboxes were made with each agent, by its name; those that have ended count, too."""
-    counts = await repository.devbox_counts(session, caller.account_id)
+    counts = await AgentRepository(session).devbox_counts(caller.account_id)
     return AgentDevboxCountsView(counts=counts, total_count=sum(counts.values()))
 
 

@@ -4,9 +4,9 @@ from collections.abc import Iterable
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.agent import repository
 from loopyard.agent.catalog.description import AgentDescription
 from loopyard.agent.models import Agent
+from loopyard.agent.repository import AgentRepository
 from loopyard.agent.schemas import AgentCreateParams
 from loopyard.agent.source import AgentSource
 from loopyard.auth.acting import require
@@ -15,7 +15,7 @@ from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import NotFound
 from loopyard.kit.ids import new_id
-from loopyard.object import repository as objects
+from loopyard.object.repository import ObjectRepository
 
 
 async def create(session: AsyncSession, account_id: str, params: AgentCreateParams, *, agent_id: str) -> Agent:
@@ -29,13 +29,11 @@ async def create(session: AsyncSession, account_id: str, params: AgentCreatePara
         object_id = params.source.object.object_id
         field = "source.object.object_id"
         require(Resource.OBJECTS, Level.READ, "an object that an agent comes from", field=field)
-        row = await objects.get(session, object_id)
+        row = await ObjectRepository(session).get_by_id(object_id)
         if row is None or not (row.is_public or row.account_id == account_id):
             raise NotFound(f"There is no object {object_id}.", field=field)
     agent = _agent(agent_id, account_id, params.name, params.version, params.source)
-    session.add(agent)
-    await session.flush()
-    return agent
+    return await AgentRepository(session).create(agent)
 
 
 async def get(session: AsyncSession, account_id: str, agent_id: str, *, field: str = "id") -> Agent:
@@ -44,7 +42,7 @@ async def get(session: AsyncSession, account_id: str, agent_id: str, *, field: s
     Raises:
         NotFound: There is none of this id.
     """
-    agent = await repository.get(session, agent_id)
+    agent = await AgentRepository(session).get_by_id(agent_id)
     if agent is None or not (agent.is_public or agent.account_id == account_id):
         raise NotFound(f"There is no agent {agent_id}.", field=field)
     return agent
@@ -56,7 +54,8 @@ async def named(session: AsyncSession, account_id: str, name: str, *, field: str
     Raises:
         NotFound: There is none of this name.
     """
-    agent = await repository.newest(session, account_id, name) or await repository.newest(session, None, name)
+    agents = AgentRepository(session)
+    agent = await agents.get_newest(account_id, name) or await agents.get_newest(None, name)
     if agent is None:
         raise NotFound(f"There is no agent named {name!r}.", field=field)
     return agent
@@ -68,22 +67,19 @@ async def delete(session: AsyncSession, account_id: str, agent_id: str) -> None:
     Raises:
         NotFound: The account has none of this id.
     """
-    agent = await repository.get(session, agent_id)
-    if agent is None or agent.account_id != account_id:
-        raise NotFound(f"There is no agent {agent_id}.", field="id")
-    await session.delete(agent)
-    await session.flush()
+    agents = AgentRepository(session)
+    await agents.delete(await agents.get_one_owned(agent_id, account_id))
 
 
 async def publish(session: AsyncSession, kinds: Iterable[AgentDescription]) -> None:
     """Make the agents of the catalog public ones: a kind that comes from elsewhere than before is a new version."""
+    agents = AgentRepository(session)
     for kind in kinds:
         if kind.install is None:
             continue
-        known = await repository.newest(session, None, kind.name)
+        known = await agents.get_newest(None, kind.name)
         if known is None or known.version != kind.version or known.source != _stored(kind.install):
-            session.add(_agent(new_id("agt"), None, kind.name, kind.version, kind.install))
-    await session.flush()
+            await agents.create(_agent(new_id("agt"), None, kind.name, kind.version, kind.install))
 
 
 def _agent(agent_id: str, account_id: str | None, name: str, version: str | None, source: AgentSource | None) -> Agent:

@@ -5,9 +5,8 @@ from datetime import UTC, datetime
 
 from loopyard.auth.acting import Caller
 from loopyard.auth.live import LiveConnections
-from loopyard.identity import repository
 from loopyard.identity.digest import digest
-from loopyard.identity.repository import StoredKey
+from loopyard.identity.repository import ApiKeyRepository, StoredKey
 from loopyard.identity.scopes import Scopes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
@@ -50,7 +49,7 @@ class Authenticator:
         caller = self._by_digest.get(hashed)
         if caller is None or caller.key_id not in self._by_id:
             async with self._database.read() as session:
-                found = await repository.find(session, digest=hashed)
+                found = await ApiKeyRepository(session).get_stored(digest=hashed)
             caller = self._by_digest[hashed] = self._admit(found)
         now = self._now()
         if caller.expires_at_ms is not None and caller.expires_at_ms <= now:
@@ -67,7 +66,7 @@ class Authenticator:
         caller = self._by_id.get(key_id)
         if caller is None:
             async with self._database.read() as session:
-                found = await repository.find(session, key_id=key_id)
+                found = await ApiKeyRepository(session).get_stored(key_id=key_id)
             caller = self._admit(found)
         if caller.expires_at_ms is not None and caller.expires_at_ms <= self._now():
             raise RefusedKey(_expired(caller.expires_at_ms), key_id)

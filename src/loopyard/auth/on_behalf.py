@@ -4,7 +4,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import Caller
 from loopyard.auth.authenticator import AccountDisabled
-from loopyard.identity import repository
+from loopyard.identity.repository import ApiKeyRepository
 from loopyard.identity.scopes import Scopes
 
 
@@ -15,7 +15,7 @@ async def caller_of(session: AsyncSession, key_id: str | None) -> Caller | None:
     Raises:
         AccountDisabled: The operator has disabled the account meanwhile.
     """
-    found = None if key_id is None else await repository.find(session, key_id=key_id)
+    found = None if key_id is None else await ApiKeyRepository(session).get_stored(key_id=key_id)
     if found is None:
         return None
     if found.account_disabled:

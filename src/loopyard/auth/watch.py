@@ -1,7 +1,7 @@
 """Notices what becomes of keys and accounts outside of this process, and as time passes."""
 
 from loopyard.auth.authenticator import Authenticator
-from loopyard.identity import repository
+from loopyard.identity.repository import ApiKeyRepository
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 
@@ -24,7 +24,7 @@ class KeyWatch:
     async def look(self) -> None:
         """Look once."""
         async with self._database.read() as session:
-            keys, accounts = await repository.changed(session, now_ms() - _MARGIN_MS)
+            keys, accounts = await ApiKeyRepository(session).changed_since(now_ms() - _MARGIN_MS)
         self._authenticator.forget({*keys, *self._authenticator.expired()})
         changed = {name for name, at in accounts.items() if self._seen_accounts.get(name) != at}
         self._seen_accounts = accounts
@@ -37,4 +37,4 @@ class KeyWatch:
         """Write down when keys were last used."""
         if uses := self._authenticator.take_uses():
             async with self._database.write() as session:
-                await repository.note_uses(session, uses)
+                await ApiKeyRepository(session).note_uses(uses)

@@ -16,7 +16,7 @@ from loopyard.identity.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest, NotFound
 from loopyard.launch.mounts import AgentMount
 from loopyard.scenario.run.schemas import RunProfile
-from loopyard.secret import repository as secrets
+from loopyard.secret.repository import SecretRepository
 
 _ANY_PATH = "/"
 _AGENT_PATH = "~/agent"
@@ -111,8 +111,8 @@ async def _secret_names(session: AsyncSession, account_id: str, wanted: Mapping[
         require(Resource.ACCOUNT, Level.READ, "a secret that an agent gets", field=f"{at}.agent_environment.secrets")
     found: dict[str, str] = {}
     for variable, given in wanted.items():
-        by_id = await secrets.get(session, account_id, given)
-        secret = by_id or await secrets.by_name(session, account_id, given)
+        by_id = await SecretRepository(session).get_owned(given, account_id)
+        secret = by_id or await SecretRepository(session).get_by_name(account_id, given)
         if secret is None:
             field = f"{at}.agent_environment.secrets.{variable}"
             raise NotFound(f"There is no secret {given}.", field=field)

@@ -28,8 +28,8 @@ from loopyard.launch.image import ImageNotes
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.images import BuildFailed, BuildFault, BuildSpec, ImageBuilder, ImageSettings
-from loopyard.secret import repository as secrets
 from loopyard.secret.held import HeldTokens
+from loopyard.secret.repository import SecretRepository
 
 log = logging.getLogger("loopyard.blueprint")
 
@@ -190,7 +190,7 @@ class BlueprintBuilder:
             blueprint = await repository.lock(session, blueprint_id)
             if blueprint is not None and blueprint.status in UNFINISHED:
                 _finish(blueprint, reason, image)
-                await secrets.forget_tokens(session, blueprint_id)
+                await SecretRepository(session).delete_tokens(blueprint_id)
         self._changes.publish(blueprint_id)
 
     async def _drop(self, blueprint_id: str) -> None:

@@ -22,11 +22,11 @@ from loopyard.launch.code_host import CodeHost, token_place
 from loopyard.launch.mounts import files_of, repositories_of
 from loopyard.network_policy.naming import check_nameable
 from loopyard.network_policy.repository import NetworkPolicyRepository
-from loopyard.object import repository as objects
+from loopyard.object.repository import ObjectRepository
 from loopyard.object.states import READ_ONLY
-from loopyard.secret import repository as secrets
 from loopyard.secret.held import HeldTokens
 from loopyard.secret.references import check_secrets
+from loopyard.secret.repository import SecretRepository
 
 
 class BlueprintService:
@@ -115,7 +115,7 @@ class BlueprintService:
         if blueprint.status in UNFINISHED:  # whoever waits for it is to know
             blueprint.status, blueprint.failure_reason = Status.FAILED, "build_failed"
             blueprint.build_finish_time_ms = now_ms()
-        await secrets.forget_tokens(session, blueprint_id)
+        await SecretRepository(session).delete_tokens(blueprint_id)
         await session.flush()
         after_commit(session, lambda: self._builder.drop(blueprint_id))
 
@@ -145,7 +145,7 @@ class BlueprintService:
     async def _check_object(self, session: AsyncSession, account_id: str, object_id: str) -> None:
         field = "build_context.object_id"
         require(Resource.OBJECTS, Level.READ, "an object that is a build's context", field=field)
-        found = await objects.get(session, object_id)
+        found = await ObjectRepository(session).get_by_id(object_id)
         if found is None or not (found.is_public or found.account_id == account_id):
             raise NotFound(f"There is no object {object_id}.", field=field)
         if found.state != READ_ONLY:

@@ -42,12 +42,12 @@ def list_accounts(
     database_url: DatabaseUrl = None,
 ) -> None:
     """List the accounts, oldest first, with their own limits."""
-    from loopyard.account import repository
+    from loopyard.account.repository import AccountRepository
 
     lines: list[str] = []
 
     async def act(session: "AsyncSession") -> None:
-        for row in await repository.all_accounts(session):
+        for row in await AccountRepository(session).list_all():
             shown = {
                 "id": row.id,
                 "name": row.name,

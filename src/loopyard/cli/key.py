@@ -46,7 +46,7 @@ def create(
     database_url: DatabaseUrl = None,
 ) -> None:
     """Make a key. Prints it; it is kept nowhere, and cannot be shown again. Works whether the server runs or not."""
-    from loopyard.account import repository as accounts
+    from loopyard.account.repository import AccountRepository
     from loopyard.key.service import make
 
     scopes = None if not scope else _scopes(scope)
@@ -54,7 +54,7 @@ def create(
     made: list[tuple[str, str, str]] = []
 
     async def act(session: "AsyncSession") -> None:
-        owner = await accounts.named_or_first(session, account)
+        owner = await AccountRepository(session).get_one_or_first(account)
         row, secret = await make(session, owner.id, name, expires, scopes)
         made.append((row.id, owner.id, secret))
 
@@ -74,7 +74,7 @@ def list_keys(
     database_url: DatabaseUrl = None,
 ) -> None:
     """List the keys that are not revoked, newest first."""
-    from loopyard.identity import repository
+    from loopyard.identity.repository import ApiKeyRepository
     from loopyard.key.schemas import view
     from loopyard.kit.paging import MAX_LIMIT, PageQuery
 
@@ -82,7 +82,7 @@ def list_keys(
 
     async def act(session: "AsyncSession") -> None:
         query = PageQuery(limit=MAX_LIMIT, include_total_count=False)
-        for row in (await repository.page(session, account, query)).items:
+        for row in (await ApiKeyRepository(session).list_page(account, query)).items:
             shown = {**view(row).model_dump(), "account": row.account_id}
             lines.append(json.dumps(shown) if as_json else _line(shown))
 
@@ -95,7 +95,7 @@ def list_keys(
 def revoke(key_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = None) -> None:
     """Take a key back, and if it is restricted those that were made with it. Prints their ids. A running server ends
     within seconds what is open with them."""
-    from loopyard.identity import repository
+    from loopyard.identity.repository import ApiKeyRepository
     from loopyard.key.service import take_back
     from loopyard.kit.errors import NotFound
 
@@ -103,7 +103,7 @@ def revoke(key_id: str, data_dir: DataDir = None, database_url: DatabaseUrl = No
     accounts: list[str] = []
 
     async def act(session: "AsyncSession") -> None:
-        row = await repository.get_for_update(session, key_id)
+        row = await ApiKeyRepository(session).get_valid_for_update(key_id)
         if row is None:
             raise NotFound(f"There is no API key {key_id}, or it is revoked already.")
         accounts.append(row.account_id)

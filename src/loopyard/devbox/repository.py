@@ -12,7 +12,7 @@ from loopyard.devbox.lifecycle.states import COMING_UP, FINAL, Status
 from loopyard.devbox.models import Devbox
 from loopyard.kit.db import Database
 from loopyard.kit.paging import Page, PageQuery, fetch_page
-from loopyard.secret import repository as secrets
+from loopyard.secret.repository import SecretRepository
 from loopyard.snapshot.models import Snapshot
 from loopyard.snapshot.states import IN_PROGRESS
 from loopyard.store.base import Base
@@ -170,7 +170,7 @@ async def is_being_made_from_blueprint(session: AsyncSession, blueprint_id: str)
 
 
 async def mark_reclaimed(session: AsyncSession, devbox_id: str) -> None:
-    await secrets.forget_tokens(session, devbox_id)
+    await SecretRepository(session).delete_tokens(devbox_id)
     await session.execute(update(Devbox).where(Devbox.id == devbox_id).values(reclaimed=True))
 
 

@@ -24,7 +24,7 @@ from loopyard.launch.mounts import CodeMountParameters
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.secret.held import HeldTokens
-from loopyard.snapshot import repository as snapshots
+from loopyard.snapshot.repository import SnapshotRepository
 from loopyard.upstream_proxy.grants import Grants
 
 
@@ -200,7 +200,7 @@ class DevboxService:
         devbox = await self._lock(session, account_id, devbox_id)
         if devbox.status in FINAL:
             return devbox
-        if not force and await snapshots.is_being_taken(session, devbox_id):
+        if not force and await SnapshotRepository(session).is_being_taken(devbox_id):
             raise Busy(f"A snapshot of devbox {devbox_id} is being taken; wait for it, or give force=true.")
         await self._endings.shut_down(session, devbox, "api_shutdown")
         return devbox

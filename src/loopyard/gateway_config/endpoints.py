@@ -67,7 +67,7 @@ async def list_configs(
     filters: Annotated[NameFilters, Depends(_filters)],
 ) -> GatewayConfigListView:
     """The account's gateway configurations and the server's own, newest first."""
-    page = await GatewayConfigRepository(session).list_named(caller.account_id, filters, cursor_of(page_query, "gwc"))
+    page = await GatewayConfigRepository(session).list_page(caller.account_id, filters, cursor_of(page_query, "gwc"))
     views = [GatewayConfigView.model_validate(config) for config in page.items]
     return GatewayConfigListView(gateway_configs=views, has_more=page.has_more, total_count=page.total_count)
 

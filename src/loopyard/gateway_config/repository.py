@@ -16,7 +16,7 @@ class GatewayConfigRepository(NamedRepository[GatewayConfig]):
     model = GatewayConfig
     kind = "gateway configuration"
 
-    def visible(self, account_id: str) -> ColumnElement[bool]:
+    def _visible(self, account_id: str) -> ColumnElement[bool]:
         """Condition: the configuration is the account's or the server's own."""
         return or_(GatewayConfig.account_id == account_id, GatewayConfig.account_id.is_(None))
 
@@ -27,6 +27,6 @@ class GatewayConfigRepository(NamedRepository[GatewayConfig]):
     async def id_of_name(self, account_id: str, name: str) -> str | None:
         """The id of the configuration of this name that the account has; its own go before the server's."""
         named = select(GatewayConfig.id).where(
-            self.visible(account_id), GatewayConfig.name_digest == names.digest(name)
+            self._visible(account_id), GatewayConfig.name_digest == names.digest(name)
         )
         return await self._session.scalar(named.order_by(GatewayConfig.account_id.is_(None)).limit(1))

@@ -4,11 +4,9 @@ import secrets
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from loopyard.identity import repository
 from loopyard.identity.digest import digest
 from loopyard.identity.models import Account, ApiKey
+from loopyard.identity.repository import ApiKeyRepository
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.ids import new_id
@@ -42,22 +40,21 @@ async def ensure_key(database: Database, data_dir: Path, configured: str | None)
         # First the file: a crash before the commit only makes the next start retry.
         write_private(path, f"{value}\n".encode())
     async with database.write() as session:
-        account = await repository.first_account(session)
+        keys = ApiKeyRepository(session)
+        account = await keys.get_first_account()
         if account is None:
-            account = Account(id=new_id("acc"), name="default", create_time_ms=now_ms())
-            session.add(account)
-        await _own(session, account.id, digest(value))
+            account = await keys.create_account(Account(id=new_id("acc"), name="default", create_time_ms=now_ms()))
+        await _own(keys, account.id, digest(value))
     return BootstrapKey(value, fresh=kept is None and configured is None)
 
 
-async def _own(session: AsyncSession, account_id: str, hashed: str) -> None:
+async def _own(keys: ApiKeyRepository, account_id: str, hashed: str) -> None:
     """Make the key with this SHA-256 the server's only own key."""
-    for other in await repository.of_server(session):
+    for other in await keys.list_of_server():
         if other.digest != hashed:
             other.revoked_at_ms = now_ms()
-    key = await repository.by_digest(session, hashed)
-    if key is None:
-        key = ApiKey(id=new_id("key"), account_id=account_id, digest=hashed, name=_NAME, create_time_ms=now_ms())
-        session.add(key)
+    known = await keys.get_by_digest(hashed)
+    key = known or ApiKey(id=new_id("key"), digest=hashed, name=_NAME, create_time_ms=now_ms())
     key.account_id, key.of_server = account_id, True
     key.scopes = key.expires_at_ms = key.revoked_at_ms = None
+    await (keys.create(key) if known is None else keys.update(key))

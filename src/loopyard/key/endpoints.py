@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends
 
 from loopyard.auth.caller import CallerDep
-from loopyard.identity import repository
+from loopyard.identity.repository import ApiKeyRepository
 from loopyard.key.schemas import (
     APIKeyCreatedView,
     ApikeyCreateParams,
@@ -64,7 +64,7 @@ async def create_restricted(
 @router.get("/apikeys", operation_id="apikeys.list")
 async def list_keys(caller: CallerDep, session: ReadSession, page_query: PageParams) -> APIKeyListView:
     """The account's keys of both kinds, newest first, without those that are revoked."""
-    page = await repository.page(session, caller.account_id, cursor_of(page_query, "key"))
+    page = await ApiKeyRepository(session).list_page(caller.account_id, cursor_of(page_query, "key"))
     return APIKeyListView(
         api_keys=[view(key) for key in page.items], has_more=page.has_more, total_count=page.total_count
     )

@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import Caller
 from loopyard.auth.authenticator import Authenticator
-from loopyard.identity import repository
 from loopyard.identity.digest import digest
 from loopyard.identity.models import ApiKey
+from loopyard.identity.repository import ApiKeyRepository
 from loopyard.identity.scopes import Scopes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
@@ -59,7 +59,7 @@ class KeyService:
             Forbidden: It has rights that the caller's own lacks.
             WrongState: It is the server's own.
         """
-        key = await repository.get_for_update(session, key_id, caller.account_id)
+        key = await ApiKeyRepository(session).get_valid_for_update(key_id, caller.account_id)
         if key is None:
             raise NotFound(f"There is no API key {key_id}.", field="id")
         if caller.scopes is not None and (key.scopes is None or not caller.scopes.cover(Scopes.load(key.scopes))):
@@ -83,7 +83,7 @@ class KeyService:
     async def drop(self, session: AsyncSession, account_id: str, name: str) -> None:
         """Take back the keys that were lent under this name."""
         revoked: list[str] = []
-        for key in await repository.named(session, account_id, name):
+        for key in await ApiKeyRepository(session).list_named(account_id, name):
             revoked += await take_back(session, key)
         after_commit(session, lambda: self._authenticator.forget(revoked))
 
@@ -117,9 +117,7 @@ async def make(
         create_time_ms=now,
         expires_at_ms=expires_at_ms,
     )
-    session.add(key)
-    await session.flush()
-    return key, secret
+    return await ApiKeyRepository(session).create(key), secret
 
 
 async def take_back(session: AsyncSession, key: ApiKey) -> list[str]:
@@ -131,13 +129,14 @@ async def take_back(session: AsyncSession, key: ApiKey) -> list[str]:
     if key.of_server:
         message = f"{key.id} is the server's own key: set another by LOOPYARD_API_KEY, or by the file 'api-key', and "
         raise WrongState(f"{message}restart the server.")
+    keys = ApiKeyRepository(session)
     now, revoked, generation = now_ms(), [key.id], [key]
     key.revoked_at_ms = now
     while parents := [one.id for one in generation if one.scopes is not None]:
-        generation = await repository.made_by(session, parents)
+        generation = await keys.list_made_by(parents)
         for child in generation:
             child.revoked_at_ms = now
         revoked += [child.id for child in generation]
-        await session.flush()
-    await session.flush()
+        await keys.update_all()
+    await keys.update_all()
     return revoked

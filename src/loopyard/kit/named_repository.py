@@ -39,28 +39,28 @@ class NamedRepository(OwnedRepository[N]):
     article = "a"
     """Of `kind`."""
 
-    def visible(self, account_id: str) -> ColumnElement[bool]:
+    def _visible(self, account_id: str) -> ColumnElement[bool]:
         """Condition: the account may see the row."""
         return self._of(account_id)
 
-    def matches_name(self, text: str) -> ColumnElement[bool]:
+    def _matches_name(self, text: str) -> ColumnElement[bool]:
         """Condition: the name is such as the filter `name` asks for."""
         return names.holds(self.model.name_folded, text)
 
-    async def list_named(self, account_id: str, filters: NameFilters, query: PageQuery) -> Page[N]:
+    async def list_page(self, account_id: str, filters: NameFilters, query: PageQuery) -> Page[N]:
         """A page of what the account may see, newest first."""
-        conditions = [self.visible(account_id)]
+        conditions = [self._visible(account_id)]
         if filters.id is not None:
             conditions.append(self.model.id == filters.id)
         if filters.name:
-            conditions.append(self.matches_name(filters.name))
+            conditions.append(self._matches_name(filters.name))
         if filters.search:
             conditions.append(names.matches(self.model.id, self.model.name_folded, filters.search))
-        return await self.list_page(query, *conditions)
+        return await self._page(query, *conditions)
 
     async def id_of_name(self, account_id: str, name: str) -> str | None:
         """The id of the row of this name that the account may see."""
-        statement = select(self.model.id).where(self.visible(account_id), self.model.name_digest == names.digest(name))
+        statement = select(self.model.id).where(self._visible(account_id), self.model.name_digest == names.digest(name))
         return await self._session.scalar(statement)
 
     async def get_one_named_for_update(self, id_or_name: str, account_id: str, field: str) -> N:

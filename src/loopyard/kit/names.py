@@ -2,7 +2,7 @@
 
 import hashlib
 
-from sqlalchemy import ColumnElement, or_
+from sqlalchemy import ColumnElement, and_, or_
 from sqlalchemy.orm import InstrumentedAttribute
 
 
@@ -14,6 +14,15 @@ def digest(name: str) -> str:
 def fold(name: str) -> str:
     """The name without difference of case, in any language."""
     return name.casefold()
+
+
+def equals(
+    digest_column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None],
+    column: InstrumentedAttribute[str] | InstrumentedAttribute[str | None],
+    name: str,
+) -> ColumnElement[bool]:
+    """SQL condition: it is this very name. The digest finds it in the index; comparing the name makes it exact."""
+    return and_(digest_column == digest(name), column == name)
 
 
 def holds(folded: InstrumentedAttribute[str] | InstrumentedAttribute[str | None], text: str) -> ColumnElement[bool]:

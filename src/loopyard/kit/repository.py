@@ -8,11 +8,13 @@ of a resource stands in its repository; a subclass adds only the questions that 
 | `get_…` | one row, or None; no lock |
 | `get_one_…` | one row; `NotFound` if there is none |
 | `…_for_update` | the row is kept from others' changes until the transaction ends, and is as they left it |
+| `…_for_share` | the same, but others may keep it so, too |
 | `list_…` | several rows; `list_page` one page of them, newest first |
-| `ids_…`, `count_…`, `is_…`, `has_…` | ids, a number, a truth: no rows are loaded |
+| `ids_…`, `count_…`, `is_…`, `has_…` | ids, a number, a truth |
 | `create`, `update`, `delete` | write a row, its changes or its end now: the database's objections are raised here |
 """
 
+from collections.abc import Iterable
 from typing import Any, Generic, Protocol, TypeVar
 
 from sqlalchemy import ColumnElement, Select, func, select
@@ -40,15 +42,23 @@ R = TypeVar("R", bound=HasId)
 RO = TypeVar("RO", bound=Owned)
 
 
-class Repository(Generic[R]):
-    """Rows of one table in one transaction, which whoever opened it commits."""
+class Repository:
+    """Statements in one transaction, which whoever opened it commits."""
+
+    __slots__ = ("_session",)
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+
+class RowRepository(Repository, Generic[R]):
+    """Rows of one table that their ids tell from each other."""
+
+    __slots__ = ()
 
     model: type[R]
     kind: str
     """The resource's name in messages, such as `network policy`."""
-
-    def __init__(self, session: AsyncSession) -> None:
-        self._session = session
 
     async def get_by_id(self, row_id: str) -> R | None:
         """The row of this id, whoever's it is."""
@@ -58,29 +68,25 @@ class Repository(Generic[R]):
         """The same, kept from others' changes until the transaction ends."""
         return await self._session.get(self.model, row_id, with_for_update=True, populate_existing=True)
 
-    async def list_page(self, query: PageQuery, *conditions: ColumnElement[bool]) -> Page[R]:
-        """A page of the rows that meet all conditions, newest first."""
-        return await self._page(select(self.model).where(*conditions), query, *conditions)
-
-    async def count(self, *conditions: ColumnElement[bool]) -> int:
-        """How many rows meet all conditions."""
-        counting = select(func.count()).select_from(self.model).where(*conditions)
-        return await self._session.scalar(counting) or 0
-
-    async def exists(self, *conditions: ColumnElement[bool]) -> bool:
-        """True if any row meets all conditions."""
-        return await self._session.scalar(select(self.model.id).where(*conditions).limit(1)) is not None
-
     async def create(self, row: R) -> R:
         """Write a new row."""
         self._session.add(row)
         await self._session.flush()
         return row
 
+    async def create_all(self, rows: Iterable[R]) -> None:
+        """Write new rows."""
+        self._session.add_all(rows)
+        await self._session.flush()
+
     async def update(self, row: R) -> R:
         """Write what was changed in a row."""
         await self._session.flush()
         return row
+
+    async def update_all(self) -> None:
+        """Write what was changed in several rows."""
+        await self._session.flush()
 
     async def delete(self, row: R) -> R:
         """Delete a row; the object stays as it was."""
@@ -92,15 +98,30 @@ class Repository(Generic[R]):
         """The error that says so of an id. `field` is what the request calls it."""
         return NotFound(f"There is no {self.kind} {row_id}.", field=field)
 
-    async def _page(self, statement: Select[R], query: PageQuery, *counted: ColumnElement[bool]) -> Page[R]:
-        """A page of a statement's rows; the total is of the rows that meet the conditions `counted`."""
-        total = await self.count(*counted) if query.include_total_count else None
-        rows, more = await fetch_page(self._session, statement, self.model.id, query)
+    async def _page(self, query: PageQuery, *conditions: ColumnElement[bool]) -> Page[R]:
+        """A page of the rows that meet all conditions, newest first."""
+        return await self._page_of(select(self.model), query, *conditions)
+
+    async def _page_of(self, statement: Select[R], query: PageQuery, *conditions: ColumnElement[bool]) -> Page[R]:
+        """The same with a statement that says how much of a row is loaded."""
+        total = await self._count(*conditions) if query.include_total_count else None
+        rows, more = await fetch_page(self._session, statement.where(*conditions), self.model.id, query)
         return Page(rows, more, total)
 
+    async def _count(self, *conditions: ColumnElement[bool]) -> int:
+        """How many rows meet all conditions."""
+        counting = select(func.count()).select_from(self.model).where(*conditions)
+        return await self._session.scalar(counting) or 0
 
-class OwnedRepository(Repository[RO]):
+    async def _exists(self, *conditions: ColumnElement[bool]) -> bool:
+        """True if any row meets all conditions."""
+        return await self._session.scalar(select(self.model.id).where(*conditions).limit(1)) is not None
+
+
+class OwnedRepository(RowRepository[RO]):
     """Rows that belong to accounts."""
+
+    __slots__ = ()
 
     def is_of(self, row: RO, account_id: str) -> bool:
         """True if the account may have the row."""

@@ -67,7 +67,7 @@ async def list_configs(
     filters: Annotated[NameFilters, Depends(_filters)],
 ) -> McpConfigListView:
     """The account's MCP configurations, newest first."""
-    page = await McpConfigRepository(session).list_named(caller.account_id, filters, cursor_of(page_query, "mcp"))
+    page = await McpConfigRepository(session).list_page(caller.account_id, filters, cursor_of(page_query, "mcp"))
     views = [McpConfigView.model_validate(config) for config in page.items]
     return McpConfigListView(mcp_configs=views, has_more=page.has_more, total_count=page.total_count)
 

@@ -12,6 +12,6 @@ class McpConfigRepository(NamedRepository[McpConfig]):
     kind = "MCP configuration"
     article = "an"
 
-    def matches_name(self, text: str) -> ColumnElement[bool]:
+    def _matches_name(self, text: str) -> ColumnElement[bool]:
         """Condition: the name starts with the text, in any case."""
         return McpConfig.name_folded.startswith(names.fold(text), autoescape=True)

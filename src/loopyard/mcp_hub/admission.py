@@ -12,12 +12,12 @@ from loopyard.kit.errors import LoopyardError
 from loopyard.mcp_config.naming import service_of
 from loopyard.mcp_config.repository import McpConfigRepository
 from loopyard.secret.service import SecretService
-from loopyard.upstream_proxy import repository as grants
 from loopyard.upstream_proxy import tokens
 from loopyard.upstream_proxy.admission import UNKNOWN_TOKEN, Admission, CallRefused
 from loopyard.upstream_proxy.channel import Message
 from loopyard.upstream_proxy.mechanism import CredentialUnfit, credential_headers, secret_ids
 from loopyard.upstream_proxy.models import UpstreamGrant
+from loopyard.upstream_proxy.repository import UpstreamGrantRepository
 
 
 class McpAdmission:
@@ -44,7 +44,7 @@ class McpAdmission:
         Raises:
             CallRefused.
         """
-        row, granted = await grants.of_token(session, tokens.digest(token), "mcp")
+        row, granted = await UpstreamGrantRepository(session).get_by_token(tokens.digest(token), "mcp")
         devbox = None if row is None else await devboxes.get(session, row.devbox_id)
         if devbox is None or not granted:
             raise CallRefused(401, "unauthorized", UNKNOWN_TOKEN)

@@ -64,7 +64,7 @@ async def list_policies(
     filters: Annotated[NameFilters, Depends(_filters)],
 ) -> NetworkPolicyListView:
     """The account's network policies, newest first."""
-    page = await NetworkPolicyRepository(session).list_named(caller.account_id, filters, cursor_of(page_query, "npo"))
+    page = await NetworkPolicyRepository(session).list_page(caller.account_id, filters, cursor_of(page_query, "npo"))
     views = [NetworkPolicyView.of(policy) for policy in page.items]
     return NetworkPolicyListView(network_policies=views, has_more=page.has_more, total_count=page.total_count)
 

@@ -6,7 +6,7 @@ from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
 from loopyard.kit.periodic import Periodic
-from loopyard.object import repository
+from loopyard.object.repository import ObjectRepository
 from loopyard.object.store import ObjectStore
 
 log = logging.getLogger("loopyard.object")
@@ -39,13 +39,13 @@ class ObjectDeleter:
         """Look once. What the store cannot delete now is tried again the next time."""
         now = now_ms()
         async with self._database.read() as session:
-            due = await repository.is_due(session, now, now - self._waiting_ms)
+            due = await ObjectRepository(session).is_due(now, now - self._waiting_ms)
         if due:
             async with self._database.write() as session:
-                await repository.expire(session, now)
-                await repository.abandon(session, now - self._waiting_ms)
+                await ObjectRepository(session).expire(now)
+                await ObjectRepository(session).abandon(now - self._waiting_ms)
         async with self._database.read() as session:
-            ids = await repository.ids_to_free(session, _BATCH)
+            ids = await ObjectRepository(session).ids_to_free(_BATCH)
         for object_id in ids:
             try:
                 await self._store.delete(object_id)
@@ -53,4 +53,4 @@ class ObjectDeleter:
                 log.warning("object %s could not be freed: %s", object_id, error)
                 continue
             async with self._database.write() as session:
-                await repository.mark_freed(session, object_id)
+                await ObjectRepository(session).mark_freed(object_id)

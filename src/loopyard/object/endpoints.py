@@ -11,10 +11,9 @@ from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageParams, cursor_of
 from loopyard.kit.parts import part
 from loopyard.kit.wire import ShortText
-from loopyard.object import repository
 from loopyard.object.addresses import base_url
 from loopyard.object.config import ObjectConfig
-from loopyard.object.repository import ObjectFilters
+from loopyard.object.repository import ObjectFilters, ObjectRepository
 from loopyard.object.schemas import (
     DEFAULT_DURATION_SECONDS,
     MAX_DURATION_SECONDS,
@@ -78,7 +77,7 @@ async def list_objects(
     caller: CallerDep, session: ReadSession, page_query: PageParams, filters: Filters
 ) -> ObjectListView:
     """The account's objects, newest first."""
-    page = await repository.page(session, caller.account_id, filters, cursor_of(page_query, "obj"))
+    page = await ObjectRepository(session).list_page(caller.account_id, filters, cursor_of(page_query, "obj"))
     views = [ObjectView.model_validate(row) for row in page.items]
     return ObjectListView(objects=views, has_more=page.has_more, total_count=page.total_count)
 
@@ -91,7 +90,7 @@ async def list_public(
     filters: Filters,
 ) -> ObjectListView:
     """The objects that every account may read, newest first."""
-    page = await repository.page(session, None, filters, cursor_of(page_query, "obj"))
+    page = await ObjectRepository(session).list_page(None, filters, cursor_of(page_query, "obj"))
     views = [ObjectView.model_validate(row) for row in page.items]
     return ObjectListView(objects=views, has_more=page.has_more, total_count=page.total_count)
 

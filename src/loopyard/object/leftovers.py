@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from loopyard.kit.db import Database
-from loopyard.object import repository
+from loopyard.object.repository import ObjectRepository
 from loopyard.object.store import ObjectStore
 from loopyard.runtime.upkeep import Leftover
 
@@ -33,5 +33,5 @@ class ObjectsKeeper:
     async def _unwanted(self, object_ids: Sequence[str]) -> list[str]:
         """Contents to free. Content without a row is this server's own only where the store is."""
         async with self._database.read() as session:
-            freed = await repository.known_ids(session, object_ids)
+            freed = await ObjectRepository(session).known_ids(object_ids)
         return [one for one in object_ids if freed.get(one, not self._store.shared)]

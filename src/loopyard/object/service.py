@@ -12,11 +12,11 @@ from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import NotFound, WrongState
-from loopyard.object import repository
 from loopyard.object.config import ObjectConfig
 from loopyard.object.deleter import ObjectDeleter
 from loopyard.object.local import LocalStore
 from loopyard.object.models import StorageObject
+from loopyard.object.repository import ObjectRepository
 from loopyard.object.schemas import ObjectCreateParams
 from loopyard.object.states import DELETED, READ_ONLY, UPLOADING, ContentType
 from loopyard.object.store import ContentMissing, Download, ObjectStore
@@ -61,8 +61,7 @@ class ObjectService:
             is_public=False,
             reclaimed=False,
         )
-        session.add(row)
-        await session.flush()
+        await ObjectRepository(session).create(row)
         return row
 
     async def get(self, session: AsyncSession, account_id: str, object_id: str) -> StorageObject:
@@ -71,7 +70,7 @@ class ObjectService:
         Raises:
             NotFound: There is none of this id.
         """
-        row = await repository.get(session, object_id)
+        row = await ObjectRepository(session).get_by_id(object_id)
         if row is None or not (row.is_public or row.account_id == account_id):
             raise NotFound(f"There is no object {object_id}.", field="id")
         return row
@@ -120,17 +119,15 @@ class ObjectService:
         """
         async with self._turn(object_id):
             async with self._database.read() as session:
-                row = await repository.get(session, object_id)
-            self._check_own(row, account_id, object_id)
-            if row is not None and row.state == READ_ONLY:
+                row = await ObjectRepository(session).get_one_owned(object_id, account_id)
+            if row.state == READ_ONLY:
                 return row
             try:
                 size = await self._store.seal(object_id)
             except ContentMissing:
                 size = None
             async with self._database.write() as session:
-                row = await repository.lock(session, object_id)
-                row = self._check_own(row, account_id, object_id)
+                row = await ObjectRepository(session).get_one_owned_for_update(object_id, account_id)
                 if row.state != UPLOADING:
                     raise WrongState(f"Object {object_id} is {row.state}; it cannot be completed.")
                 if size is None:
@@ -145,11 +142,11 @@ class ObjectService:
         Raises:
             NotFound: The account has none of this id.
         """
-        row = self._check_own(await repository.lock(session, object_id), account_id, object_id)
+        objects = ObjectRepository(session)
+        row = await objects.get_one_owned_for_update(object_id, account_id)
         row.state = DELETED
-        await session.flush()
         after_commit(session, self._deleter.wake)
-        return row
+        return await objects.update(row)
 
     async def receive(self, store: LocalStore, object_id: str, chunks: AsyncIterable[bytes]) -> None:
         """Take in an upload at a signed URL.
@@ -160,11 +157,11 @@ class ObjectService:
             LimitReached: With it the account has more bytes in objects than it may have.
         """
         async with self._database.read() as session:
-            self._check_waiting(await repository.get(session, object_id), object_id)
+            self._check_waiting(await ObjectRepository(session).get_by_id(object_id), object_id)
         path = await store.receive(object_id, chunks)
         try:
             async with self._turn(object_id), self._database.write() as session:
-                row = self._check_waiting(await repository.lock(session, object_id), object_id)
+                row = self._check_waiting(await ObjectRepository(session).get_by_id_for_update(object_id), object_id)
                 row.uploaded_bytes = size = path.stat().st_size
                 await self._check_room(session, row.account_id, size, but=object_id)
                 store.put(object_id, path)
@@ -177,7 +174,7 @@ class ObjectService:
         Raises:
             NotFound: It was deleted.
         """
-        row = await repository.get(session, object_id)
+        row = await ObjectRepository(session).get_by_id(object_id)
         if row is None or row.state != READ_ONLY or _expired(row):
             raise NotFound(f"There is no object {object_id} any more.", field="id")
         return row
@@ -186,7 +183,7 @@ class ObjectService:
         """See that an account may have so many bytes more, besides those of all its objects `but` one."""
         limits = await self._limits.hold(session, account_id)
         if limits is not None and limits.object_bytes is not None:
-            has = await repository.total_bytes(session, account_id, but)
+            has = await ObjectRepository(session).total_bytes(account_id, but)
             # What is full does not empty itself: the clients are told not to try again.
             advice = "Delete objects."
             check("object_bytes", limits.object_bytes, has, size, account_id=account_id, advice=advice, retry=False)
@@ -194,11 +191,6 @@ class ObjectService:
     def _turn(self, object_id: str) -> asyncio.Lock:
         """Lock of an object's content: one change at a time."""
         return self._turns.setdefault(object_id, asyncio.Lock())
-
-    def _check_own(self, row: StorageObject | None, account_id: str, object_id: str) -> StorageObject:
-        if row is None or row.account_id != account_id:
-            raise NotFound(f"There is no object {object_id}.", field="id")
-        return row
 
     def _check_waiting(self, row: StorageObject | None, object_id: str) -> StorageObject:
         if row is None:

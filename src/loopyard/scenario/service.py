@@ -15,7 +15,7 @@ from loopyard.scenario.schemas import InputContext, InputContextUpdate, Scenario
 from loopyard.scenario.system_files import is_as_left
 from loopyard.scorer import contract
 from loopyard.scorer.contract import ScoringFunction
-from loopyard.scorer.registered import repository as registered
+from loopyard.scorer.registered.repository import RegisteredScorerRepository
 
 _ENVIRONMENT = "environment_parameters"
 _FUNCTIONS = "scoring_contract.scoring_function_parameters"
@@ -148,7 +148,7 @@ def _name(scenario: Scenario, name: str) -> None:
 async def _score_by(session: AsyncSession, scenario: Scenario, functions: list[ScoringFunction]) -> None:
     contract.check(functions, _FUNCTIONS)
     if types := contract.custom_types(functions):
-        scripts = await registered.scripts(session, scenario.account_id, types)
+        scripts = await RegisteredScorerRepository(session).scripts(scenario.account_id, types)
         contract.check_registered(functions, scripts, _FUNCTIONS)
     scenario.scoring_functions = contract.dump(functions)
     scenario.contract_digest = contract.digest(functions)

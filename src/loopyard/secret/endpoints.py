@@ -11,7 +11,7 @@ from loopyard.kit.ids import new_id
 from loopyard.kit.paging import DEFAULT_LIMIT, MAX_LIMIT, PageQuery
 from loopyard.kit.parts import part
 from loopyard.kit.wire import ShortText
-from loopyard.secret import repository
+from loopyard.secret.repository import SecretRepository
 from loopyard.secret.schemas import SecretCreateParams, SecretListView, SecretUpdateParams, SecretView
 from loopyard.secret.service import SecretService
 
@@ -45,7 +45,7 @@ async def list_secrets(
     ] = DEFAULT_LIMIT,
 ) -> SecretListView:
     """The account's secrets, newest first."""
-    page = await repository.page(session, caller.account_id, PageQuery(limit=limit))
+    page = await SecretRepository(session).list_page(caller.account_id, PageQuery(limit=limit))
     views = [SecretView.model_validate(secret) for secret in page.items]
     return SecretListView(secrets=views, has_more=page.has_more, total_count=page.total_count)
 

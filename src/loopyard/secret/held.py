@@ -4,8 +4,8 @@ from collections.abc import Mapping
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.secret import repository
 from loopyard.secret.models import HeldToken
+from loopyard.secret.repository import SecretRepository
 from loopyard.secret.vault import Sealed, Vault
 
 
@@ -19,13 +19,15 @@ class HeldTokens:
         """Keep tokens of an owner's, by what they are for."""
         if not tokens:
             return
-        await repository.hold_keys(session)
+        secrets = SecretRepository(session)
+        await secrets.hold_keys()
+        rows = list[HeldToken]()
         for place, value in tokens.items():
             token = HeldToken(owner_id=owner_id, place=place)
             sealed = self._vault.seal(token.bound_to, value)
             token.sealed, token.key_id = sealed.data, sealed.key_id
-            session.add(token)
-        await session.flush()
+            rows.append(token)
+        await secrets.create_tokens(rows)
 
     async def opened(self, session: AsyncSession, owner_id: str) -> dict[str, str]:
         """An owner's tokens, by what they are for.
@@ -33,5 +35,5 @@ class HeldTokens:
         Raises:
             Unavailable: One cannot be opened.
         """
-        tokens = await repository.tokens_of(session, owner_id)
+        tokens = await SecretRepository(session).list_tokens(owner_id)
         return {one.place: self._vault.open(one.bound_to, Sealed(one.sealed, one.key_id)) for one in tokens}

@@ -9,7 +9,7 @@ from loopyard.auth.acting import require
 from loopyard.identity.scopes import Level, Resource
 from loopyard.kit.environment import check_sizes
 from loopyard.kit.errors import BadRequest
-from loopyard.secret import repository as secrets
+from loopyard.secret.repository import SecretRepository
 from loopyard.secret.vault import SEAL_BYTES
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -33,7 +33,7 @@ async def check_secrets(
         if not _VARIABLE.fullmatch(variable):
             raise BadRequest(f"secrets: {variable!r} cannot be the name of a variable.", field="secrets")
     names = set((wanted or {}).values())
-    sizes = await secrets.sealed_sizes(session, account_id, names) if names else {}
+    sizes = await SecretRepository(session).sealed_sizes(account_id, names) if names else {}
     if missing := sorted(names - sizes.keys()):
         raise BadRequest(f"secrets: there is no secret named {', '.join(missing)}.", field="secrets")
     injected = {variable: sizes[name] - SEAL_BYTES for variable, name in (wanted or {}).items()}

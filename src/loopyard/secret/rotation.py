@@ -2,8 +2,8 @@
 
 from loopyard.kit.db import Database
 from loopyard.kit.failpoint import failpoint
-from loopyard.secret import repository
 from loopyard.secret.keys import KeyFile, KeyRing, new_key
+from loopyard.secret.repository import SecretRepository
 from loopyard.secret.vault import Sealed, Vault
 
 _BATCH = 500
@@ -21,17 +21,17 @@ async def rotate(database: Database, ring: KeyRing) -> int:
     """
     if isinstance(ring, KeyFile):
         async with database.write() as session:
-            await repository.hold_keys(session)
+            await SecretRepository(session).hold_keys()
             ring.write([new_key(), *ring.all()])
         failpoint("secret.key_added")
     vault = Vault(ring)
     count = 0
     while True:
         async with database.write() as session:
-            await repository.hold_keys(session)
+            await SecretRepository(session).hold_keys()
             key_id = ring.all()[0].id
-            secrets = await repository.sealed_otherwise(session, key_id, _BATCH)
-            tokens = await repository.tokens_otherwise(session, key_id, _BATCH)
+            secrets = await SecretRepository(session).list_sealed_otherwise_for_update(key_id, _BATCH)
+            tokens = await SecretRepository(session).list_tokens_otherwise_for_update(key_id, _BATCH)
             for secret in secrets:
                 value = vault.open(secret.id, Sealed(secret.sealed, secret.key_id))
                 sealed = vault.seal(secret.id, value)
@@ -45,8 +45,8 @@ async def rotate(database: Database, ring: KeyRing) -> int:
             break
     if isinstance(ring, KeyFile):
         async with database.write() as session:
-            await repository.hold_keys(session)
-            needed = await repository.key_ids(session)
+            await SecretRepository(session).hold_keys()
+            needed = await SecretRepository(session).key_ids()
             first, *others = ring.all()
             ring.write([first, *(key for key in others if key.id in needed)])
     return count

@@ -8,8 +8,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.errors import BadRequest, NotFound, Unavailable
-from loopyard.secret import repository
 from loopyard.secret.models import Secret
+from loopyard.secret.repository import SecretRepository
 from loopyard.secret.schemas import SecretCreateParams, SecretUpdateParams
 from loopyard.secret.vault import Sealed, Vault
 
@@ -29,15 +29,14 @@ class SecretService:
         """
         now = now_ms()
         secret = Secret(id=secret_id, account_id=account_id, name=params.name, create_time_ms=now, update_time_ms=now)
-        if await repository.by_name(session, account_id, params.name) is not None:
+        secrets = SecretRepository(session)
+        if await secrets.get_by_name(account_id, params.name) is not None:
             raise _taken(params.name)
         await self._seal(session, secret, params)
-        session.add(secret)
         try:
-            await session.flush()
+            return await secrets.create(secret)
         except IntegrityError:  # somebody else took it at this moment
             raise _taken(params.name) from None
-        return secret
 
     async def get(self, session: AsyncSession, account_id: str, secret_id: str) -> Secret:
         """A secret of the account by its id.
@@ -45,10 +44,7 @@ class SecretService:
         Raises:
             NotFound: It has none of this id.
         """
-        secret = await repository.get(session, account_id, secret_id)
-        if secret is None:
-            raise NotFound(f"There is no secret {secret_id}.", field="id")
-        return secret
+        return await SecretRepository(session).get_one_owned(secret_id, account_id)
 
     async def named(self, session: AsyncSession, account_id: str, name: str) -> Secret:
         """A secret of the account by its name.
@@ -56,7 +52,7 @@ class SecretService:
         Raises:
             NotFound: It has none of this name.
         """
-        secret = await repository.by_name(session, account_id, name)
+        secret = await SecretRepository(session).get_by_name(account_id, name)
         if secret is None:
             raise NotFound(f"There is no secret named {name}.", field="name")
         return secret
@@ -65,14 +61,11 @@ class SecretService:
         """Give a secret another value. Devboxes have it from their next start on."""
         await self._seal(session, secret, params)
         secret.update_time_ms = max(now_ms(), secret.update_time_ms + 1)
-        await session.flush()
-        return secret
+        return await SecretRepository(session).update(secret)
 
     async def delete(self, session: AsyncSession, secret: Secret) -> Secret:
         """Delete a secret. Devboxes that have its value keep it until they end or are suspended."""
-        await session.delete(secret)
-        await session.flush()
-        return secret
+        return await SecretRepository(session).delete(secret)
 
     async def values(self, account_id: str, wanted: Mapping[str, str]) -> tuple[dict[str, str], list[str]]:
         """Values to inject: variable names to values, for variable names to secrets' names. Opens a transaction of its
@@ -96,7 +89,7 @@ class SecretService:
         Raises:
             Unavailable: A value cannot be opened.
         """
-        secrets = await repository.sealed_by_id(session, account_id, secret_ids)
+        secrets = await SecretRepository(session).list_sealed_by_id(account_id, secret_ids)
         return {one.id: self._vault.open(one.id, Sealed(one.sealed, one.key_id)) for one in secrets}
 
     def opened(self, secret_id: str, sealed: bytes, key_id: str) -> str:
@@ -109,11 +102,11 @@ class SecretService:
 
     async def _opened(self, account_id: str, names: set[str]) -> dict[str, str]:
         async with self._database.read() as session:
-            secrets = await repository.sealed(session, account_id, names)
+            secrets = await SecretRepository(session).list_sealed(account_id, names)
         return {one.name: self._vault.open(one.id, Sealed(one.sealed, one.key_id)) for one in secrets}
 
     async def _seal(self, session: AsyncSession, secret: Secret, params: SecretUpdateParams) -> None:
-        await repository.hold_keys(session)
+        await SecretRepository(session).hold_keys()
         sealed = self._vault.seal(secret.id, params.value.get_secret_value())
         secret.sealed, secret.key_id = sealed.data, sealed.key_id
 

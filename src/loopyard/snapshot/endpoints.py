@@ -13,8 +13,8 @@ from loopyard.kit.ids import new_id
 from loopyard.kit.metadata import MetadataFilterParam
 from loopyard.kit.paging import PageParams, cursor_of
 from loopyard.kit.parts import part
-from loopyard.snapshot import repository
 from loopyard.snapshot.models import Snapshot
+from loopyard.snapshot.repository import SnapshotRepository
 from loopyard.snapshot.schemas import SnapshotListView, SnapshotParams, SnapshotStatusView, SnapshotView
 from loopyard.snapshot.service import SnapshotService
 from loopyard.snapshot.states import DELETED, ERROR, IN_PROGRESS
@@ -91,8 +91,7 @@ async def list_disk_snapshots(
     ] = None,
 ) -> SnapshotListView:
     """The account's snapshots, complete or being taken, newest first."""
-    page = await repository.page(
-        session,
+    page = await SnapshotRepository(session).list_page(
         caller.account_id,
         cursor_of(page_query, "snp"),
         devbox_id=devbox_id,

@@ -6,7 +6,7 @@ from loopyard.kit.db import Database
 from loopyard.kit.ids import is_id
 from loopyard.runtime.protocol import Runtime
 from loopyard.runtime.upkeep import Leftover
-from loopyard.snapshot import repository
+from loopyard.snapshot.repository import SnapshotRepository
 
 
 class SnapshotsKeeper:
@@ -20,12 +20,12 @@ class SnapshotsKeeper:
         # The host first: a snapshot has its row before there is anything of it.
         found = {one for one in await self._runtime.snapshots() if is_id(one, "snp")}
         async with self._database.read() as session:
-            held = await repository.held_ids(session)
+            held = await SnapshotRepository(session).ids_held()
         return [Leftover("snapshots", one) for one in sorted(found - held)]
 
     async def free(self, leftover: Leftover) -> bool:
         async with self._database.read() as session:
-            row = await repository.get(session, leftover.name)
+            row = await SnapshotRepository(session).get_by_id(leftover.name)
         if row is not None and not row.reclaimed:
             return False
         await self._runtime.delete_snapshot(leftover.name)

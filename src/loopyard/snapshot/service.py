@@ -5,8 +5,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
 from loopyard.kit.errors import NotFound
-from loopyard.snapshot import repository
 from loopyard.snapshot.models import Snapshot
+from loopyard.snapshot.repository import SnapshotRepository
 from loopyard.snapshot.schemas import SnapshotParams
 from loopyard.snapshot.source import SnapshotSources
 from loopyard.snapshot.states import DELETED, ERROR, IN_PROGRESS
@@ -42,7 +42,7 @@ class SnapshotService:
             create_time_ms=now_ms(),
             reclaimed=False,
         )
-        await repository.insert(session, snapshot)
+        await SnapshotRepository(session).create(snapshot)
         after_commit(session, lambda: self._taker.begin(snapshot_id, devbox_id))
         return snapshot
 
@@ -52,10 +52,7 @@ class SnapshotService:
         Raises:
             NotFound: It has none of this id.
         """
-        snapshot = await repository.get(session, snapshot_id)
-        if snapshot is None or snapshot.account_id != account_id:
-            raise NotFound(f"There is no snapshot {snapshot_id}.", field="id")
-        return snapshot
+        return await SnapshotRepository(session).get_one_owned(snapshot_id, account_id)
 
     async def update(
         self, session: AsyncSession, account_id: str, snapshot_id: str, params: SnapshotParams
@@ -65,7 +62,8 @@ class SnapshotService:
         Raises:
             NotFound: The account has none of this id, or it was deleted.
         """
-        snapshot = await self._lock(session, account_id, snapshot_id)
+        snapshots = SnapshotRepository(session)
+        snapshot = await snapshots.get_one_owned_for_update(snapshot_id, account_id)
         if snapshot.status == DELETED:
             raise NotFound(f"Snapshot {snapshot_id} was deleted.", field="id")
         if params.name is not None:
@@ -73,9 +71,8 @@ class SnapshotService:
         if params.commit_message is not None:
             snapshot.commit_message = params.commit_message
         if params.metadata is not None:
-            await repository.replace_metadata(session, snapshot, params.metadata)
-        await session.flush()
-        return snapshot
+            await snapshots.replace_metadata(snapshot, params.metadata)
+        return await snapshots.update(snapshot)
 
     async def delete(self, session: AsyncSession, account_id: str, snapshot_id: str) -> None:
         """Delete a snapshot, whatever stands on it; nothing if it is deleted already.
@@ -83,16 +80,10 @@ class SnapshotService:
         Raises:
             NotFound: The account has none of this id.
         """
-        snapshot = await self._lock(session, account_id, snapshot_id)
+        snapshot = await SnapshotRepository(session).get_one_owned_for_update(snapshot_id, account_id)
         if snapshot.status == DELETED:
             return
         lost = snapshot.status == ERROR and snapshot.reclaimed
         snapshot.status = DELETED
         if not lost:
             after_commit(session, lambda: self._taker.drop(snapshot_id))
-
-    async def _lock(self, session: AsyncSession, account_id: str, snapshot_id: str) -> Snapshot:
-        snapshot = await repository.lock(session, snapshot_id)
-        if snapshot is None or snapshot.account_id != account_id:
-            raise NotFound(f"There is no snapshot {snapshot_id}.", field="id")
-        return snapshot

@@ -9,7 +9,7 @@ from loopyard.kit.ids import is_id
 from loopyard.kit.tasks import Tasks
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime
-from loopyard.snapshot import repository
+from loopyard.snapshot.repository import SnapshotRepository
 from loopyard.snapshot.source import SnapshotSources
 from loopyard.snapshot.states import COMPLETE, DELETED, ERROR, IN_PROGRESS
 
@@ -46,7 +46,7 @@ class SnapshotTaker:
             error = str(fault)
         failpoint("snapshot.taken")
         async with self._database.write() as session:
-            snapshot = await repository.lock(session, snapshot_id)
+            snapshot = await SnapshotRepository(session).get_by_id_for_update(snapshot_id)
             if snapshot is not None and snapshot.status == IN_PROGRESS:
                 snapshot.status = COMPLETE if error is None else ERROR
                 snapshot.size_bytes, snapshot.error_message = size, error
@@ -61,7 +61,7 @@ class SnapshotTaker:
         await self._runtime.delete_snapshot(snapshot_id)
         failpoint("snapshot.dropped")
         async with self._database.write() as session:
-            await repository.mark_reclaimed(session, snapshot_id)
+            await SnapshotRepository(session).mark_reclaimed(snapshot_id)
 
     async def _may_go(self, snapshot_id: str) -> bool:
         """True if it is taken, and devboxes that are being made from it have got what they need."""
@@ -77,7 +77,7 @@ class SnapshotTaker:
         marked so, and snapshots that the store does not know are removed.
         """
         async with self._database.read() as session:
-            held = {snapshot.id: snapshot for snapshot in await repository.held(session)}
+            held = {snapshot.id: snapshot for snapshot in await SnapshotRepository(session).list_held()}
         found = await self._runtime.snapshots()
         for snapshot_id in {one for one in found - held.keys() if is_id(one, "snp")}:  # others are not ours
             log.warning("removing snapshot %s, which the store does not know", snapshot_id)
@@ -94,7 +94,7 @@ class SnapshotTaker:
         log.error("the host no longer has snapshot %s", snapshot_id)
         await self._runtime.delete_snapshot(snapshot_id)
         async with self._database.write() as session:
-            snapshot = await repository.lock(session, snapshot_id)
+            snapshot = await SnapshotRepository(session).get_by_id_for_update(snapshot_id)
             if snapshot is not None and snapshot.status == COMPLETE:
                 snapshot.status, snapshot.error_message = ERROR, "The host no longer has this snapshot."
                 snapshot.reclaimed = True

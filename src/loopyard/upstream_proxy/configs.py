@@ -7,9 +7,9 @@ from sqlalchemy.orm import Mapped
 
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.named_repository import Named, NamedRepository
-from loopyard.upstream_proxy import repository as grants
 from loopyard.upstream_proxy.configured import stored_headers
 from loopyard.upstream_proxy.mechanism import AuthMechanismParams, CustomHeaders
+from loopyard.upstream_proxy.repository import UpstreamGrantRepository
 
 
 class UpstreamConfig(Named, Protocol):
@@ -65,5 +65,5 @@ async def check_unused(session: AsyncSession, config_id: str) -> None:
     Raises:
         BadRequest: Devboxes that have not ended use it.
     """
-    if await grants.is_in_use(session, config_id):
+    if await UpstreamGrantRepository(session).is_in_use(config_id):
         raise BadRequest("Config is in use by active devboxes. Shut them down first.", field="id")

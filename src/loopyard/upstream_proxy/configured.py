@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.auth.acting import require
 from loopyard.identity.scopes import Level, Resource
 from loopyard.kit.errors import BadRequest
-from loopyard.secret import repository as secrets
+from loopyard.secret.repository import SecretRepository
 from loopyard.upstream_proxy.addresses import Addresses, AddressRefused
 from loopyard.upstream_proxy.endpoint import Endpoint
 from loopyard.upstream_proxy.mechanism import CustomHeaderParams
@@ -25,9 +25,8 @@ async def find_secret(session: AsyncSession, account_id: str, id_or_name: str, f
         BadRequest: The account has none of this id or name.
     """
     require(Resource.ACCOUNT, Level.READ, "a secret that calls are made with", field=field)
-    secret = await secrets.get(session, account_id, id_or_name) or await secrets.by_name(
-        session, account_id, id_or_name
-    )
+    secrets = SecretRepository(session)
+    secret = await secrets.get_owned(id_or_name, account_id) or await secrets.get_by_name(account_id, id_or_name)
     if secret is None:
         raise BadRequest(f"{field}: there is no secret {id_or_name}.", field=field)
     return secret.id

@@ -13,10 +13,10 @@ from loopyard.kit.ids import new_id
 from loopyard.network_policy.models import NetworkPolicy
 from loopyard.runtime.host_gateway import HasHostGateway
 from loopyard.runtime.protocol import Runtime
-from loopyard.upstream_proxy import repository
 from loopyard.upstream_proxy.admission import refused_by
 from loopyard.upstream_proxy.models import UpstreamGrant, UpstreamToken
 from loopyard.upstream_proxy.process import ProxyProcess
+from loopyard.upstream_proxy.repository import UpstreamGrantRepository
 from loopyard.upstream_proxy.tokens import Kind, digest, new_token
 
 MCP_URL, MCP_TOKEN = "RL_MCP_URL", "RL_MCP_TOKEN"
@@ -61,19 +61,17 @@ class Grants:
     async def give(self, session: AsyncSession, account_id: str, devbox_id: str, wanted: Sequence[Wanted]) -> None:
         """Write down what a devbox of the account may call as long as it lives. The caller sets `has_grants` of its
         row."""
-        for one in wanted:
-            session.add(_grant(account_id, devbox_id, one))
-        await session.flush()
+        await UpstreamGrantRepository(session).create_all(_grant(account_id, devbox_id, one) for one in wanted)
         if wanted:
             after_commit(session, self._process.need)
 
     async def mint(self, session: AsyncSession, account_id: str, devbox_id: str, wanted: Wanted) -> str:
         """A token for one more thing that a running devbox of the account may call. The caller has locked its row, and
         sets `has_grants`."""
-        grant = _grant(account_id, devbox_id, wanted)
-        session.add(grant)
-        token = _add_token(session, devbox_id, wanted.kind, grant.id)
-        await session.flush()
+        grants = UpstreamGrantRepository(session)
+        grant = await grants.create(_grant(account_id, devbox_id, wanted))
+        token, row = _token(devbox_id, wanted.kind, grant.id)
+        await grants.create_tokens([row])
         after_commit(session, self._process.need)
         return token
 
@@ -81,22 +79,31 @@ class Grants:
         """The variables of a devbox with grants that comes up, with new tokens. Those that it was given before stay
         valid."""
         variables = dict[str, str]()
+        tokens = list[UpstreamToken]()
+
+        def token(kind: Kind, grant_id: str | None) -> str:
+            value, row = _token(devbox_id, kind, grant_id)
+            tokens.append(row)
+            return value
+
         async with self._database.write() as session:
-            grants = await repository.grants_of(session, devbox_id)
+            repository = UpstreamGrantRepository(session)
+            grants = await repository.list_of_devbox(devbox_id)
             for grant in grants:
                 variable = grant.variable or ""
                 kind: Kind = "mcp" if grant.kind == "mcp" else "gateway"
-                variables[variable] = _add_token(session, devbox_id, kind, grant.id)
+                variables[variable] = token(kind, grant.id)
                 if kind == "gateway":
                     variables[f"{variable}_URL"] = self.url(kind)
             if any(grant.kind == "mcp" for grant in grants):
                 variables[MCP_URL] = self.url("mcp")
-                variables.setdefault(MCP_TOKEN, _add_token(session, devbox_id, "mcp", None))
+                variables.setdefault(MCP_TOKEN, token("mcp", None))
+            await repository.create_tokens(tokens)
         return variables
 
     async def end(self, session: AsyncSession, devbox_id: str) -> None:
         """Let nothing be called for a devbox any more."""
-        if await repository.forget(session, devbox_id):
+        if await UpstreamGrantRepository(session).delete_of_devbox(devbox_id):
             after_commit(session, lambda: self._process.drop_soon(devbox_id))
 
     async def end_refused(self, devbox_ids: Sequence[str], policy: NetworkPolicy | None) -> None:
@@ -107,7 +114,7 @@ class Grants:
     async def reconcile(self) -> None:
         """At start: have the proxy run if any devbox may call anything."""
         async with self._database.read() as session:
-            wanted = await repository.has_any(session)
+            wanted = await UpstreamGrantRepository(session).has_any()
         if wanted:
             self._process.need()
 
@@ -125,10 +132,9 @@ def _grant(account_id: str, devbox_id: str, wanted: Wanted) -> UpstreamGrant:
     )
 
 
-def _add_token(session: AsyncSession, devbox_id: str, kind: Kind, grant_id: str | None) -> str:
+def _token(devbox_id: str, kind: Kind, grant_id: str | None) -> tuple[str, UpstreamToken]:
     token = new_token(kind)
     row = UpstreamToken(
         digest=digest(token), devbox_id=devbox_id, kind=kind, grant_id=grant_id, create_time_ms=now_ms()
     )
-    session.add(row)
-    return token
+    return token, row

@@ -6,8 +6,8 @@ from loopyard.account.service import limit, set_enabled
 from loopyard.auth.authenticator import Authenticator, RefusedKey
 from loopyard.auth.live import LiveConnections
 from loopyard.auth.watch import KeyWatch
-from loopyard.identity import repository
 from loopyard.identity.models import Account
+from loopyard.identity.repository import ApiKeyRepository
 from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.key.service import make, take_back
 from loopyard.kit.db import Database
@@ -30,7 +30,7 @@ async def test_changes_by_another_process_are_noticed(database: Database) -> Non
     await watch.look()
     assert [(await authenticator.caller(one)).account_id for one in (parent_secret, child_secret)] == ["acc_1"] * 2
     async with database.write() as session:
-        row = await repository.get_for_update(session, parent.id)
+        row = await ApiKeyRepository(session).get_valid_for_update(parent.id)
         assert row is not None
         assert await take_back(session, row) == [parent.id, child.id]
     await watch.look()
@@ -49,6 +49,6 @@ async def test_changes_by_another_process_are_noticed(database: Database) -> Non
     with pytest.raises(RefusedKey, match="disabled"):
         await authenticator.caller(other_secret)
     async with database.read() as session:
-        page = await repository.page(session, "acc_1", PageQuery())
+        page = await ApiKeyRepository(session).list_page("acc_1", PageQuery())
     assert page.total_count == 1
     assert page.items[0].last_used_ms is not None

@@ -9,8 +9,8 @@ from runloop_api_client import Runloop
 
 from loopyard.account import limits as module
 from loopyard.account.service import limit
-from loopyard.identity import repository
 from loopyard.identity.models import Account
+from loopyard.identity.repository import ApiKeyRepository
 from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.key.service import make, take_back
 from loopyard.kit.db import Database
@@ -74,7 +74,7 @@ def test_a_job_goes_on_with_the_rights_of_a_key_that_was_revoked_since(
 
         async def revoke() -> str:
             async with database.write() as session:
-                row = await repository.get_for_update(session, key_id)
+                row = await ApiKeyRepository(session).get_valid_for_update(key_id)
                 assert row is not None
                 await take_back(session, row)
                 await limit(session, row.account_id, {}, ["running_devboxes"])

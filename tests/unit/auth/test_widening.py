@@ -9,7 +9,7 @@ from sqlalchemy import update
 
 from loopyard.auth.acting import Caller, acting_as, require
 from loopyard.auth.on_behalf import caller_of
-from loopyard.identity import repository
+from loopyard.identity.repository import ApiKeyRepository
 from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import Forbidden
@@ -245,7 +245,7 @@ async def test_restricted_keys_make_no_wider_keys(own: tuple[World, Belongings])
     assert child.status_code == 200
     assert (await ask({})).status_code == 200
     async with made.database.read() as session:
-        row = await repository.find(session, key_id=child.json()["id"])
+        row = await ApiKeyRepository(session).get_stored(key_id=child.json()["id"])
     assert row is not None
     assert row.scopes == {_R.ACCOUNT.value: _L.WRITE.wire, _R.OBJECTS.value: _L.READ.wire}
     assert row.expires_at_ms is None

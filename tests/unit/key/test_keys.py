@@ -9,9 +9,9 @@ from sqlalchemy import text
 from loopyard.auth.authenticator import Authenticator, RefusedKey
 from loopyard.auth.live import LiveConnections
 from loopyard.auth.watch import KeyWatch
-from loopyard.identity import repository
 from loopyard.identity.digest import digest
 from loopyard.identity.models import Account
+from loopyard.identity.repository import ApiKeyRepository
 from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.key.bootstrap import ensure_key
 from loopyard.key.service import KeyService, make, take_back
@@ -130,7 +130,7 @@ async def test_a_key_that_the_operator_sets_replaces_the_servers_own_and_no_othe
         answers = [(await made.ask(key, "GET", _ME)).status_code for key in (made.key, other)]
         assert answers == [200, 200]
         async with made.database.read() as session:
-            assert [one.digest for one in await repository.of_server(session)] == [digest(made.key)]
+            assert [one.digest for one in await ApiKeyRepository(session).list_of_server()] == [digest(made.key)]
 
 
 class _Clock:
@@ -173,7 +173,7 @@ async def test_what_another_process_revokes_is_noticed_by_the_next_look(shared: 
         await watch.look()
         assert (await authenticator.caller(secret), ended) == (caller, [])
         async with shared.database.write() as session:
-            found = await repository.get_for_update(session, row.id)
+            found = await ApiKeyRepository(session).get_valid_for_update(row.id)
             assert found is not None
             await take_back(session, found)
         await watch.look()
@@ -242,7 +242,7 @@ async def test_a_key_that_is_lent_to_a_process_is_narrow_and_ends_when_it_is_dro
 
 async def _last_used(shared: World, key_id: str) -> int | None:
     async with shared.database.write() as session:
-        row = await repository.get_for_update(session, key_id)
+        row = await ApiKeyRepository(session).get_valid_for_update(key_id)
         return None if row is None else row.last_used_ms
 
 

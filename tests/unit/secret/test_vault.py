@@ -8,9 +8,9 @@ from sqlalchemy import text
 from loopyard.kit.db import Database
 from loopyard.kit.errors import Unavailable
 from loopyard.kit.ids import new_id
-from loopyard.secret import repository
 from loopyard.secret.keys import FixedKeys, KeyFile, new_key, parse
 from loopyard.secret.models import Secret
+from loopyard.secret.repository import SecretRepository
 from loopyard.secret.rotation import rotate
 from loopyard.secret.schemas import SecretCreateParams
 from loopyard.secret.service import SecretService
@@ -81,7 +81,7 @@ async def test_rotation_seals_all_anew_and_forgets_the_old_key(
     assert after.id != before.id
     assert (await service.values("acc_1", {"A": "A", "B": "B"}))[0] == {"A": "one", "B": "two"}
     async with database.read() as session:
-        assert await repository.key_ids(session) == {after.id}
+        assert await SecretRepository(session).key_ids() == {after.id}
 
 
 async def test_a_rotation_that_was_cut_off_anywhere_is_finished_by_the_next(
@@ -92,7 +92,7 @@ async def test_a_rotation_that_was_cut_off_anywhere_is_finished_by_the_next(
     ring.write([new_key(), first])  # cut off after the new key was added
     await _make(database, service, B="two")
     async with database.read() as session:
-        assert len(await repository.key_ids(session)) == 2
+        assert len(await SecretRepository(session).key_ids()) == 2
     assert (await service.values("acc_1", {"A": "A", "B": "B"}))[0] == {"A": "one", "B": "two"}
     assert await rotate(database, ring) == 2
     assert len(ring.all()) == 1
@@ -124,6 +124,6 @@ async def test_keys_that_are_set_are_changed_by_putting_a_new_one_in_front(datab
 async def test_the_database_holds_no_value(database: Database, service: SecretService) -> None:
     await _make(database, service, A="canary-at-rest")
     async with database.read() as session:
-        (row,) = await repository.sealed(session, "acc_1", {"A"})
+        (row,) = await SecretRepository(session).list_sealed("acc_1", {"A"})
     assert isinstance(row, Secret)
     assert b"canary" not in row.sealed

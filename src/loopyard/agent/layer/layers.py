@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from weakref import WeakValueDictionary
 
 from loopyard.agent.config import AgentConfig
-from loopyard.agent.layer import repository
 from loopyard.agent.layer.installer import Installer, InstallFailed
 from loopyard.agent.layer.models import AgentLayer
+from loopyard.agent.layer.repository import AgentLayerRepository
 from loopyard.agent.layer.states import GOING, MAKING, READY
 from loopyard.agent.layer.wanted import AgentBase, WantedAgent
 from loopyard.kit.clock import now_ms
@@ -118,7 +118,7 @@ class Layers:
         """A layer that is there already, pinned."""
         oldest = 0 if agent.fixed else now_ms() - self._config.unpinned_seconds * 1000
         async with self._database.read() as session:
-            layer = await repository.ready(session, key, oldest)
+            layer = await AgentLayerRepository(session).get_ready(key, oldest)
         # From here to the pin nothing else gets its turn, so an eviction sees the pin or is seen here.
         if layer is None or layer.id in self._going:
             return None
@@ -135,7 +135,7 @@ class Layers:
         if now - self._touched.get(layer_id, 0) > _TOUCH_MS:
             self._touched[layer_id] = now
             async with self._database.write() as session:
-                await repository.touch(session, layer_id, now)
+                await AgentLayerRepository(session).touch(layer_id, now)
 
     async def _make(
         self, key: str, making: _LayerBuild, ground: AgentBase, below: str | None, agent: WantedAgent
@@ -167,7 +167,7 @@ class Layers:
     async def _install(self, layer_id: str, key: str, ground: AgentBase, below: str | None, agent: WantedAgent) -> None:
         now = now_ms()
         async with self._database.write() as session:
-            session.add(
+            await AgentLayerRepository(session).create(
                 AgentLayer(id=layer_id, key=key, state=MAKING, size_bytes=None, create_time_ms=now, used_time_ms=now)
             )
         failpoint("agent.recorded")
@@ -178,7 +178,7 @@ class Layers:
             raise
         failpoint("agent.kept")
         async with self._database.write() as session:
-            await repository.set_ready(session, layer_id, made.size_bytes, now_ms())
+            await AgentLayerRepository(session).set_ready(layer_id, made.size_bytes, now_ms())
         failpoint("agent.ready")
         log.info("agent %s was installed in %.1f s: layer %s", agent.title, made.seconds, layer_id)
 
@@ -186,7 +186,7 @@ class Layers:
         """Evict the layers that nobody has used for long, those that are past their time, and of the others so many
         that they fit into the cache, those first that were used longest ago. Pinned ones stay."""
         async with self._database.read() as session:
-            layers = [layer for layer in await repository.every(session) if layer.state == READY]
+            layers = [layer for layer in await AgentLayerRepository(session).list_all() if layer.state == READY]
         unused_before = now_ms() - self._config.unused_days * _DAY_MS
         room = self._config.cache_gib * 1024**3
         too_much = sum(layer.size_bytes or 0 for layer in layers) - room
@@ -201,7 +201,7 @@ class Layers:
         self._going.add(layer_id)
         log.info("the agent's layer %s goes", layer_id)
         async with self._database.write() as session:
-            await repository.set_state(session, layer_id, GOING)
+            await AgentLayerRepository(session).set_state(layer_id, GOING)
         failpoint("agent.evicting")
         await self._forget(layer_id)
         self._going.discard(layer_id)
@@ -210,14 +210,14 @@ class Layers:
     async def _forget(self, layer_id: str) -> None:
         await self._runtime.delete_snapshot(layer_id)
         async with self._database.write() as session:
-            await repository.remove(session, layer_id)
+            await AgentLayerRepository(session).delete_by_id(layer_id)
 
     async def reconcile(self) -> None:
         """At start, before devboxes are taken up: make the store and the host agree. Layers that were being made or
         evicted go, and so do those that only one of the two knows."""
         found = {one for one in await self._runtime.snapshots() if is_id(one, PREFIX)}
         async with self._database.read() as session:
-            known = {layer.id: layer.state for layer in await repository.every(session)}
+            known = {layer.id: layer.state for layer in await AgentLayerRepository(session).list_all()}
         for layer_id in found | known.keys():
             if layer_id not in found or known.get(layer_id) != READY:
                 await self._forget(layer_id)

@@ -10,8 +10,8 @@ from loopyard.benchmark.run.states import State
 from loopyard.kit.errors import NotFound, WrongState
 from loopyard.scenario.run.profile import inherit
 from loopyard.scenario.run.schemas import RunProfile
-from loopyard.secret import repository as secrets
 from loopyard.secret.held import HeldTokens
+from loopyard.secret.repository import SecretRepository
 
 _FIELD = "benchmark_run_id"
 _TOKENS = {"token", "auth_token"}
@@ -46,7 +46,7 @@ class Inheritance:
     async def forget(self, session: AsyncSession, run: BenchmarkRun) -> None:
         """Erase what nothing can inherit any more."""
         run.run_profile = None
-        await secrets.forget_tokens(session, run.id)
+        await SecretRepository(session).delete_tokens(run.id)
 
     async def join(self, session: AsyncSession, account_id: str, run_id: str, profile: RunProfile) -> RunProfile:
         """The profile of a scenario run that is started as a part of a benchmark run, which cannot end before the

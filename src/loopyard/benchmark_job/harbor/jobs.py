@@ -20,7 +20,7 @@ from loopyard.kit.db import after_commit
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.ids import new_id
-from loopyard.secret import repository as secrets
+from loopyard.secret.repository import SecretRepository
 
 FIELD = "spec.inline_yaml"
 _MOST_NAME = 900
@@ -51,7 +51,7 @@ class HarborJobs:
             raise BadRequest(f"{FIELD}: {error}.", field=FIELD) from error
         if job.variables:
             require(Resource.ACCOUNT, Level.READ, "a secret that a job gets", field=FIELD)
-        known = await secrets.known_names(session, account_id, job.variables)
+        known = await SecretRepository(session).known_names(account_id, job.variables)
         missing = [variable for variable in job.variables if variable not in known]
         if missing:
             message = f"{FIELD}: ${{{missing[0]}}} asks for a secret that this account does not have."

@@ -27,7 +27,7 @@ from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageQuery, cursor_of
 from loopyard.kit.sse import MessageStream
 from loopyard.kit.wire import MAX_INT, ShortText
-from loopyard.secret import repository as secrets
+from loopyard.secret.repository import SecretRepository
 
 router = APIRouter()
 
@@ -134,7 +134,7 @@ async def _form(page: Page, form: JobForm, error: LoopyardError | None = None) -
                 found = await benchmarks.page(session, owner, BenchmarkFilters(), query)
                 offered += [(one.id, one.name) for one in found.items if one.id not in dict(offered)]
         if page.may(SECRETS):
-            names = [one.name for one in (await secrets.page(session, account_id, query)).items]
+            names = [one.name for one in (await SecretRepository(session).list_page(account_id, query)).items]
     return page.render(
         "jobs/new.html",
         http_status=200 if error is None else error.status,

@@ -17,7 +17,7 @@ from loopyard.console.login.cookies import clear_token, form_token_of, set_form_
 from loopyard.console.login.sessions import Sessions
 from loopyard.console.page import Page, allowed
 from loopyard.console.rendering import render
-from loopyard.identity import repository as keys
+from loopyard.identity.repository import ApiKeyRepository
 from loopyard.kit.db import DatabaseDep
 from loopyard.kit.parts import part
 
@@ -70,7 +70,7 @@ async def login(
     if (old := sessions.find(token_of(request))) is not None:
         sessions.close(old)
     async with database.read() as session:
-        own = {one.account_id for one in await keys.of_server(session)}
+        own = {one.account_id for one in await ApiKeyRepository(session).list_of_server()}
     token, _ = sessions.open(caller.key_id or "", is_of_server=caller.account_id in own)
     response = RedirectResponse(_where(where), 303)
     set_token(request, response, token, sessions.lasting_seconds)

@@ -18,7 +18,7 @@ from loopyard.launch.image import ImageNotes
 from loopyard.launch.parameters import LaunchParameters, UserParameters
 from loopyard.network_policy.naming import check_nameable
 from loopyard.network_policy.repository import NetworkPolicyRepository
-from loopyard.snapshot import repository as snapshots
+from loopyard.snapshot.repository import SnapshotRepository
 from loopyard.snapshot.states import COMPLETE, ERROR, IN_PROGRESS
 
 _POLICY = "launch_parameters.network_policy_id"
@@ -77,7 +77,7 @@ async def find_origin(session: AsyncSession, account_id: str, params: DevboxCrea
     if params.snapshot_id is None:
         return origin
     require(Resource.SNAPSHOTS, Level.READ, "a snapshot that a devbox is made of", field="snapshot_id")
-    snapshot = await snapshots.lock(session, params.snapshot_id)
+    snapshot = await SnapshotRepository(session).get_by_id_for_update(params.snapshot_id)
     status = snapshot.status if snapshot is not None and snapshot.account_id == account_id else None
     if status == IN_PROGRESS:
         raise Busy(f"Snapshot {params.snapshot_id} is still being taken; wait until it is complete.")

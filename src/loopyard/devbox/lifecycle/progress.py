@@ -11,7 +11,7 @@ from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.launch.parameters import LaunchParameters
-from loopyard.secret import repository as secrets
+from loopyard.secret.repository import SecretRepository
 
 
 class Progress:
@@ -41,7 +41,7 @@ class Progress:
             if devbox.status == Status.RUNNING:
                 await self._begin_to_count(devbox, resumed=was == Status.RESUMING)
                 if was != Status.PROVISIONING or devbox.has_agents:  # else nothing was put into it
-                    await secrets.forget_tokens(session, devbox_id)
+                    await SecretRepository(session).delete_tokens(devbox_id)
             if devbox.status != was and devbox.status in (Status.RUNNING, Status.SUSPENDED):
                 await self._companions.entered(session, devbox, was)
         self._changes.publish(devbox_id)

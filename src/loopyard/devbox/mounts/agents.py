@@ -5,11 +5,12 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.agent import repository, service
+from loopyard.agent import service
 from loopyard.agent.layer.installer import InstallFailed
 from loopyard.agent.layer.layers import Layers
 from loopyard.agent.layer.wanted import AgentBase, WantedAgent
 from loopyard.agent.models import Agent, DevboxAgent
+from loopyard.agent.repository import AgentRepository
 from loopyard.agent.source import AgentSource
 from loopyard.auth.acting import require
 from loopyard.devbox.lifecycle.setup import LaunchFailed
@@ -152,7 +153,7 @@ class AgentMounts:
 
     async def _wanted(self, devbox: Devbox) -> list[WantedAgent]:
         async with self._database.read() as session:
-            rows = await repository.of_devbox(session, devbox.id)
+            rows = await AgentRepository(session).list_of_devbox(devbox.id)
             tokens = await self._tokens.opened(session, devbox.id)
         return [
             WantedAgent(

@@ -8,8 +8,8 @@ from loopyard.auth.acting import require
 from loopyard.identity.scopes import Level, Resource
 from loopyard.kit.errors import NotFound, WrongState
 from loopyard.launch.mounts import Mount, MountedObject, ObjectMount
-from loopyard.object import repository as objects
 from loopyard.object.models import StorageObject
+from loopyard.object.repository import ObjectRepository
 from loopyard.object.states import READ_ONLY, UPLOADING
 
 
@@ -38,7 +38,7 @@ async def readable_object(session: AsyncSession, account_id: str, object_id: str
         NotFound: It is not there.
         WrongState: It is not complete.
     """
-    row = await objects.get(session, object_id)
+    row = await ObjectRepository(session).get_by_id(object_id)
     if row is None or not (row.is_public or row.account_id == account_id):
         raise NotFound(f"There is no object {object_id}.", field=field)
     if row.state != READ_ONLY:

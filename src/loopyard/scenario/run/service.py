@@ -38,7 +38,7 @@ from loopyard.scenario.run.states import FINAL, State, state_after_end
 from loopyard.scenario.schemas import DEFAULT_SCORER_TIMEOUT_SEC
 from loopyard.scenario.system_files import is_as_left
 from loopyard.scorer import contract
-from loopyard.scorer.registered import repository as registered
+from loopyard.scorer.registered.repository import RegisteredScorerRepository
 
 
 class RunService:
@@ -127,7 +127,7 @@ class RunService:
         """Keep what the run is scored by, custom scorers' scripts included, and tell under which digest."""
         digest, functions = scenario.contract_digest, scenario.scoring_functions
         if types := contract.custom_types(contract.load(functions)):
-            scripts = await registered.scripts(session, scenario.account_id, types)
+            scripts = await RegisteredScorerRepository(session).scripts(scenario.account_id, types)
             digest, functions = contract.fix(functions, scripts, "scenario_id")
         await scenarios.keep_contract(session, digest, functions)
         return digest

@@ -10,7 +10,8 @@ from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageParams, cursor_of
 from loopyard.kit.wire import ShortText
-from loopyard.scorer.registered import repository, service
+from loopyard.scorer.registered import service
+from loopyard.scorer.registered.repository import RegisteredScorerRepository
 from loopyard.scorer.registered.schemas import ScorerListView, ScorerParams, ScorerView
 
 router = APIRouter(prefix="/v1/scenarios/scorers", tags=["scorers"])
@@ -27,7 +28,9 @@ async def create(
     scorer_id = new_id(_PREFIX)
     owner = await claim(session, caller.account_id, "scenarios.scorers.create", request_key, scorer_id)
     if owner != scorer_id:
-        return ScorerView.model_validate(await service.get(session, caller.account_id, owner))
+        return ScorerView.model_validate(
+            await RegisteredScorerRepository(session).get_one_owned(owner, caller.account_id)
+        )
     return ScorerView.model_validate(await service.create(session, caller.account_id, params, scorer_id=scorer_id))
 
 
@@ -44,7 +47,7 @@ async def list_scorers(
     """The account's scorers, newest first."""
     is_former = (page_query.starting_after or "").startswith(f"{_FORMER_PREFIX}_")
     cursor = cursor_of(page_query, _FORMER_PREFIX if is_former else _PREFIX)
-    page = await repository.page(session, caller.account_id, search, cursor)
+    page = await RegisteredScorerRepository(session).list_page(caller.account_id, search, cursor)
     views = [ScorerView.model_validate(scorer) for scorer in page.items]
     return ScorerListView(scorers=views, has_more=page.has_more, total_count=page.total_count)
 
@@ -52,7 +55,7 @@ async def list_scorers(
 @router.get("/{id}", operation_id="scenarios.scorers.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> ScorerView:
     """Retrieve a registered scorer."""
-    return ScorerView.model_validate(await service.get(session, caller.account_id, id))
+    return ScorerView.model_validate(await RegisteredScorerRepository(session).get_one_owned(id, caller.account_id))
 
 
 @router.post("/{id}", operation_id="scenarios.scorers.update")

@@ -5,9 +5,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
-from loopyard.kit.errors import BadRequest, NotFound
-from loopyard.scorer.registered import repository
+from loopyard.kit.errors import BadRequest
 from loopyard.scorer.registered.models import RegisteredScorer
+from loopyard.scorer.registered.repository import RegisteredScorerRepository
 from loopyard.scorer.registered.schemas import ScorerParams
 
 
@@ -25,20 +25,8 @@ async def create(session: AsyncSession, account_id: str, params: ScorerParams, *
         bash_script=params.bash_script,
         create_time_ms=now_ms(),
     )
-    if not await repository.insert(session, scorer):
+    if not await RegisteredScorerRepository(session).create_if_new(scorer):
         raise _taken(params.type)
-    return scorer
-
-
-async def get(session: AsyncSession, account_id: str, scorer_id: str) -> RegisteredScorer:
-    """A scorer of the account.
-
-    Raises:
-        NotFound: It has none of this id.
-    """
-    scorer = await repository.get(session, account_id, scorer_id)
-    if scorer is None:
-        raise NotFound(f"There is no scorer {scorer_id}.", field="id")
     return scorer
 
 
@@ -49,15 +37,15 @@ async def update(session: AsyncSession, account_id: str, scorer_id: str, params:
         NotFound: The account has none of this id.
         BadRequest: Another scorer of the account has this type.
     """
-    scorer = await get(session, account_id, scorer_id)
-    if await repository.id_of_type(session, account_id, params.type) not in (None, scorer_id):
+    scorers = RegisteredScorerRepository(session)
+    scorer = await scorers.get_one_owned(scorer_id, account_id)
+    if await scorers.id_of_type(account_id, params.type) not in (None, scorer_id):
         raise _taken(params.type)
     scorer.type, scorer.type_folded, scorer.bash_script = params.type, names.fold(params.type), params.bash_script
     try:
-        await session.flush()
+        return await scorers.update(scorer)
     except IntegrityError as error:  # somebody was faster
         raise _taken(params.type) from error
-    return scorer
 
 
 def _taken(scorer_type: str) -> BadRequest:
