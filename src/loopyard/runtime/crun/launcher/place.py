@@ -99,7 +99,10 @@ def tidy(cgroup: str) -> None:
 def _mount_pool(image: str, pool: str, *, looks: bool) -> bool:
     kept = room.is_kept(image)
     if kept and not looks:
-        room.fill(image)
+        try:
+            room.fill(image)
+        except room.NoFileSystem as error:
+            raise OSError(_UNMOUNTABLE.format(image=image, error=error)) from error
     # Room that is kept must not be given back.
     discarding = "nodiscard" if kept else "discard=async"
     # --nooverlap finds the loop device again on which the sandboxes of an earlier server still run.

@@ -3,7 +3,7 @@
 A btrfs whose file meets a full host turns read-only for good. So its file system is made small, no larger than the room
 that is reserved for it, and grows into the file in steps, as long as the host has room. Where the host has none left,
 sandboxes meet a full disk, which does no harm. A child of the launcher sees to that. It stays without its launcher as
-long as any sandbox runs, and gives back what is free when none does.
+long as any sandbox runs, unless the next launcher's takes over, and gives back what is free when none does.
 """
 
 import contextlib
@@ -45,8 +45,12 @@ _SUPERBLOCK, _MAGIC_AT, _SIZE_AT = 64 << 10, 0x40, 0x70
 _MAGIC = b"_BHRfS_M"
 
 
+class NoFileSystem(OSError):
+    """The file of the sandboxes' disk holds no btrfs."""
+
+
 def mark(image: str) -> str:
-    """The file beside the one of a disk that says that room is kept for it."""
+    """The file beside the one of a disk that says that room is kept for it, and which process does."""
     return os.path.join(os.path.dirname(image), _MARK)
 
 
@@ -54,7 +58,8 @@ def fill(image: str) -> None:
     """Take all the room that the file system in the file `image` may write to. It need not be mounted.
 
     Raises:
-        OSError: The host has not got that room; or there is no file system in the file.
+        NoFileSystem: There is none in the file.
+        OSError: The host has not got that room.
     """
     with _held(image) as file:
         size = _size_of(file)
@@ -113,6 +118,7 @@ def _keep(launcher: int, image: str, pool: str, sandboxes: list[str]) -> None:
     poll = select.poll()
     poll.register(launcher, select.POLLIN)
     is_alone = False
+    _take_charge(image)
     free, _ = btrfs.device(pool)
     while True:
         before, (free, _) = free, btrfs.device(pool)
@@ -121,11 +127,29 @@ def _keep(launcher: int, image: str, pool: str, sandboxes: list[str]) -> None:
             _grow(image, pool, max(wanted, _STEP_BYTES, _AHEAD * (before - free)))
         if not is_alone:
             is_alone = bool(poll.poll(_LOOK_SECONDS * 1000))
+        elif _is_relieved(image):
+            return
         elif any(map(_any_runs, sandboxes)):
             select.select((), (), (), _LOOK_SECONDS)
         else:
             give_back(image, pool)
             return
+
+
+def _take_charge(image: str) -> None:
+    """Write down that this process keeps the room from now on. Where the host has no room for that, both stay."""
+    with contextlib.suppress(OSError), open(mark(image), "w", encoding="ascii") as file:
+        file.write(f"{os.getpid()} {start_ticks(os.getpid())}\n")
+
+
+def _is_relieved(image: str) -> bool:
+    """True if another process has taken over, and lives."""
+    try:
+        with open(mark(image), encoding="ascii") as file:
+            pid, ticks = map(int, file.read().split())
+        return pid != os.getpid() and start_ticks(pid) == ticks
+    except (OSError, ValueError):
+        return False
 
 
 def give_back(image: str, pool: str) -> None:
@@ -172,7 +196,7 @@ def _grow(image: str, pool: str, wanted: int) -> None:
 def _size_of(file: int) -> int:
     head = os.pread(file, 4096, _SUPERBLOCK)
     if head[_MAGIC_AT : _MAGIC_AT + len(_MAGIC)] != _MAGIC:
-        raise OSError("there is no btrfs in the file of the sandboxes' disk")
+        raise NoFileSystem("there is no btrfs in it")
     (size,) = struct.unpack_from("<Q", head, _SIZE_AT)
     return min(size, os.fstat(file).st_size)
 
