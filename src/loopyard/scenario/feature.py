@@ -11,6 +11,7 @@ from loopyard.scenario.endpoints import router
 from loopyard.scenario.run.counts import INTERVAL_SECONDS, CountCompactor
 from loopyard.scenario.run.endpoints import router as run_router
 from loopyard.scenario.run.inherited import InheritedProfiles
+from loopyard.scenario.run.patches import PatchRecorder
 from loopyard.scenario.run.scoring import ScoringService
 from loopyard.scenario.run.service import RunService
 from loopyard.scenario.run.usage_endpoints import router as usage_router
@@ -28,7 +29,9 @@ def build(server: Server, settings: ScenarioSettings) -> Feature:
     """Build the scoring of runs and the service of runs."""
     runtime, executions, endings = server.runtime, server.get(ExecutionEngine), server.get(Lifecycle).endings
     engine = ScoringEngine(runtime, executions, settings.scorers)
-    scoring = ScoringService(server.database, runtime, engine, endings, server.changes, server.tasks)
+    recorder = server.offer(PatchRecorder, PatchRecorder(server.database, runtime))
+    server.get(Lifecycle).add_farewell(recorder.devbox_is_freed)
+    scoring = ScoringService(server.database, runtime, engine, endings, server.changes, server.tasks, recorder)
     runs = RunService(server.get(DevboxService), endings, scoring, server.get(InheritedProfiles))
     server.offer(RunService, runs)
     compactions = Periodic("folding the counts of runs", CountCompactor(server.database).sweep, every=INTERVAL_SECONDS)

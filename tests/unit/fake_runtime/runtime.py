@@ -16,6 +16,7 @@ from loopyard.runtime.errors import (
     SandboxNotRunning,
     SnapshotNotFound,
 )
+from loopyard.runtime.folder_changes import FolderChanges
 from loopyard.runtime.protocol import (
     Attached,
     CommandResult,
@@ -34,6 +35,7 @@ from tests.unit.fake_runtime import files
 from tests.unit.fake_runtime.attachment import FakeAttached
 from tests.unit.fake_runtime.builder import FakeBuilder
 from tests.unit.fake_runtime.commands import LOST, Command
+from tests.unit.fake_runtime.comparison import compare
 from tests.unit.fake_runtime.disk import ROOT, Disk, File, Folder, Who
 from tests.unit.fake_runtime.image import base_disk
 from tests.unit.fake_runtime.machine import PATH, Machine, enter, execute, who_is
@@ -55,6 +57,9 @@ class Box:
     out_of_memory: bool = False
     gone: bool = False
     changed: Waiters = field(default_factory=Waiters)
+    at_start: Disk | None = None
+    """Its disk before the first command, which tells what is changed later."""
+    folder_changes: FolderChanges | None = None
 
     @property
     def status(self) -> SandboxStatus:
@@ -151,6 +156,7 @@ class FakeRuntime:
         box.spec, box.out_of_memory = spec, False
         _prepare(box.disk, spec)
         box.machine = Machine(box.disk, spec.hostname)
+        box.at_start = box.at_start or box.disk.copy()
 
     def _disk_for(self, spec: SandboxSpec) -> Disk:
         if spec.snapshot is not None:
@@ -197,6 +203,16 @@ class FakeRuntime:
 
     async def sandboxes(self) -> dict[str, SandboxStatus]:
         return {sandbox_id: box.status for sandbox_id, box in self.host.boxes.items()}
+
+    async def folder_changes(self, sandbox_id: str, path: str) -> FolderChanges | None:
+        """See `ComparesFolders`."""
+        self.host.refuse("folder_changes")
+        box = self.host.boxes.get(sandbox_id)
+        if box is None or box.at_start is None:
+            return None
+        if box.folder_changes is None:
+            box.folder_changes = compare(box.at_start, box.disk, path)
+        return box.folder_changes
 
     async def status(self, sandbox_id: str) -> SandboxStatus:
         return self._box(sandbox_id).status

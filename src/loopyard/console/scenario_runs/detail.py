@@ -10,6 +10,7 @@ from loopyard.benchmark.run import repository as benchmark_runs
 from loopyard.console.outcomes import BROKEN, Outcome, of_run
 from loopyard.console.page import Page
 from loopyard.console.scenario_runs.blame import Blame, blame_of
+from loopyard.console.scenario_runs.changes import LINES_AT_ONCE, changes_of
 from loopyard.console.scenario_runs.work import MOST_COMMANDS, ScorerShown, Work, outputs, scorers_of, work_of
 from loopyard.console.scenarios.contract import functions_of
 from loopyard.devbox import repository as devboxes
@@ -116,6 +117,7 @@ async def detail_of(page: Page, run_id: str) -> dict[str, Any]:
         "stale": False,
         "run": run,
         "printed": printed,
+        "changes": await changes_of(page, run.id, LINES_AT_ONCE) if page.may(SEE_LOGS) else None,
         "can_score": run.state == State.RUNNING,
         "can_complete": run.state in (State.RUNNING, State.SCORED),
         "can_cancel": run.state not in FINAL,

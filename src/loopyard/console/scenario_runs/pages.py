@@ -10,6 +10,7 @@ from loopyard.console.filtering import EMPTY_IS_NONE, Given, first_path, last_id
 from loopyard.console.listing import ListQuery, next_path
 from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
+from loopyard.console.scenario_runs.changes import changes_of
 from loopyard.console.scenario_runs.detail import detail_of, document_of, gather
 from loopyard.console.scenario_runs.rows import rows_of
 from loopyard.console.scenario_runs.work import outputs
@@ -22,7 +23,7 @@ from loopyard.kit.wire import ShortText
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.runtime.protocol import Runtime
-from loopyard.scenario.run import repository
+from loopyard.scenario.run import patches, repository
 from loopyard.scenario.run.endpoints import download_logs
 from loopyard.scenario.run.repository import RunFilters
 from loopyard.scenario.run.schemas import RunProfile, ScenarioStartRunParams
@@ -125,6 +126,26 @@ async def command(id: ShortText, command: ShortText, page: Annotated[Page, Depen
     out, err = await outputs(page.parts.get(Runtime), run.devbox_id, execution.id)
     template = "scenario_runs/_output.html" if page.is_htmx else "scenario_runs/command.html"
     return page.render(template, run=run, execution=execution, out=out, err=err)
+
+
+@router.get("/runs/{id}/changes")
+async def changes(id: ShortText, page: Annotated[Page, Depends(allowed(LOGS))]) -> HTMLResponse:
+    """All changes of a run in its working directory that are recorded."""
+    async with page.database.read() as session:
+        run = await page.parts.get(RunService).get(session, page.caller.account_id, id)
+    return page.render("scenario_runs/changes.html", run=run, changes=await changes_of(page, run.id))
+
+
+@router.get("/runs/{id}/changes.patch")
+async def patch(id: ShortText, page: Annotated[Page, Depends(allowed(LOGS))]) -> Response:
+    """The same as a patch in the format of git."""
+    async with page.database.read() as session:
+        run = await page.parts.get(RunService).get(session, page.caller.account_id, id)
+        found = await patches.find(session, run.id)
+    if found is None:
+        raise NotFound(f"No changes of scenario run {id} are recorded.", field="id")
+    headers = {"Content-Disposition": f'attachment; filename="{run.id}.patch"'}
+    return Response(found.patch, media_type="application/octet-stream", headers=headers)
 
 
 @router.get("/runs/{id}/run.json")

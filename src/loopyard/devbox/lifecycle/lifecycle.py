@@ -3,7 +3,7 @@
 import asyncio
 import itertools
 import logging
-from collections.abc import Coroutine
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -45,6 +45,9 @@ log = logging.getLogger("loopyard.devbox")
 SETTLE_SECONDS = 20.0
 
 _FREEING = "free "
+
+Farewell = Callable[[str], Awaitable[None]]
+"""Called with the id of a devbox that has ended, before its disk is freed. Called again after a crash."""
 
 
 class Lifecycle:
@@ -88,6 +91,11 @@ class Lifecycle:
         self._numbers = itertools.count()
         self._at_work: set[str] = set()
         self._wanted: dict[str, Devbox | None] = {}
+        self._farewells: list[Farewell] = []
+
+    def add_farewell(self, farewell: Farewell) -> None:
+        """Have something done before the disks of devboxes that have ended are freed. If it fails, they are freed."""
+        self._farewells.append(farewell)
 
     def begin(self, devbox_id: str, made: Devbox | None = None) -> None:
         """Start to do what the devbox's status asks for: make it, suspend it, or resume it. `made` is its row as it was
@@ -218,6 +226,11 @@ class Lifecycle:
         # If something is being done with it still, that sees the end too, and stops.
         await self._tasks.settle(_work(devbox_id), None)
         failpoint("devbox.ended")
+        for farewell in self._farewells:
+            try:
+                await farewell(devbox_id)
+            except Exception:
+                log.exception("devbox %s: the server failed at what it was to do before freeing it", devbox_id)
         await retry_while_stuck(lambda: self._runtime.destroy(devbox_id))
         failpoint("devbox.destroyed")
         async with self._database.write() as session:

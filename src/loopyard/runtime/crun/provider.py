@@ -34,6 +34,7 @@ from loopyard.runtime.errors import (
     SandboxStartFailed,
     SnapshotFailed,
 )
+from loopyard.runtime.folder_changes import FolderChanges
 from loopyard.runtime.host_gateway import GatewayAddress
 from loopyard.runtime.layout import subfolders, write_whole
 from loopyard.runtime.processes import is_alive, wait_end
@@ -108,6 +109,10 @@ class CrunRuntime:
             network_rules=True,
             snapshot_xattrs=True,
         )
+
+    async def folder_changes(self, sandbox_id: str, path: str) -> FolderChanges | None:
+        """See `ComparesFolders`."""
+        return await self.grading_isolation.folder_changes(sandbox_id, self._memory.image_of(sandbox_id), path)
 
     def _means(self) -> Means:
         return Means(self._memory.folder / "builds", self._ca_bundle)

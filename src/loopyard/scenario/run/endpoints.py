@@ -17,7 +17,7 @@ from loopyard.model_usage import service as model_usage
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.runtime.protocol import Runtime
-from loopyard.scenario.run import logs, repository
+from loopyard.scenario.run import logs, patches, repository
 from loopyard.scenario.run.rendering import render
 from loopyard.scenario.run.repository import RunFilters
 from loopyard.scenario.run.schemas import ScenarioRunListView, ScenarioRunView, ScenarioStartRunParams
@@ -113,8 +113,8 @@ async def download_logs(
     ledger: LedgerDep,
     recordings: RecordingsDep,
 ) -> StreamingResponse:
-    """A zip file of every command that ran in the run's devbox, the scorers' included, with its output, and of its
-    calls of models, if they were recorded."""
+    """A zip file of every command that ran in the run's devbox, the scorers' included, with its output, of
+    its changes in the working directory as a patch, and of its calls of models, if they were recorded."""
     async with database.read() as session:
         run = await service.get(session, caller.account_id, id)
     await (ledger.settle([run.devbox_id]) if run.state in FINAL else ledger.flush())
@@ -122,6 +122,7 @@ async def download_logs(
         run = await service.get(session, caller.account_id, id)
         commands = await executions.of_devbox(session, run.devbox_id)
         used = await model_usage.of_devbox(session, run.devbox_id)
+        changes = await patches.find(session, run.id)
     view = ScenarioRunView.model_validate(run).model_dump(mode="json", by_alias=True)
     notes = logs.RunNotes(
         view,
@@ -131,6 +132,7 @@ async def download_logs(
         run.restore_report,
         used.model_dump(mode="json"),
         recordings.of_devbox(run.devbox_id),
+        changes,
     )
     return StreamingResponse(
         logs.archive(runtime, notes, commands),

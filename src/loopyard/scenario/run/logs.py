@@ -11,6 +11,7 @@ from typing import Any
 
 from loopyard.devbox.execution.models import Execution
 from loopyard.runtime.errors import RuntimeFault
+from loopyard.runtime.folder_changes import FolderChanges
 from loopyard.runtime.output import LOST_NOTE
 from loopyard.runtime.protocol import Runtime, Stream
 from loopyard.scorer.request import command_id
@@ -52,6 +53,8 @@ class RunNotes:
     """Usage of models by the run: a `ModelUsageView`."""
     model_calls: Path | None = None
     """The file of its recorded calls of models, if there is one."""
+    changes: FolderChanges | None = None
+    """Changes in its working directory, if they are recorded."""
 
     def manifest(self, listed: list[dict[str, Any]]) -> dict[str, Any]:
         """The manifest of the run's logs, with the executions in it."""
@@ -66,8 +69,16 @@ class RunNotes:
             "restore_report": self.restore_report,
             "put_back": self.restore_report,  # its older name
             "model_usage": self.model_usage,
+            "working_directory": self._changed(),
             "executions": listed,
         }
+
+    def _changed(self) -> dict[str, Any] | None:
+        told = self.changes
+        if told is None:
+            return None
+        counts = {name: getattr(told, name) for name in ("files", "left_out", "added", "removed", "complete")}
+        return {**counts, "skipped": list(told.skipped)}
 
     def scored(self, execution_id: str) -> dict[str, Any]:
         """Name and result of the scoring function that an execution is; empty if it is none, or is not done."""
@@ -83,8 +94,9 @@ async def archive(runtime: Runtime, run: RunNotes, executions: Sequence[Executio
     """A zip file in pieces.
 
     For each execution it has a folder with `command`, `stdout`, `stderr` and `exit_status` (empty while it runs), in
-    `launch/`, `executions/` or `scoring/`; `run.json` is the run, `model_calls.jsonl` has its calls of models if they
-    were recorded, and `manifest.json`, the last entry, lists the rest.
+    `launch/`, `executions/` or `scoring/`; `run.json` is the run, `working_directory.patch` what it changed there,
+    `model_calls.jsonl` has its calls of models if they were recorded, and `manifest.json`, the last entry, lists the
+    rest.
     """
     outlet = _Outlet()
     listed: list[dict[str, Any]] = []
@@ -110,6 +122,9 @@ async def archive(runtime: Runtime, run: RunNotes, executions: Sequence[Executio
                         entry["missing"] = str(fault)
                 entry[f"{stream}_bytes"] = size
             listed.append(entry)
+        if run.changes is not None:
+            file.writestr("working_directory.patch", run.changes.patch)
+            yield outlet.take()
         if run.model_calls is not None:
             async for data in _copied(file, run.model_calls, "model_calls.jsonl", outlet):
                 yield data

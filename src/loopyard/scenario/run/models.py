@@ -1,6 +1,6 @@
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, Index, Integer, String, false, text
+from sqlalchemy import JSON, BigInteger, Index, Integer, LargeBinary, String, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from loopyard.store.base import Base, ForeignId, PrimaryId, StringMapColumn
@@ -87,6 +87,23 @@ class ScenarioRun(Base):
     """Report on the system files restored before scoring: a `RestoreReport`."""
     start_time_ms: Mapped[int]
     duration_ms: Mapped[int | None]
+
+
+class ScenarioRunPatch(Base):
+    """Changes in the working directory of a run, from its start to its scoring, or to its end if it is not scored: a
+    `FolderChanges`."""
+
+    __tablename__ = "scenario_run_patch"
+
+    run_id: Mapped[PrimaryId]
+    compressed: Mapped[bytes] = mapped_column(LargeBinary)
+    """The patch, by zlib."""
+    files: Mapped[int]
+    left_out: Mapped[int]
+    added: Mapped[int]
+    removed: Mapped[int]
+    skipped: Mapped[list[Any]]
+    complete: Mapped[bool]
 
 
 class ScenarioRunName(Base):

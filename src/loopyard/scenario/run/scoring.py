@@ -20,12 +20,14 @@ from loopyard.kit.failpoint import failpoint
 from loopyard.kit.tasks import Tasks
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.runtime.errors import ImageNotFound
+from loopyard.runtime.folder_changes import FolderChanges
 from loopyard.runtime.grading import isolation_of
 from loopyard.runtime.images import NamesImages
 from loopyard.runtime.protocol import Runtime
 from loopyard.scenario import repository as scenarios
-from loopyard.scenario.run import repository
+from loopyard.scenario.run import patches, repository
 from loopyard.scenario.run.models import ScenarioRun
+from loopyard.scenario.run.patches import PatchRecorder
 from loopyard.scenario.run.states import State
 from loopyard.scorer import contract
 from loopyard.scorer.engine import ScoringEngine
@@ -47,6 +49,7 @@ class ScoringService:
         endings: Endings,
         changes: Changes,
         tasks: Tasks,
+        recorder: PatchRecorder,
     ) -> None:
         self._database = database
         self._runtime = runtime
@@ -54,6 +57,7 @@ class ScoringService:
         self._endings = endings
         self._changes = changes
         self._tasks = tasks
+        self._recorder = recorder
 
     def begin(self, run_id: str) -> None:
         """Start to score a run that is written down as scoring."""
@@ -79,7 +83,10 @@ class ScoringService:
             return  # what ended the devbox has ended the run too
         try:
             async with self._database.read() as session:
-                request = await self._request(session, run)
+                devbox = await devboxes.get(session, run.devbox_id)
+                request = await self._request(session, run, devbox)
+            changes = await self._recorder.take(run, devbox)
+            failpoint("run.compared")
             outcome = await self._engine.score(request)
         except ScoringInterrupted as interruption:
             await self._fail(run, str(interruption))
@@ -89,7 +96,7 @@ class ScoringService:
             await self._fail(run, "The server failed; its log says why.")
             return
         failpoint("run.judged")
-        await self._record(run, outcome)
+        await self._record(run, outcome, changes)
         failpoint("run.scored")
 
     async def _devbox_runs(self, run: ScenarioRun) -> bool:
@@ -97,8 +104,9 @@ class ScoringService:
         statuses = {Status.RUNNING, *DEVBOX_FINAL}
         return await wait_for_status(self._database, self._changes, run.devbox_id, statuses, None) == Status.RUNNING
 
-    async def _record(self, run: ScenarioRun, outcome: ScoringOutcome) -> None:
+    async def _record(self, run: ScenarioRun, outcome: ScoringOutcome, changes: FolderChanges | None) -> None:
         """Write the result down, unless the run ended meanwhile. One whose time for scoring was over is over."""
+        compressed = b"" if changes is None else await patches.compress(changes)
         async with self._database.write() as session:
             devbox = await devboxes.lock(session, run.devbox_id)
             locked = await repository.lock(session, run.id)
@@ -107,6 +115,8 @@ class ScoringService:
             locked.scoring_contract_result = outcome.result.model_dump(mode="json")
             report = outcome.restore_report
             locked.restore_report = None if report is None else asdict(report)
+            if changes is not None:
+                await patches.keep(session, run.id, changes, compressed)
             if outcome.out_of_time:
                 locked.failure_reason = f"Scoring took longer than {locked.scorer_timeout_sec} seconds."
                 locked.fault = "model"
@@ -134,8 +144,7 @@ class ScoringService:
                 await repository.move(session, locked, State.FAILED)
                 self.publish(session, run.id)
 
-    async def _request(self, session: AsyncSession, run: ScenarioRun) -> ScoringRequest:
-        devbox = await devboxes.get(session, run.devbox_id)
+    async def _request(self, session: AsyncSession, run: ScenarioRun, devbox: Devbox | None) -> ScoringRequest:
         launch = LaunchParameters.model_validate(devbox.launch_parameters if devbox is not None else {})
         return ScoringRequest(
             devbox_id=run.devbox_id,

@@ -161,6 +161,11 @@ def _put_back(api: Runloop, run_id: str) -> Any:
         return json.loads(logs.read("manifest.json"))["put_back"]
 
 
+def _patch(api: Runloop, run_id: str) -> str:
+    with zipfile.ZipFile(io.BytesIO(api.scenarios.runs.download_logs(run_id).read())) as logs:
+        return logs.read("working_directory.patch").decode()
+
+
 @pytest.mark.parametrize(
     "place",
     [
@@ -200,8 +205,11 @@ def test_what_was_put_back_is_told_also_if_the_server_is_killed_meanwhile(crashi
             "complete": True,
         }
         assert _put_back(api, run.id) == told
+        patch = _patch(api, run.id)
+        assert "b/ran" not in patch, "the scorer's doing is told as the agent's"
         api.scenarios.runs.complete(run.id)
         assert _put_back(api, run.id) == told
+        assert _patch(api, run.id) == patch
 
 
 def test_killed_before_the_devbox_of_a_run_to_be_scored_is_made(crashing: ServerProcess) -> None:

@@ -7,11 +7,12 @@ Where there is no btrfs, one is a copy of the other, and what is in files has to
 
 import os
 import stat
-from collections.abc import Callable, Generator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from typing import Literal
+
+from loopyard.runtime.crun.launcher.layered_folders import LayeredFolder, are_copies, reach, top_folder
 
 LISTED = 100
 """How many paths are named."""
@@ -19,8 +20,6 @@ LISTED = 100
 _LOOKED_AT = 20_000
 _COMPARED_BYTES, _PIECE_BYTES = 1 << 30, 1 << 20
 _LONGEST = 300
-_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_OPAQUE = ("trusted.overlay.opaque", "user.overlay.opaque")
 
 Kind = Literal["added", "changed", "removed"]
 
@@ -43,77 +42,21 @@ class Changes:
             getattr(self, kind).append(told if len(told) <= _LONGEST else f"{told[:_LONGEST]}…")
 
 
-@dataclass(frozen=True, slots=True)
-class _Folder:
-    """A folder as the sandbox sees it: what differs from the image, and the image's own below it; both can be None."""
-
-    upper: int | None
-    lower: int | None
-
-    def look(self, name: str) -> tuple[os.stat_result | None, bool]:
-        """Look at a path, and whether it differs from the image."""
-        found = _stat(self.upper, name)
-        if found is not None:
-            return (None if _is_whiteout(found) else found), True
-        return _stat(self.lower, name), False
-
-    @contextmanager
-    def below(self, name: str) -> Generator["_Folder"]:
-        """The folder of this name; an empty one if there is none."""
-        covered = _stat(self.upper, name)
-        upper = _open(self.upper, name)
-        hidden = covered is not None and (upper is None or _is_opaque(upper))
-        lower = None if hidden else _open(self.lower, name)
-        try:
-            yield _Folder(upper, lower)
-        finally:
-            for descriptor in (upper, lower):
-                if descriptor is not None:
-                    os.close(descriptor)
-
-
 def changes(disk: str, kept: str, image: str, paths: Sequence[str], keep: str | None) -> Changes:
     """Changes of `paths` between the disks `kept` and `disk`, both over `image`. The folder `keep` is left out.
 
     Nothing may run in the sandbox meanwhile. What cannot be read is left out, and the answer is not complete.
     """
     found = Changes()
-    with _top(kept, image) as before, _top(disk, image) as after:
-        copied = _inode(before) != _inode(after)
+    with top_folder(kept, image) as before, top_folder(disk, image) as after:
+        copied = are_copies(before, after)
         walk = _Walk(found, None if keep is None else os.path.normpath(keep), copied=copied)
         for path in paths:
             try:
-                _reach(before, after, path.strip("/").split("/"), "", walk.compare)
+                reach(before, after, path.strip("/").split("/"), "", walk.compare)
             except OSError:
                 found.complete = False
     return found
-
-
-@contextmanager
-def _top(disk: str, image: str) -> Generator[_Folder]:
-    upper, lower = os.open(f"{disk}/upper", _FOLDER), os.open(image, _FOLDER)
-    try:
-        yield _Folder(upper, lower)
-    finally:
-        os.close(upper)
-        os.close(lower)
-
-
-def _reach(
-    before: _Folder,
-    after: _Folder,
-    names: Sequence[str],
-    path: str,
-    act: Callable[[_Folder, _Folder, str, str], None],
-) -> None:
-    """Go down to the last name. Links on the way are not followed."""
-    name, *rest = names
-    path = f"{path}/{name}"
-    if not rest:
-        act(before, after, name, path)
-        return
-    with before.below(name) as inner_before, after.below(name) as inner_after:
-        _reach(inner_before, inner_after, rest, path, act)
 
 
 class _Walk:
@@ -124,7 +67,7 @@ class _Walk:
         self._left = _LOOKED_AT
         self._bytes_left = _COMPARED_BYTES
 
-    def compare(self, before: _Folder, after: _Folder, name: str, path: str) -> None:
+    def compare(self, before: LayeredFolder, after: LayeredFolder, name: str, path: str) -> None:
         if path == self._keep:
             return
         (was, was_upper), (now, now_upper) = before.look(name), after.look(name)
@@ -160,7 +103,7 @@ class _Walk:
             return False
         return not _hold_the_same(before, after, name)
 
-    def _folder(self, before: _Folder, after: _Folder, path: str) -> None:
+    def _folder(self, before: LayeredFolder, after: LayeredFolder, path: str) -> None:
         sources = [before.upper, after.upper]
         if (before.lower is None) != (after.lower is None):  # one of them hides what the image has
             sources += [before.lower, after.lower]
@@ -181,10 +124,6 @@ class _Walk:
         return names
 
 
-def _inode(top: _Folder) -> int:
-    return -1 if top.upper is None else os.fstat(top.upper).st_ino
-
-
 def _shown(found: os.stat_result) -> tuple[int, ...]:
     """Attributes that a copy shares with its original."""
     return found.st_mode, found.st_uid, found.st_gid, found.st_rdev, found.st_size, found.st_mtime_ns
@@ -203,31 +142,3 @@ def _hold_the_same(before: int | None, after: int | None, name: str) -> bool:
     finally:
         for file in files:
             os.close(file)
-
-
-def _stat(folder: int | None, name: str) -> os.stat_result | None:
-    if folder is None:
-        return None
-    with suppress(FileNotFoundError):
-        return os.lstat(name, dir_fd=folder)
-    return None
-
-
-def _open(folder: int | None, name: str) -> int | None:
-    if folder is None:
-        return None
-    with suppress(FileNotFoundError, NotADirectoryError):
-        return os.open(name, _FOLDER, dir_fd=folder)
-    return None
-
-
-def _is_whiteout(found: os.stat_result) -> bool:
-    return stat.S_ISCHR(found.st_mode) and found.st_rdev == 0
-
-
-def _is_opaque(folder: int) -> bool:
-    for name in _OPAQUE:
-        with suppress(OSError):
-            if os.getxattr(folder, name) == b"y":
-                return True
-    return False

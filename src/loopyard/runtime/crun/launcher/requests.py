@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, Protocol, TypeVar
 
-VERSION = 1
+VERSION = 2
 """Version of this schema. A server and a launcher of different ones do not work together: a server that was not
 restarted after an upgrade would start such a launcher."""
 
@@ -381,6 +381,29 @@ class Restore(Request[Done]):
 
 
 @dataclass(frozen=True, slots=True)
+class Compare(Request[Done]):
+    """Make a patch from a folder in the `baseline` to the same folder on the disk.
+
+    Args:
+        image: The folder below everything.
+        baseline: The disk as it was kept.
+        disk: The disk as it is.
+        path: The folder, as the sandbox sees it.
+        report: The file that gets the patch; one that is there is of an earlier attempt, and holds. Not written if
+            there is no baseline.
+    """
+
+    act = "compare"
+    answer = Done
+
+    image: str
+    baseline: str
+    disk: str
+    path: str
+    report: str
+
+
+@dataclass(frozen=True, slots=True)
 class Share(Request[Done]):
     """Mount the folder `source` at `target` in the sandbox, with copies of `files` in it (name to path on the host)."""
 
@@ -414,6 +437,7 @@ REQUESTS: dict[str, type[Request[Any]]] = {
         Measure,
         StopAll,
         Restore,
+        Compare,
         Share,
     )
 }

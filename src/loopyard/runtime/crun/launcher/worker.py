@@ -12,7 +12,17 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-from loopyard.runtime.crun.launcher import attached, box, disks, grading, reconfigure, requests, slots, supervisor
+from loopyard.runtime.crun.launcher import (
+    attached,
+    box,
+    disks,
+    folder_patch,
+    grading,
+    reconfigure,
+    requests,
+    slots,
+    supervisor,
+)
 from loopyard.runtime.crun.launcher.acts import Acts
 from loopyard.runtime.crun.launcher.helper import Helper
 from loopyard.runtime.crun.launcher.messages import MessageTooLong, receive, send
@@ -44,6 +54,7 @@ _ACTS: dict[type[Request[Any]], Callable[[Answer, Any], None]] = {
     requests.Measure: disks.measure,
     requests.StopAll: grading.stop_all,
     requests.Restore: grading.restore,
+    requests.Compare: folder_patch.compare,
     requests.Share: grading.share,
 }
 """Acts that need nothing but what the request says."""

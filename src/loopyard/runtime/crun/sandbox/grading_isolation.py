@@ -1,17 +1,20 @@
 """Grading isolation, carried out by the launcher. See `runtime/grading.py` for what each method promises."""
 
+import asyncio
 import re
 from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
 from typing import Any
 
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.linux import NO_SPACE_ERRORS
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost
-from loopyard.runtime.crun.launcher.requests import Request, Restore, Share, Snapshot, StopAll
+from loopyard.runtime.crun.launcher.requests import Compare, Request, Restore, Share, Snapshot, StopAll
 from loopyard.runtime.crun.sandbox.paths import PathResolver
 from loopyard.runtime.crun.sandbox.store import SandboxRecord
 from loopyard.runtime.crun.storage.shared_folders import SharedFolders
 from loopyard.runtime.errors import GradingIsolationFailed, NoSpaceLeft
+from loopyard.runtime.folder_changes import FolderChanges
 from loopyard.runtime.grading import RestoreReport, SharedFolder
 from loopyard.runtime.layout import Layout, read_json, write_whole
 
@@ -21,6 +24,7 @@ STOPPED = "stopped"
 """In the bundle of a sandbox in which nothing could be started for a moment: what was refused then tells nothing."""
 
 _REPORT = "put-back.json"
+_FOLDER_CHANGES = "folder-changes.json"
 _NO_SPACE = re.compile(rf"\[Errno ({'|'.join(map(str, sorted(NO_SPACE_ERRORS)))})\]")
 
 
@@ -84,6 +88,24 @@ class CrunGradingIsolation:
         found = read_json(self._where.of(sandbox_id).bundle / _REPORT)
         return None if found is None else RestoreReport(**found)
 
+    async def folder_changes(self, sandbox_id: str, image: Path | None, path: str) -> FolderChanges | None:
+        """See `ComparesFolders`. `image` is the folder below the sandbox; None if there is no such sandbox."""
+        traces = self._where.of(sandbox_id)
+        if image is None:
+            return None
+        report = traces.bundle / _FOLDER_CHANGES
+        if not report.exists():
+            await self._ask(
+                Compare(
+                    image=str(image),
+                    baseline=str(traces.baseline),
+                    disk=str(traces.disk),
+                    path=path,
+                    report=str(report),
+                )
+            )
+        return await asyncio.to_thread(_read_changes, report)
+
     async def share(self, sandbox_id: str, folder: SharedFolder, target: str, *, writable: bool = False) -> None:
         box = self._running(sandbox_id)
         async with self._shared.using(folder.name):
@@ -113,3 +135,11 @@ class CrunGradingIsolation:
             if _NO_SPACE.search(str(fault)):
                 raise NoSpaceLeft("the disk of the devbox is full") from fault
             raise GradingIsolationFailed(f"The host could not isolate the grading in the sandbox: {fault}") from fault
+
+
+def _read_changes(report: Path) -> FolderChanges | None:
+    found: dict[str, Any] | None = read_json(report)
+    if found is None:
+        return None
+    patch, skipped = found.pop("patch").encode("latin-1"), tuple(found.pop("skipped"))
+    return FolderChanges(patch=patch, skipped=skipped, **found)
