@@ -17,9 +17,10 @@ from loopyard.key.schemas import (
     scopes_of,
     view,
 )
-from loopyard.key.service import KeyService
+from loopyard.key.service import KeyService, KeyWish
 from loopyard.kit.db import ReadSession, WriteSession
 from loopyard.kit.errors import BadRequest
+from loopyard.kit.idempotency import RequestKey
 from loopyard.kit.paging import PageParams, cursor_of
 from loopyard.kit.parts import part
 from loopyard.kit.wire import ShortText
@@ -29,17 +30,17 @@ router = APIRouter(prefix="/v1", tags=["keys"])
 KeyServiceDep = Annotated[KeyService, Depends(part(KeyService))]
 
 
-# A repeat of a request makes another key: the secret of the first is kept nowhere, so that it cannot be told again.
 @router.post("/apikeys", operation_id="apikeys.create")
 async def create(
     caller: CallerDep,
     session: WriteSession,
     service: KeyServiceDep,
     params: Annotated[ApikeyCreateParams | None, Body()] = None,
+    request_key: RequestKey = None,
 ) -> APIKeyCreatedView:
     """Make a standard key, which may do everything in the account. Its secret is shown here only."""
     params = params or ApikeyCreateParams()
-    key, secret = await service.create(session, caller, params.name, params.expires_at_ms, None)
+    key, secret = await service.create(session, caller, KeyWish(params.name, params.expires_at_ms, None), request_key)
     return APIKeyCreatedView(id=key.id, name=key.name, expires_at_ms=key.expires_at_ms, key_secret=secret)
 
 
@@ -49,13 +50,14 @@ async def create_restricted(
     session: WriteSession,
     service: KeyServiceDep,
     params: Annotated[RestrictedKeyCreateParams | None, Body()] = None,
+    request_key: RequestKey = None,
 ) -> RestrictedKeyCreatedView:
     """Make a key that may do what its scopes say. Its secret is shown here only."""
     params = params or RestrictedKeyCreateParams()
     scopes = scopes_of(params.scopes)
     if scopes is None:
         raise BadRequest("scopes: Invalid scopes: a kind of resource is named twice.", field="scopes")
-    key, secret = await service.create(session, caller, params.name, params.expires_at_ms, scopes)
+    key, secret = await service.create(session, caller, KeyWish(params.name, params.expires_at_ms, scopes), request_key)
     return RestrictedKeyCreatedView(
         id=key.id, name=key.name, expires_at_ms=key.expires_at_ms, key_secret=secret, scopes=entries(scopes)
     )

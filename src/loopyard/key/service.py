@@ -1,7 +1,7 @@
 """Decides about keys: who makes which, and who takes which back."""
 
-import secrets
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
@@ -11,31 +11,77 @@ from loopyard.identity.digest import digest
 from loopyard.identity.models import ApiKey
 from loopyard.identity.repository import ApiKeyRepository
 from loopyard.identity.scopes import Scopes
+from loopyard.key.repeats import RepeatedSecrets, random_secret
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
-from loopyard.kit.errors import BadRequest, Forbidden, NotFound, WrongState
+from loopyard.kit.errors import BadRequest, Forbidden, NotFound, RequestKeyReused, WrongState
+from loopyard.kit.idempotency import RequestIdentity, claim
 from loopyard.kit.ids import new_id
 
-_SECRET_BYTES = 32
+
+@dataclass(frozen=True, slots=True)
+class KeyWish:
+    """A key that is asked for. `scopes` None is a standard key."""
+
+    name: str | None
+    expires_at_ms: int | None
+    scopes: Scopes | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewKey:
+    """The id of a key that is about to be made, and the random part of its secret."""
+
+    id: str
+    secret: str = field(repr=False)
 
 
 class KeyService:
     """The keys that callers make."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, authenticator: Authenticator, secrets: RepeatedSecrets) -> None:
         self._authenticator = authenticator
+        self._secrets = secrets
 
     async def create(
-        self, session: AsyncSession, caller: Caller, name: str | None, expires_at_ms: int | None, scopes: Scopes | None
+        self, session: AsyncSession, caller: Caller, wish: KeyWish, request: RequestIdentity | None
     ) -> tuple[ApiKey, str]:
-        """A new key of the caller's account, and its secret, which is kept nowhere. `scopes` None makes a standard key.
+        """A new key of the caller's account, and its secret, which is kept nowhere. A repeat of the request by the same
+        caller is told the same.
 
         A restricted key makes keys with no more rights than its own, that end no later than it does.
 
         Raises:
             BadRequest: The time that it is to end at has passed.
             Forbidden: It would be wider than the caller's own.
+            RequestKeyReused: Another request, or another caller, used the `x-request-id` before.
+            WrongState: The key was made by this request, but this server can not tell its secret again.
         """
+        key_id, scopes = new_id("key"), wish.scopes
+        operation = "apikeys.create" if scopes is None else "restrictedkeys.create"
+        owner = await claim(session, caller.account_id, operation, request, key_id)
+        secret = self._secrets.secret(owner, request)
+        if owner != key_id and request is not None:
+            return await self._made_before(session, caller, owner, _whole(secret, scopes), request)
+        expires_at_ms = self._end(caller, wish)
+        new = NewKey(key_id, secret)
+        return await make(session, caller.account_id, wish.name, expires_at_ms, scopes, made_by=caller.key_id, new=new)
+
+    async def _made_before(
+        self, session: AsyncSession, caller: Caller, key_id: str, secret: str, request: RequestIdentity
+    ) -> tuple[ApiKey, str]:
+        key = await ApiKeyRepository(session).get_owned(key_id, caller.account_id)
+        if key is None or key.made_by != caller.key_id:
+            raise RequestKeyReused(request.key)
+        if key.digest != digest(secret):
+            message = f"{key_id} was made by this request before, and its secret cannot be told again: the server's "
+            raise WrongState(f"{message}data folder is another one. Delete that key, and make another.")
+        return key, secret
+
+    @staticmethod
+    def _end(caller: Caller, wish: KeyWish) -> int | None:
+        """When a key ends that the caller may make."""
+        expires_at_ms, scopes = wish.expires_at_ms, wish.scopes
         if caller.scopes is not None:
             if scopes is None:
                 raise Forbidden("A restricted key makes restricted keys only: POST /v1/restricted_keys.")
@@ -48,7 +94,7 @@ class KeyService:
                 message = f"expires_at_ms: the key that asks for it ends at {own_end} itself."
                 raise Forbidden(message, field="expires_at_ms")
             expires_at_ms = own_end if expires_at_ms is None else expires_at_ms
-        return await make(session, caller.account_id, name, expires_at_ms, scopes, made_by=caller.key_id)
+        return expires_at_ms
 
     async def revoke(self, session: AsyncSession, caller: Caller, key_id: str) -> Sequence[str]:
         """Take a key back, and if it is restricted those that were made with it: nothing is begun with them from the
@@ -96,6 +142,7 @@ async def make(
     scopes: Scopes | None,
     *,
     made_by: str | None = None,
+    new: NewKey | None = None,
 ) -> tuple[ApiKey, str]:
     """A new key of any account, and its secret.
 
@@ -105,9 +152,10 @@ async def make(
     now = now_ms()
     if expires_at_ms is not None and expires_at_ms <= now:
         raise BadRequest("expires_at_ms: this time has passed already.", field="expires_at_ms")
-    secret = f"{'ak' if scopes is None else 'rk'}_{secrets.token_urlsafe(_SECRET_BYTES)}"
+    new = new or NewKey(new_id("key"), random_secret())
+    secret = _whole(new.secret, scopes)
     key = ApiKey(
-        id=new_id("key"),
+        id=new.id,
         account_id=account_id,
         digest=digest(secret),
         name=name,
@@ -118,6 +166,10 @@ async def make(
         expires_at_ms=expires_at_ms,
     )
     return await ApiKeyRepository(session).create(key), secret
+
+
+def _whole(secret: str, scopes: Scopes | None) -> str:
+    return f"{'ak' if scopes is None else 'rk'}_{secret}"
 
 
 async def take_back(session: AsyncSession, key: ApiKey) -> list[str]:
