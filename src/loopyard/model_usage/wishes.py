@@ -10,6 +10,7 @@ from loopyard.kit.errors import BadRequest
 MAX_COST = "loopyard.max_cost_usd"
 MAX_TOKENS = "loopyard.max_tokens"
 RECORD = "loopyard.record_model_calls"
+KEYS = (MAX_COST, MAX_TOKENS, RECORD)
 """The keys, each in the metadata of a scenario or of a run; what the run's say goes first."""
 
 MOST_USD = Decimal(1_000_000)

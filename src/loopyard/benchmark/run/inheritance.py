@@ -1,21 +1,18 @@
 """Inheritance of a benchmark run's profile by its scenario runs."""
 
-from typing import Any
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.benchmark.run import repository
 from loopyard.benchmark.run.models import BenchmarkRun
 from loopyard.benchmark.run.states import State
 from loopyard.kit.errors import NotFound, WrongState
+from loopyard.scenario.run.kept_profiles import TOKENS, fields_of
 from loopyard.scenario.run.profile import inherit
 from loopyard.scenario.run.schemas import RunProfile
 from loopyard.secret.held import HeldTokens
 from loopyard.secret.repository import SecretRepository
 
 _FIELD = "benchmark_run_id"
-_TOKENS = {"token", "auth_token"}
-"""Fields of mounts that must not be read by readers of the database."""
 
 
 class Inheritance:
@@ -29,18 +26,10 @@ class Inheritance:
         run.environment_variables = profile.env_vars or {}
         run.secrets_provided = profile.secrets or {}
         run.purpose = profile.purpose
-        launch, mounts = profile.launch_parameters, profile.mounts or []
-        kept: dict[str, Any] = {}
-        if launch is not None:
-            kept["launch_parameters"] = launch.model_dump(mode="json", exclude_none=True)
-        for name in ("gateways", "mcp"):
-            if (specs := getattr(profile, name)) is not None:
-                kept[name] = {variable: spec.model_dump(mode="json") for variable, spec in specs.items()}
-        if mounts:
-            kept["mounts"] = [mount.model_dump(mode="json", exclude=_TOKENS) for mount in mounts]
-        run.run_profile = kept or None
+        run.run_profile = fields_of(profile) or None
         await session.flush()
-        held = {_place(at, name): getattr(mount, name, None) for at, mount in enumerate(mounts) for name in _TOKENS}
+        mounts = enumerate(profile.mounts or [])
+        held = {_place(at, name): getattr(mount, name, None) for at, mount in mounts for name in TOKENS}
         await self._tokens.hold(session, run.id, {place: token for place, token in held.items() if token})
 
     async def forget(self, session: AsyncSession, run: BenchmarkRun) -> None:
@@ -74,7 +63,7 @@ class Inheritance:
         if mounts := kept.get("mounts"):
             tokens = await self._tokens.opened(session, run.id)
             kept["mounts"] = [
-                {**mount, **{name: tokens[_place(at, name)] for name in _TOKENS if _place(at, name) in tokens}}
+                {**mount, **{name: tokens[_place(at, name)] for name in TOKENS if _place(at, name) in tokens}}
                 for at, mount in enumerate(mounts)
             ]
         return RunProfile(

@@ -5,11 +5,12 @@ import secrets as random
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
 from loopyard.benchmark import repository as benchmarks
 from loopyard.benchmark.repository import BenchmarkFilters
 from loopyard.benchmark_job import repository, viewing
+from loopyard.benchmark_job.repeating import params_of
 from loopyard.benchmark_job.repository import JobFilters
 from loopyard.benchmark_job.service import JobService
 from loopyard.benchmark_job.states import UNFINISHED
@@ -160,6 +161,16 @@ async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))
     """Page of a job, with a page of its grid."""
     shown = await _shown(page, id, first)
     return page.render("jobs/detail.html", first=first, **shown)
+
+
+@router.post("/jobs/{id}/again")
+async def again(id: ShortText, page: Annotated[Page, Depends(allowed(CREATE))]) -> RedirectResponse:
+    """Start another job of the same specification."""
+    jobs, account_id = page.parts.get(JobService), page.caller.account_id
+    async with page.database.write(last=True) as session:
+        before = await jobs.get(session, account_id, id)
+        job = await jobs.create(session, account_id, params_of(before), job_id=new_id("bmj"))
+    return page.redirect(f"/console/jobs/{job.id}", note=f"This job was started anew after {id}.")
 
 
 @router.get("/jobs/{id}/live")

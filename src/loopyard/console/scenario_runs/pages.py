@@ -26,7 +26,6 @@ from loopyard.runtime.protocol import Runtime
 from loopyard.scenario.run import patches, repository
 from loopyard.scenario.run.endpoints import download_logs
 from loopyard.scenario.run.repository import RunFilters
-from loopyard.scenario.run.schemas import RunProfile, ScenarioStartRunParams
 from loopyard.scenario.run.service import RunService
 from loopyard.scenario.run.states import State, StateName
 
@@ -191,21 +190,11 @@ async def cancel(id: ShortText, page: Annotated[Page, Depends(allowed(CANCEL))])
 
 @router.post("/runs/{id}/again")
 async def again(id: ShortText, page: Annotated[Page, Depends(allowed(START))]) -> RedirectResponse:
-    """Start another run of the same scenario, with the name, metadata, variables and secrets of this one."""
+    """Start another run of the same scenario, with the name, metadata, budgets and profile of this one."""
     runs = page.parts.get(RunService)
     async with page.database.write(last=True) as session:
-        before = await runs.get(session, page.caller.account_id, id)
-        params = ScenarioStartRunParams(
-            scenario_id=before.scenario_id,
-            run_name=before.name,
-            metadata={name: value for name, value in before.metadata_.items() if name not in _OF_JOB},
-            run_profile=RunProfile(
-                env_vars=before.environment_variables or None,
-                secrets=before.secrets_provided or None,
-                purpose=before.purpose,
-            ),
-        )
-        run = await runs.start(session, page.caller.account_id, params, run_id=new_id("scr"))
+        new_run_id = new_id("scr")
+        run = await runs.repeat(session, page.caller.account_id, id, new_run_id=new_run_id, dropped=_OF_JOB)
     return page.redirect(f"/console/runs/{run.id}", note=f"This run was started anew after {id}.")
 
 

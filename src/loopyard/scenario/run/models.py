@@ -70,6 +70,8 @@ class ScenarioRun(Base):
     """Environment variable to the name of the secret in it; never a secret's value."""
     contract_digest: Mapped[str] = mapped_column(String(64))
     """The scoring functions as they were when the run was started: key of a `ScoringContract`."""
+    profile_digest: Mapped[str | None] = mapped_column(String(64))
+    """Key of a `KeptRunProfile`: its profile beside variables, secrets and purpose."""
     working_directory: Mapped[str | None]
     scorer_timeout_sec: Mapped[int]
     scoring_key: Mapped[str | None] = mapped_column(String(32))
@@ -87,6 +89,17 @@ class ScenarioRun(Base):
     """Report on the system files restored before scoring: a `RestoreReport`."""
     start_time_ms: Mapped[int]
     duration_ms: Mapped[int | None]
+
+
+class KeptRunProfile(Base):
+    """Launch parameters, mounts and upstreams of the profiles of runs, without tokens. Never changed."""
+
+    __tablename__ = "kept_run_profile"
+
+    digest: Mapped[str] = mapped_column(String(64), primary_key=True)
+    fields: Mapped[dict[str, Any]]
+    missing: Mapped[list[Any]]
+    """Parts that could not be kept, in words."""
 
 
 class ScenarioRunPatch(Base):

@@ -1,6 +1,7 @@
 """Decides about scenario runs. What it decides is written by the caller's transaction and acted on after its commit."""
 
 import secrets
+from collections.abc import Collection
 from typing import Literal
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -22,12 +23,12 @@ from loopyard.kit.ids import new_id
 from loopyard.launch.image import ImageNotes
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.model_usage import repository as model_usage
-from loopyard.model_usage.wishes import wishes_of
+from loopyard.model_usage.wishes import KEYS, wishes_of
 from loopyard.runtime.user_paths import absolute
 from loopyard.scenario import repository as scenarios
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.models import Scenario
-from loopyard.scenario.run import faults, repository
+from loopyard.scenario.run import faults, kept_profiles, repository
 from loopyard.scenario.run.inherited import InheritedProfiles
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.profile import devbox_params, named_by_profile
@@ -101,6 +102,7 @@ class RunService:
             environment_variables=profile.env_vars or {},
             secrets_provided=profile.secrets or {},
             contract_digest=contract_digest,
+            profile_digest=await kept_profiles.keep(session, profile),
             system_as_left=is_as_left(scenario.metadata_),
             working_directory=working_directory,
             scorer_timeout_sec=scenario.scorer_timeout_sec or DEFAULT_SCORER_TIMEOUT_SEC,
@@ -122,6 +124,41 @@ class RunService:
         after_commit(session, lambda: failpoint("run.started"))
         self._scoring.publish(session, run.id)
         return run
+
+    async def repeat(
+        self, session: AsyncSession, account_id: str, run_id: str, *, new_run_id: str, dropped: Collection[str] = ()
+    ) -> ScenarioRun:
+        """Decide on another run of the same scenario, by itself, with the name, metadata, budgets and profile of one
+        that there was. Metadata of the keys `dropped` are left out.
+
+        Raises:
+            NotFound: The account has no such run, or something that it needs is gone.
+            WrongState: The scenario is archived, or a part of the profile was not kept.
+            Forbidden: The caller's key may not use something that the run needs.
+            BadRequest: Something that the scenario requires by now is missing.
+        """
+        before = await self.get(session, account_id, run_id)
+        kept = await kept_profiles.find(session, before.profile_digest)
+        if kept.missing:
+            message = f"Scenario run {run_id} cannot be repeated as it was: {', '.join(kept.missing)} was not kept."
+            raise WrongState(message, field="id")
+        inherited: dict[str, str] = {}
+        if before.benchmark_run_id is not None:
+            inherited = await self._inherited.metadata(session, before.benchmark_run_id)
+        metadata = {key: inherited[key] for key in KEYS if key in inherited}
+        metadata.update((key, value) for key, value in before.metadata_.items() if key not in dropped)
+        params = ScenarioStartRunParams(
+            scenario_id=before.scenario_id,
+            run_name=before.name,
+            metadata=metadata,
+            run_profile=RunProfile(
+                env_vars=before.environment_variables or None,
+                secrets=before.secrets_provided or None,
+                purpose=before.purpose,
+                **kept.fields,
+            ),
+        )
+        return await self.start(session, account_id, params, run_id=new_run_id)
 
     async def _keep_contract(self, session: AsyncSession, scenario: Scenario) -> str:
         """Keep what the run is scored by, custom scorers' scripts included, and tell under which digest."""
