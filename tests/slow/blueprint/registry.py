@@ -1,7 +1,9 @@
 """Registries of images that answer as the OCI's specification says, with one image: `python registry.py FOLDER`.
 
-One wants no login, one wants it with each request, and one wants a token, which it gives to who logs in. FOLDER/log
-gets `port name status` for each request of a manifest.
+One wants no login, one wants it with each request, and one wants a token, which it gives to who logs in. Two more want
+no login and speak TLS, with the certificates in FOLDER/known.pem and FOLDER/unknown.pem. FOLDER/log
+gets `port name status` for each request of a manifest, and `port name status blob` for each of anything else that is
+in an image.
 """
 
 import base64
@@ -9,6 +11,7 @@ import gzip
 import hashlib
 import json
 import os
+import ssl
 import subprocess
 import sys
 import threading
@@ -18,12 +21,13 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from tests.integration.devbox.authority import Authority
 from tests.integration.devbox.away_network import away_network, wait_until_listening
 
 USER, PASSWORD = "someone", "a-password-that-is-secret"
 _TOKEN = "a-token-of-the-registry"
-OPEN, BASIC, TOKEN = 5000, 5001, 5002
-"""Ports of the three."""
+OPEN, BASIC, TOKEN, KNOWN, UNKNOWN = range(5000, 5005)
+"""Ports of the five."""
 
 _MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 
@@ -74,9 +78,9 @@ class Handler(BaseHTTPRequestHandler):
         name, _, wanted = path.removeprefix("/v2/").rpartition("/")
         name, _, kind = name.rpartition("/")
         status = 200 if self._may else 401
-        if kind == "manifests":
+        if kind in ("manifests", "blobs"):
             with (folder / "log").open("a") as file:
-                file.write(f"{self._port} {name} {status}\n")
+                file.write(f"{self._port} {name} {status}{' blob' if kind == 'blobs' else ''}\n")
         if status == 401:
             self._answer(401, b'{"errors":[{"code":"UNAUTHORIZED","message":"who are you?"}]}', asks=name)
         elif path == "/v2/":
@@ -96,7 +100,7 @@ class Handler(BaseHTTPRequestHandler):
     def _may(self) -> bool:
         if self._port == BASIC:
             return self._logged_in
-        return self._port == OPEN or self.headers["Authorization"] == f"Bearer {_TOKEN}"
+        return self._port != TOKEN or self.headers["Authorization"] == f"Bearer {_TOKEN}"
 
     def _answer(self, status: int, content: bytes, kind: str = "application/json", asks: str | None = None) -> None:
         self.send_response(status)
@@ -119,14 +123,18 @@ class Handler(BaseHTTPRequestHandler):
 
 @contextmanager
 def registries(folder: Path, archive: Path) -> Generator[str]:
-    """Serve the image of an archive, by HTTP; gives the address at which builds find it."""
+    """Serve the image of an archive; gives the address at which builds find it. FOLDER/known/authority.pem vouches for
+    one of the two that speak TLS."""
     make_image(folder, archive)
     with away_network() as (name, address):
+        for which in ("known", "unknown"):
+            (folder / which).mkdir()
+            Authority(folder / which).certify(address).rename(folder / f"{which}.pem")
         command = ["ip", "netns", "exec", name, sys.executable, __file__, str(folder)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
         with subprocess.Popen(command, env=environment) as process:
             try:
-                for port in (OPEN, BASIC, TOKEN):
+                for port in (OPEN, BASIC, TOKEN, KNOWN, UNKNOWN):
                     wait_until_listening(address, port)
                 yield address
             finally:
@@ -134,7 +142,11 @@ def registries(folder: Path, archive: Path) -> Generator[str]:
 
 
 if __name__ == "__main__":
-    for port in (BASIC, TOKEN):
+    for port, certificate in ((BASIC, None), (TOKEN, None), (KNOWN, "known.pem"), (UNKNOWN, "unknown.pem")):
         other = ThreadingHTTPServer(("0.0.0.0", port), Handler)  # noqa: S104
+        if certificate is not None:
+            tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            tls.load_cert_chain(Path(sys.argv[1]) / certificate)
+            other.socket = tls.wrap_socket(other.socket, server_side=True, do_handshake_on_connect=False)
         threading.Thread(target=other.serve_forever, daemon=True).start()
     ThreadingHTTPServer(("0.0.0.0", OPEN), Handler).serve_forever()  # noqa: S104

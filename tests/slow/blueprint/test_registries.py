@@ -1,7 +1,10 @@
 """Images from registries: mirrors, blocked registries, short names and logins, as the host's files say."""
 
 import base64
+import hashlib
 import json
+import re
+import subprocess
 from collections.abc import Generator
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +12,13 @@ from uuid import uuid4
 
 import pytest
 from runloop_api_client import Runloop
+from runloop_api_client.types import BlueprintView
 
+from tests.commands import loopyard
 from tests.serving import ServerProcess, serving
 from tests.slow.blueprint.building import build, complete, output, said
 from tests.slow.blueprint.images import busybox_archive
-from tests.slow.blueprint.registry import BASIC, OPEN, PASSWORD, TOKEN, USER, registries
+from tests.slow.blueprint.registry import BASIC, KNOWN, OPEN, PASSWORD, TOKEN, UNKNOWN, USER, registries
 
 _REGISTRIES = """
 short-name-mode = "permissive"
@@ -63,6 +68,8 @@ class Host:
     open: str
     basic: str
     token: str
+    known: str
+    unknown: str
     logins: Path
     log: Path
 
@@ -76,18 +83,23 @@ class Host:
 def host(tmp_path_factory: pytest.TempPathFactory) -> Generator[Host]:
     folder = tmp_path_factory.mktemp("registries")
     with registries(folder, busybox_archive(tmp_path_factory.mktemp("archive"))) as address:
-        unlocked, basic, token = (f"{address}:{port}" for port in (OPEN, BASIC, TOKEN))
-        yield Host(unlocked, basic, token, folder / "auth.json", folder / "log")
+        unlocked, basic, token, known, unknown = (f"{address}:{port}" for port in (OPEN, BASIC, TOKEN, KNOWN, UNKNOWN))
+        yield Host(unlocked, basic, token, known, unknown, folder / "auth.json", folder / "log")
 
 
 @pytest.fixture(scope="module")
-def fetching_server(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]:
+def fetching_server(host: Host, images: Path, tmp_path_factory: pytest.TempPathFactory) -> Generator[ServerProcess]:
+    """It has images of its own: nothing was fetched so far, and its base image knows one more authority."""
     folder = tmp_path_factory.mktemp("fetching")
+    (folder / "images").mkdir()
+    subprocess.run(["cp", "-al", (images / "base").resolve(), folder / "images"], check=True)
     (folder / "registries.conf").write_text(_REGISTRIES.format(open=host.open, basic=host.basic, token=host.token))
     env = {
         "CONTAINERS_REGISTRIES_CONF": str(folder / "registries.conf"),
         "REGISTRY_AUTH_FILE": str(host.logins),
         "LOOPYARD_BUILDS__TIMEOUT_SECONDS": "120",
+        "LOOPYARD_RUNTIME__IMAGES": str(folder / "images"),
+        "LOOPYARD_RUNTIME__CA_BUNDLE": str(host.log.parent / "known/authority.pem"),
     }
     with serving(folder / "data", env=env) as server:
         yield server
@@ -98,6 +110,16 @@ def client(fetching_server: ServerProcess, host: Host) -> Generator[Runloop]:
     host.log_in()
     with fetching_server.client() as client:
         yield client
+
+
+@pytest.fixture
+def other(fetching_server: ServerProcess) -> Generator[Runloop]:
+    """Another account's client."""
+    where = ["--data-dir", str(fetching_server.data_dir)]
+    account = loopyard("account", "create", f"other-{name()}", *where).stdout.strip()
+    key = loopyard("key", "create", "--account", account, *where).stdout.strip()
+    with Runloop(bearer_token=key, base_url=fetching_server.base_url) as other:
+        yield other
 
 
 def name() -> str:
@@ -139,7 +161,10 @@ def test_short_names_are_looked_for_where_the_file_says(client: Runloop, host: H
 def test_a_blocked_registry_is_not_asked(client: Runloop) -> None:
     failed = build(client, dockerfile=f"FROM blocked.example/team/tool:{name()}\n")
     assert failed.status == "failed"
-    assert "registry blocked.example is blocked" in said(client, failed.id)
+    told = said(client, failed.id)
+    assert "registry blocked.example is blocked" in told
+    assert "registries.conf" not in told
+    assert not re.search(r"\s/\w", told)  # a path of the host
 
 
 @pytest.mark.parametrize("kind", ["basic", "token"])
@@ -179,3 +204,86 @@ def test_a_login_of_a_build_goes_before_the_hosts(client: Runloop, host: Host, f
     assert f"The image {image} cannot be fetched" in told
     assert PASSWORD not in told + fetching_server.log
     assert with_password(PASSWORD)[0] == "build_complete"
+
+
+def with_login(client: Runloop, image: str, password: str = PASSWORD) -> BlueprintView:
+    """Build a blueprint with a service whose image is fetched with a login of the account's own."""
+    credentials = {"username": USER, "password": password}
+    return build(client, services=[{"name": "one", "image": image, "credentials": credentials}])
+
+
+@pytest.mark.parametrize("kind", ["basic", "token"])
+def test_an_image_that_one_account_got_with_its_login_is_unknown_to_others(
+    client: Runloop, other: Runloop, host: Host, kind: str
+) -> None:
+    place = getattr(host, kind)
+    image, unknown = (f"{place}/team-{name()}/service:{name()}" for _ in range(2))
+    assert with_login(client, image).status == "build_complete"
+
+    def refused(asker: Runloop, line: str) -> str:
+        failed = build(asker, dockerfile=line)
+        assert failed.status == "failed", line
+        told = said(asker, failed.id)
+        assert "unauthorized" in told
+        return told
+
+    for line in ("FROM {}\n", "FROM scratch\nCOPY --from={} /bin/sh /\n"):
+        there, absent = (re.sub("[0-9a-f]{12}", "", refused(other, line.format(one))) for one in (image, unknown))
+        assert there == absent
+    refused(client, f"FROM {image}\n")  # without the login, the account has no right to it either
+    assert with_login(other, image, f"not-{PASSWORD}").status == "failed"
+    assert with_login(other, image).status == "build_complete"
+
+
+def test_neither_an_images_id_nor_its_digest_opens_it(client: Runloop, other: Runloop, host: Host) -> None:
+    image = f"{host.basic}/team-{name()}/service"
+    assert with_login(client, image).status == "build_complete"
+    manifest = (host.log.parent / "manifest.json").read_bytes()
+    digest = hashlib.sha256(manifest).hexdigest()
+    image_id = json.loads(manifest)["config"]["digest"].removeprefix("sha256:")
+    for named in (f"{image}@sha256:{digest}", f"sha256:{image_id}"):
+        assert build(other, dockerfile=f"FROM {named}\n").status == "failed", named
+    # The beginning of an id is a name like any other, for which the registry of short names is asked.
+    complete(other, dockerfile=f"FROM {image_id[:12]}\n")
+    assert f"{OPEN} {image_id[:12]} 200" in host.log.read_text().splitlines()
+
+
+def test_the_registry_decides_each_time_about_an_image_with_a_login(client: Runloop, host: Host) -> None:
+    repository = f"team-{name()}/service"
+    before = host.log.read_text().splitlines()
+    for times in (1, 2):
+        assert with_login(client, f"{host.basic}/{repository}").status == "build_complete"
+        asked = host.log.read_text().splitlines()[len(before) :]
+        assert asked.count(f"{BASIC} {repository} 200") == times
+    layers = json.loads((host.log.parent / "manifest.json").read_text())["layers"]
+    assert asked.count(f"{BASIC} {repository} 200 blob") <= len(layers) + 2  # and the configuration, each time
+
+
+def test_an_image_without_a_login_is_fetched_once_for_all_accounts(client: Runloop, other: Runloop, host: Host) -> None:
+    repository = f"team-{name()}/tool"
+    requests = f"{OPEN} {repository} 200"
+    assert with_login(client, f"{host.open}/{repository}").status == "build_complete"
+    with_a_login = host.log.read_text().splitlines().count(requests)
+    complete(other, dockerfile=f"FROM {host.open}/{repository}\n")
+    without = host.log.read_text().splitlines().count(requests)
+    assert without > with_a_login
+    complete(client, dockerfile=f"FROM {host.open}/{repository}\nENV A=b\n")
+    complete(other, dockerfile=f"FROM {host.open}/{repository}\nENV A=c\n")
+    assert host.log.read_text().splitlines().count(requests) == without
+
+
+def test_logins_of_the_host_are_lent_to_all_accounts(client: Runloop, other: Runloop, host: Host) -> None:
+    image = f"{host.basic}/team/lent:{name()}"
+    host.log_in(host.basic)
+    complete(client, dockerfile=f"FROM {image}\n")
+    host.log_in()
+    complete(other, dockerfile=f"FROM {image}\n")
+
+
+def test_registries_are_trusted_by_the_operators_own_authorities(client: Runloop, host: Host) -> None:
+    complete(client, dockerfile=f"FROM {host.known}/team/tool:{name()}\nADD https://{host.known}/v2/ /answer\n")
+    for line in (f"FROM {host.unknown}/team/tool:{name()}", f"FROM scratch\nADD https://{host.unknown}/v2/ /answer"):
+        failed = build(client, dockerfile=f"{line}\n")
+        assert failed.status == "failed"
+        assert "certificate" in said(client, failed.id)
+    assert not any(line.startswith(f"{UNKNOWN} ") for line in host.log.read_text().splitlines())

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from loopyard.runtime.base_image.making import BASE
+from loopyard.runtime.crun.building.access import Access
 from loopyard.runtime.crun.building.buildah import BuildahFailed, Storage, full_name
 from loopyard.runtime.crun.building.fetching import Fetcher, check_reference
 from loopyard.runtime.errors import ImageNotFound
@@ -36,6 +37,7 @@ class Bases:
 
     def __init__(self, storage: Storage, made: Path, spec: BuildSpec) -> None:
         self._storage = storage
+        self._access = Access(storage)
         self._images = storage.images
         self._made = made
         self._spec = spec
@@ -67,10 +69,12 @@ class Bases:
             return await self._built(name)
         check_reference(name)
         self._storage.open()
-        image_id = await asyncio.to_thread(self._storage.local_id, name) or await self._storage.known_id(name)
+        image_id = await self._access.find(name)
         if image_id is None:
             told(f"Fetching {full_name(name)}.")
             image_id = await (await fetching()).pull(name, self._spec.login, told)
+            if self._spec.login is None:
+                await asyncio.to_thread(self._access.open, image_id, name)
         return await self._stored(image_id, told)
 
     async def _built(self, image_id: str) -> Base:

@@ -32,6 +32,9 @@ IMPORTED = "loopyard.imported"
 SIZE_FILE = "size.json"
 """End of the name of the file beside an imported image's folder that holds its size in bytes."""
 
+OPEN_FILE = "open.json"
+"""End of the name of the file beside an image's folder that holds the names by which everybody may use it."""
+
 _MARK = "io.buildah.version"
 """Label that buildah gives to what it imports; nobody has asked for it."""
 
@@ -187,13 +190,17 @@ class Storage:
 
     def local_id(self, name: str) -> str | None:
         """The id of the image that has a name here."""
+        return next((image_id for _, image_id in self.local_ids(name)), None)
+
+    def local_ids(self, name: str) -> list[tuple[str, str]]:
+        """The images that a name may mean here, the likeliest first, each with its whole name."""
         ids: dict[str, str] = {}
         for one in self._listed():
             for known in one.get("names") or ():
                 if not known.startswith(_PRIVATE):
                     ids[known] = ids[f"{_repository(known)}@{one.get('digest')}"] = one["id"]
         wanted = (full_name(name), full_name(f"localhost/{name}"))
-        return next((ids[one] for one in wanted if one in ids), None)
+        return [(one, ids[one]) for one in wanted if one in ids]
 
     def named_ids(self) -> list[str]:
         """Give what the folders of images with names are called, but for those of blueprints."""
@@ -202,7 +209,7 @@ class Storage:
     async def known_id(self, name: str) -> str | None:
         """The id of the image that buildah itself finds here by a name, also by the host's list of registries."""
         try:
-            return await self.ask("inspect", "--type", "image", "--format", "{{.FromImageID}}", name) or None
+            return await self.ask("inspect", "--type", "image", "--format", "{{.FromImageID}}", tagged(name)) or None
         except BuildahFailed:
             return None
 
@@ -278,4 +285,9 @@ def full_name(name: str) -> str:
         name = f"docker.io/library/{name}"
     elif not ("." in first or ":" in first or first == "localhost"):
         name = f"docker.io/{name}"
+    return tagged(name)
+
+
+def tagged(name: str) -> str:
+    """A name with its tag, which the beginning of an image's id has not: buildah takes that for the image."""
     return name if ":" in name.rpartition("/")[2] or "@" in name else f"{name}:{_LATEST}"

@@ -22,9 +22,10 @@ from loopyard.runtime.crun.building.means import Means, Place, StepRuntime
 from loopyard.runtime.crun.building.merged import Merged
 from loopyard.runtime.crun.building.removal import delete_folder
 from loopyard.runtime.crun.building.running import HOSTNAME, Folders, StepRunner, step_prefix
+from loopyard.runtime.crun.building.saying import without_paths
 from loopyard.runtime.crun.building.solving import Solver, StepLocks
 from loopyard.runtime.crun.building.unpacking import ImageFolder
-from loopyard.runtime.errors import HostDiskFull
+from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.images import FILES_NAME, BuildFailed, BuildFault, BuildSpec, ImageSettings
 from loopyard.runtime.layout import Layout, read_json, subfolders
 from loopyard.runtime.protocol import ROOT, SandboxSpec
@@ -74,8 +75,11 @@ class CrunImageBuilder:
                 log.warning("build %s: %s", spec.id, fault)
                 said = fault.strerror or type(fault).__name__  # without the host's path
                 raise BuildFailed(_reason(said), f"The host could not do a part of the build: {said}.") from fault
-            except (BuildahFailed, HostDiskFull, sqlite3.Error) as fault:
-                raise BuildFailed(_reason(str(fault)), str(fault)) from fault
+            except BuildFailed:
+                raise
+            except (RuntimeFault, sqlite3.Error) as fault:
+                log.warning("build %s: %s", spec.id, fault)
+                raise BuildFailed(_reason(str(fault)), without_paths(str(fault))) from fault
             finally:
                 await asyncio.shield(self._leave(spec.id, work))
 
@@ -152,6 +156,10 @@ class CrunImageBuilder:
         return self._where(sandbox_id)
 
     @property
+    def ca_bundle(self) -> Path | None:
+        return self._means().ca_bundle
+
+    @property
     def storage(self) -> Storage:
         return self._storage
 
@@ -208,7 +216,8 @@ class _FetcherOnDemand:
         async with self._turn:
             if self._made is None:
                 place = await self._builder.fetching_place(self._spec, self._running.new_id())
-                self._made = Fetcher(self._builder.storage, self._work, self._memory, place)
+                ca_bundle = self._builder.ca_bundle
+                self._made = Fetcher(self._builder.storage, self._work, self._memory, place, ca_bundle)
             return self._made
 
 

@@ -122,4 +122,7 @@ def _show(root: str, path: str, *, read_only: bool) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except OSError as error:
+        sys.exit(f"Error: the host could not start this: {error.strerror}")

@@ -16,10 +16,12 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from loopyard.dockerfile.plan import GitRepository
-from loopyard.runtime.crun.building.buildah import Storage
+from loopyard.kit.linux import CA_BUNDLE
+from loopyard.runtime.crun.building.buildah import Storage, tagged
 from loopyard.runtime.crun.building.enter import Way
 from loopyard.runtime.crun.building.logins import logins
 from loopyard.runtime.crun.building.means import Place
+from loopyard.runtime.crun.building.saying import without_paths
 from loopyard.runtime.crun.building.watching import Watch
 from loopyard.runtime.crun.host import network
 from loopyard.runtime.images import BuildFailed, RegistryLogin
@@ -28,6 +30,10 @@ from loopyard.runtime.programs import search_path
 _PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "no_proxy", "SSL_CERT_FILE")
 _REGISTRIES = "CONTAINERS_REGISTRIES_CONF"
 """Variable that names another file than the host's own `/etc/containers/registries.conf`."""
+
+_AUTHORITIES = "authorities.pem"
+_TRUSTING = ("SSL_CERT_FILE", "GIT_SSL_CAINFO")
+"""Variables by which buildah, Python and git are told whom to trust."""
 
 _MOST_LINE_BYTES = 1 << 16
 _ID = re.compile(r"[0-9a-f]{64}")
@@ -53,6 +59,11 @@ _REFERENCE = re.compile(
     r"(?:[A-Za-z0-9.-]+(?::[0-9]+)?/)?[a-z0-9]+(?:[._-]+[a-z0-9]+)*(?:/[a-z0-9]+(?:[._-]+[a-z0-9]+)*)*"
     r"(?::[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(?:@sha256:[0-9a-f]{64})?"
 )
+_DIGEST = "sha256:"
+"""Beginning of an image's id, by which buildah would find it too."""
+
+_OWN = re.compile(r"(localhost/)?loopyard(-base)?(?:[:@]|$)")
+"""Names that older versions gave to blueprints of any account."""
 
 
 def check_reference(name: str) -> None:
@@ -61,21 +72,26 @@ def check_reference(name: str) -> None:
     Raises:
         BuildFailed.
     """
-    if not _REFERENCE.fullmatch(name):
+    if not _REFERENCE.fullmatch(name) or name.startswith(_DIGEST):
         raise BuildFailed("build_failed", f"{name}: this is no name of an image.")
+    if _OWN.match(name):
+        raise BuildFailed("build_failed", f"{name}: this is a name of the server's own images.")
 
 
 class Fetcher:
-    """For one build. `work` is a folder of its own, `memory` one in memory, `place` a sandbox of the build's."""
+    """For one build. `work` is a folder of its own, `memory` one in memory, `place` a sandbox of the build's.
+    `ca_bundle` holds certificate authorities that are trusted besides the host's own, None for none."""
 
-    def __init__(self, storage: Storage, work: Path, memory: Path, place: Place) -> None:
+    def __init__(self, storage: Storage, work: Path, memory: Path, place: Place, ca_bundle: Path | None) -> None:
         self._storage = storage
         self._work = work
         self._memory = memory
         self._place = place
+        self._ca_bundle = ca_bundle
 
     async def pull(self, name: str, login: RegistryLogin | None, told: Callable[[str], None]) -> str:
-        """Fetch an image from a registry into the storage, and return its id there.
+        """Fetch an image from a registry into the storage, and return its id there. The registry is asked also if the
+        image is here: it decides who gets it.
 
         Raises:
             BuildFailed: It cannot be had.
@@ -87,8 +103,8 @@ class Fetcher:
             file.touch(mode=0o600)
             file.write_text(json.dumps(known))
             options.append(f"--authfile={file}")
-        argv = [str(shutil.which("buildah", path=search_path())), *self._storage.arguments, "pull"]
-        argv += [f"--signature-policy={self._storage.policy}", *options, name]
+        argv = [str(shutil.which("buildah", path=search_path())), *self._storage.arguments, "pull", "--policy=always"]
+        argv += [f"--signature-policy={self._storage.policy}", *options, tagged(name)]
         writable = [str(self._storage.root), str(self._storage.run_root), str(self._memory)]
         status, last = await self._run(argv, writable, told)
         if status != 0:
@@ -157,6 +173,9 @@ class Fetcher:
             environment = {"PATH": search_path(), "HOME": "/root", "LANG": "C.UTF-8"}
             environment["TMPDIR"] = "/var/tmp"  # noqa: S108
             environment |= {name: os.environ[name] for name in (*_PROXIES, _REGISTRIES) if name in os.environ}
+            if authorities := await asyncio.to_thread(self._authorities):
+                (temporary / _AUTHORITIES).write_bytes(authorities)
+                environment |= dict.fromkeys(_TRUSTING, f"/var/tmp/{_AUTHORITIES}")  # noqa: S108
             registries = [os.environ[_REGISTRIES]] if _REGISTRIES in os.environ else []
             way = Way(
                 argv=argv,
@@ -182,13 +201,21 @@ class Fetcher:
             process.stdin.write(json.dumps(way).encode())
             process.stdin.close()
             try:
-                last = await _follow(process, told)
-                return await process.wait(), last
+                last = await _follow(process, lambda line: told(without_paths(line)))
+                status = await process.wait()
+                return status, last if status == 0 else without_paths(last)
             finally:
                 if process.returncode is None:
                     with suppress(ProcessLookupError):
                         os.killpg(process.pid, signal.SIGKILL)
                     await process.wait()
+
+    def _authorities(self) -> bytes:
+        """The certificate authorities to trust; empty if the host's own are all."""
+        if self._ca_bundle is None or self._ca_bundle == Path(CA_BUNDLE) or not self._ca_bundle.exists():
+            return b""
+        hosts = Path(os.environ.get("SSL_CERT_FILE", CA_BUNDLE))
+        return b"\n".join(file.read_bytes() for file in (hosts, self._ca_bundle) if file.exists())
 
     @asynccontextmanager
     async def _root(self) -> AsyncGenerator[tuple[Path, Path, Path]]:

@@ -12,7 +12,14 @@ from typing import Any, cast
 
 from loopyard.runtime.base_image.making import BASE
 from loopyard.runtime.crun.building.bases import ROOT
-from loopyard.runtime.crun.building.buildah import BASE_REPOSITORY, REPOSITORY, SIZE_FILE, BuildahFailed, Storage
+from loopyard.runtime.crun.building.buildah import (
+    BASE_REPOSITORY,
+    OPEN_FILE,
+    REPOSITORY,
+    SIZE_FILE,
+    BuildahFailed,
+    Storage,
+)
 from loopyard.runtime.crun.building.layers import Layers
 from loopyard.runtime.crun.building.removal import delete_folder
 from loopyard.runtime.crun.storage.image_references import References, references
@@ -85,7 +92,7 @@ class ImagesKeeper:
             path.unlink(missing_ok=True)
             return
         await asyncio.to_thread(delete_folder, path)
-        for kind in ("json", "oci.json", SIZE_FILE):
+        for kind in ("json", "oci.json", SIZE_FILE, OPEN_FILE):
             (self._images / f"{name}.{kind}").unlink(missing_ok=True)
 
     def _folders(self, used: References) -> list[str]:

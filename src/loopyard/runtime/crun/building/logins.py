@@ -15,6 +15,8 @@ def logins(own: RegistryLogin | None) -> dict[str, Any]:
     auths = _hosts()
     if own is not None:
         registry = full_name(own.image).partition("/")[0]
+        for known in [one for one in auths if one.startswith(f"{registry}/")]:
+            del auths[known]  # it would go before that of the whole registry
         auths[registry] = {"auth": base64.b64encode(f"{own.user}:{own.password}".encode()).decode()}
     return {"auths": auths} if auths else {}
 

@@ -3,6 +3,7 @@
 import asyncio
 import contextlib
 import json
+import logging
 import os
 import re
 from collections.abc import Callable, Mapping, Sequence
@@ -17,6 +18,7 @@ from loopyard.runtime.crun.building.layers import Layer, Layers
 from loopyard.runtime.crun.building.means import Means, Place, StepRuntime
 from loopyard.runtime.crun.building.merged import Merged
 from loopyard.runtime.crun.building.mounts import Files, Mounts
+from loopyard.runtime.crun.building.saying import without_paths
 from loopyard.runtime.crun.building.watching import Watch
 from loopyard.runtime.crun.launcher.steps import StepGround
 from loopyard.runtime.crun.sandbox.factory import Ground
@@ -24,6 +26,8 @@ from loopyard.runtime.errors import CommandStartFailed, SandboxNotRunning, Sandb
 from loopyard.runtime.images import BuildFailed, BuildSpec
 from loopyard.runtime.protocol import ROOT, NetworkPolicy, SandboxSpec
 from loopyard.runtime.syscalls import RESOLVE_NO_MAGICLINKS, RESOLVE_NO_SYMLINKS, files_owned_by, openat2
+
+log = logging.getLogger("loopyard.runtime.building")
 
 HOSTNAME = "build"
 _LINE_BYTES = 1 << 16
@@ -105,7 +109,10 @@ class StepRunner:
                 status, last = await self._command(sandbox_id, step, account, environment, watch, told)
                 out_of_memory = (await self._runtime.status(sandbox_id)).out_of_memory
             except (SandboxStartFailed, SandboxNotRunning, CommandStartFailed) as fault:
-                raise BuildFailed("build_failed", f"{shown(step)}: the step could not be started: {fault}") from fault
+                log.warning("build %s: a step could not be started: %s", self._spec.id, fault)
+                # Paths of commands are the image's, all others the host's.
+                said = str(fault) if isinstance(fault, CommandStartFailed) else without_paths(str(fault))
+                raise BuildFailed("build_failed", f"{shown(step)}: the step could not be started: {said}") from fault
             finally:
                 await asyncio.shield(self._leave(sandbox_id))
             if watch.too_much:

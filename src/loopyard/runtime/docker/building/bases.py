@@ -4,6 +4,7 @@ import base64
 import json
 import re
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import aiodocker
@@ -14,16 +15,44 @@ from loopyard.runtime.docker import container
 from loopyard.runtime.docker.engine import Engine
 from loopyard.runtime.docker.tags import Tags, short
 from loopyard.runtime.images import BASE_NAME, BuildFailed, BuildSpec
+from loopyard.runtime.layout import read_json, write_whole
 
 _OWN = re.compile(r"(localhost/|docker\.io/)*loopyard-")
 """Names of servers' own images: snapshots and blueprints of any account are among them."""
+
+
+class WithLogin:
+    """The images that only a build's own login has got so far: they are in the engine, and not for every account."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+
+    def has(self, image: str) -> bool:
+        """True if nobody has got the image without such a login, as far as this server knows."""
+        return image in self._known()
+
+    def note(self, image: str, *, with_login: bool) -> None:
+        """Note how an image was got."""
+        known = self._known()
+        if with_login != (image in known):
+            write_whole(self._file, sorted(known ^ {image}))
+
+    def _known(self) -> set[str]:
+        return set(read_json(self._file) or ())
 
 
 class Bases:
     """For one build. `made` are the images that the server has built, `held` the names that builds give."""
 
     def __init__(
-        self, engine: Engine, base: str, made: Tags, held: Tags, spec: BuildSpec, told: Callable[[str], None]
+        self,
+        engine: Engine,
+        base: str,
+        made: Tags,
+        held: Tags,
+        with_login: WithLogin,
+        spec: BuildSpec,
+        told: Callable[[str], None],
     ) -> None:
         self._engine = engine
         self._base = base
@@ -31,6 +60,7 @@ class Bases:
         self._held = held
         self._spec = spec
         self._told = told
+        self._with_login = with_login
         self.names: dict[str, str] = {}
         """The engine's names of the images so far, by those that the Dockerfile has."""
 
@@ -58,9 +88,11 @@ class Bases:
         if _OWN.match(name):
             raise BuildFailed("build_failed", f"{name} is a name of the server's own images.")
         found = await self._named(name)
-        if found is None:
+        if found is None or self._with_login.has(found["Id"]):  # then the registry decides who gets it
             await self._pull(name)
             found = await self._named(name)
+            if found is not None:
+                self._with_login.note(found["Id"], with_login=self._spec.login is not None)
         if found is None:
             raise BuildFailed("build_failed", f"There is no image {name} in the engine, and none was fetched.")
         return found

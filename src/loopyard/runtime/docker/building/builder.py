@@ -18,7 +18,7 @@ from loopyard.dockerfile.context import prune
 from loopyard.dockerfile.plan import SCRATCH, ExpandedStage, ImageRef, Plan, StageRef
 from loopyard.runtime.docker import container
 from loopyard.runtime.docker.building import buildkit, classic
-from loopyard.runtime.docker.building.bases import Bases
+from loopyard.runtime.docker.building.bases import Bases, WithLogin
 from loopyard.runtime.docker.building.lowering import LABEL, Lowered, Surroundings, account_key, lower
 from loopyard.runtime.docker.building.mounts import Secrets
 from loopyard.runtime.docker.building.settings import settings_of
@@ -46,6 +46,7 @@ class DockerImageBuilder:
         self._client = client
         self._made = Tags(engine, server, "image")
         self._held = Tags(engine, server, "held")
+        self._with_login = WithLogin(data / "images-with-login.json")
 
     async def open(self) -> None:
         """Clear away what builds of a server that was killed have left in the engine."""
@@ -100,7 +101,7 @@ class DockerImageBuilder:
         plan = await asyncio.to_thread(plan_dockerfile, spec.dockerfile, options)
         for warned in plan.warnings:
             told(f"{warned.place.file}:{warned.place.line}: warning: {warned.message}")
-        bases = Bases(self._engine, self._base, self._made, self._held, spec, told)
+        bases = Bases(self._engine, self._base, self._made, self._held, self._with_login, spec, told)
         stages = await _expanded(plan, bases)
         context = work / "context"
         if spec.context is None:

@@ -26,6 +26,12 @@ def test_a_builds_own_login_goes_before_the_hosts(host: Path) -> None:
     assert known["example.org"] == {"auth": "host"}
 
 
+def test_no_login_of_the_host_for_a_part_of_a_registry_goes_before_a_builds_own(host: Path) -> None:
+    host.write_text(json.dumps({"auths": {"example.org/team": {"auth": "host"}, "example.org.uk": {"auth": "host"}}}))
+    known = logins(RegistryLogin("example.org/team/tool", "user", "word"))["auths"]
+    assert sorted(known) == ["example.org", "example.org.uk"]
+
+
 def test_a_registry_with_a_port_is_named_with_it(host: Path) -> None:
     assert not host.exists()
     assert list(logins(RegistryLogin("127.0.0.1:5000/db", "user", "word"))["auths"]) == ["127.0.0.1:5000"]
