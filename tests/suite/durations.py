@@ -148,7 +148,7 @@ def _keep(text: str) -> None:
 
 
 def _reason(report: Any) -> str:
-    """The last lines of a failure. All of it follows at the end of the run, which a run that is cut off does not see."""
+    """The last lines of a failure. All of it follows at the end of the run, which may be cut off before."""
     return "\n".join(f"    {line[:_LINE_SHOWN]}" for line in report.longreprtext.splitlines()[-_LINES_SHOWN:])
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from loopyard.runtime.commands.kept import Commands
 from loopyard.runtime.docker import wrapper
-from loopyard.runtime.docker.asking import Refused
+from loopyard.runtime.docker.calls import Refused
 from loopyard.runtime.docker.keeper import KeeperOrder
 from loopyard.runtime.layout import Layout
 

@@ -13,8 +13,8 @@ import aiodocker
 import aiohttp
 
 from loopyard.kit.linux import KILLED
-from loopyard.runtime.docker import hijack
-from loopyard.runtime.docker.asking import Refused, start
+from loopyard.runtime.docker.calls import API, Refused, start
+from loopyard.runtime.docker.frames import STDERR, STDOUT, Frames
 from loopyard.runtime.errors import CommandStartFailed, RuntimeUnavailable, SandboxNotFound, SandboxNotRunning
 
 _PAUSED_SECONDS = 300
@@ -54,7 +54,7 @@ class Engine:
         connector = aiohttp.UnixConnector(str(path), limit=0)
         self._session = aiohttp.ClientSession(connector=connector)
         self.docker = aiodocker.Docker("http://engine", connector=connector, session=self._session)
-        self.docker.api_version = hijack.API
+        self.docker.api_version = API
 
     async def close(self) -> None:
         await self.docker.close()
@@ -66,7 +66,7 @@ class Engine:
         Raises:
             aiodocker.DockerError: The engine refused.
         """
-        async with self._session.request(method, f"http://engine/{hijack.API}/{path}", **options) as answer:
+        async with self._session.request(method, f"http://engine/{API}/{path}", **options) as answer:
             text = await answer.text()
             if answer.status >= 300:
                 raise aiodocker.DockerError(answer.status, _message(text))
@@ -80,7 +80,7 @@ class Engine:
             aiodocker.DockerError: The engine refused.
         """
         options.setdefault("timeout", aiohttp.ClientTimeout(total=None, sock_connect=60))
-        async with self._session.request(method, f"http://engine/{hijack.API}/{path}", **options) as answer:
+        async with self._session.request(method, f"http://engine/{API}/{path}", **options) as answer:
             if answer.status >= 300:
                 raise aiodocker.DockerError(answer.status, _message(await answer.text()))
             yield answer
@@ -132,7 +132,7 @@ class Engine:
         """Run a short command to its end: its exit status, output and errors. Raises as `execute` does."""
         loop = asyncio.get_running_loop()
         exec_id, connection = await self.execute(container, argv, user=user, stdin=bool(stdin))
-        frames, streams = hijack.Frames(), {hijack.STDOUT: b"", hijack.STDERR: b""}
+        frames, streams = Frames(), {STDOUT: b"", STDERR: b""}
         with connection:
             await loop.sock_sendall(connection, stdin)
             connection.shutdown(socket.SHUT_WR)
@@ -140,7 +140,7 @@ class Engine:
                 for number, piece in frames.feed(data):
                     streams[number] += piece
         status = await self.exit_status(exec_id)
-        return status, streams[hijack.STDOUT].decode(errors="replace"), streams[hijack.STDERR].decode(errors="replace")
+        return status, streams[STDOUT].decode(errors="replace"), streams[STDERR].decode(errors="replace")
 
     async def exit_status(self, exec_id: str) -> int:
         """Wait until a command of `execute` has ended, whose streams have."""

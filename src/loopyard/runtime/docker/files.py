@@ -10,8 +10,8 @@ import socket
 from collections.abc import AsyncIterable, AsyncIterator
 from contextlib import suppress
 
-from loopyard.runtime.docker import hijack
 from loopyard.runtime.docker.engine import Engine
+from loopyard.runtime.docker.frames import STDOUT, Frames
 from loopyard.runtime.docker.users import Account
 from loopyard.runtime.errors import FileAccessDenied, FileNotFound, FileUnsuitable, NoSpaceLeft, RuntimeFault
 
@@ -92,11 +92,11 @@ async def read(engine: Engine, container: str, account: Account, path: str) -> A
     """A file's bytes. Raises, before any, FileNotFound, FileAccessDenied, FileUnsuitable, and as `Engine.execute`."""
     argv = ["/bin/sh", "-c", _READ, "sh", resolve(account, path)]
     exec_id, connection = await engine.execute(container, argv, user=str(account.uid), environment={"LC_ALL": "C"})
-    frames, errors, loop = hijack.Frames(), b"", asyncio.get_running_loop()
+    frames, errors, loop = Frames(), b"", asyncio.get_running_loop()
     with connection:
         while data := await loop.sock_recv(connection, _PIECE_BYTES):
             for number, piece in frames.feed(data):
-                if number == hijack.STDOUT:
+                if number == STDOUT:
                     yield piece
                 else:
                     errors = (errors + piece)[:_MOST_ERROR_BYTES]
@@ -150,7 +150,7 @@ async def _sent(connection: socket.socket, chunk: bytes) -> bool:
 
 
 async def _errors(connection: socket.socket) -> bytes:
-    frames, said, loop = hijack.Frames(), b"", asyncio.get_running_loop()
+    frames, said, loop = Frames(), b"", asyncio.get_running_loop()
     while data := await loop.sock_recv(connection, _PIECE_BYTES):
         for _, piece in frames.feed(data):
             said = (said + piece)[:_MOST_ERROR_BYTES]

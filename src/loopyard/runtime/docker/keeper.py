@@ -22,8 +22,9 @@ from typing import Any, TypedDict
 from loopyard.kit.full_disk import is_full
 from loopyard.kit.linux import KILLED
 from loopyard.runtime.commands.claim import claim, described, use
-from loopyard.runtime.docker import hijack, wrapper
-from loopyard.runtime.docker.asking import Refused, ask, start
+from loopyard.runtime.docker import wrapper
+from loopyard.runtime.docker.calls import Refused, ask, start
+from loopyard.runtime.docker.frames import STDERR, STDOUT, Frames
 from loopyard.runtime.layout import write_whole
 from loopyard.runtime.proc import start_ticks
 
@@ -93,10 +94,10 @@ class _Keeper:
         self.claimed = claimed
         self.exec_id = ""
         self.timed_out = False
-        self.frames = hijack.Frames()
+        self.frames = Frames()
         self.outputs = {
             number: _Output(folder / name, told["most_bytes"], mark=live / f"{name}.lost")
-            for number, name in ((hijack.STDOUT, "stdout"), (hijack.STDERR, "stderr"))
+            for number, name in ((STDOUT, "stdout"), (STDERR, "stderr"))
         }
         self.pid = -1
         self.room = 0
@@ -119,12 +120,12 @@ class _Keeper:
             if not data:
                 raise Refused(500, said.decode(errors="replace").strip() or "the engine hung up")
             for number, piece in self.frames.feed(data):
-                if number == hijack.STDOUT:
+                if number == STDOUT:
                     said += piece
                 else:
                     self.outputs[number].take(piece)
         self.pid, rest = line
-        self.outputs[hijack.STDOUT].take(rest)
+        self.outputs[STDOUT].take(rest)
         _write(self.live / "pid", str(self.pid))
         return connection
 

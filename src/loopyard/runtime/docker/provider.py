@@ -17,10 +17,10 @@ import aiohttp
 from loopyard.kit.linux import CA_BUNDLE, CA_VARIABLES, SEARCH_PATH
 from loopyard.runtime.commands.answers import CommandAnswers
 from loopyard.runtime.docker import container, files, users, wrapper
-from loopyard.runtime.docker.asking import Refused
 from loopyard.runtime.docker.boxes import Box, Boxes
 from loopyard.runtime.docker.building.builder import DockerImageBuilder
 from loopyard.runtime.docker.building.keeping import LayersKeeper
+from loopyard.runtime.docker.calls import Refused
 from loopyard.runtime.docker.commands import DockerCommands
 from loopyard.runtime.docker.engine import Engine, refused_command
 from loopyard.runtime.docker.images import Snapshots

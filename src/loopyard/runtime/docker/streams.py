@@ -6,8 +6,9 @@ import socket
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from loopyard.runtime.docker import hijack, wrapper
+from loopyard.runtime.docker import wrapper
 from loopyard.runtime.docker.engine import Engine
+from loopyard.runtime.docker.frames import STDERR, STDOUT, Frames
 from loopyard.runtime.docker.wrapper import Whom
 from loopyard.runtime.errors import CommandStartFailed, NotSupported, PortClosed
 from loopyard.runtime.protocol import Terminal
@@ -53,11 +54,11 @@ class _Pump:
         self.connection = connection
         self.source = source
         self.outputs = outputs
-        self.frames = None if terminal else hijack.Frames()
+        self.frames = None if terminal else Frames()
         self.input: asyncio.Task[None] | None = None
 
     def pieces(self, data: bytes) -> list[tuple[int, bytes]]:
-        return [(hijack.STDOUT, data)] if self.frames is None else list(self.frames.feed(data))
+        return [(STDOUT, data)] if self.frames is None else list(self.frames.feed(data))
 
     async def receive(self) -> bytes:
         return await asyncio.get_running_loop().sock_recv(self.connection, _PIECE_BYTES)
@@ -163,9 +164,9 @@ async def attach(
         CommandStartFailed: The engine could not start it.
     """
     ours, theirs = _pair()
-    outputs, ends = {hijack.STDOUT: ours}, [theirs]
+    outputs, ends = {STDOUT: ours}, [theirs]
     if terminal is None:
-        for number in (hijack.STDOUT, hijack.STDERR):
+        for number in (STDOUT, STDERR):
             outputs[number], end = _pair()
             ends.append(end)
     pump = _Pump(connection, ours, outputs, terminal=terminal is not None)
@@ -185,17 +186,17 @@ async def attach(
 
 async def _first_line(pump: _Pump) -> tuple[int, list[tuple[int, bytes]]]:
     """The command's process id inside, and what came after it already."""
-    said = {hijack.STDOUT: b"", hijack.STDERR: b""}
+    said = {STDOUT: b"", STDERR: b""}
     while True:
         data = await pump.receive()
         for number, piece in pump.pieces(data):
             said[number] += piece
         try:
-            line = wrapper.first_line(said[hijack.STDOUT])
+            line = wrapper.first_line(said[STDOUT])
         except ValueError as error:
             raise CommandStartFailed(f"The engine could not start the command: {error}") from error
         if line is not None:
-            return line[0], [(hijack.STDOUT, line[1]), (hijack.STDERR, said[hijack.STDERR])]
+            return line[0], [(STDOUT, line[1]), (STDERR, said[STDERR])]
         if not data:
             raise CommandStartFailed("The engine could not start the command: it hung up.")
 
@@ -213,7 +214,7 @@ async def connect(engine: Engine, container: str, port: int) -> socket.socket:
     argv = ["python3", "-I", "-c", _RELAY, str(port)]
     _, connection = await engine.execute(container, argv, user="65534", stdin=True)
     ours, theirs = _pair()
-    pump = _Pump(connection, ours, {hijack.STDOUT: ours}, terminal=False)
+    pump = _Pump(connection, ours, {STDOUT: ours}, terminal=False)
     try:
         said = await _first_byte(pump)
         _check(said, port)
@@ -224,7 +225,7 @@ async def connect(engine: Engine, container: str, port: int) -> socket.socket:
 
     async def run() -> None:
         try:
-            await pump.give([(hijack.STDOUT, said[1:])])
+            await pump.give([(STDOUT, said[1:])])
             pump.input = asyncio.create_task(pump.carry_in())
             await pump.carry_out()
         finally:
