@@ -7,10 +7,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.devbox import repository
 from loopyard.devbox.create.plan import plan_devbox
 from loopyard.devbox.create.quota import DevboxQuota
+from loopyard.devbox.lifecycle.companions import Companions
 from loopyard.devbox.lifecycle.lifecycle import Lifecycle
 from loopyard.devbox.lifecycle.shutdown import Endings
 from loopyard.devbox.lifecycle.states import COMING_UP, FINAL, Status, transition
-from loopyard.devbox.lifecycle.suspend import resume, suspend
+from loopyard.devbox.lifecycle.transitions import resume, suspend
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.mounts.agents import add_agents
 from loopyard.devbox.schemas import DevboxCreateParams, DevboxUpdateParams, InitiatorType
@@ -40,6 +41,7 @@ class DevboxService:
     def __init__(
         self,
         lifecycle: Lifecycle,
+        companions: Companions,
         endings: Endings,
         tokens: HeldTokens,
         policies: Enforcement,
@@ -47,6 +49,7 @@ class DevboxService:
         quota: DevboxQuota,
     ) -> None:
         self._lifecycle = lifecycle
+        self._companions = companions
         self._grants = grants
         self._tokens = tokens
         self._endings = endings
@@ -119,7 +122,7 @@ class DevboxService:
             tunnels.give(devbox, params.tunnel)
         session.add(devbox)
         await session.flush()
-        await self._lifecycle.companions.bind(session, devbox, params.mounts)
+        await self._companions.bind(session, devbox, params.mounts)
         tokens = {token_place(at): one.token for at, one in enumerate(plan.repositories) if one.token}
         await self._tokens.hold(session, devbox.id, tokens)
         if calls.wanted:

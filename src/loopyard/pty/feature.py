@@ -5,7 +5,7 @@ from typing import Protocol
 from starlette.routing import WebSocketRoute
 
 from loopyard.auth.authenticator import Authenticator
-from loopyard.devbox.lifecycle.lifecycle import Lifecycle
+from loopyard.devbox.lifecycle.shutdown import Endings
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.feature import Feature, Routes, Server, Traffic
@@ -31,7 +31,7 @@ def build(server: Server, settings: PtySettings) -> Feature:
         server.database, server.get(DevboxService), server.get(Authenticator), config, settings.tunnel.domain
     )
     server.offer(PtyTunnels, tunnels)
-    server.get(Lifecycle).endings.add_listener(sessions.end_with)
+    server.get(Endings).add_listener(sessions.end_with)
 
     async def close() -> None:
         sessions.close()

@@ -3,7 +3,8 @@
 from typing import Protocol
 
 from loopyard.devbox.execution.engine import ExecutionEngine
-from loopyard.devbox.lifecycle.lifecycle import Lifecycle
+from loopyard.devbox.lifecycle.shutdown import Endings
+from loopyard.devbox.lifecycle.teardown import Teardown
 from loopyard.devbox.service import DevboxService
 from loopyard.feature import BackgroundTask, Feature, Reconciler, Routes, Server, Traffic
 from loopyard.kit.periodic import Periodic
@@ -27,10 +28,10 @@ class ScenarioSettings(Protocol):
 
 def build(server: Server, settings: ScenarioSettings) -> Feature:
     """Build the scoring of runs and the service of runs."""
-    runtime, executions, endings = server.runtime, server.get(ExecutionEngine), server.get(Lifecycle).endings
+    runtime, executions, endings = server.runtime, server.get(ExecutionEngine), server.get(Endings)
     engine = ScoringEngine(runtime, executions, settings.scorers)
     recorder = server.offer(PatchRecorder, PatchRecorder(server.database, runtime))
-    server.get(Lifecycle).add_farewell(recorder.devbox_is_freed)
+    server.get(Teardown).add_hook(recorder.devbox_is_freed)
     scoring = ScoringService(server.database, runtime, engine, endings, server.changes, server.tasks, recorder)
     runs = RunService(server.get(DevboxService), endings, scoring, server.get(InheritedProfiles))
     server.offer(RunService, runs)

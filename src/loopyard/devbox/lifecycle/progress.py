@@ -1,5 +1,9 @@
 """Writes down how far devboxes have come."""
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
 from loopyard.devbox import repository
 from loopyard.devbox.lifecycle.companions import Companions
 from loopyard.devbox.lifecycle.shutdown import Endings
@@ -15,7 +19,7 @@ from loopyard.secret.repository import SecretRepository
 
 
 class Progress:
-    """Each method is one transaction of its own, and tells those who wait for the devbox."""
+    """Each method that writes is one transaction of its own, and tells those who wait for the devbox."""
 
     def __init__(self, database: Database, changes: Changes, endings: Endings, companions: Companions) -> None:
         self._database = database
@@ -26,6 +30,21 @@ class Progress:
     async def read(self, devbox_id: str) -> Devbox | None:
         async with self._database.read() as session:
             return await repository.get(session, devbox_id)
+
+    async def unless_ended(self, devbox_id: str, work: Coroutine[Any, Any, None]) -> None:
+        """Do the work, but give it up as soon as the devbox is no longer wanted."""
+        working = asyncio.ensure_future(work)
+        ending = asyncio.ensure_future(
+            self._changes.wait_until(devbox_id, lambda: self.read(devbox_id), _has_ended, None)
+        )
+        try:
+            done, _ = await asyncio.wait({working, ending}, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                task.result()
+        finally:
+            working.cancel()
+            ending.cancel()
+            await asyncio.wait({working, ending})
 
     async def advance(self, devbox_id: str, *statuses: Status, message: str | None = None) -> bool:
         """Move on through the statuses that still lie ahead; false if the devbox has ended meanwhile. `message` says
@@ -93,3 +112,7 @@ class Progress:
 
 def _is_due(devbox: Devbox, ran_since: int | None) -> bool:
     return ran_since is None or (devbox.status == Status.RUNNING and devbox.starts == ran_since)
+
+
+def _has_ended(devbox: Devbox | None) -> bool:
+    return devbox is None or devbox.status in FINAL

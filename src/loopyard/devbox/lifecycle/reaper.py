@@ -4,8 +4,9 @@ import logging
 
 from loopyard.devbox import repository
 from loopyard.devbox.lifecycle.lifecycle import Lifecycle
+from loopyard.devbox.lifecycle.shutdown import Endings
 from loopyard.devbox.lifecycle.states import ShutdownReason, Status
-from loopyard.devbox.lifecycle.suspend import suspend
+from loopyard.devbox.lifecycle.transitions import suspend
 from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
@@ -20,9 +21,10 @@ class Reaper:
     """Shuts down the devboxes whose keep-alive time has ended, shuts down or suspends those that nobody has used for
     too long, and suspends those whose eviction is due."""
 
-    def __init__(self, database: Database, lifecycle: Lifecycle, changes: Changes) -> None:
+    def __init__(self, database: Database, lifecycle: Lifecycle, endings: Endings, changes: Changes) -> None:
         self._database = database
         self._lifecycle = lifecycle
+        self._endings = endings
         self._changes = changes
 
     async def sweep(self) -> None:
@@ -50,7 +52,7 @@ class Reaper:
                 suspend(session, devbox, self._lifecycle.begin)
             else:
                 log.info("shutting down devbox %s: %s", devbox_id, reason)
-                await self._lifecycle.endings.shut_down(session, devbox, reason)
+                await self._endings.shut_down(session, devbox, reason)
         self._changes.publish(devbox_id)
 
     async def _evict(self, devbox_id: str) -> None:

@@ -147,7 +147,7 @@ class LaunchSteps:
     async def _check(self, devbox_id: str, execution: Execution) -> None:
         if execution.exit_status == 0:
             return
-        if execution.exit_status == KILLED and await self.is_out_of_memory(devbox_id):
+        if execution.exit_status == KILLED and await is_out_of_memory(self._runtime, devbox_id):
             message = f"All its memory was used by the launch command: {execution.command}"
             raise SetupFailed("out_of_memory", message)
         if execution.lost:
@@ -169,9 +169,10 @@ class LaunchSteps:
             pass
         return ""
 
-    async def is_out_of_memory(self, devbox_id: str) -> bool:
-        """True if the kernel has killed anything in the devbox for its memory limit since it came up."""
-        try:
-            return (await self._runtime.status(devbox_id)).out_of_memory
-        except RuntimeFault:
-            return False
+
+async def is_out_of_memory(runtime: Runtime, devbox_id: str) -> bool:
+    """True if the kernel has killed anything in the devbox for its memory limit since it came up."""
+    try:
+        return (await runtime.status(devbox_id)).out_of_memory
+    except RuntimeFault:
+        return False

@@ -1,9 +1,10 @@
 """Notices when a devbox that runs goes down by itself."""
 
 from loopyard.devbox.execution.engine import ExecutionEngine
-from loopyard.devbox.lifecycle.bring_up import entrypoint_id
+from loopyard.devbox.lifecycle.companions import Companions
+from loopyard.devbox.lifecycle.initialize import entrypoint_id
 from loopyard.devbox.lifecycle.progress import Progress
-from loopyard.devbox.lifecycle.setup import LaunchSteps
+from loopyard.devbox.lifecycle.setup import is_out_of_memory
 from loopyard.devbox.lifecycle.states import FailureReason
 from loopyard.devbox.models import Devbox
 from loopyard.kit.linux import KILLED
@@ -18,19 +19,20 @@ class DevboxWatch:
     """Watch over each running devbox, from one start to the next end or suspension."""
 
     def __init__(
-        self, runtime: Runtime, executions: ExecutionEngine, launcher: LaunchSteps, progress: Progress, tasks: Tasks
+        self, runtime: Runtime, executions: ExecutionEngine, companions: Companions, progress: Progress, tasks: Tasks
     ) -> None:
         self._runtime = runtime
         self._executions = executions
-        self._launcher = launcher
+        self._companions = companions
         self._progress = progress
         self._tasks = tasks
 
-    def watch(self, devbox: Devbox) -> None:
-        """Watch a devbox that runs, in the background."""
+    def begin(self, devbox: Devbox) -> None:
+        """Watch a devbox that runs, in the background, and have its companions run."""
         self._tasks.start(f"watch {devbox.id} {devbox.starts}", self._sandbox(devbox.id, devbox.starts))
         if devbox.entrypoint is not None:
             self._tasks.start(f"entrypoint {devbox.id} {devbox.starts}", self._entrypoint(devbox))
+        self._companions.run(devbox)
 
     async def _sandbox(self, devbox_id: str, start: int) -> None:
         reason: FailureReason = "health_check_failed"
@@ -46,7 +48,7 @@ class DevboxWatch:
 
     async def _entrypoint(self, devbox: Devbox) -> None:
         execution = await self._executions.wait(devbox.id, entrypoint_id(devbox))
-        if execution.exit_status == KILLED and await self._launcher.is_out_of_memory(devbox.id):
+        if execution.exit_status == KILLED and await is_out_of_memory(self._runtime, devbox.id):
             message = "Its entrypoint used all its memory."
             await self._progress.fail(devbox.id, "out_of_memory", message, ran_since=devbox.starts)
         elif execution.lost:

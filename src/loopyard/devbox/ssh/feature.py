@@ -6,7 +6,7 @@ from loopyard.audit.log import AuditLog
 from loopyard.auth.authenticator import Authenticator
 from loopyard.auth.live import LiveConnections
 from loopyard.devbox.lifecycle.activity import Activity
-from loopyard.devbox.lifecycle.lifecycle import Lifecycle
+from loopyard.devbox.lifecycle.shutdown import Endings
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.devbox.ssh.endpoints import router
@@ -35,5 +35,5 @@ def build(server: Server, settings: SshSettings) -> Feature:
         server.get(AuditLog),
     )
     keys = server.offer(SshKeys, SshKeys(server.get(DevboxService), gateway))
-    server.get(Lifecycle).endings.add_listener(keys.revoke)
+    server.get(Endings).add_listener(keys.revoke)
     return Feature(routers=[Routes(router, Traffic.NORMAL)], tasks=[BackgroundTask("ssh", gateway.run)])

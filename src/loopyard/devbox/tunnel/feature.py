@@ -7,7 +7,7 @@ from starlette.middleware import Middleware
 from loopyard.auth.authenticator import Authenticator
 from loopyard.auth.live import LiveConnections
 from loopyard.devbox.lifecycle.activity import Activity
-from loopyard.devbox.lifecycle.lifecycle import Lifecycle
+from loopyard.devbox.lifecycle.auto_resume import AutoResume
 from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.devbox.tunnel.endpoints import router
 from loopyard.devbox.tunnel.exchanges import TunnelExchanges
@@ -34,7 +34,7 @@ def build(server: Server, settings: TunnelSettings) -> Feature:
             server.database,
             server.runtime,
             server.changes,
-            server.get(Lifecycle).wake,
+            server.get(AutoResume).wake,
             settings.tunnel,
             authenticator,
         ),

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox import repository as devboxes
-from loopyard.devbox.lifecycle.bring_up import entrypoint_id
+from loopyard.devbox.lifecycle.initialize import entrypoint_id
 from loopyard.devbox.lifecycle.shutdown import Endings
 from loopyard.devbox.lifecycle.states import FINAL as DEVBOX_FINAL
 from loopyard.devbox.lifecycle.states import Status

@@ -1,15 +1,20 @@
-"""Suspend hooks: commands run in a devbox before it is suspended."""
+"""Brings devboxes to rest: companions and suspend commands first, then the sandbox itself."""
 
 import asyncio
 import logging
 
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
+from loopyard.devbox.lifecycle.companions import Companions
+from loopyard.devbox.lifecycle.progress import Progress
 from loopyard.devbox.lifecycle.states import Status
+from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import LoopyardError
+from loopyard.kit.failpoint import failpoint
 from loopyard.launch.parameters import DEFAULT_SUSPEND_DEADLINE_MS, LaunchParameters
-from loopyard.runtime.protocol import CommandSpec
+from loopyard.runtime.protocol import CommandSpec, Runtime
+from loopyard.runtime.retry import retry_while_stuck
 
 log = logging.getLogger("loopyard.devbox")
 
@@ -17,7 +22,49 @@ _GRACE_SECONDS = 1.0
 """How much longer than its own time limit a suspend command is waited for."""
 
 
-async def run_hooks(executions: ExecutionEngine, devbox: Devbox) -> None:
+class Suspension:
+    """Suspends devboxes whose status asks for it. All of it can be repeated after a crash."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        executions: ExecutionEngine,
+        events: Events,
+        progress: Progress,
+        companions: Companions,
+    ) -> None:
+        self._runtime = runtime
+        self._executions = executions
+        self._events = events
+        self._progress = progress
+        self._companions = companions
+
+    async def carry_out(self, devbox: Devbox) -> None:
+        """Suspend a devbox, unless it ends meanwhile.
+
+        Raises:
+            RuntimeFault: The host could not.
+        """
+        failpoint("devbox.suspending")
+        await self._progress.unless_ended(devbox.id, self._companions.rest(devbox, _seconds_left(devbox)))
+        await self._progress.unless_ended(devbox.id, _run_hooks(self._executions, devbox))
+        failpoint("devbox.quiet")
+        await retry_while_stuck(lambda: self._runtime.suspend(devbox.id))
+        failpoint("devbox.asleep")
+        await self._progress.advance(devbox.id, Status.SUSPENDED)
+        failpoint("devbox.suspended")
+        await self._companions.suspended(devbox)
+
+    async def keep(self, devbox: Devbox, message: str) -> None:
+        """Keep a devbox suspended, with its disk, whose sandbox could not be started again: the caller may try later.
+        `message` says why."""
+        await retry_while_stuck(lambda: self._runtime.suspend(devbox.id))
+        said = f"The devbox could not be resumed; it is suspended, with its disk. {message}"
+        self._events.note(devbox.id, "setup_commands", said, level="error")
+        await self._progress.advance(devbox.id, Status.SUSPENDED, message=message)
+
+
+async def _run_hooks(executions: ExecutionEngine, devbox: Devbox) -> None:
     """Run the suspend commands of a devbox that is suspending, one after the other, within their deadline. What fails
     is logged and stops nothing. Can be repeated after a crash: a command that was started is not run again, and the
     deadline stays the same."""
@@ -43,7 +90,7 @@ async def run_hooks(executions: ExecutionEngine, devbox: Devbox) -> None:
             log.warning("devbox %s: suspend command %d exited with %s", devbox.id, index, execution.exit_status)
 
 
-def seconds_left(devbox: Devbox) -> float:
+def _seconds_left(devbox: Devbox) -> float:
     """Seconds that a devbox which is suspending has to come to rest; 0 once they have passed."""
     return max(0.0, (_deadline(devbox) - now_ms()) / 1000)
 
