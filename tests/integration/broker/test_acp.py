@@ -114,7 +114,7 @@ def test_a_turn_is_abandoned_when_the_time_to_come_to_rest_is_over(start: Start)
     talk.client.devboxes.suspend(talk.devbox)
     assert "suspended" in payload(talk.wait("turn.failed"))["error"]
     talk.wait("devbox.suspended")
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 60
 
 
 def test_a_missing_program_is_told(server: ServerProcess) -> None:

@@ -129,7 +129,7 @@ def test_a_function_that_cannot_be_interrupted_is_killed_with_its_worker(client:
     began = time.monotonic()
     with pytest.raises(BadRequestError, match="time limit"):
         client.axons.sql.query(axon, sql=slow)
-    assert time.monotonic() - began < 8
+    assert time.monotonic() - began < 40
     assert client.axons.sql.query(axon, sql="SELECT count(*) FROM kept").rows == [[0]]
 
 

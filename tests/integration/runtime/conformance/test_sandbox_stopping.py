@@ -75,7 +75,7 @@ async def test_time_that_runs_out_kills_the_whole_group(box: Box) -> None:
     ran = await box.shell("trap '' TERM INT; sleep 1234 & echo begun; sleep 1234", timeout_seconds=1.0)
     assert ran.result == CommandResult(exit_status=137, timed_out=True)
     assert ran.stdout == b"begun\n"
-    assert 1.0 <= time.monotonic() - begun < 8
+    assert 1.0 <= time.monotonic() - begun < 60
     assert await box.sure("pgrep -fxc 'sleep 1234' || true") == "0"
 
 
@@ -90,7 +90,7 @@ async def test_a_process_left_behind_does_not_hold_up_the_command(box: Box, left
     begun = time.monotonic()
     ran = await box.shell(f"{left}\necho done; exit 3")
     assert (ran.text, ran.status) == ("done", 3)
-    assert time.monotonic() - begun < 10
+    assert time.monotonic() - begun < 50
     assert await box.sure("until pgrep -fxc 'sleep 60' > found; do :; done; cat found") == "1"
 
 
