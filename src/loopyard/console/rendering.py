@@ -32,6 +32,7 @@ def environment() -> Environment:
         count=figures.count,
         ansi=ansi.html,
         one_line=text.one_line,
+        editable=text.editable,
     )
     known = cast("dict[str, Any]", made.globals)
     known.update(asset=assets.address, version=VERSION, missing_assets=assets.missing, id_path=_no_path)

@@ -3,6 +3,8 @@
 import re
 import unicodedata
 
+from markupsafe import Markup, escape
+
 MOST_CHARACTERS = 20_000
 """How much of one value a page holds; longer ones end with how much is left out."""
 
@@ -24,6 +26,22 @@ def visible(text: str, most: int = MOST_CHARACTERS) -> str:
 
 def _name(match: re.Match[str]) -> str:
     return f"⟨U+{ord(match.group()):04X}⟩"
+
+
+def editable(text: str) -> Markup:
+    """The whole text as the value of a field: what is sent back unchanged is what there was. Hidden characters are
+    there, but not as themselves in the page."""
+    return Markup(_HIDDEN.sub(_reference, str(escape(text))))  # noqa: S704 - it is escaped
+
+
+def _reference(match: re.Match[str]) -> str:
+    number = ord(match.group())
+    return match.group() if 0x7F <= number <= 0x9F else f"&#{number};"  # browsers read these numbers as others
+
+
+def typed(value: str) -> str:
+    """A field's value as it was typed: browsers send ends of lines as CR LF."""
+    return value.replace("\r\n", "\n")
 
 
 def one_line(text: str, most: int = 120) -> str:

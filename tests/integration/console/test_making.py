@@ -4,6 +4,7 @@ import json
 import re
 import time
 from collections.abc import Generator
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -206,3 +207,51 @@ def test_what_was_made_is_in_the_audit_log_without_values(console: Console, serv
     assert (entry["operation"], entry["made"]) == ("POST /v1/secrets", made)
     assert "the-value" not in lines
     console.change(f"/secrets/{made}/delete")
+
+
+def _form_of(html: str) -> dict[str, Any]:
+    """The form that changes a policy, as a browser reads and sends it."""
+    form = re.search(r'<form [^>]*action="[^"]*/update".*?</form>', html, re.DOTALL)
+    assert form is not None
+    text = form[0]
+    areas = re.findall(r'<textarea name="([a-z]+)"[^>]*>\n(.*?)</textarea>', text, re.DOTALL)
+    inputs = re.findall(r'<input (?:type="hidden" )?name="([a-z]+)"[^>]*? value="([^"]*)"', text)
+    given = {name: unescape(value).replace("\n", "\r\n") for name, value in [*inputs, *areas] if name != "csrf"}
+    return {**given, "allow": re.findall(r'name="allow" value="([a-z_]+)" checked', text)}
+
+
+@pytest.mark.semantic
+def test_a_network_policy_is_changed(console: Console, client: Runloop, reader: Console) -> None:
+    hosts = [f"host-{number}.example.com" for number in range(1000)]
+    made = client.network_policies.create(
+        name=f"before {HOSTILE}",
+        description=f"one\ntwo {HOSTILE} ",
+        allowed_hostnames=hosts,
+        allow_all=True,
+        extra_body={"allowed_cidrs": [{"cidr": "10.12.0.0/16", "ports": [{"port": 8000, "end_port": 8100}]}]},
+    )
+    path = f"/network-policies/{made.id}"
+    given = _form_of(_safe(console.page(path)))
+    assert given["hostnames"].split() == hosts
+    console.change(f"{path}/update", given)
+    assert client.network_policies.retrieve(made.id) == made, "what was not touched was changed"
+    assert "Nothing was changed." in console.page(path)
+    given |= {"name": "after", "hostnames": hosts[0], "networks": f"{given['networks']}\r\n10.13.0.0/16 1/udp"}
+    console.change(f"{path}/update", {**given, "allow": ["allow_mcp_gateway"]})
+    after = client.network_policies.retrieve(made.id)
+    assert (after.name, after.description) == ("after", made.description)
+    assert after.egress.allowed_hostnames == hosts[:1]
+    assert (after.egress.allow_all, after.egress.allow_mcp_gateway) == (False, True)
+    assert after.egress.allow_devbox_to_devbox is False, "it was told only as a part of allow_all"
+    told: Any = client.get(f"/v1/network-policies/{made.id}", cast_to=object)
+    assert told["egress"]["allowed_cidrs"] == [
+        {"cidr": "10.12.0.0/16", "ports": [{"port": 8000, "end_port": 8100, "protocol": None}]},
+        {"cidr": "10.13.0.0/16", "ports": [{"port": 1, "end_port": None, "protocol": "UDP"}]},
+    ]
+    assert "changed since the page was loaded" in console.change(f"{path}/update", given, expect=409).text
+    fresh = _form_of(console.page(path))
+    assert "allowed_hostnames.0" in console.change(f"{path}/update", {**fresh, "hostnames": "b:1"}, expect=400).text
+    assert "name" in console.change(f"{path}/update", {**fresh, "name": " "}, expect=400).text
+    assert client.network_policies.retrieve(made.id) == after
+    reader.change(f"{path}/update", fresh, expect=403)
+    client.network_policies.delete(made.id)

@@ -1,6 +1,5 @@
 """Runs and jobs that are started again from their pages: with all that they were started with."""
 
-from collections.abc import Generator
 from typing import Any
 
 import pytest
@@ -24,13 +23,6 @@ PROFILE: Any = {
     },
     "mounts": [{"type": "file_mount", "target": "/home/user/mounted", "content": "content"}],
 }
-
-
-@pytest.fixture
-def console(server: InProcessServer) -> Generator[Console]:
-    with Console(server.base_url) as console:
-        console.log_in(server.api_key)
-        yield console
 
 
 @pytest.fixture

@@ -28,7 +28,7 @@ async def usage_of(page: Page, devbox: DevboxView) -> Usage:
     history = page.parts.get(UsageHistory)
     if devbox.status == "running":
         await history.look(devbox.id)
-    points = history.points(devbox.id)
+    points = await history.points(devbox.id)
     limits = devbox.launch_parameters.limits
     data = {
         "times": [round(one.time_ms / 1000, 1) for one in points],

@@ -10,7 +10,7 @@ from loopyard.agent import endpoints as agents
 from loopyard.agent.repository import AgentFilters
 from loopyard.console.family import Family
 from loopyard.console.page import Page
-from loopyard.console.resources import making
+from loopyard.console.resources import policy_form, secret_form
 from loopyard.console.resources.kind import Column, Found, Kind, curl, family
 from loopyard.gateway_config import endpoints as gateways
 from loopyard.kit.named_repository import NameFilters
@@ -148,6 +148,8 @@ _KINDS: Sequence[Kind] = (
         delete_question="Delete this network policy?",
         create_form="resources/_create_policy.html",
         create_operation="POST /v1/network-policies",
+        template="resources/policy.html",
+        more=policy_form.texts_of,
     ),
     Kind(
         group="Agents",
@@ -222,6 +224,6 @@ _KINDS: Sequence[Kind] = (
     ),
 )
 
-_MORE = {"/network-policies": making.policy_router, "/secrets": making.secret_router}
+_MORE = {"/network-policies": policy_form.router, "/secrets": secret_form.router}
 
 FAMILIES: Sequence[Family] = tuple(family(kind, _MORE.get(kind.path)) for kind in _KINDS)
