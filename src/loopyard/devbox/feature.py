@@ -36,6 +36,7 @@ from loopyard.devbox.models import Devbox
 from loopyard.devbox.mounts.agents import AgentMounts
 from loopyard.devbox.mounts.objects import ObjectMounts
 from loopyard.devbox.service import DevboxService
+from loopyard.devbox.usage.history import UsageHistory
 from loopyard.feature import BackgroundTask, Feature, Reconciler, Routes, Server, Traffic
 from loopyard.kit.periodic import Periodic
 from loopyard.launch.code_host import CodeHost
@@ -69,6 +70,7 @@ def build(server: Server, settings: DevboxSettings) -> Feature:
     lifecycle, endings = server.get(Lifecycle), server.get(Endings)
     devboxes = DevboxService(lifecycle, server.get(Companions), endings, tokens, policies, grants, quota)
     server.offer(DevboxService, devboxes)
+    server.get(Teardown).add_hook(server.get(UsageHistory).forget)
     server.offer(LogService, LogService(database, runtime, devboxes))
     server.offer(ExecutionService, ExecutionService(database, runtime, devboxes, executions))
     server.offer(DevboxFiles, DevboxFiles(database, runtime, devboxes, events))

@@ -49,7 +49,7 @@ def test_busy_routes_are_looked_for_first(server: Server) -> None:
 
 def test_what_devboxes_need_is_reconciled_before_them(server: Server) -> None:
     names = [one.name for one in in_order([one for feature in server.features for one in feature.reconcilers])]
-    assert len(names) == 11
+    assert len(names) == 12
     assert names.index("model usage") < names.index("upstream calls") < names.index("devboxes")
     assert max(names.index("executions"), names.index("agent layers")) < names.index("devboxes")
     assert names.index("devboxes") < names.index("scoring") < names.index("canceled benchmark runs")

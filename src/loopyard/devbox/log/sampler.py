@@ -1,5 +1,8 @@
 """Sampler of the resource usage of running devboxes, for their logs."""
 
+from collections.abc import Sequence
+
+from loopyard.devbox import repository as devboxes
 from loopyard.devbox.log import repository
 from loopyard.devbox.log.events import Events, oom_id, processes_id
 from loopyard.devbox.usage.history import UsageHistory
@@ -26,6 +29,7 @@ class UsageSampler:
         """Record the usage of each running devbox once."""
         async with self._database.read() as session:
             running = await repository.running(session)
+        usages: dict[str, SandboxUsage] = {}
         for devbox_id, start in running:
             try:
                 usage = await self._runtime.usage(devbox_id)
@@ -33,11 +37,21 @@ class UsageSampler:
             except RuntimeFault:
                 continue  # it has just ended
             self._events.note(devbox_id, "stats", in_words(usage))
-            self._history.note(devbox_id, usage)
+            usages[devbox_id] = usage
             if status.out_of_memory:
                 self._events.note(devbox_id, "kmsg", OUT_OF_MEMORY, level="error", once=oom_id(start))
             if status.out_of_processes:
                 self._events.note(devbox_id, "kmsg", OUT_OF_PROCESSES, level="error", once=processes_id(start))
+        await self._history.note(usages)
+
+    async def reconcile(self) -> None:
+        """At start: delete samples of devboxes that have ended."""
+        await self._history.sweep(self._ended)
+
+    async def _ended(self, ids: Sequence[str]) -> set[str]:
+        async with self._database.read() as session:
+            known, ended = await devboxes.known_ids(session, ids), await devboxes.ended_ids(session, ids)
+        return {*ids} - known | ended
 
 
 def in_words(usage: SandboxUsage) -> str:
