@@ -13,7 +13,7 @@ from h2.events import ConnectionTerminated, DataReceived, Event, ResponseReceive
 
 from tests.serving import ServerProcess
 
-SECONDS = 30
+SECONDS = 120
 """How long the server is given for anything."""
 
 E = TypeVar("E", bound=Event)
