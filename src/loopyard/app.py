@@ -1,11 +1,13 @@
 """Assembly of a server from its features: its routes, and what happens at start and end."""
 
+import asyncio
 import socket
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
 from starlette.middleware import Middleware
+from starlette.types import Scope
 
 from loopyard.config import Settings
 from loopyard.connections.bodies import StalledBodyMiddleware
@@ -73,6 +75,16 @@ def create_app(
     for path, application in [mount for feature in features for mount in feature.mounts.items()]:
         app.mount(path, application)
     return app
+
+
+async def build_routes(app: FastAPI) -> None:
+    """Have the routes built, router by router. FastAPI builds those of a router when a request first comes by it: the
+    first request to a path that nobody has would stand there until all are built, a quarter of a second, and all others
+    with it."""
+    nowhere: Scope = {"type": "http", "method": "GET", "path": "/", "root_path": "", "headers": []}
+    for route in app.router.routes:
+        route.matches(dict(nowhere))
+        await asyncio.sleep(0)
 
 
 def sweep_of(runtime: Runtime, database: Database, settings: Settings) -> Sweep:

@@ -11,12 +11,13 @@ from typing import Any, cast
 
 import uvicorn
 import uvloop
+from fastapi import FastAPI
 from rich.console import Console
 from rich.markup import escape
 from sqlalchemy.exc import DBAPIError
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from loopyard.app import create_app
+from loopyard.app import build_routes, create_app
 from loopyard.config import Settings
 from loopyard.connections.limits import ConnectionLimits, raise_open_files
 from loopyard.data_folder import StartFailed, hold_data_folder
@@ -26,7 +27,9 @@ from loopyard.http2.switching import limited
 from loopyard.key.bootstrap import KEY_FILE, BootstrapKey, ensure_key
 from loopyard.kit.allocator import use_one_arena
 from loopyard.kit.db import Database
+from loopyard.kit.garbage import IdleCollections
 from loopyard.kit.in_flight import InFlightRequests
+from loopyard.kit.periodic import Periodic
 from loopyard.kit.server_address import ServerAddress
 from loopyard.kit.sse import MARK
 from loopyard.runtime.errors import RuntimeUnavailable
@@ -44,6 +47,8 @@ _PATIENCE_SECONDS = 2
 """How long after that they are given to notice that they have to."""
 _LAST_MESSAGE_SECONDS = 1.0
 """How long streams are given to tell their readers that the server ends."""
+_COLLECTION_SECONDS = 60.0
+"""How often garbage may be collected that has lived for long."""
 _DRIVER_SECONDS = 0.1
 """How long the database's driver is given to end its threads after a failure: they still speak to the loop."""
 
@@ -74,11 +79,24 @@ def run(settings: Settings, host: str, port: int, log_level: str) -> int:
 class _Server(uvicorn.Server):
     """Ends with the signal instead of passing it on afterwards, which would end the process before all is closed."""
 
-    def __init__(self, config: uvicorn.Config, requests: InFlightRequests) -> None:
+    def __init__(self, config: uvicorn.Config, app: FastAPI) -> None:
         super().__init__(config)
-        self._requests = requests
+        self._app = app
+        self._requests: InFlightRequests = app.state.parts.get(InFlightRequests)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._settling = asyncio.create_task(self._settle())
+
+    async def _settle(self) -> None:
+        """Do what is left over from the start, then collect garbage, for ever."""
+        await build_routes(self._app)
+        collections = IdleCollections(self._requests.count)
+        collections.begin()
+        await Periodic("collecting garbage", collections.collect, every=_COLLECTION_SECONDS, at_once=False).run()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._settling.cancel()
         self._requests.end_waiting()
         await self._requests.end_streams(_LAST_MESSAGE_SECONDS)
         for connection in self.server_state.connections:
@@ -150,7 +168,7 @@ async def _serve(
                 timeout_keep_alive=_KEEP_ALIVE_SECONDS,
                 server_header=False,
             )
-            server = _Server(config, app.state.parts.get(InFlightRequests))
+            server = _Server(config, app)
             app.state.parts.get(ServerAddress).listens(*listener.getsockname()[:2])
             _announce(listener, key, settings)
             await server.serve([listener])

@@ -7,11 +7,15 @@ from typing import Protocol
 from starlette.types import Scope
 
 from loopyard.connections.config import ConnectionSettings
+from loopyard.connections.fair_turns import BEGINNING, READING, FairTurns
 
 log = logging.getLogger("loopyard.connections")
 
 HEAD_BYTES = 128 << 10
 """How long a request's head may be: the clients' longest have some KiB."""
+
+MOST_FIELDS = 1000
+"""How many fields it may have: whoever looks for one goes through them all."""
 
 _LIMITED = "loopyard.connection"
 _WANTED_FILES = 1 << 20
@@ -34,6 +38,7 @@ class ConnectionLimits:
 
     def __init__(self, settings: ConnectionSettings) -> None:
         self.settings = settings
+        self.reading, self.beginning = FairTurns(READING), FairTurns(BEGINNING)
         self._most = settings.most_unknown or max(_LEAST, resource.getrlimit(resource.RLIMIT_NOFILE)[0] // 4)
         self._unknown: dict[Limited, None] = {}
         self._told = False

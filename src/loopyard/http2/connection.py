@@ -26,7 +26,10 @@ from starlette.types import ASGIApp
 from uvicorn.protocols.utils import get_local_addr, get_remote_addr
 from uvicorn.server import ServerState
 
+from loopyard.connections.fair_turns import PARTING, REQUEST, Client, client_of
 from loopyard.connections.limits import ConnectionLimits, put_into
+from loopyard.connections.pieces import Pieces
+from loopyard.http2.frames import FrameCutter, HeadTooLong
 from loopyard.http2.goodbye import LenientStateMachine
 from loopyard.http2.plain import without_huffman
 from loopyard.http2.request import Malformed, scope_of
@@ -58,8 +61,8 @@ UNSENT_BYTES = 2 << 20
 
 _LINGER_SECONDS = 60
 """How long a client is given to read the rest once the connection is closed on this side."""
-_PIECE_BYTES = 1 << 14
-"""How much of what came is read before it is looked at: frames are short, and there may be thousands in a buffer."""
+_BLOCKED_FOR_ONE = 2
+"""How many answers that wait for room are looked at in one unit of fair turns."""
 
 _HEADER_BYTES = 1 << 15
 _FLUSH_BYTES = 1 << 18
@@ -93,9 +96,14 @@ class Connection(asyncio.Protocol):
         self._ending = False
         self._limits = limits
         self._is_known = False
+        self._cutter = FrameCutter(_HEADER_BYTES)
+        self._newest: Stream | None = None
+        self._blocked = 0
+        """How many answers wait for room."""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self._pieces = Pieces(self._limits.reading, self, self._transport)
         self._server_state.connections.add(cast("Any", self))
         self._limits.add(self)
         self._addresses = {"server": get_local_addr(self._transport), "client": get_remote_addr(self._transport)}
@@ -110,8 +118,8 @@ class Connection(asyncio.Protocol):
         self._limits.forget(self)
         self._stop_timer()
         for stream in self._streams.values():
-            stream.lose()
-        self._move()
+            self._limits.beginning.do(self.turn_client, PARTING, stream.lose)
+        self._limits.beginning.do(self.turn_client, PARTING, self._move)
 
     def pause_writing(self) -> None:
         self._writable = False
@@ -121,10 +129,25 @@ class Connection(asyncio.Protocol):
         self._move()
 
     def data_received(self, data: bytes) -> None:
-        for start in range(0, len(data), _PIECE_BYTES):
-            if self._transport.is_closing():
-                return
-            self._read(data[start : start + _PIECE_BYTES])
+        self._pieces.add(data)
+
+    def turn_client(self) -> Client:
+        return client_of(self._addresses["client"], self._newest.scope["headers"] if self._newest else None)
+
+    def may_resume(self) -> bool:
+        return True
+
+    def next_piece(self, held: bytes, at: int) -> tuple[int, int]:
+        try:
+            size, cost = self._cutter.cut(held, at)
+        except HeadTooLong:
+            log.warning("a client sends a head that is too long")
+            self._close(ErrorCodes.ENHANCE_YOUR_CALM)
+            return 0, 0
+        return size, cost + self._blocked // _BLOCKED_FOR_ONE
+
+    def read_piece(self, piece: bytes) -> None:
+        self._read(piece)
         self._flush()
         self._move()  # what came may have been room
         if self._transport.get_write_buffer_size() > UNSENT_BYTES:
@@ -178,7 +201,7 @@ class Connection(asyncio.Protocol):
             room = self._room(stream_id) if self._writable else 0
             if room <= 0:  # a client may even take back what it has allowed
                 self._flush()
-                await self._moved.wait()
+                await self._await_move()
                 continue
             piece, rest = rest[:room], rest[room:]
             self._h2.send_data(stream_id, bytes(piece))
@@ -186,6 +209,7 @@ class Connection(asyncio.Protocol):
             if unsent > _FLUSH_BYTES:
                 self._flush()
                 unsent = 0
+                await asyncio.sleep(0)  # a client may allow and take it all at once, and others wait
         if self._is_open(stream_id):
             if end:
                 self._h2.end_stream(stream_id)
@@ -253,7 +277,10 @@ class Connection(asyncio.Protocol):
         scope.update(self._addresses)
         put_into(scope, self)
         stream = Stream(self, stream_id, scope)
-        self._streams[stream_id] = stream
+        self._streams[stream_id] = self._newest = stream
+        self._limits.beginning.do(self.turn_client, REQUEST, lambda: self._start(stream_id, stream))
+
+    def _start(self, stream_id: int, stream: Stream) -> None:
         task = asyncio.get_running_loop().create_task(self._run(stream_id, stream))
         self._server_state.tasks.add(task)
         task.add_done_callback(self._server_state.tasks.discard)
@@ -290,6 +317,13 @@ class Connection(asyncio.Protocol):
     def _flush(self) -> None:
         if (data := self._h2.data_to_send()) and not self._transport.is_closing():
             self._transport.write(data)
+
+    async def _await_move(self) -> None:
+        self._blocked += 1
+        try:
+            await self._moved.wait()
+        finally:
+            self._blocked -= 1
 
     def _move(self) -> None:
         moved, self._moved = self._moved, asyncio.Event()

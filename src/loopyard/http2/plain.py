@@ -6,6 +6,10 @@ from typing import Any
 from h2.connection import H2Connection
 from hpack import Encoder
 
+from loopyard.http2 import huffman
+
+huffman.install()
+
 
 class PlainEncoder(Encoder):
     """Codes heads as they are. Every decoder takes that (RFC 7541, 5.2)."""

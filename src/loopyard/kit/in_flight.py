@@ -76,6 +76,10 @@ class InFlightRequests:
         """Have `end` called before the connections of streams are closed, with the seconds that it may take."""
         self._stream_ends.append(end)
 
+    def count(self) -> int:
+        """How many requests are under way."""
+        return len(self._requests)
+
     async def end_streams(self, timeout: float) -> None:
         """Let streams send their last message; at most `timeout` seconds."""
         await asyncio.gather(*(end(timeout) for end in self._stream_ends))
