@@ -1,6 +1,6 @@
 """SQL for agents."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, exists, func, select
@@ -9,7 +9,7 @@ from sqlalchemy.orm import aliased
 from loopyard.agent.models import Agent, DevboxAgent
 from loopyard.kit import names
 from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.repository import SharedRepository
 
 LATEST = "latest"
 """The version by which a list is narrowed to the newest agent of each name."""
@@ -33,7 +33,7 @@ def _shown(account_id: str | None) -> ColumnElement[bool]:
     return Agent.is_public.is_(True) if account_id is None else Agent.account_id == account_id
 
 
-class AgentRepository(OwnedRepository[Agent]):
+class AgentRepository(SharedRepository[Agent]):
     model = Agent
     kind = "agent"
 
@@ -70,6 +70,11 @@ class AgentRepository(OwnedRepository[Agent]):
         )
         counts.update((name, count) for name, count in counted.tuples())
         return counts
+
+    async def add_to_devbox(self, agents: Iterable[DevboxAgent]) -> None:
+        """Write down which agents a new devbox has."""
+        self._session.add_all(agents)
+        await self._session.flush()
 
     async def list_of_devbox(self, devbox_id: str) -> Sequence[DevboxAgent]:
         """The agents of a devbox, in the order in which they are installed."""

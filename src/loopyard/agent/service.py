@@ -29,9 +29,7 @@ async def create(session: AsyncSession, account_id: str, params: AgentCreatePara
         object_id = params.source.object.object_id
         field = "source.object.object_id"
         require(Resource.OBJECTS, Level.READ, "an object that an agent comes from", field=field)
-        row = await ObjectRepository(session).get_by_id(object_id)
-        if row is None or not (row.is_public or row.account_id == account_id):
-            raise NotFound(f"There is no object {object_id}.", field=field)
+        await ObjectRepository(session).get_one_visible(object_id, account_id, field)
     agent = _agent(agent_id, account_id, params.name, params.version, params.source)
     return await AgentRepository(session).create(agent)
 
@@ -42,10 +40,7 @@ async def get(session: AsyncSession, account_id: str, agent_id: str, *, field: s
     Raises:
         NotFound: There is none of this id.
     """
-    agent = await AgentRepository(session).get_by_id(agent_id)
-    if agent is None or not (agent.is_public or agent.account_id == account_id):
-        raise NotFound(f"There is no agent {agent_id}.", field=field)
-    return agent
+    return await AgentRepository(session).get_one_visible(agent_id, account_id, field)
 
 
 async def named(session: AsyncSession, account_id: str, name: str, *, field: str = "name") -> Agent:

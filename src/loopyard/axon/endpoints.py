@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Query
 
 from loopyard.auth.caller import CallerDep
-from loopyard.axon import repository, service
+from loopyard.axon import service
 from loopyard.axon.event.subscribers import Subscribers
-from loopyard.axon.repository import AxonFilters
+from loopyard.axon.repository import AxonFilters, AxonRepository
 from loopyard.axon.schemas import AxonCreateParams, AxonListView, AxonUpdateParams, AxonView
 from loopyard.kit.db import ReadSession, WriteSession
 from loopyard.kit.idempotency import RequestKey, claim
@@ -42,7 +42,7 @@ async def create(
     axon_id = new_id("axn")
     owner = await claim(session, caller.account_id, "axons.create", request_key, axon_id)
     if owner != axon_id:
-        return AxonView.model_validate(await service.get(session, caller.account_id, owner))
+        return AxonView.model_validate(await AxonRepository(session).get_one_owned(owner, caller.account_id))
     axon = await service.create(session, caller.account_id, params or AxonCreateParams(), axon_id=axon_id)
     return AxonView.model_validate(axon)
 
@@ -55,7 +55,7 @@ async def list_axons(
     filters: Annotated[AxonFilters, Depends(_filters)],
 ) -> AxonListView:
     """The account's active axons, newest first."""
-    page = await repository.page(session, caller.account_id, filters, cursor_of(page_query, "axn"))
+    page = await AxonRepository(session).list_page(caller.account_id, filters, cursor_of(page_query, "axn"))
     views = [AxonView.model_validate(axon) for axon in page.items]
     return AxonListView(axons=views, has_more=page.has_more, total_count=page.total_count)
 
@@ -63,7 +63,7 @@ async def list_axons(
 @router.get("/{id}", operation_id="axons.retrieve")
 async def retrieve(id: str, caller: CallerDep, session: ReadSession) -> AxonView:
     """Retrieve an axon."""
-    return AxonView.model_validate(await service.get(session, caller.account_id, id))
+    return AxonView.model_validate(await AxonRepository(session).get_one_owned(id, caller.account_id))
 
 
 @router.post("/{id}", operation_id="axons.update")

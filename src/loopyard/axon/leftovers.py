@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from loopyard.axon import repository
+from loopyard.axon.repository import AxonRepository
 from loopyard.axon.sql.workers import SqlWorkers
 from loopyard.kit.db import Database
 from loopyard.runtime.upkeep import Leftover
@@ -21,22 +21,22 @@ class AxonsKeeper:
     async def leftovers(self, cache_days: float) -> Sequence[Leftover]:  # noqa: ARG002
         stored = self._workers.stored()
         async with self._database.read() as session:
-            deleted = await repository.deleted_ids(session)
-            known = await repository.known_ids(session, sorted(stored))
+            deleted = await AxonRepository(session).ids_deleted()
+            known = await AxonRepository(session).known_ids(sorted(stored))
         return [Leftover("axons", axon_id) for axon_id in sorted({*deleted, *(stored - known)})]
 
     async def free(self, leftover: Leftover) -> bool:
         axon_id = leftover.name
         async with self._database.read() as session:
-            last = await repository.deleted_last_sequence(session, axon_id)
-            if last is None and await repository.known_ids(session, [axon_id]):
+            last = await AxonRepository(session).deleted_last_sequence(axon_id)
+            if last is None and await AxonRepository(session).known_ids([axon_id]):
                 return False
         await self._workers.remove(axon_id)
         if last is None:
             return True
         for until in range(_BATCH_EVENTS, last + _BATCH_EVENTS, _BATCH_EVENTS):
             async with self._database.write(last=True) as session:
-                await repository.erase_events(session, axon_id, until)
+                await AxonRepository(session).delete_events(axon_id, until)
         async with self._database.write() as session:
-            await repository.erase(session, axon_id)
+            await AxonRepository(session).delete_all_of(axon_id)
         return True

@@ -2,14 +2,13 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.axon import repository
 from loopyard.axon.event.subscribers import Subscribers
 from loopyard.axon.models import Axon
+from loopyard.axon.repository import AxonRepository
 from loopyard.axon.schemas import AxonCreateParams, AxonUpdateParams
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
-from loopyard.kit.errors import NotFound
 
 
 async def create(session: AsyncSession, account_id: str, params: AxonCreateParams, *, axon_id: str) -> Axon:
@@ -24,20 +23,7 @@ async def create(session: AsyncSession, account_id: str, params: AxonCreateParam
         created_at_ms=now_ms(),
         deleted_at_ms=None,
     )
-    await repository.insert(session, axon)
-    return axon
-
-
-async def get(session: AsyncSession, account_id: str, axon_id: str, *, lock: bool = False) -> Axon:
-    """An active axon of the account.
-
-    Raises:
-        NotFound: It has none of this id, or deleted it.
-    """
-    axon = await repository.active(session, axon_id, account_id, lock=lock)
-    if axon is None:
-        raise not_found(axon_id)
-    return axon
+    return await AxonRepository(session).create(axon)
 
 
 async def update(session: AsyncSession, account_id: str, axon_id: str, params: AxonUpdateParams) -> Axon:
@@ -46,9 +32,10 @@ async def update(session: AsyncSession, account_id: str, axon_id: str, params: A
     Raises:
         NotFound: The account has no such axon.
     """
-    axon = await get(session, account_id, axon_id, lock=True)
+    axons = AxonRepository(session)
+    axon = await axons.get_one_owned_for_update(axon_id, account_id)
     if params.metadata is not None:
-        await repository.replace_metadata(session, axon, params.metadata)
+        await axons.replace_metadata(axon, params.metadata)
     return axon
 
 
@@ -58,12 +45,8 @@ async def delete(session: AsyncSession, account_id: str, axon_id: str, subscribe
     Raises:
         NotFound: The account has no such axon.
     """
-    axon = await get(session, account_id, axon_id, lock=True)
+    axons = AxonRepository(session)
+    axon = await axons.get_one_owned_for_update(axon_id, account_id)
     axon.deleted_at_ms = now_ms()
-    await session.flush()
+    await axons.update(axon)
     after_commit(session, lambda: subscribers.deleted(axon_id))
-
-
-def not_found(axon_id: str) -> NotFound:
-    """The error for an axon that the account does not have."""
-    return NotFound(f"There is no axon {axon_id}.", field="id")

@@ -6,9 +6,9 @@ from fastapi import APIRouter, Body, Depends, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.caller import CallerDep
-from loopyard.benchmark import repository, service
+from loopyard.benchmark import service
 from loopyard.benchmark.models import Benchmark
-from loopyard.benchmark.repository import BenchmarkFilters
+from loopyard.benchmark.repository import BenchmarkFilters, BenchmarkRepository
 from loopyard.benchmark.schemas import (
     BenchmarkCreateParams,
     BenchmarkListView,
@@ -47,7 +47,7 @@ async def create(
     benchmark_id = new_id("bmk")
     owner = await claim(session, caller.account_id, "benchmarks.create", request_key, benchmark_id)
     if owner != benchmark_id:
-        return await _view(session, await service.get(session, caller.account_id, owner))
+        return await _view(session, await BenchmarkRepository(session).get_one_visible(owner, caller.account_id))
     made = await service.create(session, caller.account_id, params, benchmark_id=benchmark_id)
     return await _view(session, made)
 
@@ -57,7 +57,7 @@ async def list_benchmarks(
     caller: CallerDep, session: ReadSession, page_query: PageParams, filters: Filters
 ) -> BenchmarkListView:
     """The account's benchmarks, newest first, without the archived ones."""
-    page = await repository.page(session, caller.account_id, filters, cursor_of(page_query, "bmk"))
+    page = await BenchmarkRepository(session).list_page(caller.account_id, filters, cursor_of(page_query, "bmk"))
     return await _list_view(session, page)
 
 
@@ -66,13 +66,15 @@ async def list_public(
     _: CallerDep, session: ReadSession, page_query: PageParams, filters: Filters
 ) -> BenchmarkListView:
     """The benchmarks that are open to every account, newest first."""
-    return await _list_view(session, await repository.page(session, None, filters, cursor_of(page_query, "bmk")))
+    return await _list_view(
+        session, await BenchmarkRepository(session).list_page(None, filters, cursor_of(page_query, "bmk"))
+    )
 
 
 @router.get("/{id}", operation_id="benchmarks.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> BenchmarkView:
     """Retrieve a benchmark."""
-    return await _view(session, await service.get(session, caller.account_id, id))
+    return await _view(session, await BenchmarkRepository(session).get_one_visible(id, caller.account_id))
 
 
 @router.post("/{id}", operation_id="benchmarks.update")
@@ -92,8 +94,8 @@ async def definitions(
     id: ShortText, caller: CallerDep, session: ReadSession, page_query: PageParams
 ) -> ScenarioListView:
     """The scenarios that a benchmark is made of, newest first, the archived ones too."""
-    benchmark = await service.get(session, caller.account_id, id)
-    page = await repository.definitions(session, benchmark.id, cursor_of(page_query, "scn"))
+    benchmark = await BenchmarkRepository(session).get_one_visible(id, caller.account_id)
+    page = await BenchmarkRepository(session).list_scenarios(benchmark.id, cursor_of(page_query, "scn"))
     views = [ScenarioView.of(scenario) for scenario in page.items]
     return ScenarioListView(scenarios=views, has_more=page.has_more, total_count=page.total_count)
 
@@ -115,6 +117,6 @@ async def _view(session: AsyncSession, benchmark: Benchmark) -> BenchmarkView:
 
 
 async def _list_view(session: AsyncSession, page: Page[Benchmark]) -> BenchmarkListView:
-    parts = await repository.scenario_ids(session, [benchmark.id for benchmark in page.items])
+    parts = await BenchmarkRepository(session).scenario_ids([benchmark.id for benchmark in page.items])
     views = [BenchmarkView.of(benchmark, parts.get(benchmark.id, [])) for benchmark in page.items]
     return BenchmarkListView(benchmarks=views, has_more=page.has_more, total_count=page.total_count)

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import require
-from loopyard.benchmark import repository
 from loopyard.benchmark.models import Benchmark
+from loopyard.benchmark.repository import BenchmarkRepository
 from loopyard.benchmark.schemas import (
     MAX_SCENARIOS,
     BenchmarkCreateParams,
@@ -14,10 +14,10 @@ from loopyard.benchmark.schemas import (
     BenchmarkUpdateScenariosParams,
 )
 from loopyard.identity.scopes import Level, Resource
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
-from loopyard.kit.errors import BadRequest, NotFound, WrongState
-from loopyard.scenario import repository as scenarios
+from loopyard.kit.errors import BadRequest, WrongState
+from loopyard.kit.named_repository import set_name
+from loopyard.scenario.repository import ScenarioRepository
 from loopyard.scenario.service import publish as publish_scenario
 
 
@@ -42,22 +42,9 @@ async def create(
         required_secret_names=params.required_secret_names or [],
         create_time_ms=now_ms(),
     )
-    _name(benchmark, params.name)
-    session.add(benchmark)
-    await session.flush()
+    set_name(benchmark, params.name)
+    await BenchmarkRepository(session).create(benchmark)
     await _add(session, benchmark, [], params.scenario_ids or [], "scenario_ids")
-    return benchmark
-
-
-async def get(session: AsyncSession, account_id: str, benchmark_id: str) -> Benchmark:
-    """A benchmark that the account may see: its own, or a public one.
-
-    Raises:
-        NotFound: There is none of this id.
-    """
-    benchmark = await repository.visible(session, benchmark_id, account_id)
-    if benchmark is None:
-        raise NotFound(f"There is no benchmark {benchmark_id}.", field="id")
     return benchmark
 
 
@@ -71,7 +58,7 @@ async def update(session: AsyncSession, account_id: str, benchmark_id: str, para
     """
     benchmark = await _own(session, account_id, benchmark_id)
     if params.name is not None:
-        _name(benchmark, params.name)
+        set_name(benchmark, params.name)
     if params.attribution is not None:
         benchmark.attribution = params.attribution or None
     if params.description is not None:
@@ -82,10 +69,11 @@ async def update(session: AsyncSession, account_id: str, benchmark_id: str, para
         benchmark.required_environment_variables = params.required_environment_variables
     if params.required_secret_names is not None:
         benchmark.required_secret_names = params.required_secret_names
-    await session.flush()
+    benchmarks = BenchmarkRepository(session)
+    await benchmarks.update(benchmark)
     if params.scenario_ids is not None:
         before = await scenario_ids(session, benchmark)
-        await repository.remove_scenarios(session, benchmark.id, None)
+        await benchmarks.remove_scenarios(benchmark.id, None)
         await _add(session, benchmark, [], params.scenario_ids, "scenario_ids", admitted=before)
     return benchmark
 
@@ -107,7 +95,7 @@ async def update_scenarios(
         message = f"scenarios_to_remove: {both[0]} is to be added, too."
         raise BadRequest(message, field="scenarios_to_remove")
     if remove:
-        await repository.remove_scenarios(session, benchmark.id, remove)
+        await BenchmarkRepository(session).remove_scenarios(benchmark.id, remove)
     await _add(session, benchmark, await scenario_ids(session, benchmark), add, "scenarios_to_add")
     return benchmark
 
@@ -119,26 +107,23 @@ async def publish(session: AsyncSession, benchmark_id: str, *, public: bool) -> 
     Raises:
         NotFound: There is none of this id.
     """
-    benchmark = await repository.find_for_update(session, benchmark_id)
-    if benchmark is None:
-        raise NotFound(f"There is no benchmark {benchmark_id}.", field="id")
+    benchmarks = BenchmarkRepository(session)
+    benchmark = await benchmarks.get_one_by_id_for_update(benchmark_id)
     benchmark.is_public = public
-    await session.flush()
+    await benchmarks.update(benchmark)
     if public:
-        for scenario_id in await repository.runnable_ids(session, benchmark_id):
+        for scenario_id in await benchmarks.runnable_ids(benchmark_id):
             await publish_scenario(session, scenario_id, public=True)
     return benchmark
 
 
 async def scenario_ids(session: AsyncSession, benchmark: Benchmark) -> Sequence[str]:
     """Its scenarios, in the order in which they were named."""
-    return (await repository.scenario_ids(session, [benchmark.id])).get(benchmark.id, [])
+    return (await BenchmarkRepository(session).scenario_ids([benchmark.id])).get(benchmark.id, [])
 
 
 async def _own(session: AsyncSession, account_id: str, benchmark_id: str) -> Benchmark:
-    benchmark = await repository.lock(session, benchmark_id, account_id)
-    if benchmark is None:
-        raise NotFound(f"There is no benchmark {benchmark_id}.", field="id")
+    benchmark = await BenchmarkRepository(session).get_one_owned_for_update(benchmark_id, account_id)
     if benchmark.status == "archived":
         raise WrongState(f"Benchmark {benchmark_id} is archived and cannot be changed.")
     return benchmark
@@ -159,14 +144,11 @@ async def _add(
     fresh = [scenario_id for scenario_id in dict.fromkeys(added) if scenario_id not in known]
     if len(present) + len(fresh) > MAX_SCENARIOS:
         raise BadRequest(f"{field}: a benchmark has at most {MAX_SCENARIOS:,} scenarios.", field=field)
-    statuses = await scenarios.statuses(session, fresh, benchmark.account_id)
+    scenarios = ScenarioRepository(session)
+    statuses = await scenarios.statuses(fresh, benchmark.account_id)
     for scenario_id in fresh:
         if scenario_id not in statuses:
-            raise NotFound(f"There is no scenario {scenario_id}.", field=field)
+            raise scenarios.not_found(scenario_id, field)
         if statuses[scenario_id] == "archived" and scenario_id not in admitted:
             raise BadRequest(f"{field}: scenario {scenario_id} is archived.", field=field)
-    await repository.add_scenarios(session, benchmark.id, fresh)
-
-
-def _name(benchmark: Benchmark, name: str) -> None:
-    benchmark.name, benchmark.name_digest, benchmark.name_folded = name, names.digest(name), names.fold(name)
+    await BenchmarkRepository(session).add_scenarios(benchmark.id, fresh)

@@ -5,8 +5,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from loopyard.auth.caller import CallerDep
-from loopyard.benchmark_job import repository, viewing
-from loopyard.benchmark_job.repository import JobFilters
+from loopyard.benchmark_job import viewing
+from loopyard.benchmark_job.repository import BenchmarkJobRepository, JobFilters
 from loopyard.benchmark_job.schemas import BenchmarkJobListView, BenchmarkJobView
 from loopyard.benchmark_job.service import JobService
 from loopyard.benchmark_job.spec import BenchmarkJobCreateParams
@@ -56,7 +56,7 @@ async def list_jobs(
     filters: Annotated[JobFilters, Depends(_filters)],
 ) -> BenchmarkJobListView:
     """The account's jobs, newest first."""
-    page = await repository.page(session, caller.account_id, filters, cursor_of(page_query, "bmj"))
+    page = await BenchmarkJobRepository(session).list_page(caller.account_id, filters, cursor_of(page_query, "bmj"))
     views = await viewing.views(session, page.items)
     return BenchmarkJobListView(jobs=views, has_more=page.has_more, total_count=page.total_count)
 

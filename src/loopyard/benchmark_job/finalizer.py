@@ -7,17 +7,17 @@ from contextlib import suppress
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.benchmark.run import repository as benchmark_runs
 from loopyard.benchmark.run.models import BenchmarkRun
+from loopyard.benchmark.run.repository import BenchmarkRunRepository
 from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.benchmark.run.states import State as BenchmarkRunState
-from loopyard.benchmark_job import repository
 from loopyard.benchmark_job.models import BenchmarkJob, BenchmarkJobOutcome
+from loopyard.benchmark_job.repository import BenchmarkJobRepository
 from loopyard.benchmark_job.schemas import BenchmarkOutcomeView, FailureReasonView, ScenarioOutcomeView, dump
 from loopyard.benchmark_job.spec import AgentConfig
 from loopyard.benchmark_job.states import JobState
-from loopyard.benchmark_job.trial import repository as trials
 from loopyard.benchmark_job.trial.models import Trial
+from loopyard.benchmark_job.trial.repository import TrialRepository
 from loopyard.benchmark_job.trial.states import Fault, Result
 from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
@@ -43,13 +43,13 @@ class JobFinalizer:
     async def drop(self, job_id: str, run_ids: Collection[str]) -> None:
         """End the trials that have not begun, of benchmark runs of the job that are over."""
         async with self._database.write() as session:
-            await trials.cancel_waiting(session, job_id, run_ids)
+            await TrialRepository(session).cancel_waiting(job_id, run_ids)
             after_commit(session, lambda: self._changes.publish(job_id))
 
     async def expire(self, job_id: str) -> None:
         """End the trials of a job whose time is over."""
         async with self._database.write() as session:
-            job = await repository.lock(session, job_id)
+            job = await BenchmarkJobRepository(session).get_by_id_for_update(job_id)
             if job is None or job.end_time_ms is not None or job.out_of_time:
                 return
             job.out_of_time = True
@@ -62,9 +62,9 @@ class JobFinalizer:
         """End the benchmark runs of a job whose trials have all ended, and with the last of them the job. False if one
         has to be looked at again, since something else goes on in it."""
         async with self._database.read() as session:
-            job = await repository.find(session, job_id)
-            going_on = await trials.open_positions(session, job_id)
-            known = (await repository.outcomes(session, [job_id])).get(job_id, {})
+            job = await BenchmarkJobRepository(session).get_by_id(job_id)
+            going_on = await TrialRepository(session).open_positions(job_id)
+            known = (await BenchmarkJobRepository(session).outcomes([job_id])).get(job_id, {})
         if job is None or job.end_time_ms is not None:
             return True
         for position in range(len(job.run_ids)):
@@ -81,26 +81,27 @@ class JobFinalizer:
 
     async def _close_run(self, job_id: str, position: int) -> None:
         async with self._database.write() as session:
-            job = await repository.lock(session, job_id)
-            if job is None or position in (await repository.outcomes(session, [job_id])).get(job_id, {}):
+            jobs = BenchmarkJobRepository(session)
+            job = await jobs.get_by_id_for_update(job_id)
+            if job is None or position in (await jobs.outcomes([job_id])).get(job_id, {}):
                 return
-            run = await benchmark_runs.find(session, job.run_ids[position])
+            run = await BenchmarkRunRepository(session).get_by_id(job.run_ids[position])
             if run is None:
                 return
             if run.state == BenchmarkRunState.RUNNING:
                 run = await self._runs.complete(session, job.account_id, run.id)
-            attempts = await trials.final(session, job_id, position)
+            attempts = await TrialRepository(session).list_final(job_id, position)
             config = AgentConfig.model_validate((job.spec or {})["agent_configs"][position])
             outcome = dump(outcome_of(config, run, attempts))
-            session.add(BenchmarkJobOutcome(job_id=job_id, position=position, outcome=outcome))
+            await jobs.create_outcome(BenchmarkJobOutcome(job_id=job_id, position=position, outcome=outcome))
             after_commit(session, lambda: self._changes.publish(job_id))
 
     async def _close_job(self, job_id: str) -> None:
         async with self._database.write() as session:
-            job = await repository.lock(session, job_id)
+            job = await BenchmarkJobRepository(session).get_by_id_for_update(job_id)
             if job is None or job.end_time_ms is not None:
                 return
-            outcomes = (await repository.outcomes(session, [job_id])).get(job_id, {})
+            outcomes = (await BenchmarkJobRepository(session).outcomes([job_id])).get(job_id, {})
             if len(outcomes) < len(job.run_ids):
                 return
             await self._end(session, job)
@@ -109,7 +110,7 @@ class JobFinalizer:
         log.info("job %s is over", job_id)
 
     async def _end(self, session: AsyncSession, job: BenchmarkJob) -> None:
-        runs = (await repository.runs(session, job.run_ids)).values()
+        runs = (await BenchmarkJobRepository(session).runs_by_id(job.run_ids)).values()
         job.state, job.failure_reason = JobState.COMPLETED, None
         if job.out_of_time:
             job.state, job.failure_reason = JobState.TIMEOUT, OUT_OF_TIME
@@ -124,7 +125,7 @@ class JobFinalizer:
         faults = {
             trial.fault
             for position in range(len(job.run_ids))
-            for trial in await trials.final(session, job.id, position)
+            for trial in await TrialRepository(session).list_final(job.id, position)
         }
         if not faults <= {Fault.INFRASTRUCTURE, Fault.SCENARIO}:
             return None

@@ -5,16 +5,15 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.benchmark import repository as benchmarks
 from loopyard.benchmark.models import Benchmark
-from loopyard.benchmark_job import repository
+from loopyard.benchmark.repository import BenchmarkRepository
 from loopyard.benchmark_job.agents import JobAgent
+from loopyard.benchmark_job.repository import BenchmarkJobRepository
 from loopyard.benchmark_job.schemas import BenchmarkDefJobSourceView, ScenariosJobSourceView, dump
 from loopyard.benchmark_job.spec import AgentConfig, BenchmarkJobSpec, ScenariosJobSpec
-from loopyard.benchmark_job.trial.models import Trial
+from loopyard.benchmark_job.trial.repository import TrialRepository
 from loopyard.benchmark_job.trial.states import Step
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import BadRequest, LoopyardError, NotFound, WrongState
@@ -52,15 +51,14 @@ async def targets_of_benchmark(session: AsyncSession, account_id: str, spec: Ben
         BadRequest: It has no scenario that can be run, or one that the account may not see.
     """
     field = "spec.benchmark_id"
-    benchmark = await benchmarks.visible(session, spec.benchmark_id, account_id)
-    if benchmark is None:
-        raise NotFound(f"There is no benchmark {spec.benchmark_id}.", field=field)
+    benchmarks = BenchmarkRepository(session)
+    benchmark = await benchmarks.get_one_visible(spec.benchmark_id, account_id, field)
     if benchmark.status == "archived":
         raise WrongState(f"Benchmark {benchmark.id} is archived; it cannot be run.", field=field)
-    ids = await benchmarks.runnable_ids(session, benchmark.id)
+    ids = await BenchmarkRepository(session).runnable_ids(benchmark.id)
     if not ids:
         raise BadRequest(f"{field}: benchmark {benchmark.id} has no scenario that can be run.", field=field)
-    found = await repository.scenarios(session, ids, account_id)
+    found = await BenchmarkJobRepository(session).scenarios_by_id(ids, account_id)
     if hidden := [scenario_id for scenario_id in ids if scenario_id not in found]:
         message = f"{field}: scenario {hidden[0]} of benchmark {benchmark.id} is not public."
         raise BadRequest(message, field=field)
@@ -76,7 +74,7 @@ async def targets_of_list(session: AsyncSession, account_id: str, spec: Scenario
         WrongState: One is archived.
         BadRequest: One is named twice.
     """
-    found = await repository.scenarios(session, spec.scenario_ids, account_id)
+    found = await BenchmarkJobRepository(session).scenarios_by_id(spec.scenario_ids, account_id)
     seen: set[str] = set()
     for index, scenario_id in enumerate(spec.scenario_ids):
         field = f"spec.scenario_ids.{index}"
@@ -113,7 +111,7 @@ def check_suited(targets: Targets, agent: JobAgent, at: str) -> None:
                 raise BadRequest(f"{message}{scenario.id} has none.", field=f"{at}.name")
 
 
-async def insert_trials(
+async def create_trials(
     session: AsyncSession,
     job_id: str,
     account_id: str,
@@ -146,7 +144,7 @@ async def insert_trials(
         for scenario_position, scenario in enumerate(targets.scenarios)
         for position, (config, run_id) in enumerate(agents)
     ]
-    await session.execute(insert(Trial), rows)
+    await TrialRepository(session).create_from(rows)
 
 
 @contextmanager

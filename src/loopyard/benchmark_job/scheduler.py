@@ -6,11 +6,11 @@ from collections import Counter
 from collections.abc import Sequence
 
 from loopyard.benchmark.run.states import State as BenchmarkRunState
-from loopyard.benchmark_job import repository
 from loopyard.benchmark_job.config import JobConfig
 from loopyard.benchmark_job.finalizer import JobFinalizer
 from loopyard.benchmark_job.models import BenchmarkJob
-from loopyard.benchmark_job.trial import repository as trials
+from loopyard.benchmark_job.repository import BenchmarkJobRepository
+from loopyard.benchmark_job.trial.repository import TrialRepository
 from loopyard.benchmark_job.trial.runner import TrialRunner
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
@@ -54,7 +54,7 @@ class Scheduler:
     async def sweep(self) -> bool:
         """Do what is to be done now. False if there are no jobs."""
         async with self._database.read() as session:
-            jobs = await repository.unfinished(session)
+            jobs = await BenchmarkJobRepository(session).list_unfinished()
         if not jobs:
             return False
         for job in jobs:
@@ -70,8 +70,8 @@ class Scheduler:
         """End the waiting trials of benchmark runs that are over: somebody has canceled them."""
         run_ids = [run_id for job in jobs for run_id in job.run_ids]
         async with self._database.read() as session:
-            runs = await repository.runs(session, run_ids)
-            known = await repository.outcomes(session, [job.id for job in jobs])
+            runs = await BenchmarkJobRepository(session).runs_by_id(run_ids)
+            known = await BenchmarkJobRepository(session).outcomes([job.id for job in jobs])
         for job in jobs:
             over = [
                 run_id
@@ -86,7 +86,7 @@ class Scheduler:
     async def _take_up(self) -> None:
         """Go on with trials that were begun and that no task runs: those of before a crash, or before a fault."""
         async with self._database.read() as session:
-            begun = await trials.under_way(session)
+            begun = await TrialRepository(session).ids_under_way()
         for trial_id, job_id in begun:
             self._start(trial_id, job_id)
 
@@ -97,7 +97,7 @@ class Scheduler:
             room = min(job.n_concurrent_trials - self._count(job.id), self._free)
             if room > 0:
                 async with self._database.read() as session:
-                    due = await trials.due(session, job.id, room + len(self._under_way))
+                    due = await TrialRepository(session).ids_due(job.id, room + len(self._under_way))
                 waiting[job.id] = [trial_id for trial_id in due if trial_id not in self._under_way][:room]
         while self._free > 0:
             ready = [job_id for job_id, line in waiting.items() if line]

@@ -8,12 +8,13 @@ from loopyard.account.limits import AccountLimits, check
 from loopyard.agent.catalog.description import AgentDescription
 from loopyard.auth.acting import acting_key
 from loopyard.benchmark.run.service import BenchmarkRunService, NewRun
-from loopyard.benchmark_job import planning, repository
+from loopyard.benchmark_job import planning
 from loopyard.benchmark_job.agents import JobAgents
 from loopyard.benchmark_job.config import JobConfig
 from loopyard.benchmark_job.harbor.jobs import HarborJobs
 from loopyard.benchmark_job.models import BenchmarkJob
 from loopyard.benchmark_job.planning import Targets, named_by_config
+from loopyard.benchmark_job.repository import BenchmarkJobRepository
 from loopyard.benchmark_job.schemas import JobSpecView, dump
 from loopyard.benchmark_job.spec import (
     MAX_TRIALS,
@@ -27,7 +28,7 @@ from loopyard.benchmark_job.states import JobState
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
-from loopyard.kit.errors import BadRequest, NotFound
+from loopyard.kit.errors import BadRequest
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.ids import new_id
 from loopyard.model_usage.wishes import MAX_COST, MAX_TOKENS
@@ -74,7 +75,7 @@ class JobService:
         """
         limits = await self._limits.hold(session, account_id)
         if limits is not None and limits.jobs is not None:
-            has = await repository.count_unfinished(session, account_id)
+            has = await BenchmarkJobRepository(session).count_unfinished(account_id)
             check("jobs", limits.jobs, has, 1, account_id=account_id, advice="Wait until a job is over.")
         match params.spec:
             case None:
@@ -117,9 +118,8 @@ class JobService:
             create_time_ms=now,
             deadline_ms=now + self._config.job_seconds * 1000,
         )
-        session.add(job)
-        await session.flush()
-        await planning.insert_trials(session, job_id, account_id, targets, runs, self._config.agent_seconds)
+        await BenchmarkJobRepository(session).create(job)
+        await planning.create_trials(session, job_id, account_id, targets, runs, self._config.agent_seconds)
         after_commit(session, lambda: failpoint("job.created"))
         after_commit(session, self._wake)
         return job
@@ -130,10 +130,7 @@ class JobService:
         Raises:
             NotFound: It has none of this id.
         """
-        job = await repository.get(session, job_id, account_id)
-        if job is None:
-            raise NotFound(f"There is no benchmark job {job_id}.", field="id")
-        return job
+        return await BenchmarkJobRepository(session).get_one_owned(job_id, account_id)
 
     async def _start_run(
         self,

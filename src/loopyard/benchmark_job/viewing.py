@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.benchmark.run.models import BenchmarkRun
 from loopyard.benchmark.run.states import StateName
-from loopyard.benchmark_job import repository
 from loopyard.benchmark_job.models import BenchmarkJob
+from loopyard.benchmark_job.repository import BenchmarkJobRepository
 from loopyard.benchmark_job.schemas import BenchmarkJobView, BenchmarkOutcomeView, InProgressRunView, JobSpecView
 from loopyard.kit.clock import now_ms
 
@@ -26,14 +26,14 @@ def head(job: BenchmarkJob) -> BenchmarkJobView:
 
 async def views(session: AsyncSession, jobs: Sequence[BenchmarkJob]) -> list[BenchmarkJobView]:
     """Several jobs, in their order."""
-    outcomes = await repository.outcomes(session, [job.id for job in jobs])
+    outcomes = await BenchmarkJobRepository(session).outcomes([job.id for job in jobs])
     open_runs = {
         run_id
         for job in jobs
         for position, run_id in enumerate(job.run_ids)
         if position not in outcomes.get(job.id, {})
     }
-    runs = await repository.runs(session, open_runs) if open_runs else {}
+    runs = await BenchmarkJobRepository(session).runs_by_id(open_runs) if open_runs else {}
     return [_view(job, outcomes.get(job.id, {}), runs) for job in jobs]
 
 

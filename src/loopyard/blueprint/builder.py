@@ -8,12 +8,12 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.blueprint import repository
 from loopyard.blueprint.config import BuildConfig
 from loopyard.blueprint.dockerfile import recipe
 from loopyard.blueprint.inputs import Inputs
 from loopyard.blueprint.logs import BuildLogs
 from loopyard.blueprint.models import Blueprint
+from loopyard.blueprint.repository import BlueprintRepository
 from loopyard.blueprint.schemas import BlueprintBuildParameters
 from loopyard.blueprint.services import image_id, login
 from loopyard.blueprint.states import CREATED, UNFINISHED, Status
@@ -123,7 +123,7 @@ class BlueprintBuilder:
     async def _make_services(self, builder: ImageBuilder, blueprint_id: str, spec: BuildSpec) -> None:
         """Make the images of the services, under the same limits and policy."""
         async with self._database.read() as session:
-            blueprint = await repository.get(session, blueprint_id)
+            blueprint = await BlueprintRepository(session).get_by_id(blueprint_id)
             tokens = await self._tokens.opened(session, blueprint_id)
         assert blueprint is not None  # noqa: S101
         for service in BlueprintBuildParameters.model_validate(blueprint.parameters).services or []:
@@ -148,7 +148,7 @@ class BlueprintBuilder:
 
     async def _spec(self, blueprint_id: str) -> BuildSpec:
         async with self._database.read() as session:
-            blueprint = await repository.get(session, blueprint_id)
+            blueprint = await BlueprintRepository(session).get_by_id(blueprint_id)
             tokens = await self._tokens.opened(session, blueprint_id)
         assert blueprint is not None  # noqa: S101
         params = BlueprintBuildParameters.model_validate(blueprint.parameters)
@@ -173,7 +173,7 @@ class BlueprintBuilder:
     async def _advance(self, blueprint_id: str, status: Status) -> bool:
         """Write down how far it is; false if it was deleted meanwhile."""
         async with self._database.write() as session:
-            blueprint = await repository.lock(session, blueprint_id)
+            blueprint = await BlueprintRepository(session).get_by_id_for_update(blueprint_id)
             if blueprint is None or blueprint.state != CREATED or blueprint.status not in UNFINISHED:
                 return False
             if blueprint.status == Status.BUILDING:
@@ -187,7 +187,7 @@ class BlueprintBuilder:
     ) -> None:
         self._logs.add(blueprint_id, message, "info" if reason is None else "error")
         async with self._database.write() as session:
-            blueprint = await repository.lock(session, blueprint_id)
+            blueprint = await BlueprintRepository(session).get_by_id_for_update(blueprint_id)
             if blueprint is not None and blueprint.status in UNFINISHED:
                 _finish(blueprint, reason, image)
                 await SecretRepository(session).delete_tokens(blueprint_id)
@@ -208,18 +208,21 @@ class BlueprintBuilder:
             await self.image_builder.delete(blueprint_id)
         self._logs.delete(blueprint_id)
         async with self._database.write() as session:
-            await repository.mark_reclaimed(session, blueprint_id)
+            await BlueprintRepository(session).mark_reclaimed(blueprint_id)
 
     async def _may_go(self, blueprint_id: str) -> bool:
         async with self._database.read() as session:
-            if await repository.is_being_built_on(session, blueprint_id):
+            if await BlueprintRepository(session).is_being_built_on(blueprint_id):
                 return False
             return not await self._users.is_being_made_from_blueprint(session, blueprint_id)
 
     async def reconcile(self) -> None:
         """At start: build what was not finished, and delete what was being deleted."""
         async with self._database.read() as session:
-            unfinished, deleted = await repository.unfinished(session), await repository.to_reclaim(session)
+            unfinished, deleted = (
+                await BlueprintRepository(session).ids_unfinished(),
+                await BlueprintRepository(session).ids_to_reclaim(),
+            )
         for blueprint_id in unfinished:
             self.begin(blueprint_id)
         for blueprint_id in deleted:

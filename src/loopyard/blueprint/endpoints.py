@@ -6,8 +6,8 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from loopyard.auth.caller import CallerDep
-from loopyard.blueprint import repository
 from loopyard.blueprint.logs import BuildLogs
+from loopyard.blueprint.repository import BlueprintRepository
 from loopyard.blueprint.schemas import (
     BlueprintBuildLog,
     BlueprintBuildLogsListView,
@@ -59,7 +59,7 @@ async def list_blueprints(
 ) -> BlueprintListView:
     """The account's blueprints, newest first."""
     query = cursor_of(page_query, "bpt")
-    page = await repository.page(session, query, account_id=caller.account_id, name=name, status=status)
+    page = await BlueprintRepository(session).list_page(query, account_id=caller.account_id, name=name, status=status)
     views = [BlueprintView.of(blueprint) for blueprint in page.items]
     return BlueprintListView(blueprints=views, has_more=page.has_more, total_count=page.total_count)
 
@@ -74,7 +74,7 @@ async def list_public(
 ) -> BlueprintListView:
     """The blueprints that every account may use, newest first."""
     query = cursor_of(page_query, "bpt")
-    page = await repository.page(session, query, account_id=None, name=name, status=status)
+    page = await BlueprintRepository(session).list_page(query, account_id=None, name=name, status=status)
     views = [BlueprintView.of(blueprint) for blueprint in page.items]
     return BlueprintListView(blueprints=views, has_more=page.has_more, total_count=page.total_count)
 

@@ -3,10 +3,10 @@
 import asyncio
 from collections.abc import Collection, Sequence
 
-from loopyard.blueprint import repository
 from loopyard.blueprint.inputs import Inputs
 from loopyard.blueprint.logs import BuildLogs
 from loopyard.blueprint.models import Blueprint
+from loopyard.blueprint.repository import BlueprintRepository
 from loopyard.blueprint.states import DELETED, UNFINISHED, Status
 from loopyard.kit.db import Database
 from loopyard.runtime.images import ImageBuilder
@@ -46,7 +46,7 @@ class BuildsKeeper:
 
     async def _unwanted(self, found: Collection[tuple[str, str]]) -> list[tuple[str, str]]:
         async with self._database.read() as session:
-            rows = await repository.find(session, {_blueprint(one) for _, one in found})
+            rows = await BlueprintRepository(session).list_by_ids({_blueprint(one) for _, one in found})
         known = {row.id: row for row in rows}
         return [(what, one) for what, one in found if not _is_wanted(what, known.get(_blueprint(one)))]
 

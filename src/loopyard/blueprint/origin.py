@@ -2,8 +2,8 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.blueprint import repository
 from loopyard.blueprint.models import Blueprint
+from loopyard.blueprint.repository import BlueprintRepository
 from loopyard.blueprint.states import CREATED, Status
 from loopyard.kit.errors import Busy, NotFound, WrongState
 
@@ -19,15 +19,16 @@ async def find(
         Busy: It is still being built.
         WrongState: Its build failed.
     """
+    blueprints = BlueprintRepository(session)
     if blueprint_id is None:
-        found = await repository.latest(session, account_id, name or "")
-        found = None if found is None else await repository.lock(session, found.id)
+        found = await blueprints.get_latest(account_id, name or "")
+        found = None if found is None else await blueprints.get_by_id_for_update(found.id)
         if found is None or found.state != CREATED:
             raise NotFound(f"There is no complete blueprint named {name}.", field=f"{field}_name")
         return found
-    found = await repository.lock(session, blueprint_id)
-    if found is None or found.account_id != account_id or found.state != CREATED:
-        raise NotFound(f"There is no blueprint {blueprint_id}.", field=f"{field}_id")
+    found = await blueprints.get_one_owned_for_update(blueprint_id, account_id, f"{field}_id")
+    if found.state != CREATED:
+        raise blueprints.not_found(blueprint_id, f"{field}_id")
     if found.status == Status.FAILED:
         raise WrongState(f"The build of blueprint {blueprint_id} failed.", field=f"{field}_id")
     if found.status != Status.COMPLETE:

@@ -4,11 +4,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.account.limits import AccountLimits, check
 from loopyard.auth.acting import require
-from loopyard.blueprint import repository
 from loopyard.blueprint.builder import BlueprintBuilder
 from loopyard.blueprint.dockerfile import recipe
 from loopyard.blueprint.models import Blueprint
 from loopyard.blueprint.origin import find
+from loopyard.blueprint.repository import BlueprintRepository
 from loopyard.blueprint.schemas import BlueprintBuildParameters
 from loopyard.blueprint.services import password_place
 from loopyard.blueprint.states import CREATED, DELETED, UNFINISHED, Status
@@ -17,7 +17,7 @@ from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
 from loopyard.kit.environment import check_environment
-from loopyard.kit.errors import BadRequest, NotFound, WrongState
+from loopyard.kit.errors import BadRequest, WrongState
 from loopyard.launch.code_host import CodeHost, token_place
 from loopyard.launch.mounts import files_of, repositories_of
 from loopyard.network_policy.naming import check_nameable
@@ -55,7 +55,7 @@ class BlueprintService:
         base = await self._check(session, account_id, params)
         limits = await self._limits.hold(session, account_id)
         if limits is not None and limits.builds is not None:
-            has = await repository.count_unfinished(session, account_id)
+            has = await BlueprintRepository(session).count_unfinished(account_id)
             check("builds", limits.builds, has, 1, account_id=account_id, advice="Wait until a build has ended.")
         tokens = {token_place(at): one.token for at, one in enumerate(params.code_mounts or []) if one.token}
         logins = [(one.name, one.credentials) for one in params.services or [] if one.credentials]
@@ -74,8 +74,7 @@ class BlueprintService:
             is_public=False,
             reclaimed=False,
         )
-        session.add(blueprint)
-        await session.flush()
+        await BlueprintRepository(session).create(blueprint)
         await self._tokens.hold(session, blueprint_id, tokens)
         after_commit(session, lambda: self._builder.begin(blueprint_id))
         return blueprint
@@ -95,10 +94,7 @@ class BlueprintService:
         Raises:
             NotFound: It has none of this id.
         """
-        blueprint = await repository.get(session, blueprint_id, account_id)
-        if blueprint is None:
-            raise NotFound(f"There is no blueprint {blueprint_id}.", field="id")
-        return blueprint
+        return await BlueprintRepository(session).get_one_owned(blueprint_id, account_id)
 
     async def delete(self, session: AsyncSession, account_id: str, blueprint_id: str) -> None:
         """Delete a blueprint, and stop its build. Devboxes made of it keep all they have. One that is deleted stays so.
@@ -106,9 +102,8 @@ class BlueprintService:
         Raises:
             NotFound: The account has none of this id.
         """
-        blueprint = await repository.lock(session, blueprint_id)
-        if blueprint is None or blueprint.account_id != account_id:
-            raise NotFound(f"There is no blueprint {blueprint_id}.", field="id")
+        blueprints = BlueprintRepository(session)
+        blueprint = await blueprints.get_one_owned_for_update(blueprint_id, account_id)
         if blueprint.state == DELETED:
             return
         blueprint.state = DELETED
@@ -116,7 +111,7 @@ class BlueprintService:
             blueprint.status, blueprint.failure_reason = Status.FAILED, "build_failed"
             blueprint.build_finish_time_ms = now_ms()
         await SecretRepository(session).delete_tokens(blueprint_id)
-        await session.flush()
+        await blueprints.update(blueprint)
         after_commit(session, lambda: self._builder.drop(blueprint_id))
 
     async def _check(self, session: AsyncSession, account_id: str, params: BlueprintBuildParameters) -> str | None:
@@ -145,9 +140,7 @@ class BlueprintService:
     async def _check_object(self, session: AsyncSession, account_id: str, object_id: str) -> None:
         field = "build_context.object_id"
         require(Resource.OBJECTS, Level.READ, "an object that is a build's context", field=field)
-        found = await ObjectRepository(session).get_by_id(object_id)
-        if found is None or not (found.is_public or found.account_id == account_id):
-            raise NotFound(f"There is no object {object_id}.", field=field)
+        found = await ObjectRepository(session).get_one_visible(object_id, account_id, field)
         if found.state != READ_ONLY:
             raise WrongState(f"Object {object_id} is {found.state}; complete its upload first.", field=field)
 

@@ -7,20 +7,21 @@ from collections.abc import Awaitable, Callable, Sequence
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.axon import repository as axons
 from loopyard.axon.event.event import Event, NewEvent
 from loopyard.axon.event.origins import Origin
 from loopyard.axon.event.publisher import Publisher
+from loopyard.axon.repository import AxonRepository
 from loopyard.broker import repository
 from loopyard.broker.conversation import SOURCE
 from loopyard.broker.driver import Driver
 from loopyard.broker.models import Broker
 from loopyard.broker.protocol.registry import DEFAULT
 from loopyard.broker.protocol.state import State
-from loopyard.devbox import repository as devboxes
+from loopyard.broker.repository import BrokerRepository
 from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.lifecycle.states import FINAL, Status
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.tasks import Tasks
@@ -81,7 +82,7 @@ class Brokers:
         if len(found) > 1:
             field = f"mounts.{found[1][0]}.type"
             raise BadRequest(f"{field}: a devbox may have one broker_mount.", field=field)
-        axon = await axons.active(session, mount.axon_id, devbox.account_id)
+        axon = await AxonRepository(session).get_owned(mount.axon_id, devbox.account_id)
         if axon is None:
             field = f"mounts.{index}.axon_id"
             raise BadRequest(f"{field}: there is no axon {mount.axon_id}.", field=field)
@@ -106,7 +107,7 @@ class Brokers:
             next_frame=1,
             state=State().dump(),
         )
-        session.add(row)
+        await BrokerRepository(session).create(row)
         devbox.has_broker = True
         after_commit(session, lambda: self._note(axon.id, devbox.id, wakes=wakes))
 
@@ -127,11 +128,11 @@ class Brokers:
                 last = devbox.state_transitions[-1]
                 reason = f"{devbox.failure_reason}: {last.get('failure_reason', '')}"[:4000]
             await self._publish(session, devbox.id, _EVENTS[Status(devbox.status)], reason)
-            await repository.forget_frames(session, devbox.id)
+            await BrokerRepository(session).delete_frames(devbox.id)
             after_commit(session, lambda: self._forget(devbox.id))
 
     async def _publish(self, session: AsyncSession, devbox_id: str, event_type: str, reason: str | None = None) -> None:
-        row = await repository.get(session, devbox_id)
+        row = await BrokerRepository(session).get_by_devbox(devbox_id)
         if row is None:
             return
         fields = {"devbox_id": devbox_id} if reason is None else {"devbox_id": devbox_id, "reason": reason}
@@ -169,20 +170,20 @@ class Brokers:
     async def _has_news(self, devbox: Devbox) -> bool:
         since = [one["transition_time_ms"] for one in devbox.state_transitions if one["status"] == Status.SUSPENDING]
         async with self._database.read() as session:
-            row = await repository.get(session, devbox.id)
+            row = await BrokerRepository(session).get_by_devbox(devbox.id)
             if row is None or not row.wakes or not since:
                 return False
-            return await repository.has_input_since(session, row.axon_id, row.cursor, since[-1])
+            return await BrokerRepository(session).has_input_since(row.axon_id, row.cursor, since[-1])
 
     async def reconcile(self) -> None:
         """At start: know all brokers again, and resume the devboxes that were to be."""
         async with self._database.read() as session:
-            wakers = set(await repository.wakers(session))
-            for axon_id, devbox_id in await repository.axons_with_brokers(session):
+            wakers = set(await BrokerRepository(session).wakers())
+            for axon_id, devbox_id in await BrokerRepository(session).axons_with_brokers():
                 self._note(axon_id, devbox_id, wakes=(axon_id, devbox_id) in wakers)
         for _, devbox_id in wakers:
             async with self._database.read() as session:
-                devbox = await devboxes.get(session, devbox_id)
+                devbox = await DevboxRepository(session).get_by_id(devbox_id)
             if devbox is not None and devbox.status == Status.SUSPENDED:
                 await self.suspended(devbox)
 
@@ -200,6 +201,6 @@ class Brokers:
 
     async def _wake_up(self, devbox_id: str) -> None:
         async with self._database.read() as session:
-            devbox = await devboxes.get(session, devbox_id)
+            devbox = await DevboxRepository(session).get_by_id(devbox_id)
         if devbox is not None and devbox.status not in FINAL:
             await self._wake(devbox)

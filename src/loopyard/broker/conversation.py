@@ -11,18 +11,18 @@ from collections.abc import Callable
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.axon import repository as axons
-from loopyard.axon.event import repository as events
 from loopyard.axon.event.event import Event, NewEvent
 from loopyard.axon.event.publisher import Publisher
-from loopyard.axon.event.repository import Span
+from loopyard.axon.event.repository import AxonEventRepository, Span
 from loopyard.axon.event.schemas import MAX_PAYLOAD_BYTES
+from loopyard.axon.repository import AxonRepository
 from loopyard.broker import repository
 from loopyard.broker.models import Broker, BrokerFrame
 from loopyard.broker.progress import Progress
 from loopyard.broker.protocol.base import Input, Output
 from loopyard.broker.protocol.registry import PROTOCOLS
 from loopyard.broker.protocol.state import State
+from loopyard.broker.repository import BrokerRepository
 from loopyard.kit.db import Database
 from loopyard.kit.failpoint import failpoint
 
@@ -62,7 +62,7 @@ class Conversation:
             act()
             async with self._database.write() as session:
                 if new_process:
-                    await repository.forget_frames(session, self.devbox_id)
+                    await BrokerRepository(session).delete_frames(self.devbox_id)
                 await self._take_waiting(session)
                 await self._store(session)
                 failpoint("broker.step")
@@ -79,10 +79,10 @@ class Conversation:
             AxonGone: The axon was deleted.
         """
         async with self._database.read() as session:
-            if not await axons.heads(session, [self.axon_id]):
+            if not await AxonRepository(session).heads([self.axon_id]):
                 raise AxonGone
             span = Span(self.progress.cursor + 1, _LAST, _HEARD_EVENTS, _HEARD_BYTES)
-            return await events.read(session, self.axon_id, span)
+            return await AxonEventRepository(session).read(self.axon_id, span)
 
     def take(self, found: list[Event]) -> None:
         """Act on events in order, within a step."""
@@ -95,20 +95,21 @@ class Conversation:
         """Act on the events that have waited, until one has to wait on."""
         waiting = self.protocol.state.waiting
         while waiting:
-            found = await events.read(session, self.axon_id, Span(waiting[0], waiting[0], 1, _HEARD_BYTES))
+            found = await AxonEventRepository(session).read(self.axon_id, Span(waiting[0], waiting[0], 1, _HEARD_BYTES))
             if found and not self.protocol.take_input(_input(found[0])):
                 return
             del waiting[0]
 
     async def _store(self, session: AsyncSession) -> None:
-        row = await repository.lock(session, self.devbox_id)
+        brokers = BrokerRepository(session)
+        row = await brokers.get_by_devbox_for_update(self.devbox_id)
         if row is None:
             raise AxonGone
         outputs = [_event(output) for output in self.protocol.outputs]
         if outputs and not await self._publisher.append(session, self.axon_id, outputs):
             raise AxonGone
         for frame in self.protocol.frames:
-            session.add(BrokerFrame(devbox_id=self.devbox_id, number=self.progress.next_frame, frame=frame))
+            brokers.add_frame(BrokerFrame(devbox_id=self.devbox_id, number=self.progress.next_frame, frame=frame))
             self.progress.next_frame += 1
         self.progress.store(row, self.protocol)
 

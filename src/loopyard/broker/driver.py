@@ -14,6 +14,7 @@ from loopyard.broker.lines import Lines, Oversized
 from loopyard.broker.models import Broker
 from loopyard.broker.process import AgentProcess
 from loopyard.broker.protocol.base import SHOWN_CHARACTERS
+from loopyard.broker.repository import BrokerRepository
 from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
@@ -117,7 +118,7 @@ class Driver:
             log.warning("devbox %s: the agent's turn is abandoned, it took too long", self._devbox.id)
         await self.stop()
         async with self._database.read() as session:
-            row = await repository.get(session, self._devbox.id)
+            row = await BrokerRepository(session).get_by_devbox(self._devbox.id)
         if row is not None:
             with contextlib.suppress(AxonGone):
                 conversation = Conversation(self._database, self._publisher, row)
@@ -130,7 +131,7 @@ class Driver:
 
     async def _drive(self) -> None:
         async with self._database.read() as session:
-            row = await repository.get(session, self._devbox.id)
+            row = await BrokerRepository(session).get_by_devbox(self._devbox.id)
         if row is None:
             raise AxonGone
         self._row = row
@@ -206,7 +207,7 @@ class Driver:
             async with conversation.lock:
                 process, number = self._process, conversation.progress.process
                 async with self._database.read() as session:
-                    frames = await repository.frames(session, self._devbox.id)
+                    frames = await BrokerRepository(session).list_frames(self._devbox.id)
             if process is None or not frames:
                 continue
             try:
@@ -232,7 +233,7 @@ class Driver:
             async with conversation.lock:
                 if conversation.progress.process == number:
                     async with self._database.write() as session:
-                        await repository.forget_frames(session, self._devbox.id, frames[-1].number)
+                        await BrokerRepository(session).delete_frames(self._devbox.id, frames[-1].number)
 
     async def _tick(self, conversation: Conversation) -> None:
         """Answer what no client answers, and keep the devbox from idling in a turn."""

@@ -33,7 +33,7 @@ def evict(
     from sqlalchemy.exc import DBAPIError
 
     from loopyard.config import InvalidSettings, load
-    from loopyard.devbox import repository
+    from loopyard.devbox.repository import DevboxRepository
     from loopyard.kit.db import Database
 
     async def decide(url: str) -> list[str]:
@@ -41,7 +41,7 @@ def evict(
         deadline = None if cancel else int((time.time() + seconds) * 1000)
         try:
             async with database.write() as session:
-                return sorted(await repository.announce_evictions(session, deadline, devbox_id or []))
+                return sorted(await DevboxRepository(session).announce_evictions(deadline, devbox_id or []))
         finally:
             await database.close()
 

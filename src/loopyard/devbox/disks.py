@@ -2,12 +2,15 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox import repository
 from loopyard.devbox.lifecycle.states import COMING_UP, FINAL, Status
-from loopyard.kit.errors import Busy, NotFound, WrongState
+from loopyard.devbox.repository import DevboxRepository
+from loopyard.kit.errors import Busy, WrongState
 from loopyard.snapshot.source import SourceDisk
 
-is_being_made_from_snapshot = repository.is_being_made_from_snapshot
+
+async def is_being_made_from_snapshot(session: AsyncSession, snapshot_id: str) -> bool:
+    """True if a devbox is just being made from the snapshot."""
+    return await DevboxRepository(session).is_being_made_from_snapshot(snapshot_id)
 
 
 async def lock_disk(session: AsyncSession, account_id: str, devbox_id: str) -> SourceDisk:
@@ -19,9 +22,7 @@ async def lock_disk(session: AsyncSession, account_id: str, devbox_id: str) -> S
         Busy: The devbox is just coming up, or going to sleep.
         WrongState: It has ended.
     """
-    devbox = await repository.lock(session, devbox_id)
-    if devbox is None or devbox.account_id != account_id:
-        raise NotFound(f"There is no devbox {devbox_id}.", field="id")
+    devbox = await DevboxRepository(session).get_one_owned_for_update(devbox_id, account_id)
     if devbox.status in FINAL:
         raise WrongState(f"Devbox {devbox_id} is {devbox.status}; its disk is gone.")
     if devbox.status in COMING_UP or devbox.status == Status.SUSPENDING:

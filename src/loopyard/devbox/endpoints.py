@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import Caller, acting
 from loopyard.auth.caller import CallerDep
-from loopyard.devbox import repository
 from loopyard.devbox.lifecycle.states import STARTING, StatusName
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.schemas import (
     DevboxCreateParams,
     DevboxListView,
@@ -97,7 +97,7 @@ async def found_devboxes(
     caller: Caller, session: AsyncSession, page_query: PageQuery, status: StatusName | None, search: str | None
 ) -> DevboxListView:
     """The account's devboxes, newest first: in a status, and with a part of a name or the start of an id."""
-    page = await repository.page(session, caller.account_id, status, cursor_of(page_query, "dbx"), search)
+    page = await DevboxRepository(session).list_page(caller.account_id, status, cursor_of(page_query, "dbx"), search)
     views = [_view(devbox) for devbox in page.items]
     return DevboxListView(devboxes=views, has_more=page.has_more, total_count=page.total_count)
 

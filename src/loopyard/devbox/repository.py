@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, bindparam, func, inspect, or_, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.lifecycle.states import COMING_UP, FINAL, Status
 from loopyard.devbox.models import Devbox
 from loopyard.kit.db import Database
-from loopyard.kit.paging import Page, PageQuery, fetch_page
+from loopyard.kit.paging import Page, PageQuery
+from loopyard.kit.repository import OwnedRepository
 from loopyard.secret.repository import SecretRepository
 from loopyard.snapshot.models import Snapshot
 from loopyard.snapshot.states import IN_PROGRESS
@@ -23,20 +23,9 @@ _being_kept = select(Snapshot.id).where(Snapshot.source_devbox_id == Devbox.id, 
 _policy = Devbox.launch_parameters["network_policy_id"].as_string()
 
 
-async def get(session: AsyncSession, devbox_id: str, account_id: str | None = None) -> Devbox | None:
-    """A devbox by id, of any account if `account_id` is None."""
-    devbox = await session.get(Devbox, devbox_id)
-    return devbox if devbox is not None and account_id in (None, devbox.account_id) else None
-
-
 # Asked before every command: built once, and of columns alone, which costs half of what an object's attributes do.
 _table = Base.metadata.tables[Devbox.__tablename__]
 _STATUS = select(_table.c.status).where(_table.c.id == bindparam("id"), _table.c.account_id == bindparam("account_id"))
-
-
-async def status(session: AsyncSession, devbox_id: str, account_id: str) -> str | None:
-    """The status of a devbox of the account; None if it has none of this id."""
-    return await session.scalar(_STATUS, {"id": devbox_id, "account_id": account_id})
 
 
 _RUN = (
@@ -58,11 +47,6 @@ async def run_at_once(database: Database, devbox_id: str, transitions: list[dict
     return await database.write_at_once(_RUN, given) is not None
 
 
-async def lock(session: AsyncSession, devbox_id: str) -> Devbox | None:
-    """A devbox by id, kept from others' changes until the transaction ends."""
-    return await session.get(Devbox, devbox_id, with_for_update=True, populate_existing=True)
-
-
 @dataclass(frozen=True, slots=True)
 class Contents:
     """Contents of a new devbox."""
@@ -72,36 +56,11 @@ class Contents:
     object_mounts: list[dict[str, str]]
 
 
-async def contents(session: AsyncSession, devbox_id: str) -> Contents:
-    statement = select(Devbox.file_mounts, Devbox.code_mounts, Devbox.object_mounts).where(Devbox.id == devbox_id)
-    row = (await session.execute(statement)).one_or_none()
-    return Contents({}, [], []) if row is None else Contents(row[0], row[1] or [], row[2] or [])
-
-
 def has_no_contents(devbox: Devbox) -> bool:
     """True if nothing is to be put into it, as far as this object tells without a look into the store."""
     if inspect(devbox).unloaded & {"file_mounts", "code_mounts", "object_mounts"}:
         return False
     return not (devbox.file_mounts or devbox.code_mounts or devbox.object_mounts)
-
-
-async def page(
-    session: AsyncSession, account_id: str, status: str | None, query: PageQuery, search: str | None = None
-) -> Page[Devbox]:
-    """The account's devboxes, newest first; with `search`, those whose id starts with it, or whose name holds it.
-
-    Names have no index. The account's own keeps the order, so that a search reads only until its page is full.
-    """
-    conditions: list[ColumnElement[bool]] = [Devbox.account_id == account_id]
-    if status is not None:
-        conditions.append(Devbox.status == status)
-    if search is not None:
-        conditions.append(_matches(search))
-    total = None
-    if query.include_total_count:
-        total = await session.scalar(select(func.count()).select_from(Devbox).where(*conditions))
-    rows, more = await fetch_page(session, select(Devbox).where(*conditions), Devbox.id, query)
-    return Page(rows, more, total)
 
 
 def _matches(search: str) -> ColumnElement[bool]:
@@ -113,81 +72,7 @@ def _matches(search: str) -> ColumnElement[bool]:
     )
 
 
-async def sizes(session: AsyncSession, account_id: str) -> Sequence[tuple[str, dict[str, Any]]]:
-    """The statuses and launch parameters of the account's devboxes that are not in a final state."""
-    live = [status for status in Status if status not in FINAL]
-    statement = select(Devbox.status, Devbox.launch_parameters)
-    rows = await session.execute(statement.where(Devbox.account_id == account_id, Devbox.status.in_(live)))
-    return [(status, launch) for status, launch in rows.all()]
-
-
-async def unfinished(session: AsyncSession) -> Sequence[Devbox]:
-    """All that are not in a final state."""
-    return (await session.scalars(select(Devbox).where(~Devbox.reclaimed, Devbox.status.not_in(FINAL)))).all()
-
-
-async def ids_with_policy(session: AsyncSession, policy_id: str) -> Sequence[str]:
-    """The devboxes of a network policy that are not in a final state."""
-    statement = select(Devbox.id).where(~Devbox.reclaimed, Devbox.status.not_in(FINAL), _policy == policy_id)
-    return (await session.scalars(statement)).all()
-
-
-async def policies_in_use(session: AsyncSession) -> Sequence[str]:
-    """The network policies that devboxes name which are not in a final state."""
-    statement = select(_policy).where(~Devbox.reclaimed, Devbox.status.not_in(FINAL), _policy.is_not(None)).distinct()
-    return [policy for policy in (await session.scalars(statement)).all() if policy is not None]
-
-
-async def ids_not_reclaimed(session: AsyncSession) -> Sequence[str]:
-    """The ended ones of which the runtime may still hold something."""
-    statement = select(Devbox.id).where(~Devbox.reclaimed, Devbox.status.in_(FINAL))
-    return (await session.scalars(statement)).all()
-
-
-async def known_ids(session: AsyncSession, ids: Sequence[str]) -> set[str]:
-    """Ids, of those given, that there is a row for."""
-    return set((await session.scalars(select(Devbox.id).where(Devbox.id.in_(ids)))).all())
-
-
-async def ended_ids(session: AsyncSession, ids: Sequence[str]) -> set[str]:
-    """Ids, of those given, that are of devboxes in a final state."""
-    return set((await session.scalars(select(Devbox.id).where(Devbox.id.in_(ids), Devbox.status.in_(FINAL)))).all())
-
-
 _BEING_MADE = Devbox.status.in_((Status.QUEUED, Status.PROVISIONING))
-
-
-async def is_being_made_from_snapshot(session: AsyncSession, snapshot_id: str) -> bool:
-    """True if a devbox is just being made from the snapshot."""
-    statement = select(Devbox.id).where(Devbox.snapshot_id == snapshot_id, _BEING_MADE).limit(1)
-    return await session.scalar(statement) is not None
-
-
-async def is_being_made_from_blueprint(session: AsyncSession, blueprint_id: str) -> bool:
-    """True if a devbox is just being made from the blueprint."""
-    statement = select(Devbox.id).where(Devbox.blueprint_id == blueprint_id, _BEING_MADE).limit(1)
-    return await session.scalar(statement) is not None
-
-
-async def mark_reclaimed(session: AsyncSession, devbox_id: str) -> None:
-    await SecretRepository(session).delete_tokens(devbox_id)
-    await session.execute(update(Devbox).where(Devbox.id == devbox_id).values(reclaimed=True))
-
-
-async def touch(session: AsyncSession, devbox_id: str, time_ms: int) -> None:
-    await session.execute(update(Devbox).where(Devbox.id == devbox_id).values(active_at_ms=time_ms))
-
-
-async def touch_all(session: AsyncSession, devbox_ids: Sequence[str], time_ms: int) -> None:
-    # One statement for any number of them: SQLite keeps each that is different, in each connection.
-    statement = update(Devbox).where(Devbox.id == bindparam("devbox")).values(active_at_ms=time_ms)
-    connection = await session.connection()
-    await connection.execute(statement, [{"devbox": devbox_id} for devbox_id in devbox_ids])
-
-
-async def of_tunnel_key(session: AsyncSession, tunnel_key: str) -> Devbox | None:
-    """The devbox whose tunnel has this key."""
-    return await session.scalar(select(Devbox).where(Devbox.tunnel_key == tunnel_key))
 
 
 # Asked once a second, for ever, so built once.
@@ -209,40 +94,125 @@ _IDLE = _running.where(
 )
 
 
-async def ids_expired(session: AsyncSession, time_ms: int) -> Sequence[str]:
-    """The running ones whose keep-alive time has ended, and of which no snapshot is being taken."""
-    return (await session.scalars(_EXPIRED, {"time_ms": time_ms})).all()
+class DevboxRepository(OwnedRepository[Devbox]):
+    model = Devbox
+    kind = "devbox"
 
+    async def status(self, devbox_id: str, account_id: str) -> str | None:
+        """The status of a devbox of the account; None if it has none of this id."""
+        return await self._session.scalar(_STATUS, {"id": devbox_id, "account_id": account_id})
 
-async def ids_to_evict(session: AsyncSession, time_ms: int) -> Sequence[str]:
-    """The running ones whose eviction is due."""
-    return (await session.scalars(_TO_EVICT, {"time_ms": time_ms})).all()
+    async def contents(self, devbox_id: str) -> Contents:
+        statement = select(Devbox.file_mounts, Devbox.code_mounts, Devbox.object_mounts).where(Devbox.id == devbox_id)
+        row = (await self._session.execute(statement)).one_or_none()
+        return Contents({}, [], []) if row is None else Contents(row[0], row[1] or [], row[2] or [])
 
+    async def list_page(
+        self, account_id: str, status: str | None, query: PageQuery, search: str | None = None
+    ) -> Page[Devbox]:
+        """The account's devboxes, newest first; with `search`, those whose id starts with it, or whose name holds it.
 
-async def ids_idle(session: AsyncSession, time_ms: int) -> Sequence[str]:
-    """The running ones with an idle policy that nothing runs in, and nobody has used for as long as it says."""
-    return (await session.scalars(_IDLE, {"time_ms": time_ms})).all()
+        Names have no index. The account's own keeps the order, so that a search reads only until its page is full.
+        """
+        conditions: list[ColumnElement[bool]] = [Devbox.account_id == account_id]
+        if status is not None:
+            conditions.append(Devbox.status == status)
+        if search is not None:
+            conditions.append(_matches(search))
+        return await self._page(query, *conditions)
 
+    async def sizes(self, account_id: str) -> Sequence[tuple[str, dict[str, Any]]]:
+        """The statuses and launch parameters of the account's devboxes that are not in a final state."""
+        live = [status for status in Status if status not in FINAL]
+        statement = select(Devbox.status, Devbox.launch_parameters)
+        rows = await self._session.execute(statement.where(Devbox.account_id == account_id, Devbox.status.in_(live)))
+        return [(status, launch) for status, launch in rows.all()]
 
-async def evictions(session: AsyncSession, account_id: str) -> Sequence[tuple[str, int]]:
-    """The devboxes of an account that are to be evicted, and when, the most urgent first."""
-    statement = (
-        select(Devbox.id, Devbox.evict_at_ms)
-        .where(
-            ~Devbox.reclaimed,
-            Devbox.account_id == account_id,
-            Devbox.evict_at_ms.is_not(None),
-            Devbox.status.in_(EVICTABLE),
+    async def list_unfinished(self) -> Sequence[Devbox]:
+        """All that are not in a final state."""
+        return (await self._session.scalars(select(Devbox).where(~Devbox.reclaimed, Devbox.status.not_in(FINAL)))).all()
+
+    async def ids_with_policy(self, policy_id: str) -> Sequence[str]:
+        """The devboxes of a network policy that are not in a final state."""
+        statement = select(Devbox.id).where(~Devbox.reclaimed, Devbox.status.not_in(FINAL), _policy == policy_id)
+        return (await self._session.scalars(statement)).all()
+
+    async def policies_in_use(self) -> Sequence[str]:
+        """The network policies that devboxes name which are not in a final state."""
+        statement = (
+            select(_policy).where(~Devbox.reclaimed, Devbox.status.not_in(FINAL), _policy.is_not(None)).distinct()
         )
-        .order_by(Devbox.evict_at_ms, Devbox.id)
-    )
-    return [(devbox_id, at) for devbox_id, at in (await session.execute(statement)).all() if at is not None]
+        return [policy for policy in (await self._session.scalars(statement)).all() if policy is not None]
 
+    async def ids_not_reclaimed(self) -> Sequence[str]:
+        """The ended ones of which the runtime may still hold something."""
+        statement = select(Devbox.id).where(~Devbox.reclaimed, Devbox.status.in_(FINAL))
+        return (await self._session.scalars(statement)).all()
 
-async def announce_evictions(session: AsyncSession, time_ms: int | None, devbox_ids: Sequence[str]) -> Sequence[str]:
-    """Decide that devboxes are evicted at a time, or with None, that they are not; `devbox_ids` empty means all.
-    Returns those that it is decided of: ended and suspended ones are left out."""
-    statement = update(Devbox).where(~Devbox.reclaimed, Devbox.status.in_(EVICTABLE)).values(evict_at_ms=time_ms)
-    if devbox_ids:
-        statement = statement.where(Devbox.id.in_(devbox_ids))
-    return (await session.scalars(statement.returning(Devbox.id))).all()
+    async def known_ids(self, ids: Sequence[str]) -> set[str]:
+        """Ids, of those given, that there is a row for."""
+        return set((await self._session.scalars(select(Devbox.id).where(Devbox.id.in_(ids)))).all())
+
+    async def ended_ids(self, ids: Sequence[str]) -> set[str]:
+        """Ids, of those given, that are of devboxes in a final state."""
+        statement = select(Devbox.id).where(Devbox.id.in_(ids), Devbox.status.in_(FINAL))
+        return set((await self._session.scalars(statement)).all())
+
+    async def is_being_made_from_snapshot(self, snapshot_id: str) -> bool:
+        """True if a devbox is just being made from the snapshot."""
+        return await self._exists(Devbox.snapshot_id == snapshot_id, _BEING_MADE)
+
+    async def is_being_made_from_blueprint(self, blueprint_id: str) -> bool:
+        """True if a devbox is just being made from the blueprint."""
+        return await self._exists(Devbox.blueprint_id == blueprint_id, _BEING_MADE)
+
+    async def mark_reclaimed(self, devbox_id: str) -> None:
+        await SecretRepository(self._session).delete_tokens(devbox_id)
+        await self._session.execute(update(Devbox).where(Devbox.id == devbox_id).values(reclaimed=True))
+
+    async def touch(self, devbox_id: str, time_ms: int) -> None:
+        await self._session.execute(update(Devbox).where(Devbox.id == devbox_id).values(active_at_ms=time_ms))
+
+    async def touch_all(self, devbox_ids: Sequence[str], time_ms: int) -> None:
+        # One statement for any number of them: SQLite keeps each that is different, in each connection.
+        statement = update(Devbox).where(Devbox.id == bindparam("devbox")).values(active_at_ms=time_ms)
+        connection = await self._session.connection()
+        await connection.execute(statement, [{"devbox": devbox_id} for devbox_id in devbox_ids])
+
+    async def get_by_tunnel_key(self, tunnel_key: str) -> Devbox | None:
+        """The devbox whose tunnel has this key."""
+        return await self._session.scalar(select(Devbox).where(Devbox.tunnel_key == tunnel_key))
+
+    async def ids_expired(self, time_ms: int) -> Sequence[str]:
+        """The running ones whose keep-alive time has ended, and of which no snapshot is being taken."""
+        return (await self._session.scalars(_EXPIRED, {"time_ms": time_ms})).all()
+
+    async def ids_to_evict(self, time_ms: int) -> Sequence[str]:
+        """The running ones whose eviction is due."""
+        return (await self._session.scalars(_TO_EVICT, {"time_ms": time_ms})).all()
+
+    async def ids_idle(self, time_ms: int) -> Sequence[str]:
+        """The running ones with an idle policy that nothing runs in, and nobody has used for as long as it says."""
+        return (await self._session.scalars(_IDLE, {"time_ms": time_ms})).all()
+
+    async def evictions(self, account_id: str) -> Sequence[tuple[str, int]]:
+        """The devboxes of an account that are to be evicted, and when, the most urgent first."""
+        statement = (
+            select(Devbox.id, Devbox.evict_at_ms)
+            .where(
+                ~Devbox.reclaimed,
+                Devbox.account_id == account_id,
+                Devbox.evict_at_ms.is_not(None),
+                Devbox.status.in_(EVICTABLE),
+            )
+            .order_by(Devbox.evict_at_ms, Devbox.id)
+        )
+        return [(devbox_id, at) for devbox_id, at in (await self._session.execute(statement)).all() if at is not None]
+
+    async def announce_evictions(self, time_ms: int | None, devbox_ids: Sequence[str]) -> Sequence[str]:
+        """Decide that devboxes are evicted at a time, or with None, that they are not; `devbox_ids` empty means all.
+        Returns those that it is decided of: ended and suspended ones are left out."""
+        statement = update(Devbox).where(~Devbox.reclaimed, Devbox.status.in_(EVICTABLE)).values(evict_at_ms=time_ms)
+        if devbox_ids:
+            statement = statement.where(Devbox.id.in_(devbox_ids))
+        return (await self._session.scalars(statement.returning(Devbox.id))).all()

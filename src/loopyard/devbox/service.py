@@ -4,7 +4,6 @@ from dataclasses import asdict, dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox import repository
 from loopyard.devbox.create.plan import plan_devbox
 from loopyard.devbox.create.quota import DevboxQuota
 from loopyard.devbox.lifecycle.companions import Companions
@@ -14,11 +13,12 @@ from loopyard.devbox.lifecycle.states import COMING_UP, FINAL, Status, transitio
 from loopyard.devbox.lifecycle.transitions import resume, suspend
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.mounts.agents import add_agents
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.schemas import DevboxCreateParams, DevboxUpdateParams, InitiatorType
 from loopyard.devbox.tunnel import service as tunnels
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
-from loopyard.kit.errors import Busy, NotFound, WrongState
+from loopyard.kit.errors import Busy, WrongState
 from loopyard.kit.ids import new_id
 from loopyard.launch.code_host import token_place
 from loopyard.launch.mounts import CodeMountParameters
@@ -120,8 +120,7 @@ class DevboxService:
         )
         if params.tunnel is not None:
             tunnels.give(devbox, params.tunnel)
-        session.add(devbox)
-        await session.flush()
+        await DevboxRepository(session).create(devbox)
         await self._companions.bind(session, devbox, params.mounts)
         tokens = {token_place(at): one.token for at, one in enumerate(plan.repositories) if one.token}
         await self._tokens.hold(session, devbox.id, tokens)
@@ -138,10 +137,7 @@ class DevboxService:
         Raises:
             NotFound: It has none of this id.
         """
-        devbox = await repository.get(session, devbox_id, account_id)
-        if devbox is None:
-            raise _not_found(devbox_id)
-        return devbox
+        return await DevboxRepository(session).get_one_owned(devbox_id, account_id)
 
     async def get_running(self, session: AsyncSession, account_id: str, devbox_id: str) -> Devbox:
         """A devbox of the account that can be used now.
@@ -161,7 +157,7 @@ class DevboxService:
         Raises:
             NotFound, Busy, WrongState: As `get_running`.
         """
-        devbox = await self._lock(session, account_id, devbox_id)
+        devbox = await DevboxRepository(session).get_one_owned_for_update(devbox_id, account_id)
         _check_running(devbox_id, devbox.status)
         return devbox
 
@@ -171,9 +167,9 @@ class DevboxService:
         Raises:
             NotFound, Busy, WrongState: As `get_running`; without `running`, NotFound only.
         """
-        status = await repository.status(session, devbox_id, account_id)
+        status = await DevboxRepository(session).status(devbox_id, account_id)
         if status is None:
-            raise _not_found(devbox_id)
+            raise DevboxRepository(session).not_found(devbox_id)
         if running:
             _check_running(devbox_id, status)
 
@@ -190,8 +186,7 @@ class DevboxService:
             devbox.name = params.name
         if params.metadata is not None:
             devbox.metadata_ = params.metadata
-        await session.flush()
-        return devbox
+        return await DevboxRepository(session).update(devbox)
 
     async def shut_down(self, session: AsyncSession, account_id: str, devbox_id: str, *, force: bool = False) -> Devbox:
         """End a devbox; one that has ended stays as it is.
@@ -200,7 +195,7 @@ class DevboxService:
             NotFound: It has none of this id.
             Busy: A snapshot of it is being taken, and it is not to be ended by force.
         """
-        devbox = await self._lock(session, account_id, devbox_id)
+        devbox = await DevboxRepository(session).get_one_owned_for_update(devbox_id, account_id)
         if devbox.status in FINAL:
             return devbox
         if not force and await SnapshotRepository(session).is_being_taken(devbox_id):
@@ -216,7 +211,7 @@ class DevboxService:
             Busy: It is just coming up.
             WrongState: It has ended.
         """
-        devbox = await self._lock(session, account_id, devbox_id)
+        devbox = await DevboxRepository(session).get_one_owned_for_update(devbox_id, account_id)
         if devbox.status in COMING_UP:
             raise Busy(f"Devbox {devbox_id} is {devbox.status}; wait until it is running.")
         if devbox.status not in (Status.SUSPENDING, Status.SUSPENDED):
@@ -232,7 +227,7 @@ class DevboxService:
             LimitReached: The account has as many running devboxes, or as large ones, as it may have.
             WrongState: It has ended.
         """
-        devbox = await self._lock(session, account_id, devbox_id)
+        devbox = await DevboxRepository(session).get_one_owned_for_update(devbox_id, account_id)
         if devbox.status == Status.SUSPENDING:
             raise Busy(f"Devbox {devbox_id} is being suspended; wait until it is suspended.")
         if devbox.status == Status.RUNNING or devbox.status in COMING_UP:
@@ -251,22 +246,12 @@ class DevboxService:
             WrongState: It does not run.
         """
         await self.get_running(session, account_id, devbox_id)
-        devbox = await self._lock(session, account_id, devbox_id)
+        devbox = await DevboxRepository(session).get_one_owned_for_update(devbox_id, account_id)
         now = now_ms()
         devbox.active_at_ms = now
         keep_alive = LaunchParameters.model_validate(devbox.launch_parameters).keep_alive_seconds
         if keep_alive is not None:
             devbox.expires_at_ms = now + keep_alive * 1000
-
-    async def _lock(self, session: AsyncSession, account_id: str, devbox_id: str) -> Devbox:
-        devbox = await repository.lock(session, devbox_id)
-        if devbox is None or devbox.account_id != account_id:
-            raise _not_found(devbox_id)
-        return devbox
-
-
-def _not_found(devbox_id: str) -> NotFound:
-    return NotFound(f"There is no devbox {devbox_id}.", field="id")
 
 
 def _check_running(devbox_id: str, status: str) -> None:

@@ -2,8 +2,8 @@
 
 from collections.abc import Set as AbstractSet
 
-from loopyard.devbox import repository
 from loopyard.devbox.lifecycle.states import Status
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database
 
@@ -21,7 +21,7 @@ async def wait_for_status(
 
     async def read() -> str | None:
         async with database.read() as session:
-            devbox = await repository.get(session, devbox_id)
+            devbox = await DevboxRepository(session).get_by_id(devbox_id)
         return None if devbox is None else devbox.status
 
     return await changes.wait_until(devbox_id, read, lambda status: status is None or status in statuses, timeout)

@@ -17,7 +17,7 @@ of a resource stands in its repository; a subclass adds only the questions that 
 from collections.abc import Iterable
 from typing import Any, Generic, Protocol, TypeVar
 
-from sqlalchemy import ColumnElement, Select, func, select
+from sqlalchemy import ColumnElement, ColumnExpressionArgument, Select, func, or_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped
 
@@ -38,8 +38,16 @@ class Owned(HasId, Protocol):
     """A column of text; where it may be null, the row is everyone's then."""
 
 
+class Shared(Owned, Protocol):
+    """A row that belongs to an account, and may be open to all."""
+
+    is_public: Mapped[bool]
+
+
+T = TypeVar("T")
 R = TypeVar("R", bound=HasId)
 RO = TypeVar("RO", bound=Owned)
+RS = TypeVar("RS", bound=Shared)
 
 
 class Repository:
@@ -51,7 +59,39 @@ class Repository:
         self._session = session
 
 
-class RowRepository(Repository, Generic[R]):
+class TableRepository(Repository, Generic[T]):
+    """Rows of one table, whatever its key."""
+
+    __slots__ = ()
+
+    async def create(self, row: T) -> T:
+        """Write a new row."""
+        self._session.add(row)
+        await self._session.flush()
+        return row
+
+    async def create_all(self, rows: Iterable[T]) -> None:
+        """Write new rows."""
+        self._session.add_all(rows)
+        await self._session.flush()
+
+    async def update(self, row: T) -> T:
+        """Write what was changed in a row."""
+        await self._session.flush()
+        return row
+
+    async def update_all(self) -> None:
+        """Write what was changed in several rows."""
+        await self._session.flush()
+
+    async def delete(self, row: T) -> T:
+        """Delete a row; the object stays as it was."""
+        await self._session.delete(row)
+        await self._session.flush()
+        return row
+
+
+class RowRepository(TableRepository[R]):
     """Rows of one table that their ids tell from each other."""
 
     __slots__ = ()
@@ -68,52 +108,39 @@ class RowRepository(Repository, Generic[R]):
         """The same, kept from others' changes until the transaction ends."""
         return await self._session.get(self.model, row_id, with_for_update=True, populate_existing=True)
 
-    async def create(self, row: R) -> R:
-        """Write a new row."""
-        self._session.add(row)
-        await self._session.flush()
-        return row
-
-    async def create_all(self, rows: Iterable[R]) -> None:
-        """Write new rows."""
-        self._session.add_all(rows)
-        await self._session.flush()
-
-    async def update(self, row: R) -> R:
-        """Write what was changed in a row."""
-        await self._session.flush()
-        return row
-
-    async def update_all(self) -> None:
-        """Write what was changed in several rows."""
-        await self._session.flush()
-
-    async def delete(self, row: R) -> R:
-        """Delete a row; the object stays as it was."""
-        await self._session.delete(row)
-        await self._session.flush()
-        return row
-
     def not_found(self, row_id: str, field: str = "id") -> NotFound:
         """The error that says so of an id. `field` is what the request calls it."""
         return NotFound(f"There is no {self.kind} {row_id}.", field=field)
 
-    async def _page(self, query: PageQuery, *conditions: ColumnElement[bool]) -> Page[R]:
+    async def get_one_by_id_for_update(self, row_id: str) -> R:
+        """The same.
+
+        Raises:
+            NotFound: There is none.
+        """
+        row = await self.get_by_id_for_update(row_id)
+        if row is None:
+            raise self.not_found(row_id)
+        return row
+
+    async def _page(self, query: PageQuery, *conditions: ColumnExpressionArgument[bool]) -> Page[R]:
         """A page of the rows that meet all conditions, newest first."""
         return await self._page_of(select(self.model), query, *conditions)
 
-    async def _page_of(self, statement: Select[R], query: PageQuery, *conditions: ColumnElement[bool]) -> Page[R]:
+    async def _page_of(
+        self, statement: Select[R], query: PageQuery, *conditions: ColumnExpressionArgument[bool]
+    ) -> Page[R]:
         """The same with a statement that says how much of a row is loaded."""
         total = await self._count(*conditions) if query.include_total_count else None
         rows, more = await fetch_page(self._session, statement.where(*conditions), self.model.id, query)
         return Page(rows, more, total)
 
-    async def _count(self, *conditions: ColumnElement[bool]) -> int:
+    async def _count(self, *conditions: ColumnExpressionArgument[bool]) -> int:
         """How many rows meet all conditions."""
         counting = select(func.count()).select_from(self.model).where(*conditions)
         return await self._session.scalar(counting) or 0
 
-    async def _exists(self, *conditions: ColumnElement[bool]) -> bool:
+    async def _exists(self, *conditions: ColumnExpressionArgument[bool]) -> bool:
         """True if any row meets all conditions."""
         return await self._session.scalar(select(self.model.id).where(*conditions).limit(1)) is not None
 
@@ -155,6 +182,32 @@ class OwnedRepository(RowRepository[RO]):
             NotFound: It has none.
         """
         row = await self.get_owned_for_update(row_id, account_id)
+        if row is None:
+            raise self.not_found(row_id, field)
+        return row
+
+
+class SharedRepository(OwnedRepository[RS]):
+    """Rows that belong to accounts, some of which all accounts may see."""
+
+    __slots__ = ()
+
+    def _visible(self, account_id: str) -> ColumnElement[bool]:
+        """Condition: the account may see the row, which is its own or public."""
+        return or_(self.model.account_id == account_id, self.model.is_public)
+
+    async def get_visible(self, row_id: str, account_id: str) -> RS | None:
+        """The row of this id, if the account may see it."""
+        row = await self.get_by_id(row_id)
+        return row if row is not None and (row.is_public or self.is_of(row, account_id)) else None
+
+    async def get_one_visible(self, row_id: str, account_id: str, field: str = "id") -> RS:
+        """The row of this id that the account may see. `field` is what the request calls the id.
+
+        Raises:
+            NotFound: There is none.
+        """
+        row = await self.get_visible(row_id, account_id)
         if row is None:
             raise self.not_found(row_id, field)
         return row

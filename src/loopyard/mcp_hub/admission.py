@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox import repository as devboxes
 from loopyard.devbox.lifecycle.states import FINAL
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
 from loopyard.mcp_config.naming import service_of
@@ -45,7 +45,7 @@ class McpAdmission:
             CallRefused.
         """
         row, granted = await UpstreamGrantRepository(session).get_by_token(tokens.digest(token), "mcp")
-        devbox = None if row is None else await devboxes.get(session, row.devbox_id)
+        devbox = None if row is None else await DevboxRepository(session).get_by_id(row.devbox_id)
         if devbox is None or not granted:
             raise CallRefused(401, "unauthorized", UNKNOWN_TOKEN)
         self._admission.check_source(devbox.id, source, ended=devbox.status in FINAL)

@@ -11,12 +11,11 @@ from pydantic import ValidationError
 from loopyard.devbox.log.events import Events
 from loopyard.gateway.observation import Call, Refusal
 from loopyard.kit.db import Database
-from loopyard.model_usage import repository
 from loopyard.model_usage.account import MOST_AT_ONCE, Account
 from loopyard.model_usage.metering.apis import Api, api_of, is_array, socket_api_of
 from loopyard.model_usage.metering.meter import Outcome
 from loopyard.model_usage.refusals import refusal
-from loopyard.model_usage.repository import UsageKey
+from loopyard.model_usage.repository import ModelUsageRepository, UsageKey
 from loopyard.model_usage.sums import NOTHING, CallReport, Sums
 
 log = logging.getLogger("loopyard.model_usage")
@@ -52,7 +51,7 @@ class Ledger:
     async def reconcile(self) -> None:
         """Count calls that went on when the server ended as cut off. Call it before any call is made."""
         async with self._database.write() as session:
-            count = await repository.cut_off_all(session)
+            count = await ModelUsageRepository(session).cut_off_all()
         if count:
             log.warning("%d calls of models were cut off by the end of the server", count)
 
@@ -144,10 +143,10 @@ class Ledger:
             return
         try:
             async with self._database.write() as session:
-                await repository.begin(session, list(batch.begun.values()))
-                await repository.end(session, batch.ended)
-                await repository.add(session, batch.sums)
-                await repository.mark_refused(session, batch.refused)
+                await ModelUsageRepository(session).begin(list(batch.begun.values()))
+                await ModelUsageRepository(session).end(batch.ended)
+                await ModelUsageRepository(session).add(batch.sums)
+                await ModelUsageRepository(session).mark_refused(batch.refused)
         except Exception:
             log.exception("what calls of models have used could not be written down; trying again")
             self._writing.put_back(batch)
@@ -182,8 +181,8 @@ class Ledger:
     async def _read(self, devbox_id: str) -> Account:
         await self._writing.settled_of(devbox_id)
         async with self._database.read() as session:
-            wishes, refused = await repository.wishes(session, devbox_id)
-            kept = (await repository.of_devboxes(session, [devbox_id])).get(devbox_id, [])
+            wishes, refused = await ModelUsageRepository(session).wishes(devbox_id)
+            kept = (await ModelUsageRepository(session).sums_of_devboxes([devbox_id])).get(devbox_id, [])
         sums = NOTHING
         for _, one in kept:
             sums += one

@@ -5,9 +5,8 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.model_usage import repository
 from loopyard.model_usage.models import ModelWishes
-from loopyard.model_usage.repository import UsageKey
+from loopyard.model_usage.repository import ModelUsageRepository, UsageKey
 from loopyard.model_usage.schemas import (
     BudgetView,
     ModelUsageView,
@@ -34,8 +33,8 @@ async def of_runs(session: AsyncSession, devboxes: Mapping[str, str], *, has_mor
 
 
 async def _of_devboxes(session: AsyncSession, devbox_ids: Sequence[str]) -> list[ModelUsageView]:
-    kept = await repository.of_devboxes(session, devbox_ids)
-    wishes = await repository.all_wishes(session, devbox_ids)
+    kept = await ModelUsageRepository(session).sums_of_devboxes(devbox_ids)
+    wishes = await ModelUsageRepository(session).wishes_of_devboxes(devbox_ids)
     return [_view(kept.get(devbox_id, []), wishes.get(devbox_id)) for devbox_id in devbox_ids]
 
 

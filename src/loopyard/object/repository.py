@@ -7,7 +7,7 @@ from sqlalchemy import ColumnElement, func, or_, select, update
 
 from loopyard.kit import names
 from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.repository import SharedRepository
 from loopyard.object.models import StorageObject
 from loopyard.object.states import DELETED, ERROR, UPLOADING, ContentType, StateName
 
@@ -22,7 +22,7 @@ class ObjectFilters:
     state: StateName | None = None
 
 
-class ObjectRepository(OwnedRepository[StorageObject]):
+class ObjectRepository(SharedRepository[StorageObject]):
     model = StorageObject
     kind = "object"
 

@@ -70,10 +70,7 @@ class ObjectService:
         Raises:
             NotFound: There is none of this id.
         """
-        row = await ObjectRepository(session).get_by_id(object_id)
-        if row is None or not (row.is_public or row.account_id == account_id):
-            raise NotFound(f"There is no object {object_id}.", field="id")
-        return row
+        return await ObjectRepository(session).get_one_visible(object_id, account_id)
 
     async def get_readable(self, session: AsyncSession, account_id: str, object_id: str) -> StorageObject:
         """An object whose content can be read.

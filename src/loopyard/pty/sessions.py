@@ -10,8 +10,8 @@ from loopyard.devbox.faults import faults_as_answers
 from loopyard.devbox.models import Devbox
 from loopyard.kit.db import after_commit
 from loopyard.kit.errors import BadRequest, NotFound
-from loopyard.pty import repository
 from loopyard.pty.config import PtyConfig
+from loopyard.pty.repository import PtyTunnelRepository
 from loopyard.pty.session import PtySession
 from loopyard.runtime.protocol import CommandSpec, Runtime, Terminal
 
@@ -71,7 +71,7 @@ class PtySessions:
 
     async def end_with(self, session: AsyncSession, devbox: Devbox) -> None:
         """The devbox ends: its tokens open nothing any more, and its sessions are over."""
-        await repository.delete_of(session, devbox.id)
+        await PtyTunnelRepository(session).delete_of_devbox(devbox.id)
         after_commit(session, lambda: self.close(devbox.id))
 
     def _forget(self, devbox_id: str, name: str) -> None:

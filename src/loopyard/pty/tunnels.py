@@ -15,9 +15,9 @@ from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.errors import Unauthorized
 from loopyard.kit.in_flight import mark
-from loopyard.pty import repository
 from loopyard.pty.config import PtyConfig
 from loopyard.pty.models import PtyTunnel
+from loopyard.pty.repository import PtyTunnelRepository
 from loopyard.pty.schemas import PtyTunnelView
 
 _TOKEN_BYTES = 32
@@ -55,18 +55,17 @@ class PtyTunnels:
             Busy, WrongState: It is not running.
         """
         await self._devboxes.get_running(session, account_id, devbox_id)
-        await repository.delete_of(session, devbox_id, self._oldest())
+        tunnels = PtyTunnelRepository(session)
+        await tunnels.delete_of_devbox(devbox_id, self._oldest())
         token, key = secrets.token_urlsafe(_TOKEN_BYTES), address.new_key("pty")
-        session.add(
-            PtyTunnel(
-                token_digest=digest(token),
-                tunnel_key=key,
-                devbox_id=devbox_id,
-                made_by=acting_key(),
-                create_time_ms=now_ms(),
-            )
+        row = PtyTunnel(
+            token_digest=digest(token),
+            tunnel_key=key,
+            devbox_id=devbox_id,
+            made_by=acting_key(),
+            create_time_ms=now_ms(),
         )
-        await session.flush()
+        await tunnels.create(row)
         return PtyTunnelView(auth_token=token, tunnel_key=key)
 
     async def admit(self, host: str | None, authorization: str | None) -> Admitted:
@@ -87,7 +86,7 @@ class PtyTunnels:
             )
         named = None if host is None else address.parse(host, self._domain)
         async with self._database.read() as session:
-            found = await repository.find(session, digest(token.strip()), self._oldest())
+            found = await PtyTunnelRepository(session).get_by_token(digest(token.strip()), self._oldest())
             if found is None or (named is not None and named.tunnel_key != found[0].tunnel_key):
                 raise Unauthorized("This token opens no terminal here. Get a new one by create_pty_tunnel.")
             devbox = await self._devboxes.get_running(session, found[1].account_id, found[1].id)

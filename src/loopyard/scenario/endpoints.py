@@ -10,9 +10,9 @@ from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
 from loopyard.kit.paging import Page, PageParams, cursor_of
 from loopyard.kit.wire import ShortText
-from loopyard.scenario import repository, service
+from loopyard.scenario import service
 from loopyard.scenario.models import Scenario
-from loopyard.scenario.repository import ScenarioFilters
+from loopyard.scenario.repository import ScenarioFilters, ScenarioRepository
 from loopyard.scenario.schemas import (
     ScenarioCreateParams,
     ScenarioListView,
@@ -47,7 +47,7 @@ async def create(
     scenario_id = new_id("scn")
     owner = await claim(session, caller.account_id, "scenarios.create", request_key, scenario_id)
     if owner != scenario_id:
-        return ScenarioView.of(await service.get(session, caller.account_id, owner))
+        return ScenarioView.of(await ScenarioRepository(session).get_one_visible(owner, caller.account_id))
     return ScenarioView.of(await service.create(session, caller.account_id, params, scenario_id=scenario_id))
 
 
@@ -59,7 +59,9 @@ async def list_scenarios(
     filters: Annotated[ScenarioFilters, Depends(_filters)],
 ) -> ScenarioListView:
     """The account's scenarios, newest first, without the archived ones."""
-    return _list_view(await repository.page(session, caller.account_id, filters, cursor_of(page_query, "scn")))
+    return _list_view(
+        await ScenarioRepository(session).list_page(caller.account_id, filters, cursor_of(page_query, "scn"))
+    )
 
 
 @router.get("/list_public", operation_id="scenarios.list_public")
@@ -67,13 +69,15 @@ async def list_public(
     _: CallerDep, session: ReadSession, page_query: PageParams, name: Name = None, search: Search = None
 ) -> ScenarioListView:
     """The scenarios that are open to every account, newest first."""
-    return _list_view(await repository.page(session, None, ScenarioFilters(name, search), cursor_of(page_query, "scn")))
+    return _list_view(
+        await ScenarioRepository(session).list_page(None, ScenarioFilters(name, search), cursor_of(page_query, "scn"))
+    )
 
 
 @router.get("/{id}", operation_id="scenarios.retrieve")
 async def retrieve(id: ShortText, caller: CallerDep, session: ReadSession) -> ScenarioView:
     """Retrieve a scenario."""
-    return ScenarioView.of(await service.get(session, caller.account_id, id))
+    return ScenarioView.of(await ScenarioRepository(session).get_one_visible(id, caller.account_id))
 
 
 @router.post("/{id}", operation_id="scenarios.update")

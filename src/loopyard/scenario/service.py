@@ -4,13 +4,14 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
-from loopyard.kit.errors import NotFound, WrongState
+from loopyard.kit.errors import WrongState
+from loopyard.kit.named_repository import set_name
 from loopyard.model_usage.wishes import wishes_of
-from loopyard.scenario import environment, repository
+from loopyard.scenario import environment
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.models import Scenario
+from loopyard.scenario.repository import ScenarioRepository
 from loopyard.scenario.schemas import InputContext, InputContextUpdate, ScenarioCreateParams, ScenarioUpdateParams
 from loopyard.scenario.system_files import is_as_left
 from loopyard.scorer import contract
@@ -45,23 +46,9 @@ async def create(session: AsyncSession, account_id: str, params: ScenarioCreateP
     )
     is_as_left(scenario.metadata_)
     wishes_of(scenario.metadata_)
-    _name(scenario, params.name)
+    set_name(scenario, params.name)
     await _score_by(session, scenario, params.scoring_contract.scoring_function_parameters)
-    session.add(scenario)
-    await session.flush()
-    return scenario
-
-
-async def get(session: AsyncSession, account_id: str, scenario_id: str) -> Scenario:
-    """A scenario that the account may see: its own, or a public one.
-
-    Raises:
-        NotFound: There is none of this id.
-    """
-    scenario = await repository.visible(session, scenario_id, account_id)
-    if scenario is None:
-        raise NotFound(f"There is no scenario {scenario_id}.", field="id")
-    return scenario
+    return await ScenarioRepository(session).create(scenario)
 
 
 async def update(session: AsyncSession, account_id: str, scenario_id: str, params: ScenarioUpdateParams) -> Scenario:
@@ -72,11 +59,11 @@ async def update(session: AsyncSession, account_id: str, scenario_id: str, param
         WrongState: It is archived.
         BadRequest: Its scoring functions cannot score, or something asked for is not offered here.
     """
-    scenario = await _own(session, account_id, scenario_id)
+    scenario = await ScenarioRepository(session).get_one_owned_for_update(scenario_id, account_id)
     if scenario.status == "archived":
         raise WrongState(f"Scenario {scenario_id} is archived and cannot be updated.")
     if params.name is not None:
-        _name(scenario, params.name)
+        set_name(scenario, params.name)
     if params.input_context is not None:
         scenario.input_context = {**scenario.input_context, **_given(params.input_context)}
     if params.environment_parameters is not None:
@@ -97,8 +84,7 @@ async def update(session: AsyncSession, account_id: str, scenario_id: str, param
         scenario.scorer_timeout_sec = params.scorer_timeout_sec
     if params.validation_type is not None:
         scenario.validation_type = params.validation_type
-    await session.flush()
-    return scenario
+    return await ScenarioRepository(session).update(scenario)
 
 
 async def archive(session: AsyncSession, account_id: str, scenario_id: str) -> Scenario:
@@ -107,10 +93,9 @@ async def archive(session: AsyncSession, account_id: str, scenario_id: str) -> S
     Raises:
         NotFound: The account has none of this id.
     """
-    scenario = await _own(session, account_id, scenario_id)
+    scenario = await ScenarioRepository(session).get_one_owned_for_update(scenario_id, account_id)
     scenario.status = "archived"
-    await session.flush()
-    return scenario
+    return await ScenarioRepository(session).update(scenario)
 
 
 async def publish(session: AsyncSession, scenario_id: str, *, public: bool) -> Scenario:
@@ -120,29 +105,15 @@ async def publish(session: AsyncSession, scenario_id: str, *, public: bool) -> S
         NotFound: There is none of this id.
         WrongState: It is archived.
     """
-    scenario = await repository.find_for_update(session, scenario_id)
-    if scenario is None:
-        raise NotFound(f"There is no scenario {scenario_id}.", field="id")
+    scenario = await ScenarioRepository(session).get_one_by_id_for_update(scenario_id)
     if scenario.status == "archived":
         raise WrongState(f"Scenario {scenario_id} is archived; it is in no list.")
     scenario.is_public = public
-    await session.flush()
-    return scenario
-
-
-async def _own(session: AsyncSession, account_id: str, scenario_id: str) -> Scenario:
-    scenario = await repository.lock(session, scenario_id, account_id)
-    if scenario is None:
-        raise NotFound(f"There is no scenario {scenario_id}.", field="id")
-    return scenario
+    return await ScenarioRepository(session).update(scenario)
 
 
 def _given(context: InputContext | InputContextUpdate) -> dict[str, Any]:
     return {name: value for name, value in context.model_dump().items() if value is not None}
-
-
-def _name(scenario: Scenario, name: str) -> None:
-    scenario.name, scenario.name_digest, scenario.name_folded = name, names.digest(name), names.fold(name)
 
 
 async def _score_by(session: AsyncSession, scenario: Scenario, functions: list[ScoringFunction]) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 from loopyard.data_folder import StartFailed
 from loopyard.kit.db import Database
 from loopyard.kit.private_files import write_private
-from loopyard.upkeep import repository
+from loopyard.upkeep.repository import UpkeepRepository
 
 _NOTE = "provider"
 
@@ -23,7 +23,7 @@ async def claim(data_dir: Path, database: Database, provider: str) -> None:
         return
     if before is not None:
         async with database.read() as session:
-            devboxes, snapshots = await repository.held(session)
+            devboxes, snapshots = await UpkeepRepository(session).held()
         if devboxes or snapshots:
             raise StartFailed(
                 f"The data folder {data_dir} has {devboxes} devboxes and {snapshots} snapshots of the {before} "

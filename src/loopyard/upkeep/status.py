@@ -12,8 +12,8 @@ from loopyard.runtime.config import CrunConfig, RuntimeConfig
 from loopyard.runtime.crun.storage.disk_use import disk_use, sizes
 from loopyard.runtime.crun.storage.disk_use import shared as shared_space
 from loopyard.runtime.crun.storage.shared_bytes import SharedSpace
-from loopyard.upkeep import repository
 from loopyard.upkeep.control import ask
+from loopyard.upkeep.repository import UpkeepRepository
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +61,11 @@ async def status(settings: ServerSettings) -> Status:
     database = Database(settings.store_url)
     try:
         async with database.read() as session:
-            counts = await repository.counts(session)
-            stored, in_bucket = await repository.database_bytes(session), await repository.object_bytes(session)
+            counts = await UpkeepRepository(session).counts()
+            stored, in_bucket = (
+                await UpkeepRepository(session).database_bytes(),
+                await UpkeepRepository(session).object_bytes(),
+            )
     finally:
         await database.close()
     disk: dict[str, int | None] = dict.fromkeys(("images", "layers", "snapshots", "boxes", "shared"))

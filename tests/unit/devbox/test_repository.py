@@ -8,6 +8,7 @@ from sqlalchemy import event, select
 from loopyard.devbox import repository
 from loopyard.devbox.lifecycle.states import Status, transition
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.identity.models import Account
 from loopyard.kit.db import Database
 from loopyard.kit.paging import PageQuery
@@ -24,7 +25,7 @@ async def test_those_that_were_used_are_noted_and_no_others(database: Database, 
         await session.flush()
         session.add_all([stored_devbox(devbox_id) for devbox_id in ids])
     async with database.write() as session:
-        await repository.touch_all(session, [*ids[:number], "dbx_none"], 5)
+        await DevboxRepository(session).touch_all([*ids[:number], "dbx_none"], 5)
     async with database.read() as session:
         found = (await session.execute(select(Devbox.id, Devbox.active_at_ms).order_by(Devbox.id))).all()
     assert [tuple(row) for row in found] == [(one, 5 if place < number else 0) for place, one in enumerate(ids)]
@@ -43,7 +44,7 @@ async def test_only_what_is_being_provisioned_runs_at_once(database: Database, s
     runs = await repository.run_at_once(database, "dbx_1", passed, 7)
     assert runs == (status == Status.PROVISIONING)
     async with database.read() as session:
-        found = await repository.get(session, "dbx_1")
+        found = await DevboxRepository(session).get_by_id("dbx_1")
     assert found is not None
     expected = (Status.RUNNING, passed, 7) if runs else (status, before, 0)
     assert (found.status, found.state_transitions, found.active_at_ms) == expected
@@ -69,7 +70,7 @@ async def test_names_are_found_in_part_and_in_any_case_page_by_page(database: Da
     async def found(search: str, status: str | None = None, after: str | None = None, limit: int = 9) -> list[str]:
         async with database.read() as session:
             query = PageQuery(limit, after, include_total_count=False)
-            page = await repository.page(session, "acc_1", status, query, search)
+            page = await DevboxRepository(session).list_page("acc_1", status, query, search)
         assert page.has_more == (limit < 9)
         return [one.id for one in page.items]
 
@@ -97,7 +98,7 @@ async def test_a_search_walks_the_index_of_the_account_in_order(database: Databa
         assert engine is not None
         event.listen(engine, "before_cursor_execute", note)
         query = PageQuery(5, "dbx_a1000", include_total_count=False)
-        await repository.page(session, "acc_1", None, query, "name 7")
+        await DevboxRepository(session).list_page("acc_1", None, query, "name 7")
         event.remove(engine, "before_cursor_execute", note)
         [(statement, parameters)] = statements
         if connection.dialect.name == "sqlite":

@@ -43,15 +43,14 @@ def test_nouns_and_verbs_pass(source: str) -> None:
     assert list(faults(source)) == []
 
 
-def test_a_find_does_not_lock() -> None:
-    """Reads that lock rows say so: `lock`, `…_for_update`."""
+def test_a_read_that_locks_says_so() -> None:
+    """Its name ends in `_for_update` or `_for_share`."""
     faults = [
         f"{file.relative_to(ROOT)}: {node.name}"
-        for file in (ROOT / "src/loopyard").rglob("repository.py")
+        for file in (ROOT / "src/loopyard").rglob("*repository.py")
         for node in ast.walk(ast.parse(file.read_text()))
         if isinstance(node, ast.AsyncFunctionDef)
-        and node.name.startswith(("find", "get", "visible", "page"))
-        and not node.name.endswith("_for_update")
+        and not node.name.endswith(("_for_update", "_for_share"))
         and "with_for_update" in ast.unparse(node)
     ]
     assert not faults

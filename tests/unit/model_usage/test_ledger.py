@@ -9,14 +9,15 @@ from typing import Any
 
 import pytest
 
-from loopyard.devbox.log import repository as log
 from loopyard.devbox.log.events import Events
+from loopyard.devbox.log.repository import DevboxLogRepository
 from loopyard.gateway.observation import Call
 from loopyard.kit.db import Database
-from loopyard.model_usage import repository, service
+from loopyard.model_usage import service
 from loopyard.model_usage.account import MOST_AT_ONCE, MOST_MODELS, MOST_UNCOUNTED, OTHER_MODELS, usd
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.metering.meter import Outcome
+from loopyard.model_usage.repository import ModelUsageRepository
 from loopyard.model_usage.schemas import ModelUsageView
 from loopyard.model_usage.sums import CallReport, TokenCounts
 from loopyard.model_usage.wishes import Wishes
@@ -60,7 +61,7 @@ async def keeping(database: Database, wishes: Wishes | None = None) -> AsyncGene
     """A ledger at work; `wishes` hold for `BOX`."""
     if wishes is not None:
         async with database.write() as session:
-            await repository.keep_wishes(session, BOX, wishes)
+            await ModelUsageRepository(session).keep_wishes(BOX, wishes)
     ledger = Ledger(database, Events(database))
     await ledger.reconcile()
     task = asyncio.create_task(ledger.run())
@@ -131,7 +132,7 @@ async def test_a_budget_that_is_spent_refuses(database: Database, wishes: Wishes
 
 async def test_the_log_says_once_that_it_is_spent(database: Database) -> None:
     async with database.write() as session:
-        await repository.keep_wishes(session, BOX, Wishes(max_tokens=0))
+        await ModelUsageRepository(session).keep_wishes(BOX, Wishes(max_tokens=0))
     events = Events(database)
     for _ in range(2):
         ledger = Ledger(database, events)
@@ -139,7 +140,7 @@ async def test_the_log_says_once_that_it_is_spent(database: Database) -> None:
         assert await ledger.check(call(2)) is not None
     await events.flush()
     async with database.read() as session:
-        (event,) = await log.newest_events(session, BOX, 10)
+        (event,) = await DevboxLogRepository(session).list_newest_events(BOX, 10)
     assert (event.level, event.source) == ("warning", "stats")
     assert "0 of 0 tokens" in event.message
 
@@ -233,7 +234,7 @@ async def test_a_report_that_cannot_be_is_of_a_call_that_told_nothing(database: 
 
 
 async def test_what_could_not_be_written_is_written_later(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
-    add = repository.add
+    add = ModelUsageRepository.add
     faults = 3
 
     async def failing(*arguments: Any) -> None:
@@ -244,7 +245,7 @@ async def test_what_could_not_be_written_is_written_later(database: Database, mo
         await add(*arguments)
 
     async with keeping(database) as ledger:
-        monkeypatch.setattr(repository, "add", failing)
+        monkeypatch.setattr(ModelUsageRepository, "add", failing)
         await asyncio.gather(*(made(ledger, number) for number in range(5)))
         await ledger.flush()
     view = await usage(database)

@@ -6,12 +6,10 @@ import orjson
 from fastapi import APIRouter, Depends, Query, Response
 
 from loopyard.auth.caller import CallerDep
-from loopyard.axon import service
-from loopyard.axon.event import repository
 from loopyard.axon.event.event import NewEvent
 from loopyard.axon.event.origins import Origin
 from loopyard.axon.event.publisher import Publisher
-from loopyard.axon.event.repository import Span
+from loopyard.axon.event.repository import AxonEventRepository, Span
 from loopyard.axon.event.schemas import (
     MAX_BODY_BYTES,
     AxonEventListView,
@@ -21,6 +19,7 @@ from loopyard.axon.event.schemas import (
     payload_bytes,
 )
 from loopyard.axon.event.subscribers import Subscribers
+from loopyard.axon.repository import AxonRepository
 from loopyard.kit.bodies import limited_route
 from loopyard.kit.db import DatabaseDep, ReadSession
 from loopyard.kit.errors import BadRequest
@@ -59,12 +58,12 @@ async def publish(
 async def list_events(id: str, caller: CallerDep, session: ReadSession, page: PageParams) -> AxonEventListView:
     """The axon's events, newest first. `starting_after` is the sequence of the last event of the page before;
     `total_count` is the highest sequence. A page ends early when its payloads reach 32 MiB."""
-    axon = await service.get(session, caller.account_id, id)
+    axon = await AxonRepository(session).get_one_owned(id, caller.account_id)
     last = axon.last_sequence
     if page.starting_after is not None:
         last = min(last, _sequence(page.starting_after) - 1)
     span = Span(1, last, page.limit, MAX_PAGE_BYTES, newest_first=True)
-    events = await repository.read(session, id, span)
+    events = await AxonEventRepository(session).read(id, span)
     return AxonEventListView.model_construct(
         events=[AxonEventView.model_construct(**event.view()) for event in events],
         has_more=bool(events) and events[-1].sequence > 1,
@@ -85,7 +84,7 @@ async def subscribe_sse(
     """Stream the axon's events in order, and new ones as they are published. It never ends but with an `error`
     message: 404 when the axon is deleted, 408 when the server ends."""
     async with database.read() as session:
-        await service.get(session, caller.account_id, id)
+        await AxonRepository(session).get_one_owned(id, caller.account_id)
     return MessageStream(subscribers.stream(id, after_sequence))
 
 

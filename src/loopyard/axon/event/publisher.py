@@ -9,11 +9,10 @@ from dataclasses import dataclass, field
 from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.axon import repository as axons
-from loopyard.axon.event import repository
 from loopyard.axon.event.event import Event, NewEvent
+from loopyard.axon.event.repository import AxonEventRepository
 from loopyard.axon.event.subscribers import Subscribers
-from loopyard.axon.service import not_found
+from loopyard.axon.repository import AxonRepository
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database, after_commit
 from loopyard.kit.errors import LoopyardError, RequestKeyReused
@@ -94,10 +93,10 @@ class Publisher:
     async def append(self, session: AsyncSession, axon_id: str, events: Sequence[NewEvent]) -> list[Event]:
         """Append events in a transaction of the caller's own; subscribers have them after its commit. Returns nothing
         if the axon was deleted."""
-        head = (await axons.heads(session, [axon_id], lock=True)).get(axon_id)
+        head = (await AxonRepository(session).heads_for_update([axon_id])).get(axon_id)
         if head is None or not events:
             return []
-        stored = await repository.append(session, axon_id, head.last_sequence, events, now_ms())
+        stored = await AxonEventRepository(session).append(axon_id, head.last_sequence, events, now_ms())
         after_commit(session, lambda: self._tell(axon_id, stored))
         return stored
 
@@ -150,10 +149,10 @@ class Publisher:
     async def _append_group(
         self, session: AsyncSession, group: Sequence[_PendingEvent]
     ) -> list[Published | LoopyardError]:
-        heads = await axons.heads(session, {pending.axon_id for pending in group}, lock=True)
+        heads = await AxonRepository(session).heads_for_update({pending.axon_id for pending in group})
         keys = [pending.key for pending in group]
         given = [key for key in keys if key is not None]
-        known = await repository.claimed(session, given) if given else {}
+        known = await AxonEventRepository(session).claimed(given) if given else {}
         answers: dict[_Key, tuple[Published, str | None]] = {
             key: (_parse(text), digest) for key, (text, digest) in known.items()
         }
@@ -164,7 +163,7 @@ class Publisher:
         for pending, key in zip(group, keys, strict=True):
             head = heads.get(pending.axon_id)
             if head is None or head.account_id != pending.account_id:
-                published.append(not_found(pending.axon_id))
+                published.append(AxonRepository(session).not_found(pending.axon_id))
                 continue
             if key is not None and pending.request is not None and key in answers:
                 published.append(_repeated(pending.request, *answers[key]))
@@ -177,10 +176,10 @@ class Publisher:
                 answers[key] = (answer, pending.request.digest)
                 claims.append(_claim(key, pending.request.digest, answer))
         for axon_id, events in fresh.items():
-            stored = await repository.append(session, axon_id, heads[axon_id].last_sequence, events, timestamp)
+            stored = await AxonEventRepository(session).append(axon_id, heads[axon_id].last_sequence, events, timestamp)
             after_commit(session, lambda axon_id=axon_id, stored=stored: self._tell(axon_id, stored))
         if claims:
-            await repository.claim(session, claims)
+            await AxonEventRepository(session).claim(claims)
         failpoint("axon.publishing")
         return published
 

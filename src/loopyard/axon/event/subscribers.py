@@ -5,11 +5,10 @@ import contextlib
 from collections.abc import AsyncIterator, Generator, Sequence
 from contextlib import contextmanager
 
-from loopyard.axon import repository as axons
-from loopyard.axon.event import repository
 from loopyard.axon.event.event import Event
 from loopyard.axon.event.feed import CHUNK_BYTES, Feed
-from loopyard.axon.event.repository import Span
+from loopyard.axon.event.repository import AxonEventRepository, Span
+from loopyard.axon.repository import AxonRepository
 from loopyard.kit.db import Database
 from loopyard.kit.periodic import Periodic
 from loopyard.kit.sse import PING, PING_SECONDS, error_message
@@ -66,7 +65,7 @@ class Subscribers:
             return False
         watched = dict(self._feeds)
         async with self._database.read() as session:
-            heads = await axons.heads(session, watched.keys())
+            heads = await AxonRepository(session).heads(watched.keys())
         for axon_id, feed in watched.items():
             if (head := heads.get(axon_id)) is not None:
                 feed.know(head.last_sequence)
@@ -103,9 +102,9 @@ class Subscribers:
     async def _stored(self, axon_id: str, feed: Feed, cursor: int) -> list[bytes]:
         """Some of the messages after a sequence, from the store."""
         async with self._database.read() as session:
-            head = (await axons.heads(session, [axon_id])).get(axon_id)
+            head = (await AxonRepository(session).heads([axon_id])).get(axon_id)
             span = Span(cursor + 1, _SEQUENCE_LIMIT, _PAGE_EVENTS, CHUNK_BYTES)
-            events = await repository.read(session, axon_id, span) if head is not None else []
+            events = await AxonEventRepository(session).read(axon_id, span) if head is not None else []
         if head is None:
             feed.deleted = True
         else:

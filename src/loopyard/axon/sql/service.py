@@ -7,9 +7,8 @@ from typing import Any, cast
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.axon import service as axons
-from loopyard.axon.event import repository as events
-from loopyard.axon.event.repository import Span
+from loopyard.axon.event.repository import AxonEventRepository, Span
+from loopyard.axon.repository import AxonRepository
 from loopyard.axon.sql.worker.events_table import COLUMNS
 from loopyard.axon.sql.workers import KeyTaken, SqlWorkers
 from loopyard.kit.db import Database
@@ -67,10 +66,11 @@ class SqlService:
                 return await _answer(session, account_id, axon_id, wanted)
 
         async with self._database.read() as session:
-            await axons.get(session, account_id, axon_id)
+            await AxonRepository(session).get_one_owned(axon_id, account_id)
         async with self._workers.turn(axon_id):
             async with self._database.read() as session:
-                await axons.get(session, account_id, axon_id)  # it may have been deleted while others had their turn
+                # It may have been deleted while others had their turn.
+                await AxonRepository(session).get_one_owned(axon_id, account_id)
             try:
                 return await self._workers.call(axon_id, call, answer)
             except KeyTaken:
@@ -80,7 +80,7 @@ class SqlService:
 async def _answer(session: AsyncSession, account_id: str, axon_id: str, wanted: dict[str, object]) -> object:
     """Answer to a worker that asks for the last sequence, or for some events. Nothing that it asks is trusted."""
     if wanted.get("last"):
-        return (await axons.get(session, account_id, axon_id)).last_sequence
+        return (await AxonRepository(session).get_one_owned(axon_id, account_id)).last_sequence
     columns = [name for name in COLUMNS if name in cast("list[str]", wanted["columns"])]
     span = Span(
         int(cast("int", wanted["first"])),
@@ -89,4 +89,4 @@ async def _answer(session: AsyncSession, account_id: str, axon_id: str, wanted: 
         _PAGE_BYTES,
         newest_first=bool(wanted["newest_first"]),
     )
-    return await events.read_columns(session, axon_id, span, columns)
+    return await AxonEventRepository(session).read_columns(axon_id, span, columns)

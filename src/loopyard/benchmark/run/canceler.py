@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 
-from loopyard.benchmark.run import repository
+from loopyard.benchmark.run.repository import BenchmarkRunRepository
 from loopyard.kit.db import Database
 from loopyard.kit.errors import WrongState
 from loopyard.kit.failpoint import failpoint
@@ -33,7 +33,7 @@ class RunCanceler:
     async def reconcile(self) -> None:
         """At start: take up every run that is written down as ending."""
         async with self._database.read() as session:
-            runs = await repository.ids_ending(session)
+            runs = await BenchmarkRunRepository(session).ids_ending()
         for run_id in runs:
             self.begin(run_id)
 
@@ -52,10 +52,10 @@ class RunCanceler:
     async def _cancel_some(self, run_id: str) -> bool:
         """Cancel a batch; true when none is left. No new one comes, for the run is over."""
         async with self._database.read() as session:
-            run = await repository.find(session, run_id)
+            run = await BenchmarkRunRepository(session).get_by_id(run_id)
             if run is None or not run.ending:
                 return True
-            batch = await repository.live(session, run, _BATCH)
+            batch = await BenchmarkRunRepository(session).live(run, _BATCH)
         for scenario_run_id, _ in batch:
             with suppress(WrongState):  # it came to an end by itself at this moment
                 async with self._database.write() as session:
@@ -64,5 +64,5 @@ class RunCanceler:
         if batch:
             return False
         async with self._database.write() as session:
-            await repository.mark_ended(session, run_id)
+            await BenchmarkRunRepository(session).mark_ended(run_id)
         return True

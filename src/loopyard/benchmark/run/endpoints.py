@@ -6,10 +6,9 @@ from fastapi import APIRouter, Depends, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.caller import CallerDep
-from loopyard.benchmark.run import repository
 from loopyard.benchmark.run.canceler import RunCanceler
 from loopyard.benchmark.run.models import BenchmarkRun
-from loopyard.benchmark.run.repository import BenchmarkRunFilters
+from loopyard.benchmark.run.repository import BenchmarkRunFilters, BenchmarkRunRepository
 from loopyard.benchmark.run.schemas import BenchmarkRunListView, BenchmarkRunView, BenchmarkStartRunParams
 from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.benchmark.run.states import StateName
@@ -19,9 +18,8 @@ from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageParams, cursor_of
 from loopyard.kit.parts import part
 from loopyard.kit.wire import ShortText
-from loopyard.scenario.run import repository as scenario_runs
 from loopyard.scenario.run.rendering import render
-from loopyard.scenario.run.repository import RunFilters
+from loopyard.scenario.run.repository import RunFilters, ScenarioRunRepository
 from loopyard.scenario.run.schemas import ScenarioRunListView
 from loopyard.scenario.run.states import StateName as ScenarioRunStateName
 
@@ -72,7 +70,7 @@ async def list_runs(
     filters: Annotated[BenchmarkRunFilters, Depends(_filters)],
 ) -> BenchmarkRunListView:
     """The account's runs, newest first."""
-    page = await repository.page(session, caller.account_id, filters, cursor_of(page_query, "bmr"))
+    page = await BenchmarkRunRepository(session).list_page(caller.account_id, filters, cursor_of(page_query, "bmr"))
     views = [BenchmarkRunView.model_validate(run) for run in page.items]
     return BenchmarkRunListView(runs=views, has_more=page.has_more, total_count=page.total_count)
 
@@ -122,7 +120,7 @@ async def list_scenario_runs(
     """The scenario runs of a benchmark run, newest first."""
     run = await service.get(session, caller.account_id, id)
     filters = RunFilters(state=state, benchmark_run_id=run.id, search=search)
-    page = await scenario_runs.page(session, caller.account_id, filters, cursor_of(page_query, "scr"))
+    page = await ScenarioRunRepository(session).list_page(caller.account_id, filters, cursor_of(page_query, "scr"))
     return Response(render(page), media_type="application/json")
 
 

@@ -2,10 +2,10 @@
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.benchmark.run import repository
 from loopyard.benchmark.run.models import BenchmarkRun
+from loopyard.benchmark.run.repository import BenchmarkRunRepository
 from loopyard.benchmark.run.states import State
-from loopyard.kit.errors import NotFound, WrongState
+from loopyard.kit.errors import WrongState
 from loopyard.scenario.run.kept_profiles import TOKENS, fields_of
 from loopyard.scenario.run.profile import inherit
 from loopyard.scenario.run.schemas import RunProfile
@@ -22,12 +22,12 @@ class Inheritance:
         self._tokens = tokens
 
     async def keep(self, session: AsyncSession, run: BenchmarkRun, profile: RunProfile) -> None:
-        """Write down what scenario runs will inherit; tokens of mounts are sealed."""
+        """Write a new run down with what its scenario runs will inherit; tokens of mounts are sealed."""
         run.environment_variables = profile.env_vars or {}
         run.secrets_provided = profile.secrets or {}
         run.purpose = profile.purpose
         run.run_profile = fields_of(profile) or None
-        await session.flush()
+        await BenchmarkRunRepository(session).create(run)
         mounts = enumerate(profile.mounts or [])
         held = {_place(at, name): getattr(mount, name, None) for at, mount in mounts for name in TOKENS}
         await self._tokens.hold(session, run.id, {place: token for place, token in held.items() if token})
@@ -46,16 +46,17 @@ class Inheritance:
             WrongState: It is over.
             BadRequest: The launch parameters of the two profiles do not go together.
         """
-        run = await repository.hold(session, run_id, account_id)
+        runs = BenchmarkRunRepository(session)
+        run = await runs.get_owned_for_share(run_id, account_id)
         if run is None:
-            raise NotFound(f"There is no benchmark run {run_id}.", field=_FIELD)
+            raise runs.not_found(run_id, _FIELD)
         if run.state != State.RUNNING:
             raise WrongState(f"Benchmark run {run_id} is {run.state}; nothing can be run in it any more.", field=_FIELD)
         return inherit(await self._kept(session, run), profile)
 
     async def metadata(self, session: AsyncSession, run_id: str) -> dict[str, str]:
         """The metadata of a benchmark run of whatever account; empty if there is none."""
-        run = await repository.find(session, run_id)
+        run = await BenchmarkRunRepository(session).get_by_id(run_id)
         return {} if run is None else run.metadata_
 
     async def _kept(self, session: AsyncSession, run: BenchmarkRun) -> RunProfile:

@@ -6,17 +6,18 @@ from dataclasses import dataclass, field
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.benchmark import repository as benchmarks
-from loopyard.benchmark.run import repository, score
+from loopyard.benchmark.repository import BenchmarkRepository
+from loopyard.benchmark.run import score
 from loopyard.benchmark.run.canceler import RunCanceler
 from loopyard.benchmark.run.inheritance import Inheritance
 from loopyard.benchmark.run.models import BenchmarkRun
+from loopyard.benchmark.run.repository import BenchmarkRunRepository
 from loopyard.benchmark.run.schemas import BenchmarkStartRunParams
 from loopyard.benchmark.run.states import State
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
-from loopyard.kit.errors import Busy, NotFound, WrongState
+from loopyard.kit.errors import Busy, WrongState
 from loopyard.kit.failpoint import failpoint
 from loopyard.model_usage.wishes import wishes_of
 from loopyard.scenario.run.requirements import check_possible, check_required
@@ -55,15 +56,14 @@ class BenchmarkRunService:
             WrongState: The benchmark is archived.
             BadRequest: Something that the benchmark requires is missing, or the profile is not valid.
         """
-        benchmark = await benchmarks.visible(session, params.benchmark_id, account_id)
-        if benchmark is None:
-            raise NotFound(f"There is no benchmark {params.benchmark_id}.", field="benchmark_id")
+        benchmarks = BenchmarkRepository(session)
+        benchmark = await benchmarks.get_one_visible(params.benchmark_id, account_id, "benchmark_id")
         if benchmark.status == "archived":
             raise WrongState(f"Benchmark {benchmark.id} is archived; it cannot be run.", field="benchmark_id")
         profile = params.run_profile or RunProfile()
         names = benchmark.required_environment_variables, benchmark.required_secret_names
         check_required("benchmark", *names, profile)
-        scenario_ids = await benchmarks.runnable_ids(session, benchmark.id)
+        scenario_ids = await benchmarks.runnable_ids(benchmark.id)
         new = NewRun(scenario_ids, benchmark.id, params.run_name, profile, params.metadata or {})
         return await self.begin(session, account_id, new, run_id=run_id)
 
@@ -89,7 +89,6 @@ class BenchmarkRunService:
             metadata_=dict(new.metadata),
             start_time_ms=now_ms(),
         )
-        session.add(run)
         await self._inheritance.keep(session, run, new.profile)
         return run
 
@@ -99,14 +98,11 @@ class BenchmarkRunService:
         Raises:
             NotFound: It has none of this id.
         """
-        run = await repository.get(session, run_id, account_id)
-        if run is None:
-            raise NotFound(f"There is no benchmark run {run_id}.", field="id")
-        return run
+        return await BenchmarkRunRepository(session).get_one_owned(run_id, account_id)
 
     async def pending(self, session: AsyncSession, run: BenchmarkRun) -> list[str]:
         """Its scenarios that have no completed run yet, in order."""
-        completed = await repository.completed_scenarios(session, run)
+        completed = await BenchmarkRunRepository(session).completed_scenarios(run)
         return [scenario_id for scenario_id in run.scenario_ids if scenario_id not in completed]
 
     async def complete(self, session: AsyncSession, account_id: str, run_id: str) -> BenchmarkRun:
@@ -118,11 +114,11 @@ class BenchmarkRunService:
             Busy: One of its scenario runs is being scored.
             WrongState: One of its scenario runs goes on, or it ended otherwise.
         """
-        run = await self._lock(session, account_id, run_id)
+        run = await BenchmarkRunRepository(session).get_one_owned_for_update(run_id, account_id)
         if run.state in (State.COMPLETED, State.FAILED):
             return run
         self._check_running(run, State.COMPLETED)
-        live = await repository.live(session, run)
+        live = await BenchmarkRunRepository(session).live(run)
         for scenario_run_id, state in live:
             if state == ScenarioRunState.RUNNING:
                 raise WrongState(f"Scenario run {scenario_run_id} is running; score and complete it, or cancel it.")
@@ -132,7 +128,7 @@ class BenchmarkRunService:
         for scenario_run_id, _ in live:
             with suppress(WrongState):  # it was canceled at this moment
                 await self._runs.complete(session, account_id, scenario_run_id)
-        attempts = await repository.attempts(session, run)
+        attempts = await BenchmarkRunRepository(session).list_attempts(run)
         run.score = score.mean(attempts)
         if score.all_failed(attempts):
             run.failure_reason = "The infrastructure failed in every scenario run."
@@ -147,7 +143,7 @@ class BenchmarkRunService:
             NotFound: The account has none of this id.
             WrongState: It ended otherwise.
         """
-        run = await self._lock(session, account_id, run_id)
+        run = await BenchmarkRunRepository(session).get_one_owned_for_update(run_id, account_id)
         if run.state == State.CANCELED:
             return run
         self._check_running(run, State.CANCELED)
@@ -160,7 +156,7 @@ class BenchmarkRunService:
         Raises:
             NotFound: The account has none of this id.
         """
-        run = await self._lock(session, account_id, run_id)
+        run = await BenchmarkRunRepository(session).get_one_owned_for_update(run_id, account_id)
         if run.state == State.RUNNING:
             run.failure_reason = reason
             await self._cut_off(session, run, State.FAILED)
@@ -176,14 +172,8 @@ class BenchmarkRunService:
         run.state = state
         await self._inheritance.forget(session, run)
         run.duration_ms = max(0, now_ms() - run.start_time_ms)
-        await session.flush()
+        await BenchmarkRunRepository(session).update(run)
         self._runs.announce(session, run.id)
-
-    async def _lock(self, session: AsyncSession, account_id: str, run_id: str) -> BenchmarkRun:
-        run = await repository.lock(session, run_id)
-        if run is None or run.account_id != account_id:
-            raise NotFound(f"There is no benchmark run {run_id}.", field="id")
-        return run
 
     def _check_running(self, run: BenchmarkRun, state: State) -> None:
         if run.state != State.RUNNING:

@@ -13,7 +13,7 @@ from loopyard.kit.wire import ShortText
 from loopyard.model_usage import service as model_usage
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.schemas import RunModelUsageListView
-from loopyard.scenario.run import repository as scenario_runs
+from loopyard.scenario.run.repository import ScenarioRunRepository
 from loopyard.scenario.run.states import FINAL
 
 router = APIRouter(prefix="/v1", tags=["model usage"])
@@ -32,7 +32,9 @@ async def of_benchmark_run(
     query = cursor_of(page_query, "scr")
     async with database.read() as session:
         benchmark_run = await benchmark_runs.get(session, caller.account_id, id)
-        page = await scenario_runs.devboxes_of_benchmark_run(session, caller.account_id, benchmark_run.id, query)
+        page = await ScenarioRunRepository(session).list_devboxes_of_benchmark_run(
+            caller.account_id, benchmark_run.id, query
+        )
     await ledger.settle(run.devbox_id for run in page.items if run.state in FINAL)
     async with database.read() as session:
         devboxes = {run.id: run.devbox_id for run in page.items}

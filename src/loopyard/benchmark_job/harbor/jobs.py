@@ -10,6 +10,7 @@ from loopyard.benchmark.run.service import BenchmarkRunService, NewRun
 from loopyard.benchmark_job.config import JobConfig
 from loopyard.benchmark_job.harbor import command, inline
 from loopyard.benchmark_job.models import BenchmarkJob
+from loopyard.benchmark_job.repository import BenchmarkJobRepository
 from loopyard.benchmark_job.schemas import HarborJobSourceView, dump
 from loopyard.benchmark_job.spec import HarborJobSpec
 from loopyard.benchmark_job.states import JobState
@@ -83,8 +84,7 @@ class HarborJobs:
             create_time_ms=now,
             deadline_ms=now + self._config.job_seconds * 1000,
         )
-        session.add(row)
-        await session.flush()
+        await BenchmarkJobRepository(session).create(row)
         after_commit(session, lambda: failpoint("harbor.created"))
         after_commit(session, self._wake)
         return row

@@ -9,15 +9,15 @@ from pathlib import Path
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.on_behalf import caller_of
-from loopyard.benchmark.run import repository as benchmark_runs
+from loopyard.benchmark.run.repository import BenchmarkRunRepository
 from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.benchmark.run.states import State as RunState
-from loopyard.benchmark_job import repository as jobs
 from loopyard.benchmark_job.config import JobConfig
-from loopyard.benchmark_job.harbor import command, folders, inline, repository, results
+from loopyard.benchmark_job.harbor import command, folders, inline, results
 from loopyard.benchmark_job.harbor.allowed import Job
 from loopyard.benchmark_job.harbor.process import HarborProcess
 from loopyard.benchmark_job.models import BenchmarkJob, BenchmarkJobOutcome
+from loopyard.benchmark_job.repository import BenchmarkJobRepository
 from loopyard.benchmark_job.schemas import dump
 from loopyard.benchmark_job.states import JobState
 from loopyard.devbox.service import DevboxService
@@ -80,7 +80,7 @@ class HarborRunner:
     async def _look(self) -> bool:
         """Take up every job that is not over. False if there is none."""
         async with self._database.read() as session:
-            found = await repository.unfinished(session)
+            found = await BenchmarkJobRepository(session).ids_unfinished_of_harbor()
         if not self._has_swept:
             await asyncio.to_thread(folders.sweep, self._folder, found)
             self._has_swept = True
@@ -97,7 +97,7 @@ class HarborRunner:
 
     async def _run_job(self, job_id: str) -> None:
         async with self._database.read() as session:
-            job = await jobs.find(session, job_id)
+            job = await BenchmarkJobRepository(session).get_by_id(job_id)
         if job is None or job.end_time_ms is not None:
             return
         folder = self._folder / job_id
@@ -147,7 +147,7 @@ class HarborRunner:
             write_private(folder / "config.json", json.dumps(content).encode())
             arguments = ["run", "--config", "config.json", "--yes"]
         async with self._database.write() as session:
-            locked = await jobs.lock(session, job.id)
+            locked = await BenchmarkJobRepository(session).get_by_id_for_update(job.id)
             if locked is not None and locked.state == JobState.QUEUED:
                 locked.state = JobState.RUNNING
             key = await self._key(session, job)
@@ -175,8 +175,8 @@ class HarborRunner:
         """Wait until Harbor has ended, and end it when nobody wants it any more. Returns why it was ended."""
         while await asyncio.to_thread(lambda: process.alive):
             async with self._database.read() as session:
-                job = await jobs.find(session, job_id)
-                states = {} if job is None else await jobs.runs(session, job.run_ids)
+                job = await BenchmarkJobRepository(session).get_by_id(job_id)
+                states = {} if job is None else await BenchmarkJobRepository(session).runs_by_id(job.run_ids)
             if job is None:
                 await asyncio.to_thread(process.stop)
                 return "The job is gone."
@@ -199,12 +199,13 @@ class HarborRunner:
     async def _close(self, job_id: str, wanted: Job, reason: str | None) -> None:
         found = await asyncio.to_thread(results.trials, self._results(job_id))
         async with self._database.write() as session:
-            job = await jobs.lock(session, job_id)
+            jobs = BenchmarkJobRepository(session)
+            job = await jobs.get_by_id_for_update(job_id)
             if job is None or job.end_time_ms is not None:
                 return
             canceled = 0
             for position, (agent, run_id) in enumerate(zip(wanted.agents, job.run_ids, strict=True)):
-                run = await benchmark_runs.find(session, run_id)
+                run = await BenchmarkRunRepository(session).get_by_id(run_id)
                 if run is not None and run.state == RunState.RUNNING:
                     if reason is None:
                         run = await self._runs.complete(session, job.account_id, run_id)
@@ -212,7 +213,8 @@ class HarborRunner:
                         run = await self._runs.fail(session, job.account_id, run_id, reason[:_MAX_REASON])
                 canceled += run is not None and run.state == RunState.CANCELED
                 outcome = results.outcome(agent, run_id, found, None if run is None else run.duration_ms)
-                session.add(BenchmarkJobOutcome(job_id=job_id, position=position, outcome=dump(outcome)))
+                row = BenchmarkJobOutcome(job_id=job_id, position=position, outcome=dump(outcome))
+                await jobs.create_outcome(row)
             job.state = JobState.COMPLETED
             if reason == OUT_OF_TIME:
                 job.state, job.out_of_time = JobState.TIMEOUT, True

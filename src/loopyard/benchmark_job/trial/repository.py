@@ -4,64 +4,12 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import func, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy import func, insert, select, update
 
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.states import UNDER_WAY, Result, Step
 from loopyard.kit.clock import now_ms
-
-
-async def find(session: AsyncSession, trial_id: str) -> Trial | None:
-    return await session.get(Trial, trial_id)
-
-
-async def lock(session: AsyncSession, trial_id: str) -> Trial:
-    """A trial that is there, kept from others' changes until the transaction ends. Lock it before any run."""
-    statement = select(Trial).where(Trial.id == trial_id).with_for_update()
-    return (await session.scalars(statement.execution_options(populate_existing=True))).one()
-
-
-async def due(session: AsyncSession, job_id: str, limit: int) -> Sequence[str]:
-    """The job's trials that may be started now, in order."""
-    statement = select(Trial.id).where(
-        Trial.job_id == job_id, Trial.step == Step.WAITING, Trial.not_before_ms <= now_ms()
-    )
-    return (await session.scalars(statement.order_by(Trial.id).limit(limit))).all()
-
-
-async def under_way(session: AsyncSession) -> Sequence[tuple[str, str]]:
-    """All trials that were begun and have not ended: their ids and their jobs'."""
-    statement = select(Trial.id, Trial.job_id).where(Trial.step.in_(UNDER_WAY)).order_by(Trial.id)
-    return [(row[0], row[1]) for row in await session.execute(statement)]
-
-
-async def cancel_waiting(session: AsyncSession, job_id: str, run_ids: Collection[str]) -> None:
-    """End the trials of these benchmark runs that have not begun."""
-    statement = update(Trial).where(
-        Trial.job_id == job_id, Trial.step == Step.WAITING, Trial.benchmark_run_id.in_(run_ids)
-    )
-    values: dict[str, Any] = {"step": Step.ENDED, "result": Result.CANCELED, "final": True, "end_time_ms": now_ms()}
-    await session.execute(statement.values(values).execution_options(synchronize_session=False))
-
-
-async def open_positions(session: AsyncSession, job_id: str) -> set[int]:
-    """The agent configurations of the job of which a trial has not ended."""
-    unended = Trial.step.in_([Step.WAITING, *UNDER_WAY])
-    return set(await session.scalars(select(Trial.position).where(Trial.job_id == job_id, unended).distinct()))
-
-
-async def final(session: AsyncSession, job_id: str, position: int) -> Sequence[Trial]:
-    """The last attempts of one agent configuration, in the order of the scenarios."""
-    statement = select(Trial).where(Trial.job_id == job_id, Trial.position == position, Trial.final)
-    return (await session.scalars(statement.order_by(Trial.scenario_position))).all()
-
-
-async def of_run(session: AsyncSession, benchmark_run_id: str, job_id: str) -> Sequence[Trial]:
-    """All attempts of a benchmark run of the job, oldest first."""
-    statement = select(Trial).where(Trial.job_id == job_id, Trial.benchmark_run_id == benchmark_run_id)
-    return (await session.scalars(statement.order_by(Trial.id))).all()
-
+from loopyard.kit.repository import OwnedRepository
 
 _OUTCOME = (Trial.position, Trial.step, Trial.result, Trial.fault)
 
@@ -81,22 +29,68 @@ class Tally:
     """The sum of their scores."""
 
 
-async def tallies(session: AsyncSession, job_id: str) -> list[Tally]:
-    """The attempts of a job by agent configuration, step and result."""
-    counted = func.count().filter(Trial.final)
-    statement = select(*_OUTCOME, func.count(), counted, func.coalesce(func.sum(Trial.score), 0.0))
-    rows = await session.execute(statement.where(Trial.job_id == job_id).group_by(*_OUTCOME).order_by(*_OUTCOME))
-    return [Tally(*row) for row in rows]
+class TrialRepository(OwnedRepository[Trial]):
+    """Trials. Whoever reads one for an update does so before reading any run for an update."""
 
+    model = Trial
+    kind = "trial"
 
-async def of_scenarios(
-    session: AsyncSession, job_id: str, positions: Collection[int], scenario_positions: Collection[int]
-) -> Sequence[Trial]:
-    """All attempts of these agent configurations of the job at these of its scenarios, in the order of the agent
-    configurations, scenarios and attempts."""
-    statement = select(Trial).where(
-        Trial.job_id == job_id,
-        Trial.position.in_(positions),
-        Trial.scenario_position.in_(scenario_positions),
-    )
-    return (await session.scalars(statement.order_by(Trial.position, Trial.scenario_position, Trial.number))).all()
+    async def create_from(self, rows: Sequence[dict[str, Any]]) -> None:
+        """Write many new trials by one statement."""
+        await self._session.execute(insert(Trial), rows)
+
+    async def ids_due(self, job_id: str, limit: int) -> Sequence[str]:
+        """The job's trials that may be started now, in order."""
+        statement = select(Trial.id).where(
+            Trial.job_id == job_id, Trial.step == Step.WAITING, Trial.not_before_ms <= now_ms()
+        )
+        return (await self._session.scalars(statement.order_by(Trial.id).limit(limit))).all()
+
+    async def ids_under_way(self) -> Sequence[tuple[str, str]]:
+        """All trials that were begun and have not ended: their ids and their jobs'."""
+        statement = select(Trial.id, Trial.job_id).where(Trial.step.in_(UNDER_WAY)).order_by(Trial.id)
+        return [(row[0], row[1]) for row in await self._session.execute(statement)]
+
+    async def cancel_waiting(self, job_id: str, run_ids: Collection[str]) -> None:
+        """End the trials of these benchmark runs that have not begun."""
+        statement = update(Trial).where(
+            Trial.job_id == job_id, Trial.step == Step.WAITING, Trial.benchmark_run_id.in_(run_ids)
+        )
+        values: dict[str, Any] = {"step": Step.ENDED, "result": Result.CANCELED, "final": True, "end_time_ms": now_ms()}
+        await self._session.execute(statement.values(values).execution_options(synchronize_session=False))
+
+    async def open_positions(self, job_id: str) -> set[int]:
+        """The agent configurations of the job of which a trial has not ended."""
+        unended = Trial.step.in_([Step.WAITING, *UNDER_WAY])
+        statement = select(Trial.position).where(Trial.job_id == job_id, unended)
+        return set(await self._session.scalars(statement.distinct()))
+
+    async def list_final(self, job_id: str, position: int) -> Sequence[Trial]:
+        """The last attempts of one agent configuration, in the order of the scenarios."""
+        statement = select(Trial).where(Trial.job_id == job_id, Trial.position == position, Trial.final)
+        return (await self._session.scalars(statement.order_by(Trial.scenario_position))).all()
+
+    async def list_of_run(self, benchmark_run_id: str, job_id: str) -> Sequence[Trial]:
+        """All attempts of a benchmark run of the job, oldest first."""
+        statement = select(Trial).where(Trial.job_id == job_id, Trial.benchmark_run_id == benchmark_run_id)
+        return (await self._session.scalars(statement.order_by(Trial.id))).all()
+
+    async def tallies(self, job_id: str) -> list[Tally]:
+        """The attempts of a job by agent configuration, step and result."""
+        counted = func.count().filter(Trial.final)
+        statement = select(*_OUTCOME, func.count(), counted, func.coalesce(func.sum(Trial.score), 0.0))
+        statement = statement.where(Trial.job_id == job_id).group_by(*_OUTCOME).order_by(*_OUTCOME)
+        return [Tally(*row) for row in await self._session.execute(statement)]
+
+    async def list_of_scenarios(
+        self, job_id: str, positions: Collection[int], scenario_positions: Collection[int]
+    ) -> Sequence[Trial]:
+        """All attempts of these agent configurations of the job at these of its scenarios, in the order of the agent
+        configurations, scenarios and attempts."""
+        statement = select(Trial).where(
+            Trial.job_id == job_id,
+            Trial.position.in_(positions),
+            Trial.scenario_position.in_(scenario_positions),
+        )
+        statement = statement.order_by(Trial.position, Trial.scenario_position, Trial.number)
+        return (await self._session.scalars(statement)).all()

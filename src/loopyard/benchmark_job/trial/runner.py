@@ -9,24 +9,25 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.account.limits import RETRY_SECONDS, LimitReached
 from loopyard.agent.invocation import AgentInvocation, IncompatibleAgent
-from loopyard.benchmark.run import repository as benchmark_runs
+from loopyard.benchmark.run.repository import BenchmarkRunRepository
 from loopyard.benchmark.run.states import State as BenchmarkRunState
-from loopyard.benchmark_job import repository as jobs
 from loopyard.benchmark_job.agents import JobAgents
 from loopyard.benchmark_job.config import JobConfig
+from loopyard.benchmark_job.repository import BenchmarkJobRepository
 from loopyard.benchmark_job.spec import AgentConfig, OrchestratorConfig
 from loopyard.benchmark_job.states import JobState
-from loopyard.benchmark_job.trial import repository, verdict
+from loopyard.benchmark_job.trial import verdict
 from loopyard.benchmark_job.trial.models import Trial
+from loopyard.benchmark_job.trial.repository import TrialRepository
 from loopyard.benchmark_job.trial.starting import start
 from loopyard.benchmark_job.trial.states import Step
 from loopyard.benchmark_job.trial.turn import turn
 from loopyard.benchmark_job.trial.verdict import TrialOutcome
-from loopyard.devbox import repository as devboxes
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.lifecycle.states import FINAL as DEVBOX_FINAL
 from loopyard.devbox.lifecycle.states import Status
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.status_wait import wait_for_status
 from loopyard.kit.changes import Changes
 from loopyard.kit.chunks import one_chunk
@@ -36,9 +37,9 @@ from loopyard.kit.errors import LoopyardError, NotFound, WaitTimeout, WrongState
 from loopyard.kit.failpoint import failpoint
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import CommandSpec, Runtime
-from loopyard.scenario import repository as scenarios
-from loopyard.scenario.run import repository as runs
+from loopyard.scenario.repository import ScenarioRepository
 from loopyard.scenario.run.models import ScenarioRun
+from loopyard.scenario.run.repository import ScenarioRunRepository
 from loopyard.scenario.run.service import RunService
 from loopyard.scenario.run.states import FINAL, State
 
@@ -104,7 +105,7 @@ class TrialRunner:
         try:
             async with self._database.write() as session:
                 await self._mark_running(session, job_id)
-                trial = await repository.lock(session, trial_id)
+                trial = await TrialRepository(session).get_one_by_id_for_update(trial_id)
                 if trial.step != Step.WAITING:
                     return trial.step != Step.ENDED
                 config, _ = await self._configs(session, trial)
@@ -122,14 +123,14 @@ class TrialRunner:
     async def _put_off(self, trial_id: str) -> None:
         """Try again a little later: the account has as many devboxes as it may have."""
         async with self._database.write() as session:
-            trial = await repository.lock(session, trial_id)
+            trial = await TrialRepository(session).get_one_by_id_for_update(trial_id)
             if trial.step == Step.WAITING:
                 trial.not_before_ms = now_ms() + RETRY_SECONDS * 1000
 
     async def _mark_running(self, session: AsyncSession, job_id: str) -> None:
-        job = await jobs.find(session, job_id)
+        job = await BenchmarkJobRepository(session).get_by_id(job_id)
         if job is not None and job.state in (JobState.INITIALIZING, JobState.QUEUED):
-            job = await jobs.lock(session, job_id)
+            job = await BenchmarkJobRepository(session).get_by_id_for_update(job_id)
             if job is not None and job.state in (JobState.INITIALIZING, JobState.QUEUED):
                 job.state = JobState.RUNNING
 
@@ -137,7 +138,7 @@ class TrialRunner:
         """End a trial whose scenario run could not be started."""
         trial = await self._read(trial_id)
         async with self._database.read() as session:
-            run = await benchmark_runs.find(session, trial.benchmark_run_id)
+            run = await BenchmarkRunRepository(session).get_by_id(trial.benchmark_run_id)
         if run is None or run.state != BenchmarkRunState.RUNNING:
             await self._settle(trial, verdict.CANCELED)
         else:
@@ -150,7 +151,7 @@ class TrialRunner:
         if status != Status.RUNNING:
             return False
         async with self._database.write() as session:
-            locked = await repository.lock(session, trial.id)
+            locked = await TrialRepository(session).get_one_by_id_for_update(trial.id)
             locked.step, locked.ready_time_ms = Step.WORKING, now_ms()
             after_commit(session, lambda: failpoint("trial.ready"))
             after_commit(session, lambda: self._changes.publish(trial.job_id))
@@ -172,7 +173,7 @@ class TrialRunner:
             await self._lose(trial, "The devbox went down under the agent.")
             return
         async with self._database.write() as session:
-            locked = await repository.lock(session, trial.id)
+            locked = await TrialRepository(session).get_one_by_id_for_update(trial.id)
             locked.agent_exit_status = None if execution.timed_out else execution.exit_status
             locked.agent_end_time_ms = execution.end_time_ms or now_ms()
             if not execution.timed_out:
@@ -187,7 +188,7 @@ class TrialRunner:
     async def _turn(self, trial: Trial) -> AgentInvocation:
         async with self._database.read() as session:
             config, _ = await self._configs(session, trial)
-            scenario = await scenarios.visible(session, trial.scenario_id, trial.account_id)
+            scenario = await ScenarioRepository(session).get_visible(trial.scenario_id, trial.account_id)
         description = self._agents.described(config)
         if scenario is None or description is None:
             raise IncompatibleAgent("The scenario is gone." if scenario is None else f"Agent {config.name} is gone.")
@@ -200,7 +201,7 @@ class TrialRunner:
                 await self._runtime.write_file(devbox_id, path, one_chunk(text))
             failpoint("trial.placed")
         async with self._database.read() as session:
-            run = await runs.find(session, trial.scenario_run_id or "")
+            run = await ScenarioRunRepository(session).get_by_id(trial.scenario_run_id or "")
         spec = CommandSpec(
             id=AGENT_COMMAND,
             argv=["/bin/bash", "-c", invocation.command],
@@ -237,7 +238,7 @@ class TrialRunner:
     async def _run_in(self, trial: Trial, states: set[State], timeout: float | None) -> ScenarioRun | None:
         async def read() -> ScenarioRun | None:
             async with self._database.read() as session:
-                return await runs.find(session, trial.scenario_run_id or "")
+                return await ScenarioRunRepository(session).get_by_id(trial.scenario_run_id or "")
 
         def matches(run: ScenarioRun | None) -> bool:
             return run is None or run.state in states
@@ -257,7 +258,7 @@ class TrialRunner:
         """End a trial whose scenario run has ended by something else, in the way that the run tells."""
         run = await self._run_in(trial, {*FINAL}, _GRACE_SECONDS)
         async with self._database.read() as session:
-            devbox = await devboxes.get(session, trial.devbox_id or "")
+            devbox = await DevboxRepository(session).get_by_id(trial.devbox_id or "")
         if run is None:
             await self._settle(trial, verdict.broken("The scenario run is gone."))
         else:
@@ -270,21 +271,22 @@ class TrialRunner:
             WrongState: `act` cannot be done any more.
         """
         async with self._database.write() as session:
-            locked = await repository.lock(session, trial.id)
+            trials = TrialRepository(session)
+            locked = await trials.get_one_by_id_for_update(trial.id)
             if locked.step == Step.ENDED:
                 return
             if act is not None:
                 await act(session)
             _, orchestrator = await self._configs(session, locked)
-            run = await benchmark_runs.find(session, locked.benchmark_run_id)
+            run = await BenchmarkRunRepository(session).get_by_id(locked.benchmark_run_id)
             follows = None
             if run is not None and run.state == BenchmarkRunState.RUNNING:
                 follows = verdict.next_attempt(locked, what, self._config, orchestrator)
             verdict.record(locked, what)
             locked.final = follows is None
             if follows is not None:
-                session.add(follows)
-            await session.flush()
+                await trials.create(follows)
+            await trials.update(locked)
             after_commit(session, lambda: failpoint("trial.ended"))
             after_commit(session, lambda: self._changes.publish(trial.job_id))
         told = "" if what.exception_message is None else f" ({what.exception_message})"
@@ -302,14 +304,14 @@ class TrialRunner:
 
     async def _configs(self, session: AsyncSession, trial: Trial) -> tuple[AgentConfig, OrchestratorConfig]:
         """How the job sets this trial's agent to work, and how all of them."""
-        job = await jobs.find(session, trial.job_id)
+        job = await BenchmarkJobRepository(session).get_by_id(trial.job_id)
         spec = (job.spec if job is not None else None) or {}
         config = AgentConfig.model_validate(spec["agent_configs"][trial.position])
         return config, OrchestratorConfig.model_validate(spec.get("orchestrator_config") or {})
 
     async def _read(self, trial_id: str) -> Trial:
         async with self._database.read() as session:
-            trial = await repository.find(session, trial_id)
+            trial = await TrialRepository(session).get_by_id(trial_id)
         if trial is None:
             raise NotFound(f"There is no trial {trial_id}.")
         return trial

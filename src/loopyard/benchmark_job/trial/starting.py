@@ -4,15 +4,15 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import acting_as
 from loopyard.auth.on_behalf import caller_of
-from loopyard.benchmark_job import repository as jobs
+from loopyard.benchmark_job.repository import BenchmarkJobRepository
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.states import Step
 from loopyard.kit.clock import now_ms
 from loopyard.kit.ids import new_id
 from loopyard.launch.parameters import DEFAULT_KEEP_ALIVE_SECONDS, MAX_KEEP_ALIVE_SECONDS, LaunchParameters
-from loopyard.scenario import repository as scenarios
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.models import Scenario
+from loopyard.scenario.repository import ScenarioRepository
 from loopyard.scenario.run.schemas import RunProfile, ScenarioStartRunParams
 from loopyard.scenario.run.service import RunService
 from loopyard.scenario.schemas import DEFAULT_SCORER_TIMEOUT_SEC
@@ -28,7 +28,7 @@ async def start(session: AsyncSession, runs: RunService, trial: Trial, agent_nam
     Raises:
         LoopyardError: It cannot be started.
     """
-    scenario = await scenarios.visible(session, trial.scenario_id, trial.account_id)
+    scenario = await ScenarioRepository(session).get_visible(trial.scenario_id, trial.account_id)
     profile = RunProfile() if scenario is None else RunProfile(launch_parameters=_lasting(scenario, trial))
     params = ScenarioStartRunParams(
         scenario_id=trial.scenario_id,
@@ -42,7 +42,7 @@ async def start(session: AsyncSession, runs: RunService, trial: Trial, agent_nam
         },
         run_profile=profile,
     )
-    job = await jobs.find(session, trial.job_id)
+    job = await BenchmarkJobRepository(session).get_by_id(trial.job_id)
     with acting_as(await caller_of(session, None if job is None else job.made_by)):
         run = await runs.start(session, trial.account_id, params, run_id=new_id("scr"))
     trial.scenario_run_id, trial.devbox_id = run.id, run.devbox_id

@@ -9,14 +9,12 @@ from pydantic import BaseModel, ValidationError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.axon import endpoints as api
-from loopyard.axon import service
 from loopyard.axon.event import endpoints as events
-from loopyard.axon.event import repository as rows
 from loopyard.axon.event.publisher import Publisher
-from loopyard.axon.event.repository import Span
+from loopyard.axon.event.repository import AxonEventRepository, Span
 from loopyard.axon.event.schemas import AxonEventView, AxonPublishParams
 from loopyard.axon.event.subscribers import Subscribers
-from loopyard.axon.repository import AxonFilters
+from loopyard.axon.repository import AxonFilters, AxonRepository
 from loopyard.console.axons import sql, talk
 from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
@@ -48,9 +46,9 @@ async def _delete(page: Page, session: AsyncSession, id: str) -> Any:
 async def _more(page: Page, id: str) -> Mapping[str, Any]:
     """The newest events."""
     async with page.database.read() as session:
-        axon = await service.get(session, page.caller.account_id, id)
+        axon = await AxonRepository(session).get_one_owned(id, page.caller.account_id)
         last = axon.last_sequence
-        found = await rows.read(session, id, Span(1, last, MOST_EVENTS, _MOST_BYTES, newest_first=True))
+        found = await AxonEventRepository(session).read(id, Span(1, last, MOST_EVENTS, _MOST_BYTES, newest_first=True))
     return {"events": [AxonEventView.model_construct(**event.view()) for event in found], "total": last}
 
 
@@ -62,7 +60,7 @@ async def live(id: str, page: Annotated[Page, Depends(allowed(_EVENTS))]) -> Res
     async def render() -> str:
         nonlocal seen, html
         async with page.database.read() as session:
-            last = (await service.get(session, page.caller.account_id, id)).last_sequence
+            last = (await AxonRepository(session).get_one_owned(id, page.caller.account_id)).last_sequence
         if last != seen:
             seen, html = last, page.html("axons/_events.html", id=id, **await _more(page, id))
         return html

@@ -7,9 +7,8 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import Response
 
 from loopyard.axon import endpoints as api
-from loopyard.axon import service
-from loopyard.axon.event import repository as rows
-from loopyard.axon.event.repository import Span
+from loopyard.axon.event.repository import AxonEventRepository, Span
+from loopyard.axon.repository import AxonRepository
 from loopyard.console.axons.reading.transcript import transcript
 from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
@@ -40,7 +39,7 @@ async def live(id: str, page: EventsPage) -> Response:
     async def render() -> str:
         nonlocal seen, html
         async with page.database.read() as session:
-            last = (await service.get(session, page.caller.account_id, id)).last_sequence
+            last = (await AxonRepository(session).get_one_owned(id, page.caller.account_id)).last_sequence
         if last != seen:
             seen, html = last, page.html("axons/_transcript.html", id=id, **await _conversation(page, id, None))
         return html
@@ -51,8 +50,8 @@ async def live(id: str, page: EventsPage) -> Response:
 
 async def _conversation(page: Page, axon_id: str, until: int | None) -> Mapping[str, Any]:
     async with page.database.read() as session:
-        last = (await service.get(session, page.caller.account_id, axon_id)).last_sequence
+        last = (await AxonRepository(session).get_one_owned(axon_id, page.caller.account_id)).last_sequence
         span = Span(1, last if until is None else min(until, last), MOST_EVENTS, _MOST_BYTES, newest_first=True)
-        found = await rows.read(session, axon_id, span)
+        found = await AxonEventRepository(session).read(axon_id, span)
     first = found[-1].sequence if found else 1
     return {"entries": transcript(reversed(found)), "earlier": first - 1, "most": MOST_CHARACTERS}

@@ -7,12 +7,11 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.benchmark import repository as benchmarks
-from loopyard.benchmark.run import repository
+from loopyard.benchmark.repository import BenchmarkRepository
 from loopyard.benchmark.run.canceler import RunCanceler
 from loopyard.benchmark.run.endpoints import cancel as cancel_and_settle
 from loopyard.benchmark.run.models import BenchmarkRun
-from loopyard.benchmark.run.repository import BenchmarkRunFilters
+from loopyard.benchmark.run.repository import BenchmarkRunFilters, BenchmarkRunRepository
 from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.benchmark.run.states import FINAL, State, StateName
 from loopyard.console.family import Entry, Family, Hit
@@ -25,9 +24,8 @@ from loopyard.kit.clock import now_ms
 from loopyard.kit.paging import PageQuery, cursor_of
 from loopyard.kit.sse import MessageStream
 from loopyard.kit.wire import ShortText
-from loopyard.scenario.run import repository as scenario_runs
 from loopyard.scenario.run.counts import CountKey, by_state
-from loopyard.scenario.run.repository import RunFilters
+from loopyard.scenario.run.repository import RunFilters, ScenarioRunRepository
 from loopyard.scenario.run.states import State as ScenarioRunState
 from loopyard.scenario.run.states import StateName as ScenarioRunStateName
 
@@ -58,7 +56,9 @@ async def list_runs(
     """The account's benchmark runs, newest first."""
     filters = BenchmarkRunFilters(benchmark_id, name, search, state)
     async with page.database.read() as session:
-        found = await repository.page(session, page.caller.account_id, filters, cursor_of(query, "bmr"))
+        found = await BenchmarkRunRepository(session).list_page(
+            page.caller.account_id, filters, cursor_of(query, "bmr")
+        )
         names = await names_of(session, page.caller.account_id, found.items)
     given: dict[str, Any] = {"search": search, "state": state, "benchmark_id": benchmark_id, "name": name}
     return page.render(
@@ -78,7 +78,7 @@ async def list_runs(
 async def names_of(session: AsyncSession, account_id: str, runs: Sequence[BenchmarkRun]) -> dict[str, str]:
     """The names of the benchmarks of runs."""
     ids = {run.benchmark_id for run in runs if run.benchmark_id is not None}
-    return await benchmarks.names_of(session, ids, account_id)
+    return await BenchmarkRepository(session).names_of(ids, account_id)
 
 
 @router.get("/benchmark-runs/{id}")
@@ -98,7 +98,7 @@ async def detail(
         if page.may(SCENARIO_RUNS):
             filters = RunFilters(state=state, benchmark_run_id=run.id, search=search)
             of_page = PageQuery(ROWS, cursor_of(query, "scr").starting_after)
-            found = await scenario_runs.page(session, account_id, filters, of_page)
+            found = await ScenarioRunRepository(session).list_page(account_id, filters, of_page)
             rows = await rows_of(session, account_id, found.items)
     given: dict[str, Any] = {"state": state, "search": search}
     return page.render(
@@ -175,7 +175,9 @@ async def _find(page: Page, text: str) -> list[Hit]:
         return []
     query = PageQuery(_HITS, include_total_count=False)
     async with page.database.read() as session:
-        found = await repository.page(session, page.caller.account_id, BenchmarkRunFilters(search=text), query)
+        found = await BenchmarkRunRepository(session).list_page(
+            page.caller.account_id, BenchmarkRunFilters(search=text), query
+        )
     return [Hit("benchmark run", one.name or one.id, f"/benchmark-runs/{one.id}", one.id) for one in found.items]
 
 

@@ -5,10 +5,8 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
 
-from loopyard.benchmark import repository, service
-from loopyard.benchmark.repository import BenchmarkFilters
-from loopyard.benchmark.run import repository as runs
-from loopyard.benchmark.run.repository import BenchmarkRunFilters
+from loopyard.benchmark.repository import BenchmarkFilters, BenchmarkRepository
+from loopyard.benchmark.run.repository import BenchmarkRunFilters, BenchmarkRunRepository
 from loopyard.benchmark.schemas import BenchmarkView
 from loopyard.console.family import Entry, Family, Hit
 from loopyard.console.filtering import Given, first_path, last_id
@@ -42,8 +40,8 @@ async def list_benchmarks(
     filters = BenchmarkFilters(name, search)
     async with page.database.read() as session:
         account_id = None if public else page.caller.account_id
-        found = await repository.page(session, account_id, filters, cursor_of(query, "bmk"))
-        parts = await repository.scenario_counts(session, [one.id for one in found.items])
+        found = await BenchmarkRepository(session).list_page(account_id, filters, cursor_of(query, "bmk"))
+        parts = await BenchmarkRepository(session).scenario_counts([one.id for one in found.items])
     given: dict[str, Any] = {"name": name, "search": search, "public": "true" if public else None}
     return page.render(
         "benchmarks/list.html",
@@ -62,14 +60,14 @@ async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))
     """Page of a benchmark, with a page of its scenarios and its newest runs."""
     account_id = page.caller.account_id
     async with page.database.read() as session:
-        benchmark = await service.get(session, account_id, id)
+        benchmark = await BenchmarkRepository(session).get_one_visible(id, account_id)
         scenarios = history = None
         if page.may(SCENARIOS):
             of_page = PageQuery(ROWS, cursor_of(query, "scn").starting_after)
-            scenarios = await repository.definitions(session, benchmark.id, of_page)
+            scenarios = await BenchmarkRepository(session).list_scenarios(benchmark.id, of_page)
         if page.may(RUNS):
             of_benchmark = BenchmarkRunFilters(benchmark_id=benchmark.id)
-            history = await runs.page(session, account_id, of_benchmark, PageQuery(_RECENT))
+            history = await BenchmarkRunRepository(session).list_page(account_id, of_benchmark, PageQuery(_RECENT))
     return page.render(
         "benchmarks/detail.html",
         benchmark=BenchmarkView.of(benchmark, []),
@@ -89,7 +87,9 @@ async def _find(page: Page, text: str) -> list[Hit]:
         return []
     query = PageQuery(_HITS, include_total_count=False)
     async with page.database.read() as session:
-        found = await repository.page(session, page.caller.account_id, BenchmarkFilters(search=text), query)
+        found = await BenchmarkRepository(session).list_page(
+            page.caller.account_id, BenchmarkFilters(search=text), query
+        )
     return [Hit("benchmark", one.name, f"/benchmarks/{one.id}", one.id) for one in found.items]
 
 

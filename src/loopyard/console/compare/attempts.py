@@ -18,9 +18,8 @@ from loopyard.kit.db import Database
 from loopyard.kit.errors import BadRequest
 from loopyard.model_usage import service as model_usage
 from loopyard.model_usage.ledger import Ledger
-from loopyard.scenario import repository as scenarios
-from loopyard.scenario.run import repository as runs
-from loopyard.scenario.run.repository import RunOfBenchmark
+from loopyard.scenario.repository import ScenarioRepository
+from loopyard.scenario.run.repository import RunOfBenchmark, ScenarioRunRepository
 from loopyard.scenario.run.states import FINAL
 
 MOST_ATTEMPTS = 20_000
@@ -94,7 +93,9 @@ class AttemptReader:
         after_id = ""
         while True:
             async with self._parts.database.read() as session:
-                piece = await runs.of_benchmark_run(session, self._account_id, run_id, after_id=after_id, limit=_PIECE)
+                piece = await ScenarioRunRepository(session).list_of_benchmark_run(
+                    self._account_id, run_id, after_id=after_id, limit=_PIECE
+                )
             if not piece:
                 return attempts
             after_id = piece[-1].id
@@ -125,7 +126,7 @@ class AttemptReader:
         if not unknown:
             return
         async with self._parts.database.read() as session:
-            found = await scenarios.names_of(session, unknown, self._account_id)
+            found = await ScenarioRepository(session).names_of(unknown, self._account_id)
         self._names.update({scenario_id: found.get(scenario_id, scenario_id) for scenario_id in unknown})
 
 

@@ -8,11 +8,9 @@ from fastapi.responses import HTMLResponse, Response
 
 from loopyard.bench.reading.attempt import Attempt
 from loopyard.bench.reading.contender import Contender
-from loopyard.benchmark.run import repository as benchmark_runs
-from loopyard.benchmark.run.repository import BenchmarkRunFilters
+from loopyard.benchmark.run.repository import BenchmarkRunFilters, BenchmarkRunRepository
 from loopyard.benchmark.run.service import BenchmarkRunService
-from loopyard.benchmark_job import repository as jobs
-from loopyard.benchmark_job.repository import JobFilters
+from loopyard.benchmark_job.repository import BenchmarkJobRepository, JobFilters
 from loopyard.benchmark_job.service import JobService
 from loopyard.console.compare import downloads
 from loopyard.console.compare.attempts import AttemptReader, AttemptSources
@@ -131,9 +129,9 @@ async def _offered(page: Page) -> list[tuple[str, str]]:
     offered: list[tuple[str, str]] = []
     async with page.database.read() as session:
         if page.may(SEE_JOBS):
-            newest = await jobs.page(session, account_id, JobFilters(), query)
+            newest = await BenchmarkJobRepository(session).list_page(account_id, JobFilters(), query)
             offered += [(job.id, f"job {job.name}") for job in newest.items]
-        runs = await benchmark_runs.page(session, account_id, BenchmarkRunFilters(), query)
+        runs = await BenchmarkRunRepository(session).list_page(account_id, BenchmarkRunFilters(), query)
         offered += [(run.id, f"run {run.name or run.id}") for run in runs.items]
     return offered
 

@@ -15,7 +15,7 @@ from loopyard.devbox.execution.engine import change_key
 from loopyard.devbox.execution.schemas import ExecuteAsyncParams
 from loopyard.devbox.execution.service import ExecutionService
 from loopyard.devbox.execution.states import COMPLETED
-from loopyard.devbox.log import repository as rows
+from loopyard.devbox.log.repository import DevboxLogRepository
 from loopyard.devbox.log.schemas import LogView
 from loopyard.devbox.log.service import LogService
 from loopyard.kit.errors import BadRequest
@@ -121,7 +121,9 @@ async def commands_live(id: str, page: CommandPage) -> Response:
 
 async def _commands(page: Page, devbox_id: str) -> Mapping[str, Any]:
     async with page.database.read() as session:
-        found = await rows.newest_executions(session, devbox_id, _MOST_COMMANDS, execution_id=None, shell_name=None)
+        found = await DevboxLogRepository(session).list_newest_executions(
+            devbox_id, _MOST_COMMANDS, execution_id=None, shell_name=None
+        )
     return {"executions": found, "most": _MOST_COMMANDS}
 
 

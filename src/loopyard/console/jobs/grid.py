@@ -8,12 +8,11 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.bench.reading.from_views import label
 from loopyard.benchmark_job.models import BenchmarkJob
 from loopyard.benchmark_job.schemas import BenchmarkOutcomeView, JobSpecView, ScenarioOutcomeView
-from loopyard.benchmark_job.trial import repository as trials
 from loopyard.benchmark_job.trial.models import Trial
-from loopyard.benchmark_job.trial.repository import Tally
+from loopyard.benchmark_job.trial.repository import Tally, TrialRepository
 from loopyard.benchmark_job.trial.states import Fault, Result, Step
 from loopyard.console.outcomes import WAITING, Outcome, of_result, of_trial
-from loopyard.scenario import repository as scenarios
+from loopyard.scenario.repository import ScenarioRepository
 
 MOST_CELLS = 2000
 """Cells of a page of the grid, at most."""
@@ -99,9 +98,9 @@ async def grid_of(
     agents = [label(config.name, config.model_name) for config in spec.agent_configs]
     step = rows_at_once(len(agents))
     places = range(first, min(first + step, len(spec.scenario_ids)))
-    tallies = await trials.tallies(session, job.id)
-    found = await trials.of_scenarios(session, job.id, range(len(agents)), places)
-    names = await scenarios.names_of(session, [spec.scenario_ids[place] for place in places], job.account_id)
+    tallies = await TrialRepository(session).tallies(job.id)
+    found = await TrialRepository(session).list_of_scenarios(job.id, range(len(agents)), places)
+    names = await ScenarioRepository(session).names_of([spec.scenario_ids[place] for place in places], job.account_id)
     by_cell: dict[tuple[int, int], list[Trial]] = {}
     for trial in found:
         by_cell.setdefault((trial.position, trial.scenario_position), []).append(trial)

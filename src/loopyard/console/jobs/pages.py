@@ -7,11 +7,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 
-from loopyard.benchmark import repository as benchmarks
-from loopyard.benchmark.repository import BenchmarkFilters
-from loopyard.benchmark_job import repository, viewing
+from loopyard.benchmark.repository import BenchmarkFilters, BenchmarkRepository
+from loopyard.benchmark_job import viewing
 from loopyard.benchmark_job.repeating import params_of
-from loopyard.benchmark_job.repository import JobFilters
+from loopyard.benchmark_job.repository import BenchmarkJobRepository, JobFilters
 from loopyard.benchmark_job.service import JobService
 from loopyard.benchmark_job.states import UNFINISHED
 from loopyard.console.family import Entry, Family, Hit
@@ -55,8 +54,8 @@ async def list_jobs(
 ) -> HTMLResponse:
     """The account's jobs, newest first."""
     async with page.database.read() as session:
-        found = await repository.page(
-            session, page.caller.account_id, JobFilters(name, search), cursor_of(query, "bmj")
+        found = await BenchmarkJobRepository(session).list_page(
+            page.caller.account_id, JobFilters(name, search), cursor_of(query, "bmj")
         )
     views = [viewing.head(job) for job in found.items]
     given: dict[str, Any] = {"search": search, "name": name}
@@ -132,7 +131,7 @@ async def _form(page: Page, form: JobForm, error: LoopyardError | None = None) -
     async with page.database.read() as session:
         if page.may(BENCHMARKS):
             for owner in (account_id, None):
-                found = await benchmarks.page(session, owner, BenchmarkFilters(), query)
+                found = await BenchmarkRepository(session).list_page(owner, BenchmarkFilters(), query)
                 offered += [(one.id, one.name) for one in found.items if one.id not in dict(offered)]
         if page.may(SECRETS):
             names = [one.name for one in (await SecretRepository(session).list_page(account_id, query)).items]
@@ -208,7 +207,7 @@ async def _find(page: Page, text: str) -> list[Hit]:
         return []
     query = PageQuery(_HITS, include_total_count=False)
     async with page.database.read() as session:
-        found = await repository.page(session, page.caller.account_id, JobFilters(search=text), query)
+        found = await BenchmarkJobRepository(session).list_page(page.caller.account_id, JobFilters(search=text), query)
     return [Hit("job", one.name, f"/jobs/{one.id}", f"{one.state} {one.id}") for one in found.items]
 
 

@@ -10,12 +10,9 @@ from fastapi.responses import HTMLResponse, Response
 from loopyard.bench.reading.attempt import Attempt
 from loopyard.bench.reading.contender import Contender, contenders
 from loopyard.bench.reading.summary import Summary
-from loopyard.benchmark import repository as benchmarks
-from loopyard.benchmark import service as benchmark_service
 from loopyard.benchmark.models import Benchmark
-from loopyard.benchmark.repository import BenchmarkFilters
-from loopyard.benchmark.run import repository as benchmark_runs
-from loopyard.benchmark.run.repository import BenchmarkRunFilters
+from loopyard.benchmark.repository import BenchmarkFilters, BenchmarkRepository
+from loopyard.benchmark.run.repository import BenchmarkRunFilters, BenchmarkRunRepository
 from loopyard.benchmark.run.states import State
 from loopyard.console.compare import downloads
 from loopyard.console.compare.downloads import FormatName
@@ -65,7 +62,7 @@ async def leaderboard(
     places = await _places(found, pass_score) if found else []
     async with page.database.read() as session:
         query = PageQuery(_OFFERED, include_total_count=False)
-        offered = await benchmarks.page(session, page.caller.account_id, BenchmarkFilters(), query)
+        offered = await BenchmarkRepository(session).list_page(page.caller.account_id, BenchmarkFilters(), query)
     return page.render(
         "leaderboard/leaderboard.html",
         benchmark=benchmark,
@@ -108,7 +105,7 @@ async def _benchmark(page: Page, benchmark_id: str | None) -> Benchmark | None:
         return None
     page.need(BENCHMARK)
     async with page.database.read() as session:
-        return await benchmark_service.get(session, page.caller.account_id, benchmark_id)
+        return await BenchmarkRepository(session).get_one_visible(benchmark_id, page.caller.account_id)
 
 
 async def _contenders(page: Page, benchmark_id: str | None, of: Sequence[str]) -> list[Contender]:
@@ -121,7 +118,7 @@ async def _contenders(page: Page, benchmark_id: str | None, of: Sequence[str]) -
     async with page.database.read() as session:
         filters = BenchmarkRunFilters(benchmark_id=benchmark_id)
         query = PageQuery(MOST_RUNS, include_total_count=False)
-        runs = (await benchmark_runs.page(session, page.caller.account_id, filters, query)).items
+        runs = (await BenchmarkRunRepository(session).list_page(page.caller.account_id, filters, query)).items
     reader = reader_of(page)
     attempts: list[Attempt] = []
     for run in reversed(runs):

@@ -17,7 +17,7 @@ from loopyard.console.overview.host import HostMeter
 from loopyard.console.page import Page, allowed
 from loopyard.console.settings import ServerSettings
 from loopyard.devbox import endpoints as devboxes
-from loopyard.devbox import repository as devbox_rows
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.schemas import DevboxView
 from loopyard.kit.clock import now_ms
 from loopyard.kit.paging import PageQuery
@@ -75,7 +75,7 @@ async def _figures(page: Page) -> dict[str, Any]:
     async with page.database.read() as session:
         found |= {"creates": None, "states": None, "failures": None, "builds": None, "jobs": None}
         if page.may("GET /v1/devboxes"):
-            sizes = await devbox_rows.sizes(session, page.caller.account_id)
+            sizes = await DevboxRepository(session).sizes(page.caller.account_id)
             found["states"] = Counter(str(status) for status, _ in sizes)
             failed = await devboxes.list_devboxes(page.caller, session, _FEW, "failure")
             found["failures"] = failed.devboxes

@@ -6,17 +6,17 @@ from typing import Any
 import orjson
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.benchmark.run import repository as benchmark_runs
+from loopyard.benchmark.run.repository import BenchmarkRunRepository
 from loopyard.console.outcomes import BROKEN, Outcome, of_run
 from loopyard.console.page import Page
 from loopyard.console.scenario_runs.blame import Blame, blame_of
 from loopyard.console.scenario_runs.changes import LINES_AT_ONCE, changes_of
 from loopyard.console.scenario_runs.work import MOST_COMMANDS, ScorerShown, Work, outputs, scorers_of, work_of
 from loopyard.console.scenarios.contract import functions_of
-from loopyard.devbox import repository as devboxes
-from loopyard.devbox.execution import repository as executions
 from loopyard.devbox.execution.models import Execution
+from loopyard.devbox.execution.repository import ExecutionRepository
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.kit.clock import now_ms
 from loopyard.model_usage import service as model_usage
 from loopyard.model_usage.ledger import Ledger
@@ -24,8 +24,8 @@ from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.model_usage.schemas import ModelUsageView
 from loopyard.runtime.output import Tail
 from loopyard.runtime.protocol import Runtime
-from loopyard.scenario import repository as scenarios
 from loopyard.scenario.models import Scenario
+from loopyard.scenario.repository import ScenarioRepository
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.schemas import ScenarioRunView
 from loopyard.scenario.run.service import RunService
@@ -83,16 +83,16 @@ async def gather(page: Page, run_id: str, *, with_usage: bool = True) -> RunShow
         await (ledger.settle([run.devbox_id]) if run.state in FINAL else ledger.flush())
     async with page.database.read() as session:
         run = await runs.get(session, account_id, run_id)
-        functions = functions_of(contract.load_run(await scenarios.contract(session, run.contract_digest)))
-        devbox = await devboxes.get(session, run.devbox_id)
+        functions = functions_of(contract.load_run(await ScenarioRepository(session).contract(run.contract_digest)))
+        devbox = await DevboxRepository(session).get_by_id(run.devbox_id)
         ran: list[Execution] = []
         left_out = 0
         if page.may(SEE_LOGS):
-            ran, left_out = await executions.overview(session, run.devbox_id, MOST_COMMANDS)
+            ran, left_out = await ExecutionRepository(session).overview(run.devbox_id, MOST_COMMANDS)
         scorers = scorers_of(functions, run.scoring_contract_result, ran)
         return RunShown(
             run=run,
-            scenario=await scenarios.visible(session, run.scenario_id, account_id),
+            scenario=await ScenarioRepository(session).get_visible(run.scenario_id, account_id),
             devbox=devbox,
             job_id=await _job_of(session, run),
             outcome=_outcome(run),
@@ -162,7 +162,7 @@ async def _job_of(session: AsyncSession, run: ScenarioRun) -> str | None:
     """The job that a run is a trial of, as its benchmark run tells."""
     if run.benchmark_run_id is None:
         return None
-    benchmark_run = await benchmark_runs.get(session, run.benchmark_run_id, run.account_id)
+    benchmark_run = await BenchmarkRunRepository(session).get_owned(run.benchmark_run_id, run.account_id)
     return None if benchmark_run is None else benchmark_run.metadata_.get("benchmark_job_id")
 
 

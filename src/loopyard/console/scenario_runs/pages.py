@@ -14,7 +14,7 @@ from loopyard.console.scenario_runs.changes import changes_of
 from loopyard.console.scenario_runs.detail import detail_of, document_of, gather
 from loopyard.console.scenario_runs.rows import rows_of
 from loopyard.console.scenario_runs.work import outputs
-from loopyard.devbox.execution import repository as executions
+from loopyard.devbox.execution.repository import ExecutionRepository
 from loopyard.kit.errors import NotFound
 from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageQuery, cursor_of
@@ -23,9 +23,9 @@ from loopyard.kit.wire import ShortText
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.runtime.protocol import Runtime
-from loopyard.scenario.run import patches, repository
+from loopyard.scenario.run import patches
 from loopyard.scenario.run.endpoints import download_logs
-from loopyard.scenario.run.repository import RunFilters
+from loopyard.scenario.run.repository import RunFilters, ScenarioRunRepository
 from loopyard.scenario.run.service import RunService
 from loopyard.scenario.run.states import State, StateName
 
@@ -60,7 +60,7 @@ async def list_runs(
     """The account's runs, newest first, by every filter of the API."""
     filters = RunFilters(name, state, benchmark_run_id, scenario_id, search)
     async with page.database.read() as session:
-        found = await repository.page(session, page.caller.account_id, filters, cursor_of(query, "scr"))
+        found = await ScenarioRunRepository(session).list_page(page.caller.account_id, filters, cursor_of(query, "scr"))
         rows = await rows_of(session, page.caller.account_id, found.items)
     given: dict[str, Any] = {
         "search": search,
@@ -119,7 +119,7 @@ async def command(id: ShortText, command: ShortText, page: Annotated[Page, Depen
     """The end of what a command of a run printed."""
     async with page.database.read() as session:
         run = await page.parts.get(RunService).get(session, page.caller.account_id, id)
-        execution = await executions.get(session, run.devbox_id, command)
+        execution = await ExecutionRepository(session).get_in_devbox(run.devbox_id, command)
     if execution is None:
         raise NotFound(f"Scenario run {id} has no command {command[:80]}.", field="command")
     out, err = await outputs(page.parts.get(Runtime), run.devbox_id, execution.id)
@@ -203,7 +203,7 @@ async def _find(page: Page, text: str) -> list[Hit]:
         return []
     query = PageQuery(_HITS, include_total_count=False)
     async with page.database.read() as session:
-        found = await repository.page(session, page.caller.account_id, RunFilters(search=text), query)
+        found = await ScenarioRunRepository(session).list_page(page.caller.account_id, RunFilters(search=text), query)
         rows = await rows_of(session, page.caller.account_id, found.items)
     return [Hit("run", one.name or one.scenario_name, f"/runs/{one.id}", f"{one.state} {one.id}") for one in rows]
 

@@ -10,9 +10,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.console.outcomes import Outcome, of_run
 from loopyard.kit.clock import now_ms
-from loopyard.scenario import repository as scenarios
-from loopyard.scenario.run import repository
-from loopyard.scenario.run.repository import JSON_NAMES, PLAIN_NAMES
+from loopyard.scenario.repository import ScenarioRepository
+from loopyard.scenario.run.repository import JSON_NAMES, PLAIN_NAMES, ScenarioRunRepository
 from loopyard.scenario.run.states import FINAL
 
 _NAMES: tuple[str, ...] = (*PLAIN_NAMES, *JSON_NAMES)
@@ -37,10 +36,10 @@ class RunRow:
 
 
 async def rows_of(session: AsyncSession, account_id: str, listed: Sequence[Row[Any]]) -> list[RunRow]:
-    """Rows for a page of `repository.page`."""
+    """Rows for a page of `ScenarioRunRepository.list_page`."""
     found: list[dict[str, Any]] = [dict(zip(_NAMES, row, strict=True)) for row in listed]
-    names = await scenarios.names_of(session, {run["scenario_id"] for run in found}, account_id)
-    failed = await repository.failures(session, [run["id"] for run in found if run["state"] in FINAL])
+    names = await ScenarioRepository(session).names_of({run["scenario_id"] for run in found}, account_id)
+    failed = await ScenarioRunRepository(session).failures([run["id"] for run in found if run["state"] in FINAL])
     return [_row(run, names, *failed.get(run["id"], (None, None))) for run in found]
 
 

@@ -15,11 +15,10 @@ from loopyard.console.scenarios.contract import functions_of
 from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageQuery, cursor_of
 from loopyard.kit.wire import ShortText
-from loopyard.scenario import repository, service
-from loopyard.scenario.repository import ScenarioFilters
-from loopyard.scenario.run import repository as runs
+from loopyard.scenario import service
+from loopyard.scenario.repository import ScenarioFilters, ScenarioRepository
 from loopyard.scenario.run.counts import CountKey, by_state
-from loopyard.scenario.run.repository import RunFilters
+from loopyard.scenario.run.repository import RunFilters, ScenarioRunRepository
 from loopyard.scenario.run.schemas import ScenarioStartRunParams
 from loopyard.scenario.run.service import RunService
 from loopyard.scenario.run.states import State
@@ -55,7 +54,7 @@ async def list_scenarios(
     filters = ScenarioFilters(name, search, benchmark_id, validation_type)
     account_id = None if public else page.caller.account_id
     async with page.database.read() as session:
-        found = await repository.page(session, account_id, filters, cursor_of(query, "scn"))
+        found = await ScenarioRepository(session).list_page(account_id, filters, cursor_of(query, "scn"))
     given: dict[str, Any] = {
         "name": name,
         "search": search,
@@ -82,10 +81,10 @@ async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))
     rows = []
     counts: dict[str, int] = {}
     async with page.database.read() as session:
-        scenario = await service.get(session, account_id, id)
+        scenario = await ScenarioRepository(session).get_one_visible(id, account_id)
         if page.may(RUNS):
             of_scenario = RunFilters(scenario_id=scenario.id)
-            history = await runs.page(session, account_id, of_scenario, PageQuery(_RECENT))
+            history = await ScenarioRunRepository(session).list_page(account_id, of_scenario, PageQuery(_RECENT))
             rows = await rows_of(session, account_id, history.items)
             counts = await by_state(session, CountKey(account_id, "scenario", scenario.id))
     view = ScenarioView.of(scenario)
@@ -131,7 +130,7 @@ async def _find(page: Page, text: str) -> list[Hit]:
         return []
     query = PageQuery(_HITS, include_total_count=False)
     async with page.database.read() as session:
-        found = await repository.page(session, page.caller.account_id, ScenarioFilters(search=text), query)
+        found = await ScenarioRepository(session).list_page(page.caller.account_id, ScenarioFilters(search=text), query)
     return [Hit("scenario", one.name, f"/scenarios/{one.id}", one.id) for one in found.items]
 
 

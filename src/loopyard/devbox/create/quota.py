@@ -6,8 +6,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.account.limits import AccountLimits, check
-from loopyard.devbox import repository
 from loopyard.devbox.lifecycle.states import Status
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.runtime.protocol import Limits as Size
 
@@ -37,7 +37,7 @@ class DevboxQuota:
         if all(limit is None for limit in wanted):
             return
         count, cpu, memory, disk = 0, 0.0, 0, 0
-        for status, launch in await repository.sizes(session, account_id):
+        for status, launch in await DevboxRepository(session).sizes(account_id):
             each = _size(*(launch.get(name) for name in _SIZE_FIELDS))
             disk += each.disk_bytes
             if status != Status.SUSPENDED:

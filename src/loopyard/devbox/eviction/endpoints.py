@@ -7,7 +7,7 @@ from typing import Any
 from fastapi import APIRouter
 
 from loopyard.auth.caller import CallerDep
-from loopyard.devbox import repository
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.kit.db import Database, DatabaseDep
 from loopyard.kit.sse import PING_SECONDS, EventStream
 from loopyard.kit.wire import View
@@ -42,7 +42,7 @@ async def _events(database: Database, account_id: str) -> AsyncIterator[dict[str
     silence = 0.0
     while True:
         async with database.read() as session:
-            pending = dict(await repository.evictions(session, account_id))
+            pending = dict(await DevboxRepository(session).evictions(account_id))
         news = [(devbox_id, time_ms) for devbox_id, time_ms in pending.items() if told.get(devbox_id) != time_ms]
         for devbox_id, time_ms in news:
             yield EvictionEventView(devbox_id=devbox_id, eviction_deadline_ms=time_ms).model_dump()

@@ -13,6 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.devbox.execution import repository, shell
 from loopyard.devbox.execution.live import Key, Live
 from loopyard.devbox.execution.models import REQUEST, Execution
+from loopyard.devbox.execution.repository import ExecutionRepository
 from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING, Purpose
 from loopyard.devbox.faults import faults_as_answers
 from loopyard.kit.changes import Changes
@@ -108,9 +109,9 @@ class ExecutionEngine:
         devbox_id = values["devbox_id"]
         async with self._database.write() as session:
             if shell_name is not None:
-                values["shell_position"] = await repository.last_in_shell(session, devbox_id, shell_name) + 1
+                values["shell_position"] = await ExecutionRepository(session).last_in_shell(devbox_id, shell_name) + 1
                 values["status"] = QUEUED if (devbox_id, shell_name) in self._shells else RUNNING
-            fresh = await repository.insert(session, values)
+            fresh = await ExecutionRepository(session).create_if_new(values)
             if check is not None:
                 await check(session, fresh)
         return fresh
@@ -160,7 +161,7 @@ class ExecutionEngine:
         if (live := self._live.get((devbox_id, execution_id))) is not None:
             return live.row
         async with self._database.read() as session:
-            execution = await repository.get(session, devbox_id, execution_id)
+            execution = await ExecutionRepository(session).get_in_devbox(devbox_id, execution_id)
         if execution is None:
             raise NotFound(f"Devbox {devbox_id} has no execution {execution_id}.", field="execution_id")
         return execution
@@ -199,7 +200,7 @@ class ExecutionEngine:
         """Take up again every execution that the store has as unfinished: follow it if the runtime knows it, start it
         if the crash came between the decision and the act, and let those that are queued wait for their turn."""
         async with self._database.read() as session:
-            unfinished = await repository.unfinished(session)
+            unfinished = await ExecutionRepository(session).list_unfinished()
         begun: list[Live] = []
         for execution in unfinished:
             live = self._look_after(execution)
@@ -242,7 +243,7 @@ class ExecutionEngine:
     async def _take_turn(self, live: Live) -> None:
         if live.row.status == QUEUED:
             async with self._database.write() as session:
-                if not await repository.begin(session, *live.key):
+                if not await ExecutionRepository(session).begin(*live.key):
                     return  # it was killed while it waited
             live.row.status = RUNNING
             live.row.start_time_ms = now_ms()

@@ -5,7 +5,6 @@ from functools import cache
 from typing import Any
 
 from sqlalchemy import Insert, bindparam, exists, func, select, update
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.execution.models import REQUEST, Execution
 from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING, ExecutionStatus
@@ -13,6 +12,7 @@ from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database, dialect_of, insert_into
+from loopyard.kit.repository import Repository
 from loopyard.runtime.protocol import CommandResult
 from loopyard.store.base import Base
 
@@ -37,18 +37,6 @@ _ENDING = (
     )
     .returning(_table.c.id)
 )
-
-
-async def get(session: AsyncSession, devbox_id: str, execution_id: str) -> Execution | None:
-    return await session.get(Execution, (devbox_id, execution_id))
-
-
-async def request_digest(session: AsyncSession, devbox_id: str, execution_id: str) -> str | None:
-    """Of the request that an execution was started by; None if that is not known."""
-    spec = await session.scalar(
-        select(Execution.spec).where(Execution.devbox_id == devbox_id, Execution.id == execution_id)
-    )
-    return None if spec is None else spec.get(REQUEST)
 
 
 @cache
@@ -82,31 +70,6 @@ async def insert_at_once(database: Database, values: dict[str, Any]) -> bool:
     return await database.write_at_once(_insertion(database.engine.dialect.name), given) is not None
 
 
-async def insert(session: AsyncSession, values: dict[str, Any]) -> bool:
-    """Insert an execution unless its id is used in the devbox; tell whether it was inserted."""
-    return await session.scalar(_insertion(dialect_of(session)), values) is not None
-
-
-async def last_in_shell(session: AsyncSession, devbox_id: str, shell_name: str) -> int:
-    """The position of the newest command of a named shell; 0 if it had none."""
-    statement = select(func.max(Execution.shell_position)).where(
-        Execution.devbox_id == devbox_id, Execution.shell_name == shell_name
-    )
-    return await session.scalar(statement) or 0
-
-
-async def begin(session: AsyncSession, devbox_id: str, execution_id: str) -> bool:
-    """Record that a queued command runs now; false if it does not wait any more."""
-    statement = (
-        update(Execution)
-        .where(Execution.devbox_id == devbox_id, Execution.id == execution_id, Execution.status == QUEUED)
-        .values(status=RUNNING, start_time_ms=now_ms())
-        .returning(Execution.id)
-        .execution_options(synchronize_session=False)
-    )
-    return await session.scalar(statement) is not None
-
-
 async def finish(
     database: Database,
     devbox_id: str,
@@ -131,33 +94,64 @@ async def finish(
     return await database.write_at_once(statement, given) is not None
 
 
-async def unfinished(session: AsyncSession) -> Sequence[Execution]:
-    """All that have not ended; those of a named shell in their order."""
-    statement = (
-        select(Execution)
-        .where(Execution.status != COMPLETED)
-        .order_by(Execution.shell_position, Execution.start_time_ms)
-    )
-    return (await session.scalars(statement)).all()
+class ExecutionRepository(Repository):
+    async def get_in_devbox(self, devbox_id: str, execution_id: str) -> Execution | None:
+        return await self._session.get(Execution, (devbox_id, execution_id))
 
+    async def request_digest(self, devbox_id: str, execution_id: str) -> str | None:
+        """Of the request that an execution was started by; None if that is not known."""
+        spec = await self._session.scalar(
+            select(Execution.spec).where(Execution.devbox_id == devbox_id, Execution.id == execution_id)
+        )
+        return None if spec is None else spec.get(REQUEST)
 
-async def of_devbox(session: AsyncSession, devbox_id: str) -> Sequence[Execution]:
-    """All executions of a devbox, oldest first."""
-    statement = (
-        select(Execution).where(Execution.devbox_id == devbox_id).order_by(Execution.start_time_ms, Execution.id)
-    )
-    return (await session.scalars(statement)).all()
+    async def create_if_new(self, values: dict[str, Any]) -> bool:
+        """Insert an execution unless its id is used in the devbox; tell whether it was inserted."""
+        return await self._session.scalar(_insertion(dialect_of(self._session)), values) is not None
 
+    async def last_in_shell(self, devbox_id: str, shell_name: str) -> int:
+        """The position of the newest command of a named shell; 0 if it had none."""
+        statement = select(func.max(Execution.shell_position)).where(
+            Execution.devbox_id == devbox_id, Execution.shell_name == shell_name
+        )
+        return await self._session.scalar(statement) or 0
 
-async def overview(session: AsyncSession, devbox_id: str, most: int) -> tuple[list[Execution], int]:
-    """The executions of a devbox, oldest first: the last `most` of those that callers asked for, and the last `most` of
-    the server's own; and how many there are besides."""
-    found: list[Execution] = []
-    of_devbox = Execution.devbox_id == devbox_id
-    newest = (Execution.start_time_ms.desc(), Execution.id.desc())
-    for of_kind in (Execution.purpose == "exec", Execution.purpose != "exec"):
-        statement = select(Execution).where(of_devbox, of_kind).order_by(*newest).limit(most)
-        found += (await session.scalars(statement)).all()
-    found.sort(key=lambda one: (one.start_time_ms, one.id))
-    total = await session.scalar(select(func.count()).select_from(Execution).where(of_devbox)) or 0
-    return found, total - len(found)
+    async def begin(self, devbox_id: str, execution_id: str) -> bool:
+        """Record that a queued command runs now; false if it does not wait any more."""
+        statement = (
+            update(Execution)
+            .where(Execution.devbox_id == devbox_id, Execution.id == execution_id, Execution.status == QUEUED)
+            .values(status=RUNNING, start_time_ms=now_ms())
+            .returning(Execution.id)
+            .execution_options(synchronize_session=False)
+        )
+        return await self._session.scalar(statement) is not None
+
+    async def list_unfinished(self) -> Sequence[Execution]:
+        """All that have not ended; those of a named shell in their order."""
+        statement = (
+            select(Execution)
+            .where(Execution.status != COMPLETED)
+            .order_by(Execution.shell_position, Execution.start_time_ms)
+        )
+        return (await self._session.scalars(statement)).all()
+
+    async def list_of_devbox(self, devbox_id: str) -> Sequence[Execution]:
+        """All executions of a devbox, oldest first."""
+        statement = (
+            select(Execution).where(Execution.devbox_id == devbox_id).order_by(Execution.start_time_ms, Execution.id)
+        )
+        return (await self._session.scalars(statement)).all()
+
+    async def overview(self, devbox_id: str, most: int) -> tuple[list[Execution], int]:
+        """The executions of a devbox, oldest first: the last `most` of those that callers asked for, and the last
+        `most` of the server's own; and how many there are besides."""
+        found: list[Execution] = []
+        of_devbox = Execution.devbox_id == devbox_id
+        newest = (Execution.start_time_ms.desc(), Execution.id.desc())
+        for of_kind in (Execution.purpose == "exec", Execution.purpose != "exec"):
+            statement = select(Execution).where(of_devbox, of_kind).order_by(*newest).limit(most)
+            found += (await self._session.scalars(statement)).all()
+        found.sort(key=lambda one: (one.start_time_ms, one.id))
+        total = await self._session.scalar(select(func.count()).select_from(Execution).where(of_devbox)) or 0
+        return found, total - len(found)

@@ -5,9 +5,9 @@ from typing import cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox.execution import repository
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
+from loopyard.devbox.execution.repository import ExecutionRepository
 from loopyard.devbox.execution.schemas import ExecutionResultView, ExecutionView
 from loopyard.devbox.execution.standard_input import StandardInput
 from loopyard.devbox.execution.states import COMPLETED, ExecutionStatus
@@ -60,7 +60,7 @@ class ExecutionService:
         async def check(session: AsyncSession, fresh: bool) -> None:
             await self._devboxes.check(session, account_id, devbox_id, running=fresh)
             if not fresh and request is not None:
-                request.check(await repository.request_digest(session, devbox_id, execution_id))
+                request.check(await ExecutionRepository(session).request_digest(devbox_id, execution_id))
 
         spec = CommandSpec(id=execution_id, argv=["/bin/bash", "-c", command], attach_stdin=attach_stdin)
         new = NewExecution(spec, command, shell_name=shell_name, request=None if request is None else request.digest)

@@ -2,10 +2,10 @@
 
 from collections.abc import AsyncIterable, AsyncIterator
 
-from loopyard.devbox import repository
 from loopyard.devbox.faults import faults_as_answers
 from loopyard.devbox.files.listing import Listing, list_folder
 from loopyard.devbox.log.events import Events
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.service import DevboxService
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
@@ -70,7 +70,7 @@ class DevboxFiles:
             devbox = await self._devboxes.get_running(session, account_id, devbox_id)
         if devbox.idle_after_ms is not None:
             async with self._database.write() as session:
-                await repository.touch(session, devbox_id, now_ms())
+                await DevboxRepository(session).touch(devbox_id, now_ms())
 
 
 async def _joined(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

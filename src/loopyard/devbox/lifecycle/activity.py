@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from loopyard.devbox import repository
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
 from loopyard.kit.periodic import Periodic
@@ -60,7 +60,7 @@ class Activity:
             self._used = set()
             try:
                 async with self._database.write() as session:
-                    await repository.touch_all(session, sorted(ids), now_ms())
+                    await DevboxRepository(session).touch_all(sorted(ids), now_ms())
             except Exception:
                 self._used |= ids
                 raise

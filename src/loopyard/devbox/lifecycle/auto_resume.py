@@ -1,10 +1,10 @@
 """Resumes a suspended devbox when something comes for it."""
 
-from loopyard.devbox import repository
 from loopyard.devbox.create.quota import DevboxQuota
 from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.lifecycle.transitions import Begin, resume
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database
 from loopyard.launch.parameters import LaunchParameters
@@ -26,7 +26,7 @@ class AutoResume:
             LimitReached: The account has as many running devboxes, or as large ones, as it may have.
         """
         async with self._database.write() as session:
-            row = await repository.lock(session, devbox.id)
+            row = await DevboxRepository(session).get_by_id_for_update(devbox.id)
             if row is not None and row.status == Status.SUSPENDED:
                 size = LaunchParameters.model_validate(row.launch_parameters).limits
                 await self._quota.admit(session, row.account_id, size, sleeping=True)

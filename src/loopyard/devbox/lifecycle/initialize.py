@@ -11,6 +11,7 @@ from loopyard.devbox.lifecycle.setup import LaunchFailed, LaunchSteps, Setup
 from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.kit.db import Database
 from loopyard.kit.errors import LoopyardError
 from loopyard.kit.failpoint import failpoint
@@ -80,7 +81,7 @@ class Initializer:
 
     async def _setup(self, devbox: Devbox) -> Setup:
         async with self._database.read() as session:
-            contents = await repository.contents(session, devbox.id)
+            contents = await DevboxRepository(session).contents(devbox.id)
             tokens = await self._opened_tokens(session, devbox.id) if contents.code_mounts else {}
         repositories = tuple(
             CodeMountParameters.model_validate(mount).model_copy(update={"token": tokens.get(token_place(index))})

@@ -8,9 +8,10 @@ from loopyard.devbox import repository
 from loopyard.devbox.lifecycle.companions import Companions
 from loopyard.devbox.lifecycle.shutdown import Endings
 from loopyard.devbox.lifecycle.states import FINAL, FailureReason, Status, can_become, move, transition
-from loopyard.devbox.log import repository as log
 from loopyard.devbox.log.events import event, oom_id
+from loopyard.devbox.log.repository import DevboxLogRepository
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
@@ -29,7 +30,7 @@ class Progress:
 
     async def read(self, devbox_id: str) -> Devbox | None:
         async with self._database.read() as session:
-            return await repository.get(session, devbox_id)
+            return await DevboxRepository(session).get_by_id(devbox_id)
 
     async def unless_ended(self, devbox_id: str, work: Coroutine[Any, Any, None]) -> None:
         """Do the work, but give it up as soon as the devbox is no longer wanted."""
@@ -50,7 +51,7 @@ class Progress:
         """Move on through the statuses that still lie ahead; false if the devbox has ended meanwhile. `message` says
         what went wrong on the way."""
         async with self._database.write() as session:
-            devbox = await repository.lock(session, devbox_id)
+            devbox = await DevboxRepository(session).get_by_id_for_update(devbox_id)
             if devbox is None or devbox.status in FINAL:
                 return False
             was = devbox.status
@@ -94,18 +95,20 @@ class Progress:
         """End it as failed, unless it has ended. With `ran_since`, only if it still runs since that start. `in_setup`
         says that a mount or launch command failed."""
         async with self._database.write() as session:
-            devbox = await repository.lock(session, devbox_id)
+            devbox = await DevboxRepository(session).get_by_id_for_update(devbox_id)
             if devbox is None or devbox.status in FINAL or not _is_due(devbox, ran_since):
                 return
             if reason == "out_of_memory":
-                await log.add(session, [event(devbox_id, "kmsg", message, level="error", once=oom_id(devbox.starts))])
+                await DevboxLogRepository(session).create_new(
+                    [event(devbox_id, "kmsg", message, level="error", once=oom_id(devbox.starts))]
+                )
             in_setup = in_setup and devbox.status != Status.RESUMING
             await self._endings.fail(session, devbox, reason, message, in_setup=in_setup)
 
     async def exit(self, devbox_id: str, *, ran_since: int) -> None:
         """Shut it down since its entrypoint has ended, if it still runs since that start."""
         async with self._database.write() as session:
-            devbox = await repository.lock(session, devbox_id)
+            devbox = await DevboxRepository(session).get_by_id_for_update(devbox_id)
             if devbox is not None and _is_due(devbox, ran_since):
                 await self._endings.shut_down(session, devbox, "entrypoint_exit")
 

@@ -2,11 +2,11 @@
 
 import logging
 
-from loopyard.devbox import repository
 from loopyard.devbox.lifecycle.lifecycle import Lifecycle
 from loopyard.devbox.lifecycle.shutdown import Endings
 from loopyard.devbox.lifecycle.states import ShutdownReason, Status
 from loopyard.devbox.lifecycle.transitions import suspend
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
@@ -31,9 +31,9 @@ class Reaper:
         """Look once."""
         async with self._database.read() as session:
             now = now_ms()
-            expired = await repository.ids_expired(session, now)
-            idle = await repository.ids_idle(session, now)
-            evicted = await repository.ids_to_evict(session, now)
+            expired = await DevboxRepository(session).ids_expired(now)
+            idle = await DevboxRepository(session).ids_idle(now)
+            evicted = await DevboxRepository(session).ids_to_evict(now)
         for devbox_id in expired:
             await self._end(devbox_id, "keep_alive_timeout")
         for devbox_id in idle:
@@ -43,7 +43,7 @@ class Reaper:
 
     async def _end(self, devbox_id: str, reason: ShutdownReason) -> None:
         async with self._database.write() as session:
-            devbox = await repository.lock(session, devbox_id)
+            devbox = await DevboxRepository(session).get_by_id_for_update(devbox_id)
             if devbox is None or devbox.status != Status.RUNNING:
                 return
             policy = LaunchParameters.model_validate(devbox.launch_parameters).idle_policy
@@ -57,7 +57,7 @@ class Reaper:
 
     async def _evict(self, devbox_id: str) -> None:
         async with self._database.write() as session:
-            devbox = await repository.lock(session, devbox_id)
+            devbox = await DevboxRepository(session).get_by_id_for_update(devbox_id)
             if devbox is not None and devbox.status == Status.RUNNING:
                 log.info("suspending devbox %s: eviction", devbox_id)
                 suspend(session, devbox, self._lifecycle.begin)

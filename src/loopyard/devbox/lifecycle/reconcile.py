@@ -1,12 +1,12 @@
 """Makes the store and the host agree about devboxes, at the server's start."""
 
-from loopyard.devbox import repository
 from loopyard.devbox.lifecycle.progress import Progress
 from loopyard.devbox.lifecycle.states import PENDING, FailureReason, Status
 from loopyard.devbox.lifecycle.teardown import Teardown
 from loopyard.devbox.lifecycle.transitions import Begin
 from loopyard.devbox.lifecycle.watch import OUT_OF_MEMORY, DevboxWatch
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.kit.db import Database
 from loopyard.runtime.protocol import Runtime, SandboxState, SandboxStatus
 
@@ -38,9 +38,12 @@ class DevboxReconciler:
         """
         sandboxes = await self._runtime.sandboxes()
         async with self._database.read() as session:
-            unfinished = await repository.unfinished(session)
-            ended = {*await repository.ids_not_reclaimed(session), *await repository.ended_ids(session, [*sandboxes])}
-            known = await repository.known_ids(session, [*sandboxes])
+            unfinished = await DevboxRepository(session).list_unfinished()
+            ended = {
+                *await DevboxRepository(session).ids_not_reclaimed(),
+                *await DevboxRepository(session).ended_ids([*sandboxes]),
+            }
+            known = await DevboxRepository(session).known_ids([*sandboxes])
         for sandbox_id in sandboxes.keys() - known:
             self._teardown.begin_unknown(sandbox_id)
         for devbox_id in ended:

@@ -3,7 +3,7 @@
 import logging
 from collections.abc import Awaitable, Callable
 
-from loopyard.devbox import repository
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database
 from loopyard.kit.failpoint import failpoint
@@ -66,7 +66,7 @@ class Teardown:
         await retry_while_stuck(lambda: self._runtime.destroy(devbox_id))
         failpoint("devbox.destroyed")
         async with self._database.write() as session:
-            await repository.mark_reclaimed(session, devbox_id)
+            await DevboxRepository(session).mark_reclaimed(devbox_id)
 
     async def _remove(self, sandbox_id: str) -> None:
         await retry_while_stuck(lambda: self._runtime.destroy(sandbox_id))

@@ -3,7 +3,7 @@
 import logging
 from typing import Any
 
-from loopyard.devbox.log import repository
+from loopyard.devbox.log.repository import DevboxLogRepository
 from loopyard.devbox.log.schemas import LogLevel, LogSource
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import Database
@@ -76,7 +76,7 @@ class Events:
         batch, self._waiting = self._waiting[:500], self._waiting[500:]
         try:
             async with self._database.write() as session:
-                await repository.add(session, batch)
+                await DevboxLogRepository(session).create_new(batch)
         except Exception:
             log.exception("events of devboxes could not be written down; trying again")
             self._waiting = batch + self._waiting

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from loopyard.devbox import repository as devboxes
-from loopyard.devbox.log import repository
 from loopyard.devbox.log.events import Events, oom_id, processes_id
+from loopyard.devbox.log.repository import DevboxLogRepository
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.usage.history import UsageHistory
 from loopyard.kit.db import Database
 from loopyard.runtime.errors import RuntimeFault
@@ -28,7 +28,7 @@ class UsageSampler:
     async def sample(self) -> None:
         """Record the usage of each running devbox once."""
         async with self._database.read() as session:
-            running = await repository.running(session)
+            running = await DevboxLogRepository(session).ids_running()
         usages: dict[str, SandboxUsage] = {}
         for devbox_id, start in running:
             try:
@@ -50,7 +50,10 @@ class UsageSampler:
 
     async def _ended(self, ids: Sequence[str]) -> set[str]:
         async with self._database.read() as session:
-            known, ended = await devboxes.known_ids(session, ids), await devboxes.ended_ids(session, ids)
+            known, ended = (
+                await DevboxRepository(session).known_ids(ids),
+                await DevboxRepository(session).ended_ids(ids),
+            )
         return {*ids} - known | ended
 
 

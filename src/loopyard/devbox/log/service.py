@@ -3,9 +3,9 @@
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.states import COMPLETED
 from loopyard.devbox.lifecycle.states import Status
-from loopyard.devbox.log import repository
 from loopyard.devbox.log.events import oom_id, processes_id
 from loopyard.devbox.log.models import DevboxEvent
+from loopyard.devbox.log.repository import DevboxLogRepository
 from loopyard.devbox.log.sampler import OUT_OF_MEMORY, OUT_OF_PROCESSES, in_words
 from loopyard.devbox.log.schemas import LogLevel, LogSource, LogView
 from loopyard.devbox.models import Devbox
@@ -44,12 +44,13 @@ class LogService:
         events: list[DevboxEvent] = []
         async with self._database.read() as session:
             devbox = await self._devboxes.get(session, account_id, devbox_id)
-            executions = await repository.newest_executions(
-                session, devbox_id, MOST_COMMANDS, execution_id=execution_id, shell_name=shell_name
+            log = DevboxLogRepository(session)
+            executions = await log.list_newest_executions(
+                devbox_id, MOST_COMMANDS, execution_id=execution_id, shell_name=shell_name
             )
             whole = execution_id is None and shell_name is None
             if whole:
-                events = [*await repository.newest_events(session, devbox_id, MOST_EVENTS)]
+                events = [*await log.list_newest_events(devbox_id, MOST_EVENTS)]
         room, groups = MOST_OUTPUT_BYTES, list[list[LogView]]()
         for execution in executions:
             entries, used = await self._entries(execution, room)

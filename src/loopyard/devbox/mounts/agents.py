@@ -89,22 +89,22 @@ async def add_agents(
     session: AsyncSession, tokens: HeldTokens, devbox: Devbox, mounted: Sequence[MountedAgent]
 ) -> None:
     """Write down with a new devbox which agents it has."""
-    for position, one in enumerate(mounted):
-        session.add(
-            DevboxAgent(
-                devbox_id=devbox.id,
-                position=position,
-                account_id=devbox.account_id,
-                agent_id=one.agent.id,
-                name=one.agent.name,
-                name_digest=one.agent.name_digest,
-                version=one.agent.version,
-                source=one.agent.source,
-                agent_path=one.path,
-                content_type=one.content_type,
-            )
+    rows = [
+        DevboxAgent(
+            devbox_id=devbox.id,
+            position=position,
+            account_id=devbox.account_id,
+            agent_id=one.agent.id,
+            name=one.agent.name,
+            name_digest=one.agent.name_digest,
+            version=one.agent.version,
+            source=one.agent.source,
+            agent_path=one.path,
+            content_type=one.content_type,
         )
-    await session.flush()
+        for position, one in enumerate(mounted)
+    ]
+    await AgentRepository(session).add_to_devbox(rows)
     held = {_token_place(position): one.token for position, one in enumerate(mounted) if one.token}
     await tokens.hold(session, devbox.id, held)
 

@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import require
 from loopyard.identity.scopes import Level, Resource
-from loopyard.kit.errors import NotFound, WrongState
+from loopyard.kit.errors import WrongState
 from loopyard.launch.mounts import Mount, MountedObject, ObjectMount
 from loopyard.object.models import StorageObject
 from loopyard.object.repository import ObjectRepository
@@ -38,9 +38,7 @@ async def readable_object(session: AsyncSession, account_id: str, object_id: str
         NotFound: It is not there.
         WrongState: It is not complete.
     """
-    row = await ObjectRepository(session).get_by_id(object_id)
-    if row is None or not (row.is_public or row.account_id == account_id):
-        raise NotFound(f"There is no object {object_id}.", field=field)
+    row = await ObjectRepository(session).get_one_visible(object_id, account_id, field)
     if row.state != READ_ONLY:
         advice = "; upload its content and complete it first" if row.state == UPLOADING else ""
         raise WrongState(f"{field}: object {row.id} is {row.state}{advice}.", field=field)

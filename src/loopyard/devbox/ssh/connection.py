@@ -10,8 +10,9 @@ from loopyard.auth.authenticator import Authenticator
 from loopyard.devbox.lifecycle.activity import Activity
 from loopyard.devbox.lifecycle.states import FINAL
 from loopyard.devbox.models import Devbox
-from loopyard.devbox.ssh import forwarding, repository
+from loopyard.devbox.ssh import forwarding
 from loopyard.devbox.ssh.keys import user_of
+from loopyard.devbox.ssh.repository import SshKeyRepository
 from loopyard.devbox.ssh.session import BoxSession
 from loopyard.kit.db import Database
 from loopyard.runtime.protocol import Runtime
@@ -56,7 +57,7 @@ class BoxConnection(asyncssh.SSHServer):
 
     async def validate_public_key(self, username: str, key: asyncssh.SSHKey) -> bool:
         async with self._database.read() as session:
-            found = await repository.find(session, key.get_fingerprint())
+            found = await SshKeyRepository(session).get_by_fingerprint(key.get_fingerprint())
         if found is None or found[1].status in FINAL or username != user_of(found[1]):
             return False
         if not await self._authenticator.is_good(found[0].made_by):

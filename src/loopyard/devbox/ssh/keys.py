@@ -7,9 +7,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.auth.acting import acting_key
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.service import DevboxService
-from loopyard.devbox.ssh import repository
 from loopyard.devbox.ssh.identity import new_key
 from loopyard.devbox.ssh.models import SshKey
+from loopyard.devbox.ssh.repository import SshKeyRepository
 from loopyard.devbox.ssh.schemas import DevboxCreateSSHKeyResponse
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
@@ -50,12 +50,10 @@ class SshKeys:
             raise BadRequest("SSH is switched off on this server: LOOPYARD_SSH__ENABLED.")
         devbox = await self._devboxes.get_running(session, account_id, devbox_id)
         key = new_key(devbox_id)
-        session.add(
-            SshKey(
-                fingerprint=key.get_fingerprint(), devbox_id=devbox_id, made_by=acting_key(), create_time_ms=now_ms()
-            )
+        row = SshKey(
+            fingerprint=key.get_fingerprint(), devbox_id=devbox_id, made_by=acting_key(), create_time_ms=now_ms()
         )
-        await session.flush()
+        await SshKeyRepository(session).create(row)
         return DevboxCreateSSHKeyResponse(
             id=devbox_id,
             ssh_private_key=key.export_private_key("openssh").decode(),
@@ -65,7 +63,7 @@ class SshKeys:
 
     async def revoke(self, session: AsyncSession, devbox: Devbox) -> None:
         """The devbox ends: its keys open nothing any more, and who is connected is thrown out."""
-        await repository.delete_of(session, devbox.id)
+        await SshKeyRepository(session).delete_of_devbox(devbox.id)
 
         after_commit(session, lambda: self._door.drop(devbox.id))
 

@@ -6,9 +6,9 @@ import socket
 from collections.abc import Awaitable, Callable
 
 from loopyard.auth.authenticator import Authenticator
-from loopyard.devbox import repository
 from loopyard.devbox.lifecycle.states import FINAL, Status
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.schemas import TunnelView
 from loopyard.devbox.tunnel.address import Address
 from loopyard.devbox.tunnel.config import TunnelConfig
@@ -56,7 +56,7 @@ class Gate:
             Unauthorized: The tunnel wants its token, and this is not it.
         """
         async with self._database.read() as session:
-            devbox = await repository.of_tunnel_key(session, address.tunnel_key)
+            devbox = await DevboxRepository(session).get_by_tunnel_key(address.tunnel_key)
         if devbox is None or devbox.status in FINAL:
             raise NotFound("There is no such tunnel.")
         if not await self._authenticator.is_good(devbox.tunnel_made_by):
@@ -102,7 +102,7 @@ class Gate:
         async def read() -> Devbox:
             nonlocal asked
             async with self._database.read() as session:
-                row = await repository.get(session, devbox.id)
+                row = await DevboxRepository(session).get_by_id(devbox.id)
             if row is None or row.status in FINAL:
                 raise NotRunning(f"Devbox {devbox.id} has ended.")
             if row.status == Status.SUSPENDED:

@@ -7,14 +7,14 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import acting_key
-from loopyard.devbox import repository
 from loopyard.devbox.lifecycle.states import FINAL
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.schemas import TunnelParams, TunnelView
 from loopyard.devbox.tunnel.address import new_key
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
-from loopyard.kit.errors import NotFound, WrongState
+from loopyard.kit.errors import WrongState
 
 _TOKEN_BYTES = 32
 
@@ -53,7 +53,7 @@ class TunnelService:
             NotFound: The account has no such devbox.
             WrongState: It has ended, or has a tunnel with other settings.
         """
-        devbox = await _lock(session, account_id, devbox_id)
+        devbox = await DevboxRepository(session).get_one_owned_for_update(devbox_id, account_id)
         if devbox.status in FINAL:
             raise WrongState(f"Devbox {devbox_id} is {devbox.status}.")
         if devbox.tunnel is None or not await self._is_good(devbox.tunnel_made_by):
@@ -69,14 +69,7 @@ class TunnelService:
         Raises:
             NotFound: The account has no such devbox.
         """
-        devbox = await _lock(session, account_id, devbox_id)
+        devbox = await DevboxRepository(session).get_one_owned_for_update(devbox_id, account_id)
         if (key := devbox.tunnel_key) is not None:
             devbox.tunnel = devbox.tunnel_key = devbox.tunnel_made_by = None
             after_commit(session, lambda: self._removed(key))
-
-
-async def _lock(session: AsyncSession, account_id: str, devbox_id: str) -> Devbox:
-    devbox = await repository.lock(session, devbox_id)
-    if devbox is None or devbox.account_id != account_id:
-        raise NotFound(f"There is no devbox {devbox_id}.", field="id")
-    return devbox

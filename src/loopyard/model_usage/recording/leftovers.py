@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Sequence
 
-from loopyard.devbox import repository as devboxes
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.kit.db import Database
 from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.runtime.upkeep import Leftover
@@ -34,7 +34,7 @@ class RecordingsKeeper:
 
     async def _unwanted(self, stored: dict[str, float]) -> list[str]:
         async with self._database.read() as session:
-            known = await devboxes.known_ids(session, list(stored))
-            ended = await devboxes.ended_ids(session, list(stored))
+            known = await DevboxRepository(session).known_ids(list(stored))
+            ended = await DevboxRepository(session).ended_ids(list(stored))
         oldest = 0.0 if self._days is None else time.time() - self._days * _DAY_SECONDS
         return sorted(one for one, at in stored.items() if one not in known or (one in ended and at < oldest))

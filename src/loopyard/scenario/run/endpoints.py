@@ -6,7 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
 from loopyard.auth.caller import CallerDep
-from loopyard.devbox.execution import repository as executions
+from loopyard.devbox.execution.repository import ExecutionRepository
 from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
@@ -17,9 +17,9 @@ from loopyard.model_usage import service as model_usage
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.runtime.protocol import Runtime
-from loopyard.scenario.run import logs, patches, repository
+from loopyard.scenario.run import logs, patches
 from loopyard.scenario.run.rendering import render
-from loopyard.scenario.run.repository import RunFilters
+from loopyard.scenario.run.repository import RunFilters, ScenarioRunRepository
 from loopyard.scenario.run.schemas import ScenarioRunListView, ScenarioRunView, ScenarioStartRunParams
 from loopyard.scenario.run.service import RunService
 from loopyard.scenario.run.states import FINAL, StateName
@@ -70,7 +70,7 @@ async def list_runs(
 ) -> Response:
     """The account's runs, newest first. A page starts after the run named by `starting_after`, whether or not that run
     is in the list, so that runs that come or change meanwhile are neither lost nor seen twice."""
-    page = await repository.page(session, caller.account_id, filters, cursor_of(page_query, "scr"))
+    page = await ScenarioRunRepository(session).list_page(caller.account_id, filters, cursor_of(page_query, "scr"))
     return Response(render(page), media_type="application/json")
 
 
@@ -120,7 +120,7 @@ async def download_logs(
     await (ledger.settle([run.devbox_id]) if run.state in FINAL else ledger.flush())
     async with database.read() as session:
         run = await service.get(session, caller.account_id, id)
-        commands = await executions.of_devbox(session, run.devbox_id)
+        commands = await ExecutionRepository(session).list_of_devbox(run.devbox_id)
         used = await model_usage.of_devbox(session, run.devbox_id)
         changes = await patches.find(session, run.id)
     view = ScenarioRunView.model_validate(run).model_dump(mode="json", by_alias=True)

@@ -5,11 +5,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orjson
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.kit.db import upsert_into
-from loopyard.scenario.run.models import KeptRunProfile
+from loopyard.scenario.run.repository import ScenarioRunRepository
 from loopyard.scenario.run.schemas import RunProfile
 
 TOKENS = {"token", "auth_token"}
@@ -56,14 +54,11 @@ async def keep(session: AsyncSession, profile: RunProfile) -> str | None:
         fields, missing = {}, [*missing, "its mounts, which are larger than 1 MiB"]
     content = orjson.dumps({"fields": fields, "missing": missing}, option=orjson.OPT_SORT_KEYS)
     digest = hashlib.sha256(content).hexdigest()
-    known = select(KeptRunProfile.digest).where(KeptRunProfile.digest == digest)
-    if await session.scalar(known) is None:
-        values = upsert_into(session, KeptRunProfile).values(digest=digest, fields=fields, missing=missing)
-        await session.execute(values.on_conflict_do_nothing())
+    await ScenarioRunRepository(session).keep_profile(digest, fields, missing)
     return digest
 
 
 async def find(session: AsyncSession, digest: str | None) -> KeptProfile:
     """The parts kept under a digest; nothing for None."""
-    row = None if digest is None else await session.get(KeptRunProfile, digest)
+    row = None if digest is None else await ScenarioRunRepository(session).get_profile(digest)
     return KeptProfile() if row is None else KeptProfile(row.fields, row.missing)

@@ -5,18 +5,17 @@ import asyncio
 import logging
 import zlib
 
-from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox import repository as devboxes
 from loopyard.devbox.models import Devbox
-from loopyard.kit.db import Database, upsert_into
+from loopyard.devbox.repository import DevboxRepository
+from loopyard.kit.db import Database
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.folder_changes import ComparesFolders, FolderChanges
 from loopyard.runtime.protocol import Runtime
-from loopyard.scenario.run import repository
-from loopyard.scenario.run.models import ScenarioRun, ScenarioRunPatch
+from loopyard.scenario.run.models import ScenarioRun
+from loopyard.scenario.run.repository import ScenarioRunRepository
 
 log = logging.getLogger("loopyard.scenario.run")
 
@@ -50,10 +49,10 @@ class PatchRecorder:
         if not self.can_compare:
             return
         async with self._database.read() as session:
-            devbox = await devboxes.get(session, devbox_id)
+            devbox = await DevboxRepository(session).get_by_id(devbox_id)
             if devbox is None or devbox.initiator_type != "scenario" or devbox.initiator_id is None:
                 return
-            run = await repository.find(session, devbox.initiator_id)
+            run = await ScenarioRunRepository(session).get_by_id(devbox.initiator_id)
             if run is None or await find(session, run.id) is not None:
                 return
         changes = await self.take(run, devbox)
@@ -80,12 +79,12 @@ async def keep(session: AsyncSession, run_id: str, changes: FolderChanges, compr
         "skipped": list(changes.skipped),
         "complete": changes.complete,
     }
-    await session.execute(upsert_into(session, ScenarioRunPatch).values(**values).on_conflict_do_nothing())
+    await ScenarioRunRepository(session).create_patch_if_new(values)
 
 
 async def find(session: AsyncSession, run_id: str) -> FolderChanges | None:
     """Changes of a run, if they are stored."""
-    row = await session.scalar(select(ScenarioRunPatch).where(ScenarioRunPatch.run_id == run_id))
+    row = await ScenarioRunRepository(session).get_patch(run_id)
     if row is None:
         return None
     patch = await asyncio.to_thread(zlib.decompress, row.compressed)

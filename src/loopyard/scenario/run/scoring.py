@@ -6,12 +6,12 @@ from dataclasses import asdict
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.devbox import repository as devboxes
 from loopyard.devbox.lifecycle.initialize import entrypoint_id
 from loopyard.devbox.lifecycle.shutdown import Endings
 from loopyard.devbox.lifecycle.states import FINAL as DEVBOX_FINAL
 from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.status_wait import wait_for_status
 from loopyard.kit.changes import Changes
 from loopyard.kit.db import Database, after_commit
@@ -24,10 +24,11 @@ from loopyard.runtime.folder_changes import FolderChanges
 from loopyard.runtime.grading import isolation_of
 from loopyard.runtime.images import NamesImages
 from loopyard.runtime.protocol import Runtime
-from loopyard.scenario import repository as scenarios
-from loopyard.scenario.run import patches, repository
+from loopyard.scenario.repository import ScenarioRepository
+from loopyard.scenario.run import patches
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.patches import PatchRecorder
+from loopyard.scenario.run.repository import ScenarioRunRepository
 from loopyard.scenario.run.states import State
 from loopyard.scorer import contract
 from loopyard.scorer.engine import ScoringEngine
@@ -72,18 +73,18 @@ class ScoringService:
         if isolation_of(self._runtime) is None:
             log.warning("provider %s cannot isolate grading: scores hold only against fair agents", self._runtime.name)
         async with self._database.read() as session:
-            runs = await repository.ids_scoring(session)
+            runs = await ScenarioRunRepository(session).ids_scoring()
         for run_id in runs:
             self.begin(run_id)
 
     async def _score(self, run_id: str) -> None:
         async with self._database.read() as session:
-            run = await repository.find(session, run_id)
+            run = await ScenarioRunRepository(session).get_by_id(run_id)
         if run is None or run.state != State.SCORING or not await self._devbox_runs(run):
             return  # what ended the devbox has ended the run too
         try:
             async with self._database.read() as session:
-                devbox = await devboxes.get(session, run.devbox_id)
+                devbox = await DevboxRepository(session).get_by_id(run.devbox_id)
                 request = await self._request(session, run, devbox)
             changes = await self._recorder.take(run, devbox)
             failpoint("run.compared")
@@ -108,8 +109,8 @@ class ScoringService:
         """Write the result down, unless the run ended meanwhile. One whose time for scoring was over is over."""
         compressed = b"" if changes is None else await patches.compress(changes)
         async with self._database.write() as session:
-            devbox = await devboxes.lock(session, run.devbox_id)
-            locked = await repository.lock(session, run.id)
+            devbox = await DevboxRepository(session).get_by_id_for_update(run.devbox_id)
+            locked = await ScenarioRunRepository(session).get_by_id_for_update(run.id)
             if locked is None or locked.state != State.SCORING:
                 return
             locked.scoring_contract_result = outcome.result.model_dump(mode="json")
@@ -120,11 +121,11 @@ class ScoringService:
             if outcome.out_of_time:
                 locked.failure_reason = f"Scoring took longer than {locked.scorer_timeout_sec} seconds."
                 locked.fault = "model"
-                await repository.move(session, locked, State.TIMEOUT)
+                await ScenarioRunRepository(session).move(locked, State.TIMEOUT)
                 if devbox is not None and devbox.status not in DEVBOX_FINAL:
                     await self._endings.shut_down(session, devbox, "api_shutdown")
             else:
-                await repository.move(session, locked, State.SCORED)
+                await ScenarioRunRepository(session).move(locked, State.SCORED)
             self.publish(session, run.id)
 
     async def _fail(self, run: ScenarioRun, reason: str) -> None:
@@ -134,14 +135,14 @@ class ScoringService:
         with suppress(WaitTimeout):  # whoever watches the devbox knows better why it went down
             await wait_for_status(self._database, self._changes, run.devbox_id, DEVBOX_FINAL, _GRACE_SECONDS)
         async with self._database.write() as session:
-            devbox = await devboxes.lock(session, run.devbox_id)
+            devbox = await DevboxRepository(session).get_by_id_for_update(run.devbox_id)
             if devbox is not None and devbox.status not in DEVBOX_FINAL:
                 await self._endings.fail(session, devbox, "health_check_failed", reason)
-            locked = await repository.lock(session, run.id)
+            locked = await ScenarioRunRepository(session).get_by_id_for_update(run.id)
             if locked is not None and locked.state == State.SCORING:
                 locked.failure_reason = reason
                 locked.fault = "infrastructure"
-                await repository.move(session, locked, State.FAILED)
+                await ScenarioRunRepository(session).move(locked, State.FAILED)
                 self.publish(session, run.id)
 
     async def _request(self, session: AsyncSession, run: ScenarioRun, devbox: Devbox | None) -> ScoringRequest:
@@ -152,7 +153,7 @@ class ScoringService:
             working_directory=run.working_directory,
             timeout_seconds=run.scorer_timeout_sec,
             key=run.scoring_key or run.id,
-            functions=contract.load_run(await scenarios.contract(session, run.contract_digest)),
+            functions=contract.load_run(await ScenarioRepository(session).contract(run.contract_digest)),
             restored=not run.system_as_left,
             spare=[] if devbox is None else [entrypoint_id(devbox)],
             image="" if devbox is None else self._image(devbox),

@@ -7,31 +7,32 @@ from typing import Literal
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import require
-from loopyard.devbox import repository as devboxes
 from loopyard.devbox.lifecycle.shutdown import Endings
 from loopyard.devbox.lifecycle.states import FINAL as DEVBOX_FINAL
 from loopyard.devbox.lifecycle.states import has_failed_in_setup
 from loopyard.devbox.models import Devbox
+from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.service import DevboxService, Initiator
 from loopyard.identity.scopes import Level, Resource
 from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.db import after_commit
-from loopyard.kit.errors import Busy, NotFound, WrongState
+from loopyard.kit.errors import Busy, WrongState
 from loopyard.kit.failpoint import failpoint
 from loopyard.kit.ids import new_id
 from loopyard.launch.image import ImageNotes
 from loopyard.launch.parameters import LaunchParameters
-from loopyard.model_usage import repository as model_usage
+from loopyard.model_usage.repository import ModelUsageRepository
 from loopyard.model_usage.wishes import KEYS, wishes_of
 from loopyard.runtime.user_paths import absolute
-from loopyard.scenario import repository as scenarios
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.models import Scenario
-from loopyard.scenario.run import faults, kept_profiles, repository
+from loopyard.scenario.repository import ScenarioRepository
+from loopyard.scenario.run import faults, kept_profiles
 from loopyard.scenario.run.inherited import InheritedProfiles
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.profile import devbox_params, named_by_profile
+from loopyard.scenario.run.repository import ScenarioRunRepository
 from loopyard.scenario.run.requirements import check_required
 from loopyard.scenario.run.schemas import RunProfile, ScenarioStartRunParams
 from loopyard.scenario.run.scoring import ScoringService
@@ -65,9 +66,7 @@ class RunService:
             WrongState: The scenario is archived, or the benchmark run over.
             BadRequest: Something that the scenario requires is missing, or the profile is not valid.
         """
-        scenario = await scenarios.visible(session, params.scenario_id, account_id)
-        if scenario is None:
-            raise NotFound(f"There is no scenario {params.scenario_id}.", field="scenario_id")
+        scenario = await ScenarioRepository(session).get_one_visible(params.scenario_id, account_id, "scenario_id")
         if scenario.status == "archived":
             raise WrongState(f"Scenario {scenario.id} is archived; no run of it can be started.", field="scenario_id")
         profile = params.run_profile or RunProfile()
@@ -119,8 +118,8 @@ class RunService:
             )
         if run.working_directory is None:
             run.working_directory = ImageNotes.read(devbox.image).working_directory
-        await model_usage.keep_wishes(session, run.devbox_id, wishes)
-        await repository.insert(session, run)
+        await ModelUsageRepository(session).keep_wishes(run.devbox_id, wishes)
+        await ScenarioRunRepository(session).create(run)
         after_commit(session, lambda: failpoint("run.started"))
         self._scoring.publish(session, run.id)
         return run
@@ -166,7 +165,7 @@ class RunService:
         if types := contract.custom_types(contract.load(functions)):
             scripts = await RegisteredScorerRepository(session).scripts(scenario.account_id, types)
             digest, functions = contract.fix(functions, scripts, "scenario_id")
-        await scenarios.keep_contract(session, digest, functions)
+        await ScenarioRepository(session).keep_contract(digest, functions)
         return digest
 
     def announce(self, session: AsyncSession, key: str) -> None:
@@ -180,10 +179,7 @@ class RunService:
         Raises:
             NotFound: It has none of this id.
         """
-        run = await repository.get(session, run_id, account_id)
-        if run is None:
-            raise NotFound(f"There is no scenario run {run_id}.", field="id")
-        return run
+        return await ScenarioRunRepository(session).get_one_owned(run_id, account_id)
 
     async def score(self, session: AsyncSession, account_id: str, run_id: str) -> ScenarioRun:
         """Decide to score a run, which is done in the background; if its devbox is still being made, once it runs.
@@ -195,13 +191,13 @@ class RunService:
             WrongState: It is over.
         """
         await self.get(session, account_id, run_id)
-        run = await self._lock(session, run_id)
+        run = await ScenarioRunRepository(session).get_one_by_id_for_update(run_id)
         if run.state in (State.SCORING, State.SCORED):
             return run
         if run.state in FINAL:
             raise WrongState(f"Scenario run {run_id} is {run.state}; it cannot be scored any more.")
         run.scoring_key = secrets.token_hex(16)
-        await repository.move(session, run, State.SCORING)
+        await ScenarioRunRepository(session).move(run, State.SCORING)
         after_commit(session, lambda: failpoint("run.scoring"))
         self._scoring.publish(session, run_id)
         after_commit(session, lambda: self._scoring.begin(run_id))
@@ -247,8 +243,8 @@ class RunService:
         self, session: AsyncSession, account_id: str, run_id: str, state: State, reason: str | None = None
     ) -> ScenarioRun:
         run = await self.get(session, account_id, run_id)
-        devbox = await devboxes.lock(session, run.devbox_id)
-        run = await self._lock(session, run_id)
+        devbox = await DevboxRepository(session).get_by_id_for_update(run.devbox_id)
+        run = await ScenarioRunRepository(session).get_one_by_id_for_update(run_id)
         if run.state == state:
             return run
         if run.state == State.SCORING and state == State.COMPLETED:
@@ -256,29 +252,23 @@ class RunService:
         if reason is not None:
             run.failure_reason = reason
             run.fault = "model" if state == State.TIMEOUT else "infrastructure"
-        await repository.move(session, run, state)
+        await ScenarioRunRepository(session).move(run, state)
         if devbox is not None and devbox.status not in DEVBOX_FINAL:
             await self._endings.shut_down(session, devbox, "api_shutdown")
         after_commit(session, lambda: failpoint("run.ended"))
         self._scoring.publish(session, run_id)
         return run
 
-    async def _lock(self, session: AsyncSession, run_id: str) -> ScenarioRun:
-        run = await repository.lock(session, run_id)
-        if run is None:
-            raise NotFound(f"There is no scenario run {run_id}.", field="id")
-        return run
-
     async def _devbox_ended(self, session: AsyncSession, devbox: Devbox) -> None:
         """End the run with its devbox, in the same transaction."""
         if devbox.initiator_type != "scenario" or devbox.initiator_id is None:
             return
-        run = await repository.lock(session, devbox.initiator_id)
+        run = await ScenarioRunRepository(session).get_by_id_for_update(devbox.initiator_id)
         if run is None or run.state in FINAL:
             return
         state = state_after_end(run.state, devbox.shutdown_reason)
         run.failure_reason = devbox.shutdown_reason or devbox.failure_reason
         run.fault = faults.of_end(state, devbox)
         run.setup_failed = has_failed_in_setup(devbox)
-        await repository.move(session, run, state)
+        await ScenarioRunRepository(session).move(run, state)
         self._scoring.publish(session, run.id)

@@ -7,12 +7,10 @@ from typing import Any
 import pytest
 from sqlalchemy import update
 
-from loopyard.benchmark import repository as benchmarks
 from loopyard.benchmark.models import Benchmark
-from loopyard.benchmark.repository import BenchmarkFilters
-from loopyard.benchmark.run import repository
+from loopyard.benchmark.repository import BenchmarkFilters, BenchmarkRepository
 from loopyard.benchmark.run.models import BenchmarkRun
-from loopyard.benchmark.run.repository import BenchmarkRunFilters
+from loopyard.benchmark.run.repository import BenchmarkRunFilters, BenchmarkRunRepository
 from loopyard.kit import names
 from loopyard.kit.db import Database
 from loopyard.kit.ids import new_id
@@ -62,7 +60,7 @@ async def _pages(database: Database, filters: BenchmarkRunFilters, limit: int, t
     cursor = None
     while True:
         async with database.read() as session:
-            page = await repository.page(session, "acc_1", filters, PageQuery(limit, cursor))
+            page = await BenchmarkRunRepository(session).list_page("acc_1", filters, PageQuery(limit, cursor))
         assert page.total_count == total
         seen += [run.id for run in page.items]
         if not page.has_more:
@@ -92,7 +90,7 @@ async def test_runs_that_come_and_end_while_pages_are_read_shift_nothing(databas
     cursor, more = None, True
     while more:
         async with database.read() as session:
-            page = await repository.page(session, "acc_1", BenchmarkRunFilters(), PageQuery(5, cursor))
+            page = await BenchmarkRunRepository(session).list_page("acc_1", BenchmarkRunFilters(), PageQuery(5, cursor))
         seen += [run.id for run in page.items]
         cursor, more = seen[-1], page.has_more
         async with database.write() as session:
@@ -124,10 +122,12 @@ async def test_public_benchmarks_are_seen_by_every_account_and_archived_ones_not
     async with database.write() as session:
         session.add_all([own, public, others, archived])
     async with database.read() as session:
-        mine = await benchmarks.page(session, "acc_1", BenchmarkFilters(), PageQuery())
-        open_to_all = await benchmarks.page(session, None, BenchmarkFilters(), PageQuery())
+        mine = await BenchmarkRepository(session).list_page("acc_1", BenchmarkFilters(), PageQuery())
+        open_to_all = await BenchmarkRepository(session).list_page(None, BenchmarkFilters(), PageQuery())
         visible = [
-            each for each in (own, public, others, archived) if await benchmarks.visible(session, each.id, "acc_1")
+            each
+            for each in (own, public, others, archived)
+            if await BenchmarkRepository(session).get_visible(each.id, "acc_1")
         ]
     assert ([each.id for each in mine.items], mine.total_count) == ([own.id], 1)
     assert ([each.id for each in open_to_all.items], open_to_all.total_count) == ([public.id], 1)

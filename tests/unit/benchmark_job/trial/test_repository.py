@@ -4,9 +4,8 @@ from typing import Any
 
 import pytest
 
-from loopyard.benchmark_job.trial import repository
 from loopyard.benchmark_job.trial.models import Trial
-from loopyard.benchmark_job.trial.repository import Tally
+from loopyard.benchmark_job.trial.repository import Tally, TrialRepository
 from loopyard.benchmark_job.trial.states import Fault, Result, Step
 from loopyard.kit.db import Database
 from loopyard.kit.ids import new_id
@@ -61,7 +60,7 @@ async def filled(database: Database) -> Database:
 
 async def test_tallies_count_each_agents_attempts_by_how_they_are(filled: Database) -> None:
     async with filled.read() as session:
-        found = await repository.tallies(session, "bmj_1")
+        found = await TrialRepository(session).tallies("bmj_1")
     assert found == [
         Tally(0, "ended", "COMPLETED", None, n=2, final=2, score=1.5),
         Tally(0, "ended", "FAILED", "infrastructure", n=1, final=0, score=0.0),
@@ -74,11 +73,11 @@ async def test_tallies_count_each_agents_attempts_by_how_they_are(filled: Databa
 
 async def test_there_are_no_tallies_of_a_job_without_trials(database: Database) -> None:
     async with database.read() as session:
-        assert await repository.tallies(session, "bmj_none") == []
+        assert await TrialRepository(session).tallies("bmj_none") == []
 
 
 async def test_a_part_of_the_grid_has_every_attempt_in_order(filled: Database) -> None:
     async with filled.read() as session:
-        found = await repository.of_scenarios(session, "bmj_1", range(2), range(1, 3))
+        found = await TrialRepository(session).list_of_scenarios("bmj_1", range(2), range(1, 3))
     places = [(trial.position, trial.scenario_position, trial.number) for trial in found]
     assert places == [(0, 1, 0), (0, 1, 1), (0, 2, 0), (1, 1, 0), (1, 2, 0)]

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 
 from loopyard.devbox.execution import repository
+from loopyard.devbox.execution.repository import ExecutionRepository
 from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING
 from loopyard.devbox.lifecycle.states import Status
 from loopyard.identity.models import Account
@@ -35,11 +36,11 @@ def _values(id: str, *, position: int | None = None, status: str = RUNNING, star
 
 async def test_an_id_is_taken_once_in_a_devbox(database: Database) -> None:
     async with database.write() as session:
-        assert await repository.insert(session, _values("a"))
-        assert not await repository.insert(session, {**_values("a"), "command": "false"})
-        assert await repository.insert(session, {**_values("a"), "devbox_id": "dbx_2"})
+        assert await ExecutionRepository(session).create_if_new(_values("a"))
+        assert not await ExecutionRepository(session).create_if_new({**_values("a"), "command": "false"})
+        assert await ExecutionRepository(session).create_if_new({**_values("a"), "devbox_id": "dbx_2"})
     async with database.read() as session:
-        execution = await repository.get(session, "dbx_1", "a")
+        execution = await ExecutionRepository(session).get_in_devbox("dbx_1", "a")
     assert execution is not None
     assert execution.command == "true"
 
@@ -56,30 +57,30 @@ async def test_it_is_written_down_at_once_only_for_a_devbox_of_the_account_that_
     assert await repository.insert_if_running(database, "acc_1", values)
     assert not await repository.insert_if_running(database, "acc_1", values)
     async with database.read() as session:
-        (found,) = await repository.unfinished(session)
+        (found,) = await ExecutionRepository(session).list_unfinished()
     assert (found.devbox_id, found.id, found.spec, found.shell_name) == ("dbx_1", "a", values["spec"], None)
 
 
 async def test_a_shell_counts_its_own_commands(database: Database) -> None:
     async with database.write() as session:
-        assert await repository.last_in_shell(session, "dbx_1", "main") == 0
-        await repository.insert(session, _values("a", position=1))
-        await repository.insert(session, _values("b", position=2, status=QUEUED))
-        await repository.insert(session, {**_values("c", position=9), "shell_name": "other"})
-        assert await repository.last_in_shell(session, "dbx_1", "main") == 2
-        assert await repository.last_in_shell(session, "dbx_2", "main") == 0
+        assert await ExecutionRepository(session).last_in_shell("dbx_1", "main") == 0
+        await ExecutionRepository(session).create_if_new(_values("a", position=1))
+        await ExecutionRepository(session).create_if_new(_values("b", position=2, status=QUEUED))
+        await ExecutionRepository(session).create_if_new({**_values("c", position=9), "shell_name": "other"})
+        assert await ExecutionRepository(session).last_in_shell("dbx_1", "main") == 2
+        assert await ExecutionRepository(session).last_in_shell("dbx_2", "main") == 0
 
 
 async def test_what_is_queued_begins_once_or_is_killed(database: Database) -> None:
     async with database.write() as session:
-        await repository.insert(session, _values("a", position=1, status=QUEUED))
-        await repository.insert(session, _values("b", position=2, status=QUEUED))
-        assert await repository.begin(session, "dbx_1", "a")
-        assert not await repository.begin(session, "dbx_1", "a")
+        await ExecutionRepository(session).create_if_new(_values("a", position=1, status=QUEUED))
+        await ExecutionRepository(session).create_if_new(_values("b", position=2, status=QUEUED))
+        assert await ExecutionRepository(session).begin("dbx_1", "a")
+        assert not await ExecutionRepository(session).begin("dbx_1", "a")
     assert not await repository.finish(database, "dbx_1", "a", ENDED, only=QUEUED)
     assert await repository.finish(database, "dbx_1", "b", ENDED, only=QUEUED)
     async with database.write() as session:
-        assert not await repository.begin(session, "dbx_1", "b")
+        assert not await ExecutionRepository(session).begin("dbx_1", "b")
 
 
 async def test_an_end_is_recorded_once(database: Database) -> None:
@@ -88,7 +89,7 @@ async def test_an_end_is_recorded_once(database: Database) -> None:
     assert await repository.finish(database, "dbx_1", "a", ENDED)
     assert not await repository.finish(database, "dbx_1", "a", CommandResult(exit_status=0))
     async with database.read() as session:
-        execution = await repository.get(session, "dbx_1", "a")
+        execution = await ExecutionRepository(session).get_in_devbox("dbx_1", "a")
     assert execution is not None
     assert (execution.status, execution.exit_status, execution.timed_out) == (COMPLETED, 3, True)
     assert execution.end_time_ms is not None
@@ -97,12 +98,14 @@ async def test_an_end_is_recorded_once(database: Database) -> None:
 async def test_the_unfinished_of_a_shell_come_in_their_order(database: Database) -> None:
     async with database.write() as session:
         for name, position, start in (("z", 1, 7), ("m", 3, 5), ("a", 2, 9)):
-            await repository.insert(session, _values(name, position=position, status=QUEUED, start=start))
-        await repository.insert(session, _values("done"))
-        await repository.insert(session, _values("plain"))
+            await ExecutionRepository(session).create_if_new(
+                _values(name, position=position, status=QUEUED, start=start)
+            )
+        await ExecutionRepository(session).create_if_new(_values("done"))
+        await ExecutionRepository(session).create_if_new(_values("plain"))
     await repository.finish(database, "dbx_1", "done", ENDED)
     async with database.read() as session:
-        found = await repository.unfinished(session)
+        found = await ExecutionRepository(session).list_unfinished()
     assert [execution.id for execution in found if execution.shell_name] == ["z", "a", "m"]
     assert {execution.id for execution in found} == {"z", "a", "m", "plain"}
 
@@ -110,12 +113,14 @@ async def test_the_unfinished_of_a_shell_come_in_their_order(database: Database)
 async def test_an_overview_has_the_newest_of_callers_commands_and_all_of_the_servers_own(database: Database) -> None:
     async with database.write() as session:
         for number in range(5):
-            assert await repository.insert(session, _values(f"e{number}", start=10 + number))
+            assert await ExecutionRepository(session).create_if_new(_values(f"e{number}", start=10 + number))
         for command, purpose, start in (("launch.0", "launch", 1), ("score.0", "scoring", 99)):
-            assert await repository.insert(session, {**_values(command, start=start), "purpose": purpose})
-        assert await repository.insert(session, {**_values("other"), "devbox_id": "dbx_2"})
+            assert await ExecutionRepository(session).create_if_new(
+                {**_values(command, start=start), "purpose": purpose}
+            )
+        assert await ExecutionRepository(session).create_if_new({**_values("other"), "devbox_id": "dbx_2"})
     async with database.read() as session:
-        found, left_out = await repository.overview(session, "dbx_1", 2)
-        everything, nothing = await repository.overview(session, "dbx_1", 10)
+        found, left_out = await ExecutionRepository(session).overview("dbx_1", 2)
+        everything, nothing = await ExecutionRepository(session).overview("dbx_1", 10)
     assert ([one.id for one in found], left_out) == (["launch.0", "e3", "e4", "score.0"], 3)
     assert ([one.id for one in everything][:2], len(everything), nothing) == (["launch.0", "e0"], 7, 0)

@@ -9,9 +9,10 @@ import pytest
 from sqlalchemy import event, func, select
 
 from loopyard.kit.db import Database
-from loopyard.scenario.run import counts, repository
+from loopyard.scenario.run import counts
 from loopyard.scenario.run.counts import CountCompactor, CountKey
 from loopyard.scenario.run.models import ScenarioRun, ScenarioRunCount
+from loopyard.scenario.run.repository import ScenarioRunRepository
 from loopyard.scenario.run.states import State, can_become
 from tests.unit.scenario.run.making import new_run
 
@@ -37,14 +38,14 @@ async def _work(database: Database, seed: int) -> None:
         async with database.write() as session:
             if not mine or chance.random() < 0.4:
                 run = new_run(scenario_id=f"scn_{chance.randrange(3)}", name=chance.choice((None, "a", "b")))
-                await repository.insert(session, run)
+                await ScenarioRunRepository(session).create(run)
                 mine.append(run.id)
                 continue
-            run = await repository.lock(session, chance.choice(mine))
+            run = await ScenarioRunRepository(session).get_by_id_for_update(chance.choice(mine))
             assert run is not None
             states = [state for state in State if can_become(run.state, state)]
             if states:
-                await repository.move(session, run, chance.choice(states))
+                await ScenarioRunRepository(session).move(run, chance.choice(states))
 
 
 async def _fold(database: Database, stop: asyncio.Event) -> None:
@@ -76,8 +77,8 @@ async def test_folding_leaves_one_row_for_each_number(database: Database) -> Non
     for _ in range(counts.FOLD_AT):
         async with database.write() as session:
             run = new_run()
-            await repository.insert(session, run)
-            await repository.move(session, run, State.CANCELED)
+            await ScenarioRunRepository(session).create(run)
+            await ScenarioRunRepository(session).move(run, State.CANCELED)
     assert await _rows(database) == counts.FOLD_AT * 6
     await CountCompactor(database).sweep()
     for _ in range(4):  # the sweep leaves what is too little to be worth it
@@ -99,7 +100,7 @@ async def test_folding_any_number_of_rows_asks_the_same_of_the_store(database: D
     for number in (2, 3, 7):
         async with database.write() as session:
             for _ in range(number):
-                await repository.insert(session, new_run())
+                await ScenarioRunRepository(session).create(new_run())
         asked.clear()
         async with database.write() as session:
             await counts.fold(session)
@@ -115,7 +116,7 @@ async def test_a_transaction_that_is_rolled_back_counts_nothing(database: Databa
 
     async def fail() -> None:
         async with database.write() as session:
-            await repository.insert(session, new_run())
+            await ScenarioRunRepository(session).create(new_run())
             raise Undone
 
     with pytest.raises(Undone):

@@ -12,10 +12,10 @@ from sqlalchemy import select
 from loopyard.kit.db import Database
 from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageQuery
-from loopyard.scenario.run import counts, repository, search
+from loopyard.scenario.run import counts, search
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.rendering import render
-from loopyard.scenario.run.repository import RunFilters
+from loopyard.scenario.run.repository import RunFilters, ScenarioRunRepository
 from loopyard.scenario.run.schemas import ScenarioRunView
 from loopyard.scenario.run.states import State, can_become
 from tests.unit.scenario.run.making import matching, new_run
@@ -54,15 +54,15 @@ UNHURRIED = settings(
 async def _insert(database: Database, *runs: ScenarioRun) -> None:
     async with database.write() as session:
         for run in runs:
-            await repository.insert(session, run)
+            await ScenarioRunRepository(session).create(run)
 
 
 async def _move(database: Database, run_id: str, state: State) -> None:
     async with database.write() as session:
-        run = await repository.lock(session, run_id)
+        run = await ScenarioRunRepository(session).get_by_id_for_update(run_id)
         assert run is not None
         if can_become(run.state, state):
-            await repository.move(session, run, state)
+            await ScenarioRunRepository(session).move(run, state)
 
 
 async def _all(database: Database) -> list[ScenarioRun]:
@@ -72,7 +72,7 @@ async def _all(database: Database) -> list[ScenarioRun]:
 
 async def _page(database: Database, filters: RunFilters, query: PageQuery) -> tuple[list[str], bool, int | None]:
     async with database.read() as session:
-        page = await repository.page(session, "acc_1", filters, query)
+        page = await ScenarioRunRepository(session).list_page("acc_1", filters, query)
     return [row.id for row in page.items], page.has_more, page.total_count
 
 
@@ -154,7 +154,7 @@ async def test_a_rendered_page_is_what_the_view_of_each_run_is(database: Databas
     full.scoring_contract_result = {"score": 0.1, "scoring_function_results": []}
     await _insert(database, plain, full)
     async with database.read() as session:
-        page = await repository.page(session, "acc_1", RunFilters(), PageQuery())
+        page = await ScenarioRunRepository(session).list_page("acc_1", RunFilters(), PageQuery())
     answer = json.loads(render(page))
     assert answer == {
         "runs": [ScenarioRunView.model_validate(run).model_dump(by_alias=True) for run in (full, plain)],
@@ -167,7 +167,7 @@ async def test_a_page_after_a_run_that_is_gone_goes_on_where_it_was(database: Da
     made = [new_run() for _ in range(5)]
     await _insert(database, *made)
     async with database.write() as session:
-        run = await repository.lock(session, made[2].id)
+        run = await ScenarioRunRepository(session).get_by_id_for_update(made[2].id)
         await session.delete(run)
     ids, more, _ = await _page(database, RunFilters(), PageQuery(20, made[2].id, include_total_count=False))
     assert (ids, more) == ([made[1].id, made[0].id], False)

@@ -2,11 +2,12 @@
 
 import pytest
 
-from loopyard.benchmark import repository as benchmarks
+from loopyard.benchmark.repository import BenchmarkRepository
 from loopyard.kit.db import Database
-from loopyard.scenario import repository as scenarios
+from loopyard.scenario.repository import ScenarioRepository
 from loopyard.scenario.run import counts, repository
 from loopyard.scenario.run.counts import CountKey
+from loopyard.scenario.run.repository import ScenarioRunRepository
 from loopyard.scenario.run.states import State
 from tests.unit.benchmark_job.test_planning import shared  # noqa: F401  # pyright: ignore[reportUnusedImport]
 from tests.unit.scenario.run.making import new_run
@@ -21,12 +22,14 @@ async def test_a_benchmark_run_is_read_oldest_first_in_pieces(database: Database
     others = [new_run(benchmark_run_id="bmr_b"), new_run("acc_2", benchmark_run_id="bmr_a"), new_run()]
     async with database.write() as session:
         for run in (*runs, *others):
-            await repository.insert(session, run)
+            await ScenarioRunRepository(session).create(run)
     found: list[repository.RunOfBenchmark] = []
     async with database.read() as session:
         while True:
             after = found[-1].id if found else ""
-            piece = await repository.of_benchmark_run(session, "acc_1", "bmr_a", after_id=after, limit=2)
+            piece = await ScenarioRunRepository(session).list_of_benchmark_run(
+                "acc_1", "bmr_a", after_id=after, limit=2
+            )
             if not piece:
                 break
             found += piece
@@ -42,9 +45,11 @@ async def test_a_benchmark_run_is_read_oldest_first_in_pieces(database: Database
 async def test_names_are_told_of_what_the_account_may_see(shared: Database) -> None:  # noqa: F811
     async with shared.read() as session:
         ids = ["scn_open", "scn_closed", "scn_none"]
-        assert await scenarios.names_of(session, ids, "acc_other") == {"scn_open": "scn_open"}
-        assert set(await scenarios.names_of(session, ids, "acc_owner")) == {"scn_open", "scn_closed"}
-        assert await benchmarks.names_of(session, ["bmk_open", "bmk_no"], "acc_other") == {"bmk_open": "shown to all"}
+        assert await ScenarioRepository(session).names_of(ids, "acc_other") == {"scn_open": "scn_open"}
+        assert set(await ScenarioRepository(session).names_of(ids, "acc_owner")) == {"scn_open", "scn_closed"}
+        assert await BenchmarkRepository(session).names_of(["bmk_open", "bmk_no"], "acc_other") == {
+            "bmk_open": "shown to all"
+        }
 
 
 async def test_failures_are_told_of_those_that_failed(database: Database) -> None:
@@ -53,21 +58,21 @@ async def test_failures_are_told_of_those_that_failed(database: Database) -> Non
     runs[1].failure_reason = "api_shutdown"
     async with database.write() as session:
         for run in runs:
-            await repository.insert(session, run)
+            await ScenarioRunRepository(session).create(run)
     async with database.read() as session:
-        found = await repository.failures(session, [run.id for run in runs])
-        assert await repository.failures(session, []) == {}
+        found = await ScenarioRunRepository(session).failures([run.id for run in runs])
+        assert await ScenarioRunRepository(session).failures([]) == {}
     assert found == {runs[0].id: ("infrastructure", "gone"), runs[1].id: (None, "api_shutdown")}
 
 
 async def test_runs_are_counted_by_state(database: Database) -> None:
     async with database.write() as session:
         for state in ("running", "running", "scoring"):
-            await repository.insert(session, new_run(benchmark_run_id="bmr_a", state=state))
+            await ScenarioRunRepository(session).create(new_run(benchmark_run_id="bmr_a", state=state))
         gone = new_run(benchmark_run_id="bmr_a")
-        await repository.insert(session, gone)
-        await repository.move(session, gone, State.FAILED)
-        await repository.insert(session, new_run(benchmark_run_id="bmr_b"))
+        await ScenarioRunRepository(session).create(gone)
+        await ScenarioRunRepository(session).move(gone, State.FAILED)
+        await ScenarioRunRepository(session).create(new_run(benchmark_run_id="bmr_b"))
     async with database.read() as session:
         found = await counts.by_state(session, CountKey("acc_1", "benchmark_run", "bmr_a"))
         assert await counts.by_state(session, CountKey("acc_2", "benchmark_run", "bmr_a")) == {}
@@ -76,7 +81,7 @@ async def test_runs_are_counted_by_state(database: Database) -> None:
 
 async def test_the_scenarios_of_benchmarks_are_counted(shared: Database) -> None:  # noqa: F811
     async with shared.read() as session:
-        assert await benchmarks.scenario_counts(session, ["bmk_open", "bmk_mixed", "bmk_no"]) == {
+        assert await BenchmarkRepository(session).scenario_counts(["bmk_open", "bmk_mixed", "bmk_no"]) == {
             "bmk_open": 1,
             "bmk_mixed": 2,
         }
