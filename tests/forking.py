@@ -21,6 +21,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
 
+from tests.suite import spent
+
 _MESSAGE_BYTES = 1 << 20
 _PR_SET_PDEATHSIG = 1
 _LOADED = ("loopyard.cli", "loopyard.config", "loopyard.server", "loopyard.upkeep.status", "loopyard.bench.session")
@@ -53,7 +55,9 @@ class ForkedCommand:
 
     def _wait(self, timeout: float | None) -> int | None:
         if self.returncode is None and select.select([self._told], [], [], timeout)[0]:
-            self.returncode = int(self._told.recv(_MESSAGE_BYTES))
+            status, processor = self._told.recv(_MESSAGE_BYTES).split()
+            self.returncode = int(status)
+            spent.add_processor(float(processor))
             self._told.close()
         return self.returncode
 
@@ -144,8 +148,8 @@ def _watch(message: bytes, descriptors: list[int]) -> None:
     os.close(errors)
     with socket.socket(fileno=teller) as told:
         told.send(str(command).encode())
-        _, status = os.waitpid(command, 0)
-        told.send(str(os.waitstatus_to_exitcode(status)).encode())
+        _, status, usage = os.wait4(command, 0)
+        told.send(f"{os.waitstatus_to_exitcode(status)} {usage.ru_utime + usage.ru_stime}".encode())
     os._exit(0)
 
 

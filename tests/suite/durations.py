@@ -86,7 +86,7 @@ class WorkerDurations:
         report.fixtures = {name: round(seconds, 4) for name, seconds in self._fixtures.items() if seconds > 0.001}
         report.kinds = spent.take_totals()
         before, self._processor = self._processor, _processor_seconds()
-        report.processor = self._processor - before
+        report.processor = self._processor - before + spent.take_processor()
         self._fixtures.clear()
         if report.passed and self._is_worker:
             report.sections = []  # what passed tests print and log is read by nobody, and travels to another process

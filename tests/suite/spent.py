@@ -17,6 +17,22 @@ _totals: dict[str, float] = defaultdict(float)
 _inner: ContextVar[list[float] | None] = ContextVar("inner", default=None)
 
 
+_processor = 0.0
+
+
+def add_processor(seconds: float) -> None:
+    """Count what a processor worked for a command that has ended, and for its children."""
+    global _processor
+    _processor += seconds
+
+
+def take_processor() -> float:
+    """The seconds of a processor since the last call."""
+    global _processor
+    taken, _processor = _processor, 0.0
+    return taken
+
+
 @contextmanager
 def spent(kind: str) -> Generator[None]:
     """Count the seconds inside as `kind`. Kinds nest: an inner one is not counted in the outer one as well."""

@@ -14,7 +14,7 @@ CALLER = Caller("acc_1", "key_1")
 
 
 async def _next(stream: AsyncIterator[bytes]) -> bytes:
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(60):
         return await anext(stream)
 
 

@@ -45,7 +45,7 @@ async def test_what_is_started_just_as_one_of_its_name_ends_is_done() -> None:
     tasks.start("one", first())
     await told
     tasks.start("one", second())
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await done.wait()
     await tasks.settle("one", None)
     assert not tasks.running("one")

@@ -47,7 +47,7 @@ class Supervised:
         return await self.commands.wait_output("box", "one", "stdout", offset, seconds)
 
     async def exit_status(self) -> int:
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             return (await self.commands.wait("box", "one")).exit_status
 
     async def has_ended(self) -> bool:

@@ -217,7 +217,7 @@ def test_a_caller_that_hangs_up_frees_the_connection_to_the_devbox(
     with http.stream("GET", f"/bytes/{1 << 40}") as answer:
         next(answer.iter_bytes())
     count = "ss -tnH state established '( sport = :8000 )' | wc -l"
-    services.until(10, lambda: (module_client.devboxes.execute(devbox_id, command=count).stdout or "").strip() == "0")
+    services.until(60, lambda: (module_client.devboxes.execute(devbox_id, command=count).stdout or "").strip() == "0")
 
 
 def test_a_service_that_takes_too_long_is_a_gateway_timeout(server: ServerProcess) -> None:

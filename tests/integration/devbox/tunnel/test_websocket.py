@@ -95,7 +95,7 @@ def test_a_close_of_the_caller_reaches_the_service(
         read = module_client.devboxes.execute(devbox_id, command="od -An -tx1 /tmp/closed-with; cat /tmp/closed-with")
         return "0f a2" in (read.stdout or "") and "enough" in (read.stdout or "")
 
-    services.until(10, seen)
+    services.until(60, seen)
 
 
 def test_a_refusal_in_http_is_passed_on(server: ServerProcess, key: str) -> None:

@@ -33,7 +33,7 @@ async def _attached(
 async def _read(descriptor: int, until: bytes | None = None) -> bytes:
     """All until the end, or until the word is among it."""
     said = b""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while until is None or until not in said:
             try:
                 part = os.read(descriptor, 65536)
@@ -52,7 +52,7 @@ async def _read(descriptor: int, until: bytes | None = None) -> bytes:
 
 async def _write(descriptor: int, data: bytes) -> None:
     view = memoryview(data)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while view:
             try:
                 view = view[os.write(descriptor, view) :]
@@ -61,7 +61,7 @@ async def _write(descriptor: int, data: bytes) -> None:
 
 
 async def _end(attached: Attached) -> int:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         return await attached.wait()
 
 

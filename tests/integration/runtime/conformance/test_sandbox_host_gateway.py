@@ -37,7 +37,7 @@ def gateway(runtime: Runtime) -> HasHostGateway:
 async def _answer(gateway: HasHostGateway, listener: socket.socket) -> tuple[socket.socket, str | None]:
     """Take one connection and answer it with the id of the sandbox that it comes from."""
     loop = asyncio.get_running_loop()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         connection, (address, _) = await loop.sock_accept(listener)
         assert await loop.sock_recv(connection, 100) == b"hello"
         found = gateway.sandbox_at(address)

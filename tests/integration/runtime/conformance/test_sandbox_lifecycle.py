@@ -112,7 +112,7 @@ async def test_waiting_ends_with_the_sandbox(make_box: MakeBox) -> None:
     await asyncio.sleep(0.2)
     assert not waiting.done()
     await box.runtime.suspend(box.id)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert (await waiting).state is SandboxState.EXITED
 
 
@@ -122,7 +122,7 @@ async def test_waiting_for_a_sandbox_that_is_destroyed_tells_so(make_box: MakeBo
     waiting = asyncio.create_task(box.runtime.wait(box.id))
     await asyncio.sleep(0.2)
     await box.runtime.destroy(box.id)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         with pytest.raises(SandboxNotFound):
             await waiting
 
@@ -159,7 +159,7 @@ async def test_a_suspended_sandbox_runs_nothing(make_box: MakeBox) -> None:
         await box.runtime.attach_command(box.id, CommandSpec("", ["true"]))
     with pytest.raises(SandboxNotRunning):
         await box.runtime.connect(box.id, 80)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert (await box.runtime.wait(box.id)).state is SandboxState.EXITED
 
 

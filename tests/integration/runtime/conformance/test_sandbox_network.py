@@ -69,7 +69,7 @@ async def test_a_port_of_the_loopback_address_is_reached_from_outside(box: Box) 
         assert connection.getblocking() is False
         loop = asyncio.get_running_loop()
         await loop.sock_sendall(connection, b"hello")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             assert await loop.sock_recv(connection, 100) == b"HELLO"
             connection.shutdown(socket.SHUT_WR)
             assert await _all(connection) == b"<end>"
@@ -121,7 +121,7 @@ async def test_a_port_inside_can_be_listened_on_from_outside(box: Box) -> None:
         port = listener.getsockname()[1]
         command_id = await box.start("bash", "-c", f"exec 3<>/dev/tcp/127.0.0.1/{port}; echo hello >&3; cat <&3")
         loop = asyncio.get_running_loop()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(60):
             connection, _ = await loop.sock_accept(listener)
         with connection:
             assert await loop.sock_recv(connection, 100) == b"hello\n"

@@ -25,7 +25,7 @@ async def test_a_signal_reaches_the_whole_group(box: Box) -> None:
     await box.until_said(command_id, b"ready")
     await box.runtime.signal_command(box.id, command_id, signal.SIGTERM)
     assert (await box.end(command_id)).exit_status == 7
-    async with asyncio.timeout(10):  # the child may have its last word after the command's end
+    async with asyncio.timeout(60):  # the child may have its last word after the command's end
         while b"child" not in await box.output(command_id):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 

@@ -19,7 +19,7 @@ async def test_memory_past_the_limit_is_killed_and_told(make_box: MakeBox) -> No
     assert not (await box.runtime.status(box.id)).out_of_memory
     ran = await box.run("python3", "-c", "held = [bytearray(b'x' * (16 << 20)) for _ in range(40)]")
     assert ran.status == 137
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while not (await box.runtime.status(box.id)).out_of_memory:  # noqa: ASYNC110
             await asyncio.sleep(0.1)
     assert (await box.runtime.sandboxes())[box.id].out_of_memory
@@ -74,10 +74,10 @@ time.sleep(100)
     assert await other.sure("echo here") == "here"
     assert time.monotonic() - begun < 5
     await box.runtime.signal_command(box.id, command_id, 9)
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         assert (await box.end(command_id)).exit_status == 137
     # Those that have ended are there until init has reaped them; one that was not ended would sleep on.
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while await box.sure("pgrep -c python3 || true") != "0":  # noqa: ASYNC110  (nobody tells)
             await asyncio.sleep(0.05)
 

@@ -136,6 +136,6 @@ async def test_a_disk_of_before_gets_its_room_and_keeps_what_is_on_it(small_host
 
 
 async def _until(there: Callable[[], bool]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not there():  # noqa: ASYNC110  (nobody tells)
             await asyncio.sleep(0.1)
