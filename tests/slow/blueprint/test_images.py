@@ -4,6 +4,7 @@ import io
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -13,6 +14,7 @@ from loopyard.runtime.base_image import apt
 from tests.integration.devbox.waiting import run, wait_for
 from tests.serving import ServerProcess
 from tests.slow.blueprint.building import build, complete, ended, fresh, output, said, until_said
+from tests.slow.blueprint.contexts import context
 from tests.slow.blueprint.images import busybox_archive, import_image, musl_archive
 
 LOOPYARD = Path(sys.executable).with_name("loopyard")
@@ -161,3 +163,31 @@ def test_an_image_with_musl_is_built_on_and_started(builds: Runloop, tmp_path: P
         "ls: /lib64: No such file or directory",
     ]
     assert image_command("remove", "musl:test").returncode == 0
+
+
+@pytest.mark.parametrize(("user", "group"), [("app", 700), ("app:more", 701), ("77", 77), ("1000", 1000)])
+def test_folders_of_mounts_have_the_group_of_the_images_user(builds: Runloop, user: str, group: int) -> None:
+    dockerfile = f"""FROM loopyard-base
+RUN groupadd -g 700 shared && groupadd -g 701 more && useradd -m -u 600 -g shared app
+USER {user}
+"""
+    blueprint = complete(builds, dockerfile=dockerfile)
+    archive = context(builds, {"inside": b"x"})["object_id"]
+    mounts: list[Any] = [{"type": "object_mount", "object_id": archive, "object_path": "/opt/new/folder"}]
+    look = "cd /opt/new; id -g; touch more; stat -c %g . folder folder/inside more"
+    assert output(builds, look, blueprint_id=blueprint.id, mounts=mounts) == f"{group}\n" * 5
+
+
+def test_a_capability_of_a_program_is_kept_by_copy_and_has_effect(builds: Runloop) -> None:
+    may_read_all = "0100000202" + "00" * 15  # effective, CAP_DAC_OVERRIDE
+    set_it = f'import os; os.setxattr("/reader", "security.capability", bytes.fromhex("{may_read_all}"))'
+    dockerfile = f"""FROM loopyard-base AS made
+RUN cp /bin/cat /reader && python3 -c '{set_it}'
+FROM loopyard-base
+COPY --from=made /reader /usr/local/bin/reader
+COPY --from=made --chown=user:user --chmod=755 /reader /usr/local/bin/owned
+RUN echo closed > /srv/closed && chmod 600 /srv/closed && cp /bin/cat /usr/local/bin/plain
+"""
+    blueprint = complete(builds, dockerfile=dockerfile)
+    look = "plain /srv/closed || reader /srv/closed && owned /srv/closed && id -un"
+    assert output(builds, look, blueprint_id=blueprint.id) == "closed\nclosed\nuser\n"

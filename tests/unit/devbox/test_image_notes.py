@@ -24,3 +24,10 @@ def test_notes_are_read_as_they_were_stored(settings: ImageSettings) -> None:
 def test_rows_of_earlier_versions_are_read() -> None:
     assert ImageNotes.read({"user": None, "entrypoint": ["x"]}) == ImageNotes(None, ("x",))
     assert ImageNotes.of(ImageSettings()).stored is None
+
+
+def test_the_group_that_an_image_says_is_its_users_only() -> None:
+    notes = ImageNotes.read(ImageNotes.of(ImageSettings(User("app", 600, 701))).stored)
+    assert notes.with_group(User("app", 600)) == User("app", 600, 701)
+    assert notes.with_group(User("other", 600)) == User("other", 600)
+    assert ImageNotes.of(ImageSettings(User("app", 600))).with_group(User("app", 600)) == User("app", 600)

@@ -89,17 +89,6 @@ Python either, from the distribution's packages."""
 
 GIT = _NEED + "command -v git > /dev/null || need git ca-certificates\n"
 
-FOLDER = r"""
-set -eu
-if [ ! -d "$1" ]; then
-    top=$1
-    while parent=$(dirname -- "$top"); [ ! -e "$parent" ]; do top=$parent; done
-    mkdir -p -- "$1"
-    chown -R -- "$2:$(id -g "$2" 2>/dev/null || echo "$2")" "$top"
-fi
-"""
-"""Arguments: a folder, and the user id that it and the parents that were missing are to belong to."""
-
 UNPACK = r"""
 set -eu
 case $1 in

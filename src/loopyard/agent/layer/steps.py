@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from loopyard.agent.layer import scripts
 from loopyard.agent.layer.wanted import WantedAgent
 from loopyard.launch.code_host import CLONE
+from loopyard.launch.folder import make_folder
 from loopyard.runtime.protocol import ROOT, User
 from loopyard.runtime.user_paths import absolute
 
@@ -64,7 +65,7 @@ def steps_of(agent: WantedAgent, user: User) -> list[Step]:
 
 
 def _make(folder: str, user: User) -> Step:
-    return Step(["/bin/sh", "-c", scripts.FOLDER, "sh", folder, str(user.uid)], f"mkdir -p {folder}")
+    return Step(make_folder(folder, user), f"mkdir -p {folder}")
 
 
 def _setup(agent: WantedAgent, user: User, cwd: str, path: str | None = None) -> list[Step]:

@@ -16,6 +16,7 @@ from loopyard.launch.upstreams import merged
 from loopyard.mcp_config.repository import McpConfigRepository
 from loopyard.upstream_proxy.configured import find_secret
 from loopyard.upstream_proxy.grants import MCP_TOKEN, MCP_URL, Wanted
+from loopyard.upstream_proxy.tokens import Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +26,33 @@ class Calls:
     wanted: list[Wanted] = field(default_factory=list[Wanted])
     gateway_specs: dict[str, Any] | None = None
     mcp_specs: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """A call that is asked for: a configuration and a secret, by id or name."""
+
+    kind: Kind
+    variable: str
+    config: str
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class _OfKind:
+    """Calls of a kind: their field in a request, and in it that of the configuration; where this is, and its key in
+    rows."""
+
+    field: str
+    config: str
+    repository: type[GatewayConfigRepository | McpConfigRepository]
+    key: str
+
+
+_KINDS: Mapping[Kind, _OfKind] = {
+    "gateway": _OfKind("gateways", "gateway", GatewayConfigRepository, "gateway_config_id"),
+    "mcp": _OfKind("mcp", "mcp_config", McpConfigRepository, "mcp_config_id"),
+}
 
 
 async def find_calls(
@@ -41,25 +69,21 @@ async def find_calls(
     if gateways_asked or mcp_asked:
         field_at_fault = "gateways" if gateways_asked else "mcp"
         require(Resource.ACCOUNT, Level.READ, "a secret that is called with", field=field_at_fault)
+    calls = [
+        *(_Call("gateway", variable, one.gateway, one.secret) for variable, one in (gateways_asked or {}).items()),
+        *(_Call("mcp", variable, one.mcp_config, one.secret) for variable, one in (mcp_asked or {}).items()),
+    ]
     wanted: list[Wanted] = []
-    gateway_specs: dict[str, Any] = {}
-    for variable, spec in (gateways_asked or {}).items():
-        place = f"gateways.{variable}"
-        config = await GatewayConfigRepository(session).get_one_named_for_update(
-            spec.gateway, account_id, f"{place}.gateway"
-        )
-        secret_id = await find_secret(session, account_id, spec.secret, f"{place}.secret")
-        wanted.append(Wanted("gateway", variable, config.id, secret_id))
-        gateway_specs[variable] = {"gateway_config_id": config.id, "secret_id": secret_id}
-    mcp_specs: dict[str, Any] = {}
-    for variable, spec in (mcp_asked or {}).items():
-        place = f"mcp.{variable}"
-        config = await McpConfigRepository(session).get_one_named_for_update(
-            spec.mcp_config, account_id, f"{place}.mcp_config"
-        )
-        secret_id = await find_secret(session, account_id, spec.secret, f"{place}.secret")
-        wanted.append(Wanted("mcp", variable, config.id, secret_id))
-        mcp_specs[variable] = {"mcp_config_id": config.id, "secret_id": secret_id}
+    specs: dict[Kind, dict[str, Any]] = {"gateway": {}, "mcp": {}}
+    for call in calls:
+        kind = _KINDS[call.kind]
+        place = f"{kind.field}.{call.variable}"
+        configs = kind.repository(session)
+        config = await configs.get_one_named_for_update(call.config, account_id, f"{place}.{kind.config}")
+        secret_id = await find_secret(session, account_id, call.secret, f"{place}.secret")
+        wanted.append(Wanted(call.kind, call.variable, config.id, secret_id))
+        specs[call.kind][call.variable] = {kind.key: config.id, "secret_id": secret_id}
+    gateway_specs, mcp_specs = specs["gateway"], specs["mcp"]
     _check_variables(params, gateway_specs, mcp_specs)
     return Calls(wanted, gateway_specs or None, mcp_specs or None)
 

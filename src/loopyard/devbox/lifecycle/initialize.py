@@ -69,7 +69,8 @@ class Initializer:
             if not await initializing():
                 return
             failpoint("devbox.initializing")
-            await self._steps.set_up(devbox.id, launch.user, setup)
+            user = ImageNotes.read(devbox.image).with_group(launch.user)
+            await self._steps.set_up(devbox.id, user, setup)
             await self._steps.run_commands(devbox.id, commands, devbox.starts)
         if self._is_judged(devbox) and isinstance(self._runtime, GradingIsolator):
             await self._runtime.grading_isolation.take_baseline(devbox.id)  # what is done from here on is the agent's

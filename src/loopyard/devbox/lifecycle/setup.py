@@ -15,22 +15,13 @@ from loopyard.kit.exhaustion import ran_out
 from loopyard.kit.exhaustion import reason as in_words
 from loopyard.kit.linux import KILLED
 from loopyard.launch.code_host import CodeHost
+from loopyard.launch.folder import make_folder
 from loopyard.launch.mounts import CodeMountParameters, MountedObject
 from loopyard.runtime.errors import FileAccessDenied, NoSpaceLeft, RuntimeFault
 from loopyard.runtime.output import tail
 from loopyard.runtime.protocol import ROOT, CommandSpec, Runtime, User
 
 _SHOWN_LINES = 20
-
-_MAKE_FOLDER = """
-set -e
-[ -d "$1" ] && exit 0
-top=$1
-while parent=$(dirname -- "$top"); [ ! -e "$parent" ]; do top=$parent; done
-mkdir -p -- "$1"
-chown -R -- "$2:$(id -g "$2" 2>/dev/null || echo "$2")" "$top"
-"""
-"""Arguments: the folder, and the user id that it and the parents that were missing are to belong to."""
 
 
 class LaunchFailed(Exception):
@@ -80,8 +71,7 @@ class LaunchSteps:
             LaunchFailed: The host failed meanwhile.
         """
         if setup.folder is not None:
-            argv = ["/bin/sh", "-c", _MAKE_FOLDER, "sh", setup.folder, str(user.uid)]
-            spec = CommandSpec(id="launch.folder", argv=argv, cwd="/", user=ROOT)
+            spec = CommandSpec(id="launch.folder", argv=make_folder(setup.folder, user), cwd="/", user=ROOT)
             await self._run(devbox_id, NewExecution(spec, f"mkdir -p {setup.folder}", purpose="launch"))
         for index, mount in enumerate(setup.objects):
             await self._put(devbox_id, user, mount, index)

@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
 from loopyard.kit.errors import Unavailable
+from loopyard.launch.folder import make_folder
 from loopyard.launch.mounts import MountedObject
 from loopyard.object.store import ContentMissing, ObjectStore
 from loopyard.runtime.errors import FileAccessDenied
@@ -21,16 +22,6 @@ UNPACK_SECONDS = 1800.0
 
 _NOT_MINE = 93
 """The exit status that tells that only root may write there."""
-
-_FOLDER = """
-set -e
-[ -d "$1" ] && exit 0
-top=$1
-while parent=$(dirname -- "$top"); [ ! -e "$parent" ]; do top=$parent; done
-mkdir -p -- "$1"
-chown -R -- "$2:$2" "$top"
-"""
-"""Arguments: the folder, and the user id that it and the parents that were missing are to belong to."""
 
 _UNPACK = f"""
 [ -w "$3" ] || exit {_NOT_MINE}
@@ -73,8 +64,7 @@ class ObjectMounts:
         archive = f"/tmp/.{name}"  # noqa: S108
         if name not in await self._runtime.commands(devbox_id):
             await self._write(devbox_id, mount.object_id, archive)
-        argv = ["/bin/sh", "-c", _FOLDER, "sh", folder, str(user.uid)]
-        made = await self._run(devbox_id, f"{name}.folder", f"mkdir -p {folder}", argv, ROOT)
+        made = await self._run(devbox_id, f"{name}.folder", f"mkdir -p {folder}", make_folder(folder, user), ROOT)
         if made.exit_status != 0:
             return [made]
         argv = ["/bin/sh", "-c", _UNPACK, "sh", mount.content_type, archive, folder, path]
