@@ -60,7 +60,12 @@ def base(
 def import_image(
     rootfs: Annotated[
         Path,
-        typer.Argument(help="A tar archive of a root file system, compressed or not.", exists=True, dir_okay=False),
+        typer.Argument(
+            help="A tar archive of a root file system, compressed or not; or of an image, as `docker save` or "
+            "`skopeo copy IMAGE oci-archive:FILE` writes it.",
+            exists=True,
+            dir_okay=False,
+        ),
     ],
     name: Annotated[str, typer.Argument(help="What a Dockerfile calls it, such as ubuntu:22.04.")],
     data_dir: DataDir = None,

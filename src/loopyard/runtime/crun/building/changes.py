@@ -1,8 +1,12 @@
-"""Instructions of a Dockerfile that say how an image is used, for images that are imported without any."""
+"""Options of `buildah config` that say how an image is used: from instructions of a Dockerfile, and from the
+configuration in an image's archive."""
 
 import json
 import shlex
-from typing import cast
+from collections.abc import Mapping
+from typing import Any, cast
+
+from loopyard.dockerfile.oci import from_oci
 
 _PLAIN = {"ENV": "--env", "WORKDIR": "--workingdir", "USER": "--user"}
 _RUN = {"ENTRYPOINT": "--entrypoint", "CMD": "--cmd"}
@@ -25,6 +29,25 @@ def options(changes: list[str]) -> list[str]:
             found += [_RUN[word], shlex.join(argv) if word == "CMD" else json.dumps(argv)]
         else:
             raise ValueError(f"{change!r} is not one of ENTRYPOINT, CMD, ENV, WORKDIR and USER with a value")
+    return found
+
+
+def options_of(config: Mapping[str, Any]) -> list[str]:
+    """The `config` of an OCI image as options of `buildah config`."""
+    known = from_oci(config)
+    found = [f"--env={name}={value}" for name, value in known.env]
+    found += [f"--label={name}={value}" for name, value in known.labels]
+    found += [f"--volume={volume}" for volume in known.volumes]
+    found += [f"--port={port}" for port in known.exposed]
+    found += [f"--onbuild={one}" for one in known.on_build]
+    plain = {"user": known.user, "workingdir": known.workdir, "stop-signal": known.stop_signal}
+    found += [f"--{name}={value}" for name, value in plain.items() if value]
+    if known.shell:
+        found.append(f"--shell={shlex.join(known.shell)}")
+    if known.entrypoint is not None:
+        found.append(f"--entrypoint={json.dumps(known.entrypoint)}")
+    if known.cmd is not None:
+        found.append(f"--cmd={shlex.join(known.cmd)}")
     return found
 
 
