@@ -11,7 +11,7 @@ from loopyard.object.config import ObjectConfig
 from loopyard.runtime.config import CrunConfig, RuntimeConfig
 from loopyard.runtime.crun.storage.disk_use import disk_use, sizes
 from loopyard.runtime.crun.storage.disk_use import shared as shared_space
-from loopyard.runtime.crun.storage.shared_bytes import SharedSpace
+from loopyard.runtime.shared_bytes import SharedSpace
 from loopyard.upkeep.control import ask
 from loopyard.upkeep.repository import UpkeepRepository
 
@@ -71,7 +71,7 @@ async def status(settings: ServerSettings) -> Status:
     disk: dict[str, int | None] = dict.fromkeys(("images", "layers", "snapshots", "boxes", "shared"))
     shared: Mapping[str, SharedSpace] = {}
     if isinstance(settings.runtime, CrunConfig):
-        shared = await shared_space(settings.runtime.images_of(data))
+        shared = await shared_space(data, settings.runtime.images_of(data))
         disk |= await sizes(data, settings.runtime.images_of(data))
     objects, commands, builds, axons, recordings = await asyncio.to_thread(
         disk_use, [data / "objects", data / "commands", data / "build-logs", data / "axons", data / "gateway"]

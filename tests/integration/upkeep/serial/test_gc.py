@@ -210,6 +210,7 @@ def test_status_tells_what_takes_how_much_and_gc_works_without_a_server(keeping:
     assert status["disk_bytes"]["images"] + status["disk_bytes"]["layers"] > 100 << 20
     for kind in ("images", "layers"):
         assert status["shared"][kind]["apparent_bytes"] >= status["shared"][kind]["disk_bytes"] > 0
+    assert set(status["shared"]) == {"images", "layers", "snapshots", "boxes"}
     assert status["disk_bytes"]["objects"] >= before["disk_bytes"]["objects"] + 4
     assert status["counts"]["objects"]["READ_ONLY"] == before["counts"]["objects"].get("READ_ONLY", 0) + 1
     assert keeping.stop() == 0
@@ -217,6 +218,28 @@ def test_status_tells_what_takes_how_much_and_gc_works_without_a_server(keeping:
     expected = plant(keeping)
     assert expected <= leftovers(keeping)
     until(lambda: nothing_is_left(keeping))
+
+
+def test_status_tells_what_snapshots_share(keeping: ServerProcess) -> None:
+    running(keeping)
+    size = 8 << 20
+    with keeping.client() as client:
+        box = client.devboxes.create_and_await_running()
+        command_line = f"head -c {size} /dev/urandom > ~/large && sync ~/large"
+        assert client.devboxes.execute_and_await_completion(box.id, command=command_line).exit_status == 0
+        before = command(keeping, "status")["shared"]
+        snapshots = [client.devboxes.snapshot_disk(box.id).id for _ in range(3)]
+        after = command(keeping, "status")["shared"]
+        for snapshot in snapshots:
+            client.devboxes.disk_snapshots.delete(snapshot)
+        client.devboxes.shutdown(box.id)
+    grown = {
+        field: after["snapshots"][field] - before["snapshots"][field] for field in ("apparent_bytes", "disk_bytes")
+    }
+    assert grown["apparent_bytes"] >= 3 * size
+    assert size <= grown["disk_bytes"] < 2 * size
+    # The box has nothing of its own any more: what it shares counts for the snapshots.
+    assert before["boxes"]["disk_bytes"] - after["boxes"]["disk_bytes"] >= size
 
 
 def test_a_server_sweeps_by_itself(keeping: ServerProcess) -> None:

@@ -3,6 +3,7 @@
 import contextlib
 import os
 import shutil
+from pathlib import Path
 
 from loopyard.runtime.crun.host import btrfs
 from loopyard.runtime.crun.launcher.programs import run
@@ -12,11 +13,14 @@ from loopyard.runtime.crun.launcher.requests import (
     Done,
     ListDisks,
     Measure,
+    MeasureShared,
     Names,
     PutAside,
     Size,
     Snapshot,
+    Spaces,
 )
+from loopyard.runtime.shared_bytes import shared_spaces
 from loopyard.runtime.syscalls import swap
 
 _MOST_NAMES = 500
@@ -116,6 +120,12 @@ def measure(answer: Answer, request: Measure) -> None:
         held = btrfs.held_bytes(disk) if btrfs.is_subvolume(disk) else None
         total += _size(disk) if held is None else held
     answer(Size(total))
+
+
+def measure_shared(answer: Answer, request: MeasureShared) -> None:
+    """How many bytes the disks in some folders share."""
+    found = shared_spaces([[Path(folder)] for folder in request.folders], request.seconds, one_disk=True)
+    answer(Spaces([one.apparent for one in found], [one.on_disk for one in found], [one.complete for one in found]))
 
 
 def _size(folder: str) -> int:

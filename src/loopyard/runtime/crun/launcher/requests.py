@@ -44,6 +44,16 @@ class Size:
 
 
 @dataclass(frozen=True, slots=True)
+class Spaces:
+    """Bytes of folders, as if no files shared any and as they do, by the folders' places in the request; `complete` is
+    false for one that there was no time to look at to its end."""
+
+    apparent: list[int]
+    on_disk: list[int]
+    complete: list[bool]
+
+
+@dataclass(frozen=True, slots=True)
 class Names:
     """Names of disks, in order."""
 
@@ -57,7 +67,7 @@ class Socket:
     usable: bool
 
 
-Content = Done | FirstProcess | Begun | Size | Names | Socket
+Content = Done | FirstProcess | Begun | Size | Spaces | Names | Socket
 
 
 class Answer(Protocol):
@@ -66,7 +76,7 @@ class Answer(Protocol):
     def __call__(self, content: Content, descriptors: Sequence[int] = ()) -> None: ...
 
 
-A = TypeVar("A", Done, FirstProcess, Begun, Size, Names, Socket)
+A = TypeVar("A", Done, FirstProcess, Begun, Size, Spaces, Names, Socket)
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +345,18 @@ class Measure(Request[Size]):
 
 
 @dataclass(frozen=True, slots=True)
+class MeasureShared(Request[Spaces]):
+    """How many bytes the disks in some folders share, looked for at most so many seconds. Extents that disks of several
+    folders have count for the first."""
+
+    act = "measure_shared"
+    answer = Spaces
+
+    folders: Sequence[str]
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class StopAll(Request[Done]):
     """Kill everything in the sandbox but its first process `init` and the trees of processes below `spare`. Can be
     repeated, also after a kill in the middle: the limit on processes is what the sandbox's configuration says in any
@@ -435,6 +457,7 @@ REQUESTS: dict[str, type[Request[Any]]] = {
         PutAside,
         ListDisks,
         Measure,
+        MeasureShared,
         StopAll,
         Restore,
         Compare,

@@ -52,6 +52,7 @@ _ACTS: dict[type[Request[Any]], Callable[[Answer, Any], None]] = {
     requests.PutAside: disks.put_aside,
     requests.ListDisks: disks.listing,
     requests.Measure: disks.measure,
+    requests.MeasureShared: disks.measure_shared,
     requests.StopAll: grading.stop_all,
     requests.Restore: grading.restore,
     requests.Compare: folder_patch.compare,

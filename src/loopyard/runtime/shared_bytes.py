@@ -32,16 +32,18 @@ class SharedSpace:
     complete: bool
 
 
-def shared_spaces(groups: Sequence[Sequence[Path]], seconds: float) -> list[SharedSpace]:
+def shared_spaces(groups: Sequence[Sequence[Path]], seconds: float, *, one_disk: bool = False) -> list[SharedSpace]:
     """Measure groups of folders. What a group shares with those before it, or a folder with others before it, takes
-    nothing. Folders within a folder that were measured are passed over. Ends after so many seconds."""
-    measurement = _Measurement(time.monotonic() + seconds)
+    nothing. Folders within a folder that were measured are passed over. Ends after so many seconds. With
+    `one_disk`, all is on one file system, whose subvolumes have numbers of their own and may share extents."""
+    measurement = _Measurement(time.monotonic() + seconds, one_disk=one_disk)
     return [measurement.group(folders) for folders in groups]
 
 
 class _Measurement:
-    def __init__(self, deadline: float) -> None:
+    def __init__(self, deadline: float, *, one_disk: bool) -> None:
         self._deadline = deadline
+        self._one_disk = one_disk
         self._done: set[str] = set()
         self._files: set[tuple[int, int]] = set()
         self._extents: set[tuple[int, int, int]] = set()
@@ -84,8 +86,9 @@ class _Measurement:
         except OSError:
             return 0
         try:
+            disk = 0 if self._one_disk else found.st_dev
             for place, length in _shared_extents(file):
-                extent = (found.st_dev, place, length)
+                extent = (disk, place, length)
                 again += length if extent in self._extents else 0
                 self._extents.add(extent)
         except OSError:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from loopyard.runtime.crun.storage.shared_bytes import shared_spaces
+from loopyard.runtime.shared_bytes import shared_spaces
 
 _MIB = 1 << 20
 _CLONE = 0x40049409
