@@ -1,12 +1,14 @@
 """Query strings of filters, where an empty field of a form says nothing."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
 from fastapi import Request
 from pydantic import BeforeValidator
 
+from loopyard.console.listing import next_path
+from loopyard.kit.paging import PageQuery
 from loopyard.kit.wire import ShortText
 
 
@@ -26,12 +28,22 @@ def query_string(given: Mapping[str, object | None]) -> str:
     return f"?{urlencode(pairs, doseq=True)}" if pairs else ""
 
 
-def last_id(rows: Sequence[Any]) -> str | None:
-    """The id of the last row of a page."""
-    return rows[-1].id if rows else None
-
-
-def first_path(request: Request) -> str:
-    """The path of a list's first page, with the same filters."""
+def shown_list(
+    request: Request,
+    query: PageQuery,
+    given: Mapping[str, Any],
+    rows: Sequence[Any],
+    *,
+    has_more: bool,
+    wide: Collection[str] = (),
+) -> dict[str, Any]:
+    """Context of a list that has filters: as they are given, and the ways to its first page and to older rows. Filters
+    of the names `wide` leave nothing out."""
     kept = [(name, value) for name, value in request.query_params.multi_items() if name != "after" and value]
-    return request.url.path + (f"?{urlencode(kept)}" if kept else "")
+    return {
+        "given": given,
+        "filtered": any(value is not None for name, value in given.items() if name not in wide),
+        "is_first": query.starting_after is None,
+        "first": request.url.path + (f"?{urlencode(kept)}" if kept else ""),
+        "older": next_path(request, rows[-1].id if rows else None, has_more=has_more),
+    }

@@ -293,3 +293,31 @@ def test_forms_that_make_something(log_in: Callable[..., Watched], shots: Path, 
         watched.page.screenshot(path=shots / f"form{path.replace('/', '-')}-{scheme}-{width}.png", full_page=True)
         assert watched.violations() == []
         assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_policy_is_changed_in_its_form(log_in: Callable[..., Watched], client: Runloop, shots: Path) -> None:
+    made = client.network_policies.create(
+        name=HOSTILE, description=f"first\n{HOSTILE}", allowed_hostnames=["a.example.com"], allow_mcp_gateway=True
+    )
+    watched = log_in()
+    watched.go(f"/network-policies/{made.id}")
+    watched.page.locator("details.create summary").click()
+    for scheme, width in _LOOKS:
+        watched.page.emulate_media(color_scheme=scheme)
+        watched.page.set_viewport_size({"width": width, "height": 900})
+        watched.page.screenshot(path=shots / f"policy-form-{scheme}-{width}.png", full_page=True)
+        assert watched.violations() == []
+        assert watched.page.evaluate("document.documentElement.scrollWidth") <= width
+    watched.page.get_by_role("button", name="Save the network policy").click()
+    watched.page.get_by_text("Nothing was changed.").wait_for()
+    assert client.network_policies.retrieve(made.id) == made
+    watched.page.locator("details.create summary").click()
+    watched.page.get_by_label("Host names").fill("a.example.com\nb.example.com")
+    watched.page.get_by_label("MCP servers").uncheck()
+    watched.page.get_by_role("button", name="Save the network policy").click()
+    watched.page.get_by_text("The network policy is in force.").wait_for()
+    after = client.network_policies.retrieve(made.id)
+    assert (after.name, after.description) == (made.name, made.description)
+    assert after.egress.allowed_hostnames == ["a.example.com", "b.example.com"]
+    assert after.egress.allow_mcp_gateway is False
+    client.network_policies.delete(made.id)

@@ -15,11 +15,12 @@ from loopyard.benchmark.run.repository import BenchmarkRunFilters, BenchmarkRunR
 from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.benchmark.run.states import FINAL, State, StateName
 from loopyard.console.family import Entry, Family, Hit
-from loopyard.console.filtering import EMPTY_IS_NONE, Given, first_path, last_id
-from loopyard.console.listing import ROWS, ListQuery, next_path
+from loopyard.console.filtering import EMPTY_IS_NONE, Given, shown_list
+from loopyard.console.listing import ROWS, ListQuery
 from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
 from loopyard.console.scenario_runs.rows import rows_of
+from loopyard.console.searching.finding import finder
 from loopyard.kit.clock import now_ms
 from loopyard.kit.paging import PageQuery, cursor_of
 from loopyard.kit.sse import MessageStream
@@ -37,7 +38,6 @@ SCENARIO_RUNS = "GET /v1/benchmark_runs/{}/scenario_runs"
 COMPLETE = "POST /v1/benchmark_runs/{}/complete"
 CANCEL = "POST /v1/benchmark_runs/{}/cancel"
 
-_HITS = 5
 _FALLBACK_SECONDS = 10.0
 
 _State = Annotated[StateName | None, EMPTY_IS_NONE, Query()]
@@ -66,12 +66,8 @@ async def list_runs(
         found=found,
         names=names,
         now=now_ms(),
-        given=given,
         states=list(State),
-        is_first=query.starting_after is None,
-        filtered=any(value is not None for value in given.values()),
-        first=first_path(page.request),
-        older=next_path(page.request, last_id(found.items), has_more=found.has_more),
+        **shown_list(page.request, query, given, found.items, has_more=found.has_more),
     )
 
 
@@ -106,12 +102,8 @@ async def detail(
         names=names,
         rows=rows,
         total=None if found is None else found.total_count,
-        given=given,
         states=list(ScenarioRunState),
-        is_first=query.starting_after is None,
-        filtered=state is not None or search is not None,
-        first=first_path(page.request),
-        older=next_path(page.request, last_id(rows or []), has_more=found is not None and found.has_more),
+        **shown_list(page.request, query, given, rows or [], has_more=found is not None and found.has_more),
         can_end=run.state not in FINAL,
         is_live=run.state not in FINAL,
         **await _progress(page, run.id),
@@ -170,14 +162,10 @@ async def cancel(id: ShortText, page: Annotated[Page, Depends(allowed(CANCEL))])
     return page.redirect(f"/console/benchmark-runs/{id}", note=note)
 
 
-async def _find(page: Page, text: str) -> list[Hit]:
-    if not page.may(LIST):
-        return []
-    query = PageQuery(_HITS, include_total_count=False)
-    async with page.database.read() as session:
-        found = await BenchmarkRunRepository(session).list_page(
-            page.caller.account_id, BenchmarkRunFilters(search=text), query
-        )
+async def _hits(session: AsyncSession, page: Page, text: str, few: PageQuery) -> list[Hit]:
+    found = await BenchmarkRunRepository(session).list_page(
+        page.caller.account_id, BenchmarkRunFilters(search=text), few
+    )
     return [Hit("benchmark run", one.name or one.id, f"/benchmark-runs/{one.id}", one.id) for one in found.items]
 
 
@@ -185,5 +173,5 @@ FAMILY = Family(
     router,
     navigation=(Entry("Evaluation", "Benchmark runs", "/benchmark-runs", LIST),),
     links={"bmr": "/benchmark-runs/"},
-    find=_find,
+    find=finder(LIST, _hits),
 )

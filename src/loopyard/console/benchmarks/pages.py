@@ -4,14 +4,16 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.benchmark.repository import BenchmarkFilters, BenchmarkRepository
 from loopyard.benchmark.run.repository import BenchmarkRunFilters, BenchmarkRunRepository
 from loopyard.benchmark.schemas import BenchmarkView
 from loopyard.console.family import Entry, Family, Hit
-from loopyard.console.filtering import Given, first_path, last_id
+from loopyard.console.filtering import Given, shown_list
 from loopyard.console.listing import ROWS, ListQuery, next_path
 from loopyard.console.page import Page, allowed
+from loopyard.console.searching.finding import finder
 from loopyard.kit.paging import PageQuery, cursor_of
 from loopyard.kit.wire import ShortText
 
@@ -24,7 +26,6 @@ SCENARIOS = "GET /v1/benchmarks/{}/definitions"
 RUNS = "GET /v1/benchmark_runs"
 
 _RECENT = 20
-_HITS = 5
 
 
 @router.get("/benchmarks")
@@ -47,11 +48,7 @@ async def list_benchmarks(
         "benchmarks/list.html",
         found=found,
         parts=parts,
-        given=given,
-        is_first=query.starting_after is None,
-        filtered=name is not None or search is not None,
-        first=first_path(page.request),
-        older=next_path(page.request, last_id(found.items), has_more=found.has_more),
+        **shown_list(page.request, query, given, found.items, has_more=found.has_more, wide=("public",)),
     )
 
 
@@ -68,6 +65,7 @@ async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))
         if page.may(RUNS):
             of_benchmark = BenchmarkRunFilters(benchmark_id=benchmark.id)
             history = await BenchmarkRunRepository(session).list_page(account_id, of_benchmark, PageQuery(_RECENT))
+    last = scenarios.items[-1].id if scenarios is not None and scenarios.items else None
     return page.render(
         "benchmarks/detail.html",
         benchmark=BenchmarkView.of(benchmark, []),
@@ -76,20 +74,12 @@ async def detail(id: ShortText, page: Annotated[Page, Depends(allowed(RETRIEVE))
         scenarios=scenarios,
         history=history,
         is_first=query.starting_after is None,
-        older=None
-        if scenarios is None
-        else next_path(page.request, last_id(scenarios.items), has_more=scenarios.has_more),
+        older=next_path(page.request, last, has_more=scenarios is not None and scenarios.has_more),
     )
 
 
-async def _find(page: Page, text: str) -> list[Hit]:
-    if not page.may(LIST):
-        return []
-    query = PageQuery(_HITS, include_total_count=False)
-    async with page.database.read() as session:
-        found = await BenchmarkRepository(session).list_page(
-            page.caller.account_id, BenchmarkFilters(search=text), query
-        )
+async def _hits(session: AsyncSession, page: Page, text: str, few: PageQuery) -> list[Hit]:
+    found = await BenchmarkRepository(session).list_page(page.caller.account_id, BenchmarkFilters(search=text), few)
     return [Hit("benchmark", one.name, f"/benchmarks/{one.id}", one.id) for one in found.items]
 
 
@@ -97,5 +87,5 @@ FAMILY = Family(
     router,
     navigation=(Entry("Evaluation", "Benchmarks", "/benchmarks", LIST),),
     links={"bmk": "/benchmarks/"},
-    find=_find,
+    find=finder(LIST, _hits),
 )

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.benchmark.repository import BenchmarkFilters, BenchmarkRepository
 from loopyard.benchmark_job import viewing
@@ -14,13 +15,14 @@ from loopyard.benchmark_job.repository import BenchmarkJobRepository, JobFilters
 from loopyard.benchmark_job.service import JobService
 from loopyard.benchmark_job.states import UNFINISHED
 from loopyard.console.family import Entry, Family, Hit
-from loopyard.console.filtering import Given, first_path, last_id
+from loopyard.console.filtering import Given, shown_list
 from loopyard.console.jobs.form import JobForm, equal_of
 from loopyard.console.jobs.grid import grid_of
-from loopyard.console.listing import ListQuery, next_path
+from loopyard.console.listing import ListQuery
 from loopyard.console.live import Fragment
 from loopyard.console.outcomes import LEGEND
 from loopyard.console.page import Page, allowed
+from loopyard.console.searching.finding import finder
 from loopyard.kit.errors import BadRequest, LoopyardError
 from loopyard.kit.idempotency import RequestIdentity, claim
 from loopyard.kit.ids import new_id
@@ -37,7 +39,6 @@ CREATE = "POST /v1/benchmark_jobs"
 SECRETS = "GET /v1/secrets"
 BENCHMARKS = "GET /v1/benchmarks"
 
-_HITS = 5
 _OFFERED = 200
 """Benchmarks and secrets that the form offers; others can be typed."""
 _FALLBACK_SECONDS = 10.0
@@ -63,12 +64,8 @@ async def list_jobs(
         "jobs/list.html",
         jobs=views,
         total=found.total_count,
-        given=given,
         can_start=page.may(CREATE),
-        is_first=query.starting_after is None,
-        filtered=name is not None or search is not None,
-        first=first_path(page.request),
-        older=next_path(page.request, last_id(views), has_more=found.has_more),
+        **shown_list(page.request, query, given, views, has_more=found.has_more),
     )
 
 
@@ -202,12 +199,8 @@ async def _shown(page: Page, job_id: str, first: int) -> dict[str, Any]:
     }
 
 
-async def _find(page: Page, text: str) -> list[Hit]:
-    if not page.may(LIST):
-        return []
-    query = PageQuery(_HITS, include_total_count=False)
-    async with page.database.read() as session:
-        found = await BenchmarkJobRepository(session).list_page(page.caller.account_id, JobFilters(search=text), query)
+async def _hits(session: AsyncSession, page: Page, text: str, few: PageQuery) -> list[Hit]:
+    found = await BenchmarkJobRepository(session).list_page(page.caller.account_id, JobFilters(search=text), few)
     return [Hit("job", one.name, f"/jobs/{one.id}", f"{one.state} {one.id}") for one in found.items]
 
 
@@ -215,5 +208,5 @@ FAMILY = Family(
     router,
     navigation=(Entry("Evaluation", "Jobs", "/jobs", LIST),),
     links={"bmj": "/jobs/"},
-    find=_find,
+    find=finder(LIST, _hits),
 )

@@ -4,16 +4,18 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.console.family import Entry, Family, Hit
-from loopyard.console.filtering import EMPTY_IS_NONE, Given, first_path, last_id
-from loopyard.console.listing import ListQuery, next_path
+from loopyard.console.filtering import EMPTY_IS_NONE, Given, shown_list
+from loopyard.console.listing import ListQuery
 from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
 from loopyard.console.scenario_runs.changes import changes_of
 from loopyard.console.scenario_runs.detail import detail_of, document_of, gather
 from loopyard.console.scenario_runs.rows import rows_of
 from loopyard.console.scenario_runs.work import outputs
+from loopyard.console.searching.finding import finder
 from loopyard.devbox.execution.repository import ExecutionRepository
 from loopyard.kit.errors import NotFound
 from loopyard.kit.ids import new_id
@@ -39,7 +41,6 @@ COMPLETE = "POST /v1/scenarios/runs/{}/complete"
 CANCEL = "POST /v1/scenarios/runs/{}/cancel"
 START = "POST /v1/scenarios/start_run"
 
-_HITS = 5
 _FALLBACK_SECONDS = 10.0
 _OF_JOB = frozenset({"benchmark_job_id", "attempt", "infrastructure_failures"})
 """Keys of metadata that a job writes into its runs. A repeated run drops them: it is no attempt of the job."""
@@ -73,12 +74,8 @@ async def list_runs(
         "scenario_runs/list.html",
         rows=rows,
         total=found.total_count,
-        given=given,
         states=list(State),
-        is_first=query.starting_after is None,
-        filtered=any(value is not None for value in given.values()),
-        first=first_path(page.request),
-        older=next_path(page.request, last_id(rows), has_more=found.has_more),
+        **shown_list(page.request, query, given, rows, has_more=found.has_more),
     )
 
 
@@ -198,13 +195,9 @@ async def again(id: ShortText, page: Annotated[Page, Depends(allowed(START))]) -
     return page.redirect(f"/console/runs/{run.id}", note=f"This run was started anew after {id}.")
 
 
-async def _find(page: Page, text: str) -> list[Hit]:
-    if not page.may(LIST):
-        return []
-    query = PageQuery(_HITS, include_total_count=False)
-    async with page.database.read() as session:
-        found = await ScenarioRunRepository(session).list_page(page.caller.account_id, RunFilters(search=text), query)
-        rows = await rows_of(session, page.caller.account_id, found.items)
+async def _hits(session: AsyncSession, page: Page, text: str, few: PageQuery) -> list[Hit]:
+    found = await ScenarioRunRepository(session).list_page(page.caller.account_id, RunFilters(search=text), few)
+    rows = await rows_of(session, page.caller.account_id, found.items)
     return [Hit("run", one.name or one.scenario_name, f"/runs/{one.id}", f"{one.state} {one.id}") for one in rows]
 
 
@@ -212,5 +205,5 @@ FAMILY = Family(
     router,
     navigation=(Entry("Evaluation", "Runs", "/runs", LIST),),
     links={"scr": "/runs/"},
-    find=_find,
+    find=finder(LIST, _hits),
 )

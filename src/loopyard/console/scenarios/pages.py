@@ -5,13 +5,15 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.console.family import Entry, Family, Hit
-from loopyard.console.filtering import EMPTY_IS_NONE, Given, first_path, last_id
-from loopyard.console.listing import ListQuery, next_path
+from loopyard.console.filtering import EMPTY_IS_NONE, Given, shown_list
+from loopyard.console.listing import ListQuery
 from loopyard.console.page import Page, allowed
 from loopyard.console.scenario_runs.rows import rows_of
 from loopyard.console.scenarios.contract import functions_of
+from loopyard.console.searching.finding import finder
 from loopyard.kit.ids import new_id
 from loopyard.kit.paging import PageQuery, cursor_of
 from loopyard.kit.wire import ShortText
@@ -34,7 +36,6 @@ START = "POST /v1/scenarios/start_run"
 ARCHIVE = "POST /v1/scenarios/{}/archive"
 
 _RECENT = 20
-_HITS = 5
 
 _Type = Annotated[ValidationType | None, EMPTY_IS_NONE, Query()]
 
@@ -65,11 +66,7 @@ async def list_scenarios(
     return page.render(
         "scenarios/list.html",
         found=found,
-        given=given,
-        is_first=query.starting_after is None,
-        filtered=any(value is not None for name, value in given.items() if name != "public"),
-        first=first_path(page.request),
-        older=next_path(page.request, last_id(found.items), has_more=found.has_more),
+        **shown_list(page.request, query, given, found.items, has_more=found.has_more, wide=("public",)),
     )
 
 
@@ -125,12 +122,8 @@ async def archive(id: ShortText, page: Annotated[Page, Depends(allowed(ARCHIVE))
     return page.redirect(f"/console/scenarios/{scenario.id}", note="The scenario is archived. Its runs stay.")
 
 
-async def _find(page: Page, text: str) -> list[Hit]:
-    if not page.may(LIST):
-        return []
-    query = PageQuery(_HITS, include_total_count=False)
-    async with page.database.read() as session:
-        found = await ScenarioRepository(session).list_page(page.caller.account_id, ScenarioFilters(search=text), query)
+async def _hits(session: AsyncSession, page: Page, text: str, few: PageQuery) -> list[Hit]:
+    found = await ScenarioRepository(session).list_page(page.caller.account_id, ScenarioFilters(search=text), few)
     return [Hit("scenario", one.name, f"/scenarios/{one.id}", one.id) for one in found.items]
 
 
@@ -138,5 +131,5 @@ FAMILY = Family(
     router,
     navigation=(Entry("Evaluation", "Scenarios", "/scenarios", LIST),),
     links={"scn": "/scenarios/"},
-    find=_find,
+    find=finder(LIST, _hits),
 )

@@ -15,7 +15,9 @@ BIDI = "\u202etxet\u2066"
 EVIL = f"\"'>{SCRIPT}{BIDI}{{{{ 7777*7 }}}}"
 """Markup, direction controls, and a template: to stand in any field."""
 
-SOLVE = f"echo right > ~/answer; printf '%s\\n' '{SCRIPT}'; printf '\\033]0;title\\007\\033[31mred\\033[0m\\n'"
+_HOSTILE_FILE = f"printf '%s\\n' '{SCRIPT}{BIDI}' > \"$HOME/<img src=x onerror=window.hit=6>\""
+_COLOURED = "printf '\\033]0;title\\007\\033[31mred\\033[0m\\n'"
+SOLVE = f"echo right > ~/answer; {_HOSTILE_FILE}; printf '%s\\n' '{SCRIPT}'; {_COLOURED}"
 RIGHT = f"printf '%s\\n' '{SCRIPT}'; grep -qx right ~/answer && echo score=1.0 || echo score=0.0"
 HALF = "grep -qx right ~/answer && echo score=0.5 || { echo 'no answer'; echo score=0.25; }"
 

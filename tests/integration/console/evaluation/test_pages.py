@@ -29,6 +29,9 @@ def test_a_run_says_what_was_done_and_how_it_was_scored(console: Console, evalua
     assert 'class="a-f1">red' in html
     assert "title" not in html.split('class="a-f1">red')[0].rsplit("\n", 1)[-1]
     assert "lost points at: half" in html
+    assert "lines, as they were before the scorers began" in html
+    assert '<span class="add">+right' in html
+    assert "&lt;img src=x onerror=window.hit=6&gt;" in html
     assert "more characters" in html  # the problem statement is cut
     assert f"/console/jobs/{evaluation.job_id}" in html
     html = console.page(f"/runs/{nop.id}")

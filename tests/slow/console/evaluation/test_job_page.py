@@ -60,6 +60,7 @@ def test_the_pages_of_an_evaluation_are_harmless_and_accessible(
     paths = {
         "runs": "/runs",
         "run": f"/runs/{first.id}",
+        "run-changes": f"/runs/{first.id}/changes",
         "run-broken": f"/runs/{broken.id}",
         "command": f"/runs/{first.id}/commands/agent.run",
         "scenarios": "/scenarios",
