@@ -164,7 +164,7 @@ def _scenario(attempt: Trial) -> ScenarioOutcomeView:
     return ScenarioOutcomeView(
         scenario_definition_id=attempt.scenario_id,
         scenario_name=attempt.scenario_name,
-        state=Result(attempt.result or Result.CANCELED).value,
+        state=(attempt.result or Result.CANCELED).value,
         duration_ms=duration,
         failure_reason=reason,
         scenario_run_id=attempt.scenario_run_id,

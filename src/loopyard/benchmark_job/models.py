@@ -3,7 +3,9 @@ from typing import Any
 from sqlalchemy import JSON, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from loopyard.benchmark_job.states import JobState
 from loopyard.store.base import ID, Base, ForeignId, PrimaryId
+from loopyard.store.columns import EnumText
 
 _UNFINISHED = text("end_time_ms IS NULL")
 
@@ -21,7 +23,7 @@ class BenchmarkJob(Base):
     name: Mapped[str]
     name_digest: Mapped[str] = mapped_column(String(32))
     name_folded: Mapped[str]
-    state: Mapped[str] = mapped_column(String(16))
+    state: Mapped[JobState] = mapped_column(EnumText(JobState, 16))
     source: Mapped[dict[str, Any]]
     """Source that it was made of, as the wire's `job_source`."""
     spec: Mapped[dict[str, Any] | None] = mapped_column(JSON(none_as_null=True))

@@ -3,7 +3,9 @@ from typing import Any
 from sqlalchemy import JSON, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from loopyard.blueprint.states import Status
 from loopyard.store.base import ID, Base, ForeignId, PrimaryId, StringMapColumn
+from loopyard.store.columns import EnumText
 
 _SHOWN = text("state = 'created'")
 _HELD = text("NOT reclaimed")
@@ -23,7 +25,7 @@ class Blueprint(Base):
     account_id: Mapped[ForeignId]
     name: Mapped[str]
     name_digest: Mapped[str] = mapped_column(String(32))
-    status: Mapped[str]
+    status: Mapped[Status] = mapped_column(EnumText(Status))
     state: Mapped[str]
     parameters: Mapped[dict[str, Any]]
     """As they were given, without tokens and passwords."""

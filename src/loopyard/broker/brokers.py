@@ -117,7 +117,7 @@ class Brokers:
     async def entered(self, session: AsyncSession, devbox: Devbox, was: str) -> None:
         """Publish that a devbox has come to run, or was suspended, in the transaction in which it does."""
         if devbox.has_broker and devbox.status in _EVENTS:
-            name = "devbox.resumed" if was == Status.RESUMING else _EVENTS[Status(devbox.status)]
+            name = "devbox.resumed" if was == Status.RESUMING else _EVENTS[devbox.status]
             await self._publish(session, devbox.id, name)
 
     async def ended(self, session: AsyncSession, devbox: Devbox) -> None:
@@ -127,7 +127,7 @@ class Brokers:
             if devbox.status == Status.FAILURE:
                 last = devbox.state_transitions[-1]
                 reason = f"{devbox.failure_reason}: {last.get('failure_reason', '')}"[:4000]
-            await self._publish(session, devbox.id, _EVENTS[Status(devbox.status)], reason)
+            await self._publish(session, devbox.id, _EVENTS[devbox.status], reason)
             await BrokerRepository(session).delete_frames(devbox.id)
             after_commit(session, lambda: self._forget(devbox.id))
 

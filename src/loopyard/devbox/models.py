@@ -3,7 +3,9 @@ from typing import Any
 from sqlalchemy import JSON, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from loopyard.devbox.lifecycle.statuses import Status
 from loopyard.store.base import ID, Base, ForeignId, PrimaryId, StringMapColumn
+from loopyard.store.columns import EnumText
 
 _LIVE = text("NOT reclaimed")
 _FROM_BLUEPRINT = text("blueprint_id IS NOT NULL")
@@ -26,7 +28,7 @@ class Devbox(Base):
     id: Mapped[PrimaryId]
     account_id: Mapped[ForeignId]
     name: Mapped[str | None]
-    status: Mapped[str]
+    status: Mapped[Status] = mapped_column(EnumText(Status))
     metadata_: Mapped[StringMapColumn] = mapped_column("metadata")
     environment_variables: Mapped[StringMapColumn]
     launch_parameters: Mapped[dict[str, Any]]

@@ -36,10 +36,12 @@ class Page(Generic[T]):
     total_count: int | None
 
 
+Limit = Annotated[int, Query(ge=1, le=MAX_LIMIT, description="The most items to return. Default 20, at most 5000.")]
+"""The parameter of all lists that says how long a page may be. One out of bounds is refused with 400."""
+
+
 async def _page_query(
-    limit: Annotated[
-        int, Query(ge=1, le=MAX_LIMIT, description="The most items to return. Default 20, at most 5000.")
-    ] = DEFAULT_LIMIT,
+    limit: Limit = DEFAULT_LIMIT,
     starting_after: Annotated[
         str | None, Query(description="Id of the last item of the page before; this page starts after it.")
     ] = None,

@@ -2,7 +2,7 @@
 
 from loopyard.kit.hostnames import normal
 from loopyard.network_policy.models import NetworkPolicy
-from loopyard.network_policy.schemas import AllowedCidr
+from loopyard.network_policy.networks import AllowedCidr
 from loopyard.runtime import protocol
 from loopyard.runtime.protocol import AllowedNetwork, PortRange
 
@@ -13,7 +13,7 @@ def compiled(policy: NetworkPolicy) -> protocol.NetworkPolicy:
     return protocol.NetworkPolicy(
         allow_all=policy.allow_all,
         hostnames=tuple(normal(name) for name in policy.allowed_hostnames),
-        networks=tuple(_network(AllowedCidr.model_validate(one)) for one in policy.allowed_cidrs),
+        networks=tuple(_network(one) for one in policy.allowed_cidrs),
         mirrors=policy.allow_runloop_mirrors,
         gateway=policy.allow_agent_gateway or policy.allow_mcp_gateway,
         group=policy.account_id if peers else None,

@@ -1,9 +1,9 @@
-from typing import Any
-
-from sqlalchemy import Index, String, UniqueConstraint
+from sqlalchemy import JSON, Index, String, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
+from loopyard.network_policy.networks import AllowedCidr
 from loopyard.store.base import Base, ForeignId, PrimaryId
+from loopyard.store.columns import PydanticType
 
 
 class NetworkPolicy(Base):
@@ -25,7 +25,7 @@ class NetworkPolicy(Base):
     """As it was asked for; `allow_all` brings it about as well."""
     allow_mcp_gateway: Mapped[bool]
     allow_runloop_mirrors: Mapped[bool]
-    allowed_cidrs: Mapped[list[Any]]
-    allowed_hostnames: Mapped[list[Any]]
+    allowed_cidrs: Mapped[list[AllowedCidr]] = mapped_column(PydanticType(list[AllowedCidr]))
+    allowed_hostnames: Mapped[list[str]] = mapped_column(JSON)
     create_time_ms: Mapped[int]
     update_time_ms: Mapped[int]

@@ -1,18 +1,17 @@
 """The wire's words for network policies."""
 
-from ipaddress import IPv4Network
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import AfterValidator, Field, StringConstraints, model_validator
+from pydantic import AfterValidator, Field, StringConstraints
 
 from loopyard.kit.hostnames import is_name, normal
 from loopyard.kit.wire import Params, Text, View
 from loopyard.network_policy.models import NetworkPolicy
+from loopyard.network_policy.networks import AllowedCidr
 
 MAX_HOSTNAMES = 1000
 MAX_CIDRS = 500
-MAX_PORTS = 100
-"""Limits on the entries of one policy, and on the port rules of one of its networks."""
+"""Limits on the entries of one policy."""
 
 
 def _not_blank(text: str) -> str:
@@ -35,41 +34,9 @@ def _hostname(text: str) -> str:
     return text
 
 
-def _cidr(text: str) -> str:
-    try:
-        network = IPv4Network(text, strict=False)
-    except ValueError:
-        raise ValueError("must be an IPv4 network such as 10.12.0.0/16") from None
-    if text != str(network):
-        raise ValueError(f"must be written as {network}, with the bits of the host zero")
-    return text
-
-
 Name = Annotated[Text, StringConstraints(max_length=1024), AfterValidator(_not_blank)]
 Description = Annotated[Text, StringConstraints(max_length=16384)]
 Hostname = Annotated[Text, StringConstraints(max_length=256), AfterValidator(_hostname)]
-Port = Annotated[int, Field(ge=1, le=65535)]
-
-
-class PortRule(Params):
-    """A port, or a range of ports, of TCP and UDP or of one of them."""
-
-    port: Port
-    end_port: Port | None = None
-    """The last port of a range."""
-    protocol: Literal["TCP", "UDP"] | None = None
-
-    @model_validator(mode="after")
-    def _in_order(self) -> "PortRule":
-        if self.end_port is not None and self.end_port < self.port:
-            raise ValueError("end_port must not be less than port")
-        return self
-
-
-class AllowedCidr(Params):
-    cidr: Annotated[Text, StringConstraints(max_length=64), AfterValidator(_cidr)]
-    ports: Annotated[list[PortRule], Field(max_length=MAX_PORTS)] | None = None
-    """None, or none in it, for every port and protocol."""
 
 
 class NetworkPolicyUpdateParams(Params):
@@ -116,7 +83,7 @@ class NetworkPolicyView(View):
             allow_devbox_to_devbox=policy.allow_devbox_to_devbox or policy.allow_all,
             allow_mcp_gateway=policy.allow_mcp_gateway,
             allow_runloop_mirrors=policy.allow_runloop_mirrors,
-            allowed_cidrs=[AllowedCidr.model_validate(one) for one in policy.allowed_cidrs],
+            allowed_cidrs=policy.allowed_cidrs,
             allowed_hostnames=policy.allowed_hostnames,
         )
         return cls(

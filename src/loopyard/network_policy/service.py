@@ -1,7 +1,5 @@
 """Decides about network policies. `Enforcement` carries the decisions out."""
 
-from typing import Any
-
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.kit.clock import now_ms
@@ -9,7 +7,7 @@ from loopyard.kit.errors import WrongState
 from loopyard.network_policy.enforcement import PolicyUsers
 from loopyard.network_policy.models import NetworkPolicy
 from loopyard.network_policy.repository import NetworkPolicyRepository
-from loopyard.network_policy.schemas import AllowedCidr, NetworkPolicyCreateParams, NetworkPolicyUpdateParams
+from loopyard.network_policy.schemas import NetworkPolicyCreateParams, NetworkPolicyUpdateParams
 
 _FLAGS = (
     "allow_all",
@@ -34,7 +32,7 @@ async def create(
         account_id=account_id,
         description=params.description,
         **{flag: getattr(params, flag) or False for flag in _FLAGS},
-        allowed_cidrs=_stored(params.allowed_cidrs or []),
+        allowed_cidrs=params.allowed_cidrs or [],
         allowed_hostnames=params.allowed_hostnames or [],
         create_time_ms=now,
         update_time_ms=now,
@@ -61,7 +59,7 @@ async def update(
         if (value := getattr(params, flag)) is not None:
             setattr(policy, flag, value)
     if params.allowed_cidrs is not None:
-        policy.allowed_cidrs = _stored(params.allowed_cidrs)
+        policy.allowed_cidrs = params.allowed_cidrs
     if params.allowed_hostnames is not None:
         policy.allowed_hostnames = params.allowed_hostnames
     if params.description is not None:
@@ -82,7 +80,3 @@ async def delete(session: AsyncSession, account_id: str, policy_id: str, users: 
     if using := await users.ids_with_policy(session, policy_id):
         raise WrongState(f"Network policy {policy_id} is in use by {len(using)} devboxes, such as {using[0]}.")
     return await policies.delete(policy)
-
-
-def _stored(cidrs: list[AllowedCidr]) -> list[Any]:
-    return [one.model_dump(mode="json", exclude_none=True) for one in cidrs]

@@ -2,13 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import APIRouter, Depends
 
 from loopyard.auth.caller import CallerDep
 from loopyard.kit.db import ReadSession, WriteSession
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import DEFAULT_LIMIT, MAX_LIMIT, PageQuery
+from loopyard.kit.paging import DEFAULT_LIMIT, Limit, PageQuery
 from loopyard.kit.parts import part
 from loopyard.kit.wire import ShortText
 from loopyard.secret.repository import SecretRepository
@@ -40,9 +40,7 @@ async def create(
 async def list_secrets(
     caller: CallerDep,
     session: ReadSession,
-    limit: Annotated[
-        int, Query(ge=1, le=MAX_LIMIT, description="The most items to return. Default 20, at most 5000.")
-    ] = DEFAULT_LIMIT,
+    limit: Limit = DEFAULT_LIMIT,
 ) -> SecretListView:
     """The account's secrets, newest first."""
     page = await SecretRepository(session).list_page(caller.account_id, PageQuery(limit=limit))

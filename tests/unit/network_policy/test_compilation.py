@@ -1,19 +1,14 @@
 """Policies in the wire's words: what is refused, and what the runtime gets of them."""
 
+from typing import Any
+
 import pytest
 from pydantic import ValidationError
 
 from loopyard.network_policy.compilation import compiled
 from loopyard.network_policy.models import NetworkPolicy
-from loopyard.network_policy.schemas import (
-    MAX_CIDRS,
-    MAX_HOSTNAMES,
-    MAX_PORTS,
-    AllowedCidr,
-    NetworkPolicyCreateParams,
-    NetworkPolicyView,
-    PortRule,
-)
+from loopyard.network_policy.networks import MAX_PORTS, AllowedCidr, PortRule
+from loopyard.network_policy.schemas import MAX_CIDRS, MAX_HOSTNAMES, NetworkPolicyCreateParams, NetworkPolicyView
 from loopyard.runtime import protocol
 from loopyard.runtime.protocol import AllowedNetwork, PortRange
 
@@ -28,7 +23,9 @@ def _policy(**fields: object) -> NetworkPolicy:
         "update_time_ms": 2,
         "description": None,
     }
-    return NetworkPolicy(**{"id": "npl_1", "account_id": "acc_1", "name": "p", **closed, **kept, **fields})
+    row: dict[str, Any] = {"id": "npl_1", "account_id": "acc_1", "name": "p", **closed, **kept, **fields}
+    row["allowed_cidrs"] = [AllowedCidr.model_validate(one) for one in row["allowed_cidrs"]]
+    return NetworkPolicy(**row)
 
 
 def test_a_policy_that_says_nothing_opens_nothing() -> None:

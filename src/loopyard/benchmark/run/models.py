@@ -3,7 +3,9 @@ from typing import Any
 from sqlalchemy import JSON, Double, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from loopyard.benchmark.run.states import State
 from loopyard.store.base import Base, ForeignId, PrimaryId, StringMapColumn
+from loopyard.store.columns import EnumText
 
 _OF_BENCHMARK = text("benchmark_id IS NOT NULL")
 _NAMED = text("name_digest IS NOT NULL")
@@ -48,7 +50,7 @@ class BenchmarkRun(Base):
     name: Mapped[str | None]
     name_digest: Mapped[str | None] = mapped_column(String(32))
     name_folded: Mapped[str | None]
-    state: Mapped[str] = mapped_column(String(16))
+    state: Mapped[State] = mapped_column(EnumText(State, 16))
     ending: Mapped[bool]
     """True if it is over, but some of its scenario runs may still have to be canceled."""
     metadata_: Mapped[StringMapColumn] = mapped_column("metadata")

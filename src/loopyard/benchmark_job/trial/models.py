@@ -1,7 +1,9 @@
 from sqlalchemy import Double, Index, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from loopyard.benchmark_job.trial.states import Result, Step
 from loopyard.store.base import Base, ForeignId, PrimaryId
+from loopyard.store.columns import EnumText
 
 _WAITING = text("step = 'waiting'")
 _UNDER_WAY = text("step IN ('starting', 'working', 'scoring')")
@@ -33,7 +35,7 @@ class Trial(Base):
     """Counts the attempts at the same scenario by the same agent, from 0, for whatever reason they were made."""
     scenario_id: Mapped[ForeignId]
     scenario_name: Mapped[str]
-    step: Mapped[str] = mapped_column(String(16))
+    step: Mapped[Step] = mapped_column(EnumText(Step, 16))
     not_before_ms: Mapped[int]
     """When it may be started."""
     timeout_seconds: Mapped[float] = mapped_column(Double)
@@ -44,7 +46,7 @@ class Trial(Base):
     """How many attempts before this one the infrastructure broke, since the last that was the agent's fault."""
     scenario_run_id: Mapped[ForeignId | None]
     devbox_id: Mapped[ForeignId | None]
-    result: Mapped[str | None] = mapped_column(String(16))
+    result: Mapped[Result | None] = mapped_column(EnumText(Result, 16))
     final: Mapped[bool]
     """True if it is the attempt that counts: it has ended and no further attempt follows."""
     fault: Mapped[str | None] = mapped_column(String(16))

@@ -16,13 +16,8 @@ from loopyard.kit.errors import BadRequest, WrongState
 from loopyard.kit.parts import part
 from loopyard.network_policy import endpoints as policies
 from loopyard.network_policy.enforcement import Enforcement
-from loopyard.network_policy.schemas import (
-    AllowedCidr,
-    NetworkPolicyCreateParams,
-    NetworkPolicyUpdateParams,
-    NetworkPolicyView,
-    PortRule,
-)
+from loopyard.network_policy.networks import AllowedCidr, PortRule
+from loopyard.network_policy.schemas import NetworkPolicyCreateParams, NetworkPolicyUpdateParams, NetworkPolicyView
 
 router = APIRouter()
 

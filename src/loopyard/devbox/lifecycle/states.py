@@ -1,25 +1,11 @@
 """The life of a devbox, as one explicit state machine."""
 
-from enum import StrEnum
 from typing import Any, Literal
 
+from loopyard.devbox.lifecycle.statuses import Status
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import WrongState
-
-
-class Status(StrEnum):
-    SCHEDULED = "scheduled"
-    QUEUED = "queued"
-    PROVISIONING = "provisioning"
-    INITIALIZING = "initializing"
-    RUNNING = "running"
-    SUSPENDING = "suspending"
-    SUSPENDED = "suspended"
-    RESUMING = "resuming"
-    FAILURE = "failure"
-    SHUTDOWN = "shutdown"
-
 
 StatusName = Literal[
     "scheduled",
@@ -58,7 +44,7 @@ _NEXT: dict[Status, set[Status]] = {
 
 def can_become(devbox: Devbox, status: Status) -> bool:
     """True if the devbox's present status leads to this one."""
-    return status in _NEXT.get(Status(devbox.status), set())
+    return status in _NEXT.get(devbox.status, set())
 
 
 def move(devbox: Devbox, status: Status, *, message: str | None = None, in_setup: bool = False) -> None:
