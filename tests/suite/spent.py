@@ -17,20 +17,19 @@ _totals: dict[str, float] = defaultdict(float)
 _inner: ContextVar[list[float] | None] = ContextVar("inner", default=None)
 
 
-_processor = 0.0
+_processor: list[float] = []
 
 
 def add_processor(seconds: float) -> None:
     """Count what a processor worked for a command that has ended, and for its children."""
-    global _processor
-    _processor += seconds
+    _processor.append(seconds)
 
 
 def take_processor() -> float:
     """The seconds of a processor since the last call."""
-    global _processor
-    taken, _processor = _processor, 0.0
-    return taken
+    total = sum(_processor)
+    _processor.clear()
+    return total
 
 
 @contextmanager
