@@ -29,6 +29,8 @@ _GATHERING_SECONDS = 0.005
 _STDIN_PAUSE = 0.02
 _MOST_RESULTS = 256
 """How many results are kept in memory."""
+_AT_ONCE = 20
+"""How many commands are looked at in one turn of the event loop."""
 _UNTOLD_PAUSE = 1.0
 """How often the result of a command is looked for whose end nobody tells, on a host that watches no more files."""
 
@@ -315,17 +317,21 @@ class Commands:
                 return
             await asyncio.sleep(pause)  # it is just being started
 
-    def end_unfinished(self, sandbox_id: str) -> None:
-        """The sandbox is gone: whatever ran in it is over."""
-        for name, result in self.all(sandbox_id).items():
-            if result is None:
-                self._declare_lost(self._layout.command(sandbox_id, name))
+    async def end_unfinished(self, sandbox_id: str) -> None:
+        """The sandbox is gone: whatever ran in it is over. There may be thousands of commands: others go on between."""
+        names = await asyncio.to_thread(subfolders, self._layout.commands_of(sandbox_id))
+        for number, name in enumerate(names, 1):
+            with contextlib.suppress(CommandNotFound):
+                if self.result(sandbox_id, name) is None:
+                    self._declare_lost(self._layout.command(sandbox_id, name))
+            if number % _AT_ONCE == 0:
+                await asyncio.sleep(0)
 
     def forget(self, sandbox_id: str) -> None:
         """Delete all output of the sandbox's commands."""
         kept = self._layout.commands_of(sandbox_id)
-        for folder in [folder for folder in self._results if folder.parent == kept]:
-            del self._results[folder]
+        for folder in [folder for folder in list(self._results) if folder.parent == kept]:
+            self._results.pop(folder, None)
         shutil.rmtree(self.running / kept.name, ignore_errors=True)
         shutil.rmtree(kept, ignore_errors=True)
 

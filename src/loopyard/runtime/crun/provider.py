@@ -229,7 +229,7 @@ class CrunRuntime:
             known = self._boxes.pop(one, None)
             if known is not None:
                 await self._making.give_back(known.slot)
-            self._commands.end_unfinished(one)
+            await self._commands.end_unfinished(one)
         if not keep_disk:
             for one in services:
                 await self.forget(one)

@@ -204,7 +204,7 @@ class DockerRuntime:
     async def destroy(self, sandbox_id: str) -> None:
         async with self._acting(sandbox_id):
             await self._remove(sandbox_id)
-            self._commands.end_unfinished(sandbox_id)
+            await self._commands.end_unfinished(sandbox_id)
         self._acts.pop(sandbox_id, None)
 
     async def _remove(self, sandbox_id: str) -> None:
@@ -239,7 +239,7 @@ class DockerRuntime:
                     await self._engine.ask("POST", f"containers/{self._container(sandbox_id)}/stop?t=0")
             except (aiodocker.DockerError, OSError, aiohttp.ClientError) as error:
                 raise SandboxStuck(f"The engine could not stop sandbox {sandbox_id}: {error}") from error
-            self._commands.end_unfinished(sandbox_id)
+            await self._commands.end_unfinished(sandbox_id)
 
     async def snapshot(self, sandbox_id: str, snapshot_id: str) -> int | None:
         async with self._acting(sandbox_id):
