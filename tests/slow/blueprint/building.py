@@ -21,6 +21,12 @@ def build(client: Runloop, name: str = "test", **params: Any) -> BlueprintView:
     return ended(client, client.blueprints.create(name=name, **params).id)
 
 
+def build_service(client: Runloop, image: str, user: str, password: str) -> BlueprintView:
+    """Build a blueprint with a service whose image is fetched with a login of the account's own."""
+    credentials = {"username": user, "password": password}
+    return build(client, services=[{"name": "one", "image": image, "credentials": credentials}])
+
+
 def ended(client: Runloop, blueprint_id: str) -> BlueprintView:
     deadline = time.monotonic() + BUILD_SECONDS
     while True:

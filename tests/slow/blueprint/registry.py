@@ -1,7 +1,7 @@
 """Registries of images that answer as the OCI's specification says, with one image: `python registry.py FOLDER`.
 
 One wants no login, one wants it with each request, and one wants a token, which it gives to who logs in. Two more want
-no login and speak TLS, with the certificates in FOLDER/known.pem and FOLDER/unknown.pem. FOLDER/log
+no login and speak TLS, if their certificates are in FOLDER/known.pem and FOLDER/unknown.pem. FOLDER/log
 gets `port name status` for each request of a manifest, and `port name status blob` for each of anything else that is
 in an image.
 """
@@ -141,8 +141,27 @@ def registries(folder: Path, archive: Path) -> Generator[str]:
                 process.terminate()
 
 
+@contextmanager
+def registries_beside(pid: int, folder: Path, archive: Path) -> Generator[str]:
+    """Serve the image of an archive, without TLS, in the network of a process; gives the address there."""
+    make_image(folder, archive)
+    inside = ["nsenter", "--target", str(pid), "--net"]
+    subprocess.run([*inside, "ip", "link", "set", "lo", "up"], check=True)
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen([*inside, sys.executable, __file__, str(folder)], env=environment) as process:
+        try:
+            for port in (OPEN, BASIC, TOKEN):
+                listening = f"until (</dev/tcp/127.0.0.1/{port}) 2>/dev/null; do sleep 0.05; done"
+                subprocess.run([*inside, "timeout", "20", "bash", "-c", listening], check=True)
+            yield "127.0.0.1"
+        finally:
+            process.terminate()
+
+
 if __name__ == "__main__":
     for port, certificate in ((BASIC, None), (TOKEN, None), (KNOWN, "known.pem"), (UNKNOWN, "unknown.pem")):
+        if certificate is not None and not (Path(sys.argv[1]) / certificate).exists():
+            continue
         other = ThreadingHTTPServer(("0.0.0.0", port), Handler)  # noqa: S104
         if certificate is not None:
             tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)

@@ -5,6 +5,7 @@ import os
 import subprocess
 import time
 from collections.abc import Generator
+from contextlib import suppress
 from http.client import HTTPConnection
 from pathlib import Path
 from socket import AF_UNIX, socket
@@ -17,9 +18,12 @@ from runloop_api_client import Runloop
 from loopyard.runtime.docker.building.keeping import LayersKeeper
 from loopyard.runtime.docker.building.lowering import LABEL
 from loopyard.runtime.docker.engine import Engine
+from tests.commands import loopyard
 from tests.integration.runtime.dockerd import NoEngine, docker_engine
 from tests.serving import ServerProcess, serving
-from tests.slow.blueprint.building import build, complete, ended, fresh, output, said, until_said
+from tests.slow.blueprint.building import build, build_service, complete, ended, fresh, output, said, until_said
+from tests.slow.blueprint.images import busybox_archive
+from tests.slow.blueprint.registry import BASIC, PASSWORD, USER, registries_beside
 
 
 class OnDocker(NamedTuple):
@@ -34,6 +38,16 @@ class OnDocker(NamedTuple):
         asked = f"?all=true&filters={quote(json.dumps(filters))}" if filters else ""
         connection.request("GET", f"/v1.40/{path}{asked}")
         return json.loads(connection.getresponse().read())
+
+    @property
+    def pid(self) -> int:
+        """The engine's process."""
+        for file in Path("/proc").glob("[0-9]*/cmdline"):
+            with suppress(OSError):  # it has ended
+                argv = file.read_bytes().split(b"\0")
+                if argv[0] == b"dockerd" and f"unix://{self.engine}".encode() in argv:
+                    return int(file.parent.name)
+        raise AssertionError("the engine does not run")
 
     def tags(self) -> set[str]:
         return {tag for image in self.ask("images/json") for tag in image["RepoTags"] or ()}
@@ -259,3 +273,28 @@ def until(holds: Any) -> None:
 
 def _runs(text: str) -> bool:
     return subprocess.run(("pgrep", "-f", f"sleep {text}$"), check=False, capture_output=True).returncode == 0
+
+
+def test_an_image_that_one_account_got_with_its_login_is_unknown_to_others(
+    api: Runloop, docker: OnDocker, tmp_path: Path
+) -> None:
+    where = ["--data-dir", str(docker.server.data_dir)]
+    account = loopyard("account", "create", "other-of-registries", *where).stdout.strip()
+    key = loopyard("key", "create", "--account", account, *where).stdout.strip()
+    with (
+        registries_beside(docker.pid, tmp_path, busybox_archive(tmp_path)) as address,
+        Runloop(bearer_token=key, base_url=docker.server.base_url) as other,
+    ):
+        image, unknown = (f"{address}:{BASIC}/team/service:{tag}" for tag in ("there", "absent"))
+        assert build_service(api, image, USER, PASSWORD).status == "build_complete"
+
+        def refused(asker: Runloop, named: str) -> str:
+            failed = build(asker, dockerfile=f"FROM {named}\n")
+            assert failed.status == "failed"
+            return said(asker, failed.id).replace(named, "it").replace(named.rpartition(":")[2], "tag")
+
+        assert refused(other, image) == refused(other, unknown)
+        refused(api, image)
+        assert build_service(other, image, USER, f"not-{PASSWORD}").status == "failed"
+        assert build_service(other, image, USER, PASSWORD).status == "build_complete"
+        refused(other, image)

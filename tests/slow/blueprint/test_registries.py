@@ -16,7 +16,7 @@ from runloop_api_client.types import BlueprintView
 
 from tests.commands import loopyard
 from tests.serving import ServerProcess, serving
-from tests.slow.blueprint.building import build, complete, output, said
+from tests.slow.blueprint.building import build, build_service, complete, output, said
 from tests.slow.blueprint.images import busybox_archive
 from tests.slow.blueprint.registry import BASIC, KNOWN, OPEN, PASSWORD, TOKEN, UNKNOWN, USER, registries
 
@@ -207,9 +207,7 @@ def test_a_login_of_a_build_goes_before_the_hosts(client: Runloop, host: Host, f
 
 
 def with_login(client: Runloop, image: str, password: str = PASSWORD) -> BlueprintView:
-    """Build a blueprint with a service whose image is fetched with a login of the account's own."""
-    credentials = {"username": USER, "password": password}
-    return build(client, services=[{"name": "one", "image": image, "credentials": credentials}])
+    return build_service(client, image, USER, password)
 
 
 @pytest.mark.parametrize("kind", ["basic", "token"])
