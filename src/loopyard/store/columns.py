@@ -24,8 +24,8 @@ class EnumText(TypeDecorator[E], Generic[E]):
         self.length = length
         self._members = {member.value: member for member in kind}
 
-    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
-        return dialect.type_descriptor(Text() if self.length is None else String(self.length))
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:  # noqa: ARG002
+        return Text() if self.length is None else String(self.length)
 
     def process_bind_param(self, value: E | str | None, dialect: Dialect) -> str | None:  # noqa: ARG002
         return None if value is None else str(value)
