@@ -55,6 +55,8 @@ class Engine:
         self._session = aiohttp.ClientSession(connector=connector)
         self.docker = aiodocker.Docker("http://engine", connector=connector, session=self._session)
         self.docker.api_version = API
+        self.deleting_images = asyncio.Lock()
+        """Held while an image goes from one name to another: a second deletion would see it with one name only."""
 
     async def close(self) -> None:
         await self.docker.close()

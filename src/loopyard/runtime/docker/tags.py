@@ -56,15 +56,21 @@ class Tags:
 
     async def delete(self, image_id: str) -> None:
         """Take its name away. Its layers go with the last container that stands on them: see `sweep`."""
-        if not await self.has(image_id):
-            return
-        params = {"repo": self._deleted, "tag": image_id}
-        await self._engine.ask("POST", f"images/{self.name(image_id)}/tag", params=params)
-        await self.take_away(image_id)
-        await self.sweep()
+        async with self._engine.deleting_images:
+            if not await self.has(image_id):
+                return
+            params = {"repo": self._deleted, "tag": image_id}
+            await self._engine.ask("POST", f"images/{self.name(image_id)}/tag", params=params)
+            # An image in use keeps its last name; it has two until this one is taken.
+            await self.take_away(image_id)
+            await self._sweep()
 
     async def sweep(self) -> None:
         """Delete what has lost its name and its last container."""
+        async with self._engine.deleting_images:
+            await self._sweep()
+
+    async def _sweep(self) -> None:
         for tag in await self._tags(self._deleted):
             try:
                 await self._engine.docker.images.delete(f"{self._deleted}:{tag}")
