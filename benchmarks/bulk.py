@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from sqlalchemy import Column, MetaData, String, Table, insert, literal_column, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.ids import new_id
 
 _BATCH = 50_000

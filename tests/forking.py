@@ -185,7 +185,7 @@ async def _warm() -> None:
 
     from loopyard.app import create_app
     from loopyard.config import Settings
-    from loopyard.kit.db import Database
+    from loopyard.kit.db.database import Database
     from loopyard.runtime.absent import absent_runtime
 
     settings = Settings(data_dir=Path("/nonexistent"))

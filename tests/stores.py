@@ -6,7 +6,7 @@ import threading
 from functools import cache
 from pathlib import Path
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.store import migrate
 from tests.postgres import PostgresCluster
 

@@ -18,7 +18,7 @@ from benchmarks.context import Context, Counts
 from benchmarks.http_client import HttpClient
 from benchmarks.result import Measure, Series, Unit, timed
 from loopyard.config import Settings
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from tests.postgres import postgres_cluster
 from tests.serving import ServerProcess, serving
 

@@ -16,7 +16,7 @@ from benchmarks.loopyard import Loopyard, connected
 from benchmarks.measures.scenario_runs import make_scenario, run_once
 from benchmarks.result import Measure, Series, timed
 from loopyard.config import Settings
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.scenario.run.counts import rebuild_counters
 from loopyard.scenario.run.models import ScenarioRun
 from tests.postgres import postgres_cluster

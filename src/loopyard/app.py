@@ -14,10 +14,10 @@ from loopyard.connections.bodies import StalledBodyMiddleware
 from loopyard.feature import Server, in_match_order, in_order
 from loopyard.features import FEATURES
 from loopyard.health import router as health_router
-from loopyard.kit import error_handlers, openapi
-from loopyard.kit.db import Database
-from loopyard.kit.in_flight import InFlightMiddleware
-from loopyard.kit.paths import refuse_impossible
+from loopyard.kit.db.database import Database
+from loopyard.kit.http import error_handlers, openapi
+from loopyard.kit.http.in_flight import InFlightMiddleware
+from loopyard.kit.http.paths import refuse_impossible
 from loopyard.runtime.protocol import Runtime
 from loopyard.upkeep.sweep import Sweep
 from loopyard.version import VERSION

@@ -18,13 +18,13 @@ from starlette.middleware import Middleware
 from starlette.routing import BaseRoute
 from starlette.types import ASGIApp
 
-from loopyard.kit.changes import Changes
-from loopyard.kit.db import Database
-from loopyard.kit.host_room import HostRoom
-from loopyard.kit.in_flight import InFlightRequests
-from loopyard.kit.parts import Parts
-from loopyard.kit.server_address import ServerAddress
-from loopyard.kit.tasks import Tasks
+from loopyard.kit.background.tasks import Tasks
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import Database
+from loopyard.kit.host.host_room import HostRoom
+from loopyard.kit.http.in_flight import InFlightRequests
+from loopyard.kit.http.parts import Parts
+from loopyard.kit.http.server_address import ServerAddress
 from loopyard.runtime.protocol import Runtime
 from loopyard.runtime.upkeep import Keeper
 

@@ -3,8 +3,8 @@
 from fastapi import APIRouter
 from sqlalchemy import text
 
-from loopyard.kit.db import ReadSession
-from loopyard.kit.wire import View
+from loopyard.kit.db.database import ReadSession
+from loopyard.kit.http.wire import View
 from loopyard.version import VERSION
 
 router = APIRouter(tags=["health"])

@@ -25,13 +25,13 @@ from loopyard.devbox.ssh.config import SshConfig
 from loopyard.http2.connection import Connection
 from loopyard.http2.switching import limited
 from loopyard.key.bootstrap import KEY_FILE, BootstrapKey, ensure_key
-from loopyard.kit.allocator import use_one_arena
-from loopyard.kit.db import Database
-from loopyard.kit.garbage import IdleCollections
-from loopyard.kit.in_flight import InFlightRequests
-from loopyard.kit.periodic import Periodic
-from loopyard.kit.server_address import ServerAddress
-from loopyard.kit.sse import MARK
+from loopyard.kit.background.periodic import Periodic
+from loopyard.kit.db.database import Database
+from loopyard.kit.host.allocator import use_one_arena
+from loopyard.kit.host.garbage import IdleCollections
+from loopyard.kit.http.in_flight import InFlightRequests
+from loopyard.kit.http.server_address import ServerAddress
+from loopyard.kit.http.sse import MARK
 from loopyard.runtime.errors import RuntimeUnavailable
 from loopyard.runtime.factory import open_runtime
 from loopyard.store import migrate

@@ -6,7 +6,7 @@ from typing import Any, cast
 
 import pytest
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from tests.postgres import PostgresCluster
 from tests.stores import new_store
 

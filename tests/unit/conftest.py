@@ -11,7 +11,7 @@ import pytest
 from runloop_api_client import Runloop
 from runloop_api_client.lib.polling import PollingConfig
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from tests.integration.benchmark_job.conftest import TINY
 from tests.stores import put_empty_store
 from tests.unit.guard import guard

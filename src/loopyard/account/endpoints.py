@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from loopyard.account.repository import AccountRepository
 from loopyard.account.schemas import AccountView, Billing
 from loopyard.auth.caller import CallerDep
-from loopyard.kit.db import ReadSession
+from loopyard.kit.db.database import ReadSession
 from loopyard.kit.errors import NotFound
 
 router = APIRouter(prefix="/v1/accounts", tags=["accounts"])

@@ -5,8 +5,8 @@ from collections.abc import Sequence
 from sqlalchemy import select
 
 from loopyard.identity.models import Account
+from loopyard.kit.db.repository import RowRepository
 from loopyard.kit.errors import NotFound
-from loopyard.kit.repository import RowRepository
 
 
 class AccountRepository(RowRepository[Account]):

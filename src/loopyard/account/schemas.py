@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from loopyard.kit.wire import View
+from loopyard.kit.http.wire import View
 
 AccountStatus = Literal[
     "ACCOUNT_STATUS_INVALID",

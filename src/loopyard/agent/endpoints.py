@@ -8,11 +8,11 @@ from loopyard.agent import service
 from loopyard.agent.repository import AgentFilters, AgentRepository
 from loopyard.agent.schemas import AgentCreateParams, AgentDevboxCountsView, AgentListView, AgentView
 from loopyard.auth.caller import CallerDep
-from loopyard.kit.db import ReadSession, WriteSession
+from loopyard.kit.db.database import ReadSession, WriteSession
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageParams, cursor_of
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.paging import PageParams, cursor_of
 
 router = APIRouter(prefix="/v1/agents", tags=["agents"])
 

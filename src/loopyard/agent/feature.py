@@ -11,7 +11,7 @@ from loopyard.agent.endpoints import router
 from loopyard.agent.layer.installer import Installer
 from loopyard.agent.layer.layers import SWEEP_SECONDS, Layers
 from loopyard.feature import BackgroundTask, Feature, Reconciler, Routes, Server
-from loopyard.kit.periodic import Periodic
+from loopyard.kit.background.periodic import Periodic
 from loopyard.object.store import ObjectStore
 
 

@@ -7,9 +7,9 @@ from sqlalchemy import ColumnElement, exists, func, select
 from sqlalchemy.orm import aliased
 
 from loopyard.agent.models import Agent, DevboxAgent
-from loopyard.kit import names
-from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import SharedRepository
+from loopyard.kit.db.repository import SharedRepository
+from loopyard.kit.lists import names
+from loopyard.kit.lists.paging import Page, PageQuery
 
 LATEST = "latest"
 """The version by which a list is narrowed to the newest agent of each name."""

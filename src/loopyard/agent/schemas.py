@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import StringConstraints, TypeAdapter, ValidationError, ValidationInfo, field_validator
 
 from loopyard.agent.source import VERSION_PATTERN, AgentSource, GitRef
-from loopyard.kit.wire import Params, Text, View
+from loopyard.kit.http.wire import Params, Text, View
 
 Name = Annotated[Text, StringConstraints(min_length=1, max_length=1024)]
 

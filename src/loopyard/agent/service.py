@@ -11,10 +11,10 @@ from loopyard.agent.schemas import AgentCreateParams
 from loopyard.agent.source import AgentSource
 from loopyard.auth.acting import require
 from loopyard.identity.scopes import Level, Resource
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import NotFound
 from loopyard.kit.ids import new_id
+from loopyard.kit.lists import names
 from loopyard.object.repository import ObjectRepository
 
 

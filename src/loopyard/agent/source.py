@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from loopyard.kit.wire import Params, Text
+from loopyard.kit.http.wire import Params, Text
 
 SourceType = Literal["npm", "pip", "object", "git"]
 

@@ -8,7 +8,7 @@ from loopyard.audit.config import AuditConfig
 from loopyard.audit.log import PRUNE_SECONDS, AuditLog
 from loopyard.audit.middleware import AuditMiddleware
 from loopyard.feature import BackgroundTask, Feature, Server
-from loopyard.kit.periodic import Periodic
+from loopyard.kit.background.periodic import Periodic
 
 
 class AuditSettings(Protocol):

@@ -8,8 +8,8 @@ from pathlib import Path
 from loopyard.audit import files
 from loopyard.audit.config import AuditConfig
 from loopyard.audit.record import Record
+from loopyard.kit.background.periodic import Periodic
 from loopyard.kit.clock import now_ms
-from loopyard.kit.periodic import Periodic
 
 log = logging.getLogger("loopyard.audit")
 

@@ -9,7 +9,7 @@ from loopyard.identity.digest import digest
 from loopyard.identity.repository import ApiKeyRepository, StoredKey
 from loopyard.identity.scopes import Scopes
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import Forbidden, LoopyardError, Unauthorized
 
 

@@ -13,8 +13,8 @@ from loopyard.auth.authenticator import Authenticator, RefusedKey
 from loopyard.auth.operations import OPERATIONS, entry
 from loopyard.connections.limits import let_in
 from loopyard.kit.errors import Forbidden, Unauthorized
-from loopyard.kit.in_flight import mark
-from loopyard.kit.parts import parts_of
+from loopyard.kit.http.in_flight import mark
+from loopyard.kit.http.parts import parts_of
 
 CALLER = "loopyard.caller"
 """In the scope of a request: its `Caller`, once that is known."""

@@ -4,7 +4,7 @@ from loopyard.auth.authenticator import Authenticator
 from loopyard.auth.live import LiveConnections
 from loopyard.auth.watch import LOOK_SECONDS, NOTE_SECONDS, KeyWatch
 from loopyard.feature import BackgroundTask, Feature, Server
-from loopyard.kit.periodic import Periodic
+from loopyard.kit.background.periodic import Periodic
 
 
 def build(server: Server, _: object) -> Feature:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from loopyard.kit.errors import Unauthorized
-from loopyard.kit.in_flight import InFlightRequests
+from loopyard.kit.http.in_flight import InFlightRequests
 
 End = Callable[[], object]
 

@@ -3,7 +3,7 @@
 from loopyard.auth.authenticator import Authenticator
 from loopyard.identity.repository import ApiKeyRepository
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 
 LOOK_SECONDS = 1.0
 """How late the server may notice that the command line revoked a key or disabled an account, or that a key expired

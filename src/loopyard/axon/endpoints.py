@@ -9,13 +9,13 @@ from loopyard.axon import service
 from loopyard.axon.event.subscribers import Subscribers
 from loopyard.axon.repository import AxonFilters, AxonRepository
 from loopyard.axon.schemas import AxonCreateParams, AxonListView, AxonUpdateParams, AxonView
-from loopyard.kit.db import ReadSession, WriteSession
+from loopyard.kit.db.database import ReadSession, WriteSession
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.metadata import MetadataFilterParam
-from loopyard.kit.paging import PageParams, cursor_of
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.metadata import MetadataFilterParam
+from loopyard.kit.lists.paging import PageParams, cursor_of
 
 router = APIRouter(prefix="/v1/axons", tags=["axons"])
 

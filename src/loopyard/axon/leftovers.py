@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from loopyard.axon.repository import AxonRepository
 from loopyard.axon.sql.workers import SqlWorkers
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.runtime.upkeep import Leftover
 
 _BATCH_EVENTS = 5000

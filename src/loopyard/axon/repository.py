@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, bindparam, delete, select
 
 from loopyard.axon.models import Axon, AxonEvent, AxonMetadata
-from loopyard.kit import names
-from loopyard.kit.metadata import MetadataFilter, entries
-from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.db.repository import OwnedRepository
+from loopyard.kit.lists import names
+from loopyard.kit.lists.metadata import MetadataFilter, entries
+from loopyard.kit.lists.paging import Page, PageQuery
 
 _AXON = Axon.metadata.tables["axon"]
 _HEADS = select(_AXON.c.id, _AXON.c.account_id, _AXON.c.last_sequence).where(

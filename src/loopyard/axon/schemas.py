@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from loopyard.kit.wire import Params, ShortText, StringMap, View
+from loopyard.kit.http.wire import Params, ShortText, StringMap, View
 
 
 class AxonUpdateParams(Params):

@@ -6,9 +6,9 @@ from loopyard.axon.event.subscribers import Subscribers
 from loopyard.axon.models import Axon
 from loopyard.axon.repository import AxonRepository
 from loopyard.axon.schemas import AxonCreateParams, AxonUpdateParams
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import after_commit
+from loopyard.kit.db.database import after_commit
+from loopyard.kit.lists import names
 
 
 async def create(session: AsyncSession, account_id: str, params: AxonCreateParams, *, axon_id: str) -> Axon:

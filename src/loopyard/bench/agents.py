@@ -6,7 +6,7 @@ from typing import Protocol
 
 from loopyard.agent.invocation import FOLDER, STATEMENT_FILE, AgentInvocation, IncompatibleAgent, with_last_newline
 from loopyard.bench.definition import ScenarioDefinition
-from loopyard.kit.patching import APPLY_PATCH
+from loopyard.kit.host.patching import APPLY_PATCH
 
 LONGEST_VARIABLE = 120_000
 """Bytes of a problem statement that fit into `$PROBLEM_STATEMENT`. The kernel takes 131,072 for one variable or

@@ -12,7 +12,7 @@ from loopyard.bench.definition import BenchmarkDefinition, ScenarioDefinition
 from loopyard.bench.parts import Part
 from loopyard.bench.scorers import SCORER_TYPES
 from loopyard.bench.texts import NotText, read_exact, without_mark
-from loopyard.kit.complaints import in_words
+from loopyard.kit.http.complaints import in_words
 
 SCENARIO_FILE = "scenario.toml"
 BENCHMARK_FILE = "benchmark.toml"

@@ -14,7 +14,7 @@ from rich.table import Table
 from loopyard.bench.put_back import warning
 from loopyard.bench.results import Result, State, summarize
 from loopyard.bench.runner import Pace
-from loopyard.kit.exhaustion import reason
+from loopyard.kit.host.exhaustion import reason
 
 SHOWN_LINES = 15
 """Of each output in what is shown for people. The JSON has all that the server gave."""

@@ -21,8 +21,8 @@ from loopyard.bench.plan import PlannedTrial
 from loopyard.bench.put_back import put_back
 from loopyard.bench.results import AgentResult, FunctionResult, Result, State
 from loopyard.bench.wire_errors import describe
-from loopyard.kit.failpoint import failpoint
-from loopyard.kit.linux import KILLED, TIMED_OUT
+from loopyard.kit.host.failpoint import failpoint
+from loopyard.kit.host.linux import KILLED, TIMED_OUT
 from loopyard.runtime.protocol import OUT_OF_MEMORY_LINE
 
 READY_SECONDS = 1800

@@ -16,11 +16,11 @@ from loopyard.benchmark.schemas import (
     BenchmarkUpdateScenariosParams,
     BenchmarkView,
 )
-from loopyard.kit.db import ReadSession, WriteSession
+from loopyard.kit.db.database import ReadSession, WriteSession
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import Page, PageParams, cursor_of
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.paging import Page, PageParams, cursor_of
 from loopyard.scenario.schemas import ScenarioListView, ScenarioView
 
 router = APIRouter(prefix="/v1/benchmarks", tags=["benchmarks"])

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, delete, func, insert, select
 
 from loopyard.benchmark.models import Benchmark
-from loopyard.kit import names
-from loopyard.kit.paging import Page, PageQuery, fetch_page
-from loopyard.kit.repository import SharedRepository
+from loopyard.kit.db.repository import SharedRepository
+from loopyard.kit.lists import names
+from loopyard.kit.lists.paging import Page, PageQuery, fetch_page
 from loopyard.scenario.models import BenchmarkScenario, Scenario
 
 

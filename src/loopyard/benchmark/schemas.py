@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from loopyard.benchmark.models import Benchmark
-from loopyard.kit.wire import Params, StringMap, Text, View
+from loopyard.kit.http.wire import Params, StringMap, Text, View
 from loopyard.scenario.schemas import Name, RequiredNames
 
 MAX_SCENARIOS = 10_000

@@ -15,8 +15,8 @@ from loopyard.benchmark.schemas import (
 )
 from loopyard.identity.scopes import Level, Resource
 from loopyard.kit.clock import now_ms
+from loopyard.kit.db.named_repository import set_name
 from loopyard.kit.errors import BadRequest, WrongState
-from loopyard.kit.named_repository import set_name
 from loopyard.scenario.repository import ScenarioRepository
 from loopyard.scenario.service import publish as publish_scenario
 

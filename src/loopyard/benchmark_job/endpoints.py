@@ -10,12 +10,12 @@ from loopyard.benchmark_job.repository import BenchmarkJobRepository, JobFilters
 from loopyard.benchmark_job.schemas import BenchmarkJobListView, BenchmarkJobView
 from loopyard.benchmark_job.service import JobService
 from loopyard.benchmark_job.spec import BenchmarkJobCreateParams
-from loopyard.kit.db import ReadSession, WriteSession
+from loopyard.kit.db.database import ReadSession, WriteSession
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageParams, cursor_of
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.paging import PageParams, cursor_of
 
 router = APIRouter(prefix="/v1/benchmark_jobs", tags=["benchmark jobs"])
 

@@ -19,11 +19,11 @@ from loopyard.benchmark_job.states import JobState
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.repository import TrialRepository
 from loopyard.benchmark_job.trial.states import Fault, Result
-from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database, after_commit
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import Database, after_commit
 from loopyard.kit.errors import Busy, WrongState
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 
 log = logging.getLogger("loopyard.benchmark_job")
 

@@ -10,9 +10,9 @@ from sqlalchemy.orm import load_only
 
 from loopyard.benchmark.run.models import BenchmarkRun
 from loopyard.benchmark_job.models import BenchmarkJob, BenchmarkJobOutcome
-from loopyard.kit import names
-from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.db.repository import OwnedRepository
+from loopyard.kit.lists import names
+from loopyard.kit.lists.paging import Page, PageQuery
 from loopyard.scenario.models import Scenario
 
 

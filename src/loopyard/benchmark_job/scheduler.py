@@ -12,10 +12,10 @@ from loopyard.benchmark_job.models import BenchmarkJob
 from loopyard.benchmark_job.repository import BenchmarkJobRepository
 from loopyard.benchmark_job.trial.repository import TrialRepository
 from loopyard.benchmark_job.trial.runner import TrialRunner
+from loopyard.kit.background.periodic import Periodic
+from loopyard.kit.background.tasks import Tasks
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
-from loopyard.kit.periodic import Periodic
-from loopyard.kit.tasks import Tasks
+from loopyard.kit.db.database import Database
 
 log = logging.getLogger("loopyard.benchmark_job")
 

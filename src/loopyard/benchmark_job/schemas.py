@@ -8,7 +8,7 @@ from loopyard.benchmark.run.states import StateName as BenchmarkRunStateName
 from loopyard.benchmark_job.spec import AgentConfig, OrchestratorConfig
 from loopyard.benchmark_job.states import JobStateName
 from loopyard.benchmark_job.trial.states import ResultName
-from loopyard.kit.wire import View
+from loopyard.kit.http.wire import View
 
 
 class FailureReasonView(View):

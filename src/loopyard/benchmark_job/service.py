@@ -25,12 +25,12 @@ from loopyard.benchmark_job.spec import (
     ScenariosJobSpec,
 )
 from loopyard.benchmark_job.states import JobState
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import after_commit
+from loopyard.kit.db.database import after_commit
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.kit.ids import new_id
+from loopyard.kit.lists import names
 from loopyard.model_usage.wishes import MAX_COST, MAX_TOKENS
 
 _MOST_NAME = 900

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from loopyard.kit.wire import Params, ShortText, StringMap, Text
+from loopyard.kit.http.wire import Params, ShortText, StringMap, Text
 from loopyard.launch.upstreams import GatewaySpecs, McpSpecs
 from loopyard.model_usage.wishes import MOST_TOKENS, MOST_USD
 

@@ -17,12 +17,12 @@ from loopyard.blueprint.repository import BlueprintRepository
 from loopyard.blueprint.schemas import BlueprintBuildParameters
 from loopyard.blueprint.services import image_id, login
 from loopyard.blueprint.states import CREATED, UNFINISHED, Status
-from loopyard.kit.changes import Changes
+from loopyard.kit.background.tasks import Tasks
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import LoopyardError
-from loopyard.kit.failpoint import failpoint
-from loopyard.kit.tasks import Tasks
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.launch.code_host import CodeHost, token_place
 from loopyard.launch.image import ImageNotes
 from loopyard.network_policy.enforcement import Enforcement

@@ -18,12 +18,12 @@ from loopyard.blueprint.schemas import (
 )
 from loopyard.blueprint.service import BlueprintService
 from loopyard.blueprint.states import StatusName
-from loopyard.kit.db import ReadSession, WriteSession
+from loopyard.kit.db.database import ReadSession, WriteSession
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageParams, cursor_of
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.paging import PageParams, cursor_of
 
 router = APIRouter(prefix="/v1/blueprints", tags=["blueprints"])
 

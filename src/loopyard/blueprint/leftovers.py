@@ -8,7 +8,7 @@ from loopyard.blueprint.logs import BuildLogs
 from loopyard.blueprint.models import Blueprint
 from loopyard.blueprint.repository import BlueprintRepository
 from loopyard.blueprint.states import DELETED, UNFINISHED, Status
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.runtime.images import ImageBuilder
 from loopyard.runtime.upkeep import Leftover
 

@@ -6,9 +6,9 @@ from sqlalchemy import ColumnElement, select, update
 
 from loopyard.blueprint.models import Blueprint
 from loopyard.blueprint.states import CREATED, DELETED, UNFINISHED, Status
-from loopyard.kit import names
-from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.db.repository import OwnedRepository
+from loopyard.kit.lists import names
+from loopyard.kit.lists.paging import Page, PageQuery
 
 
 class BlueprintRepository(OwnedRepository[Blueprint]):

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
 from loopyard.blueprint.states import StateName, StatusName
-from loopyard.kit.wire import Params, ShortText, StringMap, Text, View
+from loopyard.kit.http.wire import Params, ShortText, StringMap, Text, View
 from loopyard.launch.mounts import CodeMountParameters
 from loopyard.launch.parameters import Capability, LaunchParameters
 from loopyard.runtime.images import BuildFault

@@ -13,11 +13,11 @@ from loopyard.blueprint.schemas import BlueprintBuildParameters
 from loopyard.blueprint.services import password_place
 from loopyard.blueprint.states import CREATED, DELETED, UNFINISHED, Status
 from loopyard.identity.scopes import Level, Resource
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import after_commit
-from loopyard.kit.environment import check_environment
+from loopyard.kit.db.database import after_commit
 from loopyard.kit.errors import BadRequest, WrongState
+from loopyard.kit.host.environment import check_environment
+from loopyard.kit.lists import names
 from loopyard.launch.code_host import CodeHost, token_place
 from loopyard.launch.mounts import files_of, repositories_of
 from loopyard.network_policy.naming import check_nameable

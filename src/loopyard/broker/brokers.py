@@ -22,9 +22,9 @@ from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.lifecycle.states import FINAL, Status
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.repository import DevboxRepository
-from loopyard.kit.db import Database, after_commit
+from loopyard.kit.background.tasks import Tasks
+from loopyard.kit.db.database import Database, after_commit
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.tasks import Tasks
 from loopyard.launch.mounts import BrokerMount, Mount
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.runtime.protocol import Runtime

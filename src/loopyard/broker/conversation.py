@@ -23,8 +23,8 @@ from loopyard.broker.protocol.base import Input, Output
 from loopyard.broker.protocol.registry import PROTOCOLS
 from loopyard.broker.protocol.state import State
 from loopyard.broker.repository import BrokerRepository
-from loopyard.kit.db import Database
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.db.database import Database
+from loopyard.kit.host.failpoint import failpoint
 
 SOURCE = "broker"
 _HEARD_EVENTS, _HEARD_BYTES = 50, 8 * 1024**2

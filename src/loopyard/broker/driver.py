@@ -18,9 +18,9 @@ from loopyard.broker.repository import BrokerRepository
 from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import LoopyardError, WrongState
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.runtime.errors import CommandNotFound, RuntimeFault
 from loopyard.runtime.protocol import MOST_OUTPUT_BYTES, CommandResult, Runtime
 

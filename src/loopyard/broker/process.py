@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.kit.chunks import one_chunk
-from loopyard.kit.linux import KILLED
+from loopyard.kit.host.linux import KILLED
 from loopyard.runtime.protocol import CommandResult, CommandSpec, Runtime, Stream
 
 CHUNK_BYTES = 1 << 20

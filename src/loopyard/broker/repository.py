@@ -9,7 +9,7 @@ from loopyard.axon.models import AxonEvent
 from loopyard.broker.models import Broker, BrokerFrame
 from loopyard.devbox.lifecycle.states import FINAL
 from loopyard.devbox.models import Devbox
-from loopyard.kit.repository import TableRepository
+from loopyard.kit.db.repository import TableRepository
 
 HEARD = (Origin.EXTERNAL_EVENT, Origin.USER_EVENT)
 """Origins of the events that agents act on."""

@@ -34,7 +34,7 @@ def evict(
 
     from loopyard.config import InvalidSettings, load
     from loopyard.devbox.repository import DevboxRepository
-    from loopyard.kit.db import Database
+    from loopyard.kit.db.database import Database
 
     async def decide(url: str) -> list[str]:
         database = Database(url)

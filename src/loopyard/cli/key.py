@@ -76,7 +76,7 @@ def list_keys(
     """List the keys that are not revoked, newest first."""
     from loopyard.identity.repository import ApiKeyRepository
     from loopyard.key.schemas import view
-    from loopyard.kit.paging import MAX_LIMIT, PageQuery
+    from loopyard.kit.lists.paging import MAX_LIMIT, PageQuery
 
     lines: list[str] = []
 

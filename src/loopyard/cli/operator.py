@@ -26,7 +26,7 @@ def change(data_dir: Path | None, database_url: str | None, act: "Callable[[Asyn
     from sqlalchemy.exc import DBAPIError
 
     from loopyard.config import InvalidSettings, load
-    from loopyard.kit.db import Database
+    from loopyard.kit.db.database import Database
     from loopyard.kit.errors import LoopyardError
 
     async def run() -> None:

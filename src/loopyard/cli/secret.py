@@ -38,7 +38,7 @@ def rotate_key(
     from sqlalchemy.exc import DBAPIError
 
     from loopyard.config import InvalidSettings, load
-    from loopyard.kit.db import Database
+    from loopyard.kit.db.database import Database
     from loopyard.kit.errors import LoopyardError
     from loopyard.secret.keys import key_ring
     from loopyard.secret.rotation import rotate

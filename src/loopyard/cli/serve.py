@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from loopyard.kit.garbage import kept_for_good
+from loopyard.kit.host.garbage import kept_for_good
 
 
 class LogLevel(StrEnum):

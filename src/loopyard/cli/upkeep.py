@@ -60,7 +60,7 @@ async def _without_server(settings: "Settings", *, dry_run: bool) -> list[dict[s
 
     from loopyard.app import sweep_of
     from loopyard.data_folder import hold_data_folder
-    from loopyard.kit.db import Database
+    from loopyard.kit.db.database import Database
     from loopyard.runtime.config import CrunConfig
     from loopyard.runtime.factory import open_runtime
     from loopyard.store import migrate

@@ -10,8 +10,8 @@ from starlette.types import Receive, Scope, Send
 
 from loopyard.console.page import PAGE, NotLoggedIn, Page, login_path
 from loopyard.console.rendering import render
-from loopyard.kit.error_handlers import explain
 from loopyard.kit.errors import LoopyardError
+from loopyard.kit.http.error_handlers import explain
 
 log = logging.getLogger("loopyard.console")
 

@@ -8,8 +8,8 @@ from fastapi import Request
 from pydantic import BeforeValidator
 
 from loopyard.console.listing import next_path
-from loopyard.kit.paging import PageQuery
-from loopyard.kit.wire import ShortText
+from loopyard.kit.http.wire import ShortText
+from loopyard.kit.lists.paging import PageQuery
 
 
 def _nothing(value: object) -> object:

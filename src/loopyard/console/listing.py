@@ -5,7 +5,7 @@ from urllib.parse import urlencode
 
 from fastapi import Depends, Query, Request
 
-from loopyard.kit.paging import PageQuery
+from loopyard.kit.lists.paging import PageQuery
 
 ROWS = 50
 

@@ -13,9 +13,9 @@ from typing import Any
 
 from loopyard.auth.acting import Caller, acting_as
 from loopyard.console.login.sessions import Session
-from loopyard.kit.changes import Changes
+from loopyard.kit.db.changes import Changes
 from loopyard.kit.errors import LoopyardError
-from loopyard.kit.sse import PING, PING_SECONDS
+from loopyard.kit.http.sse import PING, PING_SECONDS
 
 log = logging.getLogger("loopyard.console")
 

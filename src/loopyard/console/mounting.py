@@ -16,10 +16,10 @@ from loopyard.console.navigation import Navigation
 from loopyard.console.rendering import set_links, set_navigation
 from loopyard.console.searching import pages as searching
 from loopyard.console.settings import ServerSettings
-from loopyard.kit.changes import Changes
+from loopyard.kit.db.changes import Changes
 from loopyard.kit.errors import NotFound
-from loopyard.kit.parts import Parts
-from loopyard.kit.paths import refuse_impossible
+from loopyard.kit.http.parts import Parts
+from loopyard.kit.http.paths import refuse_impossible
 
 __all__ = ["BASE", "create"]
 

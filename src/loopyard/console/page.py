@@ -19,11 +19,11 @@ from loopyard.console.live import Fragment, Live
 from loopyard.console.login.cookies import token_of
 from loopyard.console.login.sessions import Session, Sessions
 from loopyard.console.rendering import render
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import BadRequest, Forbidden, LoopyardError
-from loopyard.kit.in_flight import mark
-from loopyard.kit.parts import Parts, parts_of
-from loopyard.kit.sse import MessageStream
+from loopyard.kit.http.in_flight import mark
+from loopyard.kit.http.parts import Parts, parts_of
+from loopyard.kit.http.sse import MessageStream
 
 LOGIN = "/console/login"
 PAGE = "loopyard.console.page"

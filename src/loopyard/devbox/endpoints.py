@@ -21,14 +21,14 @@ from loopyard.devbox.schemas import (
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.usage.totals import usage
 from loopyard.identity.scopes import Level, Resource
-from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession, after_commit
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import DatabaseDep, ReadSession, WriteSession, after_commit
 from loopyard.kit.errors import WaitTimeout
+from loopyard.kit.http.parts import part
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageParams, PageQuery, cursor_of
-from loopyard.kit.parts import part
+from loopyard.kit.lists.paging import PageParams, PageQuery, cursor_of
 
 LONGEST_WAIT_SECONDS = 30.0
 DEFAULT_WAIT_SECONDS = 25.0

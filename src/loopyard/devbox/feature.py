@@ -38,7 +38,7 @@ from loopyard.devbox.mounts.objects import ObjectMounts
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.usage.history import UsageHistory
 from loopyard.feature import BackgroundTask, Feature, Reconciler, Routes, Server, Traffic
-from loopyard.kit.periodic import Periodic
+from loopyard.kit.background.periodic import Periodic
 from loopyard.launch.code_host import CodeHost
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.network_policy.enforcement import Enforcement

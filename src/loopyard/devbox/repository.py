@@ -9,9 +9,9 @@ from sqlalchemy import BigInteger, ColumnElement, bindparam, func, inspect, or_,
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.lifecycle.states import COMING_UP, FINAL, Status
 from loopyard.devbox.models import Devbox
-from loopyard.kit.db import Database
-from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.db.database import Database
+from loopyard.kit.db.repository import OwnedRepository
+from loopyard.kit.lists.paging import Page, PageQuery
 from loopyard.secret.repository import SecretRepository
 from loopyard.snapshot.models import Snapshot
 from loopyard.snapshot.states import IN_PROGRESS

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, Field
 
 from loopyard.devbox.lifecycle.states import FailureReason, ShutdownReason, StatusName
-from loopyard.kit.wire import Params, ShortText, StringMap, Text, View
+from loopyard.kit.http.wire import Params, ShortText, StringMap, Text, View
 from loopyard.launch.mounts import CodeMountParameters, Mount
 from loopyard.launch.parameters import Capability, LaunchParameters
 from loopyard.launch.upstreams import GatewaySpecs, McpSpecs

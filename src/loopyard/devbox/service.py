@@ -17,7 +17,7 @@ from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.schemas import DevboxCreateParams, DevboxUpdateParams, InitiatorType
 from loopyard.devbox.tunnel import service as tunnels
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import after_commit
+from loopyard.kit.db.database import after_commit
 from loopyard.kit.errors import Busy, WrongState
 from loopyard.kit.ids import new_id
 from loopyard.launch.code_host import token_place

@@ -4,8 +4,8 @@ from collections.abc import Set as AbstractSet
 
 from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.repository import DevboxRepository
-from loopyard.kit.changes import Changes
-from loopyard.kit.db import Database
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import Database
 
 
 async def wait_for_status(

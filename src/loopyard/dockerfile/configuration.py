@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from loopyard.kit.linux import SEARCH_PATH
+from loopyard.kit.host.linux import SEARCH_PATH
 
 DEFAULT_PATH = SEARCH_PATH
 """PATH of a command whose image says none."""

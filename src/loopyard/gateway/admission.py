@@ -9,7 +9,7 @@ from loopyard.gateway import repository
 from loopyard.gateway.observation import Call, Ledger
 from loopyard.gateway.repository import CallRow
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import LoopyardError
 from loopyard.kit.ids import new_id
 from loopyard.secret.service import SecretService

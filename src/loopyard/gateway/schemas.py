@@ -1,6 +1,6 @@
 """The wire's words for tokens of the gateway."""
 
-from loopyard.kit.wire import Params, Text, View
+from loopyard.kit.http.wire import Params, Text, View
 from loopyard.upstream_proxy.mechanism import AuthMechanismView
 
 

@@ -8,9 +8,9 @@ from loopyard.auth.caller import CallerDep
 from loopyard.devbox.service import DevboxService
 from loopyard.gateway.schemas import GatewayTokenParams, GatewayTokenView
 from loopyard.gateway_config.repository import GatewayConfigRepository
-from loopyard.kit.db import WriteSession
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.db.database import WriteSession
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
 from loopyard.upstream_proxy.configured import find_secret
 from loopyard.upstream_proxy.grants import Grants, Wanted
 from loopyard.upstream_proxy.mechanism import AuthMechanismView

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from loopyard.gateway.admission import GatewayAdmission
 from loopyard.gateway.observation import Ledger, NoLedger
-from loopyard.kit.db import Database
-from loopyard.kit.tasks import Tasks
+from loopyard.kit.background.tasks import Tasks
+from loopyard.kit.db.database import Database
 from loopyard.mcp_hub.admission import McpAdmission
 from loopyard.runtime.host_gateway import HasHostGateway
 from loopyard.runtime.protocol import Runtime

@@ -3,8 +3,8 @@
 from sqlalchemy import ColumnElement, or_, select
 
 from loopyard.gateway_config.models import GatewayConfig
-from loopyard.kit import names
-from loopyard.kit.named_repository import NamedRepository
+from loopyard.kit.db.named_repository import NamedRepository
+from loopyard.kit.lists import names
 
 
 class GatewayConfigRepository(NamedRepository[GatewayConfig]):

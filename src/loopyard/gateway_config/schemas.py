@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-from loopyard.kit.wire import Params, Text, View
+from loopyard.kit.http.wire import Params, Text, View
 from loopyard.upstream_proxy.mechanism import (
     AuthMechanismParams,
     AuthMechanismView,

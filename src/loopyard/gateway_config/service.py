@@ -8,8 +8,8 @@ from loopyard.gateway_config.models import GatewayConfig
 from loopyard.gateway_config.repository import GatewayConfigRepository
 from loopyard.gateway_config.schemas import GatewayConfigCreateParams, GatewayConfigUpdateParams
 from loopyard.kit.clock import now_ms
+from loopyard.kit.db.named_repository import set_name
 from loopyard.kit.errors import Forbidden
-from loopyard.kit.named_repository import set_name
 from loopyard.upstream_proxy.configs import change, check_unused
 
 _SYSTEM: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (

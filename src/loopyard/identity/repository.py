@@ -7,8 +7,8 @@ from typing import Any
 from sqlalchemy import BigInteger, ColumnElement, bindparam, literal, select, update
 
 from loopyard.identity.models import Account, ApiKey
-from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.db.repository import OwnedRepository
+from loopyard.kit.lists.paging import Page, PageQuery
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,9 +8,9 @@ from loopyard.identity.digest import digest
 from loopyard.identity.models import Account, ApiKey
 from loopyard.identity.repository import ApiKeyRepository
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
+from loopyard.kit.host.private_files import write_private
 from loopyard.kit.ids import new_id
-from loopyard.kit.private_files import write_private
 
 KEY_FILE = "api-key"
 _NAME = "server"

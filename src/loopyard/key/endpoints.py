@@ -18,12 +18,12 @@ from loopyard.key.schemas import (
     view,
 )
 from loopyard.key.service import KeyService, KeyWish
-from loopyard.kit.db import ReadSession, WriteSession
+from loopyard.kit.db.database import ReadSession, WriteSession
 from loopyard.kit.errors import BadRequest
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.idempotency import RequestKey
-from loopyard.kit.paging import PageParams, cursor_of
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.paging import PageParams, cursor_of
 
 router = APIRouter(prefix="/v1", tags=["keys"])
 

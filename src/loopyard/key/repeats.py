@@ -10,8 +10,8 @@ import hmac
 import secrets
 from pathlib import Path
 
+from loopyard.kit.host.private_files import write_private
 from loopyard.kit.idempotency import RequestIdentity
-from loopyard.kit.private_files import write_private
 
 KEY_FILE = "repeats-key"
 SECRET_BYTES = 32

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from loopyard.identity.models import ApiKey
 from loopyard.identity.scopes import Level, Resource, Scopes
-from loopyard.kit.wire import MAX_INT, Params, ShortText, View
+from loopyard.kit.http.wire import MAX_INT, Params, ShortText, View
 
 ResourceType = Literal[
     "RESOURCE_TYPE_DEVBOXES",

@@ -13,7 +13,7 @@ from loopyard.identity.repository import ApiKeyRepository
 from loopyard.identity.scopes import Scopes
 from loopyard.key.repeats import RepeatedSecrets, random_secret
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import after_commit
+from loopyard.kit.db.database import after_commit
 from loopyard.kit.errors import BadRequest, Forbidden, NotFound, RequestKeyReused, WrongState
 from loopyard.kit.idempotency import RequestIdentity, claim
 from loopyard.kit.ids import new_id

@@ -15,10 +15,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped, mapped_column
 
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import upsert_into
+from loopyard.kit.db.database import upsert_into
 from loopyard.kit.errors import RequestKeyReused
-from loopyard.kit.host_room import HostRoom
-from loopyard.kit.parts import parts_of
+from loopyard.kit.host.host_room import HostRoom
+from loopyard.kit.http.parts import parts_of
 from loopyard.store.base import Base, ForeignId
 
 KEEP_MS = 24 * 3600 * 1000

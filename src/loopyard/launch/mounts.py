@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field, StringConstraints
 
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.wire import Params, ShortText, Text
+from loopyard.kit.http.wire import Params, ShortText, Text
 
 MAX_MOUNTED_BYTES = 64 * 1024**2
 """Limit on the content of all file mounts of one devbox together: 64 MiB."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, StringConstraints, field_validator, model_validator
 
-from loopyard.kit.wire import MAX_INT, Params, Text
+from loopyard.kit.http.wire import MAX_INT, Params, Text
 from loopyard.launch.upstreams import GatewaySpecs, McpSpecs
 from loopyard.runtime.protocol import Limits, User
 

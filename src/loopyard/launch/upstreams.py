@@ -6,7 +6,7 @@ from typing import Annotated, TypeVar
 
 from pydantic import AfterValidator, Field
 
-from loopyard.kit.wire import Params, Text
+from loopyard.kit.http.wire import Params, Text
 
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,254}")
 

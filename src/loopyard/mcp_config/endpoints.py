@@ -5,13 +5,13 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Query
 
 from loopyard.auth.caller import CallerDep
-from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.db.database import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.db.named_repository import NameFilters
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.named_repository import NameFilters
-from loopyard.kit.paging import PageParams, cursor_of
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.mcp_config import service
 from loopyard.mcp_config.repository import McpConfigRepository
 from loopyard.mcp_config.schemas import (

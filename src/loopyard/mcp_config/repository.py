@@ -2,8 +2,8 @@
 
 from sqlalchemy import ColumnElement
 
-from loopyard.kit import names
-from loopyard.kit.named_repository import NamedRepository
+from loopyard.kit.db.named_repository import NamedRepository
+from loopyard.kit.lists import names
 from loopyard.mcp_config.models import McpConfig
 
 

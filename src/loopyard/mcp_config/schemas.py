@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from loopyard.kit.wire import Params, Text, View
+from loopyard.kit.http.wire import Params, Text, View
 from loopyard.mcp_config.naming import service_of
 from loopyard.upstream_proxy.mechanism import AuthMechanismParams, AuthMechanismView, CustomHeaders, CustomHeaderView
 from loopyard.upstream_proxy.schemas import Description, EndpointUrl

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from loopyard.devbox.lifecycle.states import FINAL
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.repository import DevboxRepository
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import LoopyardError
 from loopyard.mcp_config.naming import service_of
 from loopyard.mcp_config.repository import McpConfigRepository

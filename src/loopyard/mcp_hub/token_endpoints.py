@@ -6,9 +6,9 @@ from fastapi import APIRouter, Depends
 
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox.service import DevboxService
-from loopyard.kit.db import WriteSession
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.db.database import WriteSession
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
 from loopyard.mcp_config.repository import McpConfigRepository
 from loopyard.mcp_hub.schemas import McpTokenParams, McpTokenView
 from loopyard.upstream_proxy.configured import find_secret

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Depends
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox.lifecycle.states import FINAL
 from loopyard.devbox.service import DevboxService
-from loopyard.kit.db import DatabaseDep
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.db.database import DatabaseDep
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
 from loopyard.model_usage import service
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.schemas import ModelUsageView

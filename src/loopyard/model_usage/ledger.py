@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from loopyard.devbox.log.events import Events
 from loopyard.gateway.observation import Call, Refusal
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.model_usage.account import MOST_AT_ONCE, Account
 from loopyard.model_usage.metering.apis import Api, api_of, is_array, socket_api_of
 from loopyard.model_usage.metering.meter import Outcome

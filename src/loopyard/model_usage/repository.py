@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import bindparam, delete, func, select, update
 
-from loopyard.kit.db import upsert_into
-from loopyard.kit.repository import Repository
+from loopyard.kit.db.database import upsert_into
+from loopyard.kit.db.repository import Repository
 from loopyard.model_usage.models import ModelCall, ModelUsage, ModelWishes
 from loopyard.model_usage.sums import NAMES, NOTHING, Sums
 from loopyard.model_usage.wishes import Wishes

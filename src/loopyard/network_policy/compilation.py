@@ -1,6 +1,6 @@
 """Compilation of stored policies to the rules that the runtime enforces."""
 
-from loopyard.kit.hostnames import normal
+from loopyard.kit.host.hostnames import normal
 from loopyard.network_policy.models import NetworkPolicy
 from loopyard.network_policy.networks import AllowedCidr
 from loopyard.runtime import protocol

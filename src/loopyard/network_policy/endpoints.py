@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Query
 
 from loopyard.auth.caller import CallerDep
-from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.db.database import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.db.named_repository import NameFilters
+from loopyard.kit.host.failpoint import failpoint
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.named_repository import NameFilters
-from loopyard.kit.paging import PageParams, cursor_of
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.network_policy import service
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.network_policy.repository import NetworkPolicyRepository

@@ -7,7 +7,7 @@ from typing import Protocol
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import BadRequest, Unavailable
 from loopyard.network_policy.compilation import compiled
 from loopyard.network_policy.models import NetworkPolicy

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, StringConstraints, model_validator
 
-from loopyard.kit.wire import Params, Text
+from loopyard.kit.http.wire import Params, Text
 
 MAX_PORTS = 100
 """Limit on the port rules of one network."""

@@ -1,6 +1,6 @@
 """SQL for network policies."""
 
-from loopyard.kit.named_repository import NamedRepository
+from loopyard.kit.db.named_repository import NamedRepository
 from loopyard.network_policy.models import NetworkPolicy
 
 

@@ -4,8 +4,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field, StringConstraints
 
-from loopyard.kit.hostnames import is_name, normal
-from loopyard.kit.wire import Params, Text, View
+from loopyard.kit.host.hostnames import is_name, normal
+from loopyard.kit.http.wire import Params, Text, View
 from loopyard.network_policy.models import NetworkPolicy
 from loopyard.network_policy.networks import AllowedCidr
 

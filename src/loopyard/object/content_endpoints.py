@@ -9,10 +9,10 @@ from starlette.requests import ClientDisconnect
 from loopyard.auth.authenticator import Authenticator
 from loopyard.auth.caller import KEY
 from loopyard.connections.limits import let_in
-from loopyard.kit.db import DatabaseDep
+from loopyard.kit.db.database import DatabaseDep
 from loopyard.kit.errors import BadRequest, Forbidden, NotFound
-from loopyard.kit.in_flight import mark
-from loopyard.kit.parts import part
+from loopyard.kit.http.in_flight import mark
+from loopyard.kit.http.parts import part
 from loopyard.object.endpoints import ObjectServiceDep
 from loopyard.object.local import BLOCK_BYTES, CONTENT_PATH, LocalStore
 from loopyard.object.signing import Action

@@ -2,10 +2,10 @@
 
 import logging
 
+from loopyard.kit.background.periodic import Periodic
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import LoopyardError
-from loopyard.kit.periodic import Periodic
 from loopyard.object.repository import ObjectRepository
 from loopyard.object.store import ObjectStore
 

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from loopyard.auth.caller import CallerDep
-from loopyard.kit.db import ReadSession, WriteSession
+from loopyard.kit.db.database import ReadSession, WriteSession
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageParams, cursor_of
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.object.addresses import base_url
 from loopyard.object.config import ObjectConfig
 from loopyard.object.repository import ObjectFilters, ObjectRepository

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.object.repository import ObjectRepository
 from loopyard.object.store import ObjectStore
 from loopyard.runtime.upkeep import Leftover

@@ -13,7 +13,7 @@ from anyio import to_thread
 
 from loopyard.auth.acting import acting_key
 from loopyard.kit.errors import TooLarge, Unavailable
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.object.signing import Action, Signer
 from loopyard.object.store import ContentMissing, Download
 

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, func, or_, select, update
 
-from loopyard.kit import names
-from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import SharedRepository
+from loopyard.kit.db.repository import SharedRepository
+from loopyard.kit.lists import names
+from loopyard.kit.lists.paging import Page, PageQuery
 from loopyard.object.models import StorageObject
 from loopyard.object.states import DELETED, ERROR, UPLOADING, ContentType, StateName
 

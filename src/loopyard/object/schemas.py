@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from loopyard.kit.wire import Params, StringMap, Text, View
+from loopyard.kit.http.wire import Params, StringMap, Text, View
 from loopyard.object.states import ContentType, StateName
 
 MAX_TTL_MS = 100 * 365 * 24 * 3600 * 1000

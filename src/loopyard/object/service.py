@@ -8,10 +8,10 @@ from weakref import WeakValueDictionary
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.account.limits import AccountLimits, check
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database, after_commit
+from loopyard.kit.db.database import Database, after_commit
 from loopyard.kit.errors import NotFound, WrongState
+from loopyard.kit.lists import names
 from loopyard.object.config import ObjectConfig
 from loopyard.object.deleter import ObjectDeleter
 from loopyard.object.local import LocalStore

@@ -8,7 +8,7 @@ from typing import Literal
 
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import Forbidden
-from loopyard.kit.private_files import write_private
+from loopyard.kit.host.private_files import write_private
 
 Action = Literal["upload", "download"]
 

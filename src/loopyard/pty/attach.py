@@ -18,7 +18,7 @@ from loopyard.devbox.lifecycle.activity import Activity
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import LoopyardError
-from loopyard.kit.parts import Parts
+from loopyard.kit.http.parts import Parts
 from loopyard.pty.session import PtySession
 from loopyard.pty.sessions import PtySessions
 from loopyard.pty.tunnels import PtyTunnels

@@ -7,9 +7,9 @@ from fastapi import APIRouter, Body, Depends, Header, Path, Query, Request
 
 from loopyard.auth.caller import KEY, CallerDep
 from loopyard.devbox.models import Devbox
-from loopyard.kit.db import WriteSession
+from loopyard.kit.db.database import WriteSession
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.parts import part
+from loopyard.kit.http.parts import part
 from loopyard.pty.config import PtyConfig
 from loopyard.pty.schemas import PtyConnectView, PtyControlParams, PtyControlResultView, PtyTunnelView
 from loopyard.pty.sessions import PtySessions

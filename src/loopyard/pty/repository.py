@@ -3,7 +3,7 @@
 from sqlalchemy import delete, select
 
 from loopyard.devbox.models import Devbox
-from loopyard.kit.repository import TableRepository
+from loopyard.kit.db.repository import TableRepository
 from loopyard.pty.models import PtyTunnel
 
 

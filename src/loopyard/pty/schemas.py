@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from loopyard.kit.wire import Params, Text, View
+from loopyard.kit.http.wire import Params, Text, View
 
 SessionStatus = Literal["running", "closed"]
 

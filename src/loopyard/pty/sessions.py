@@ -8,7 +8,7 @@ from loopyard.devbox.attachment.command import Attachment
 from loopyard.devbox.attachment.login_shell import LOGIN_SHELL
 from loopyard.devbox.faults import faults_as_answers
 from loopyard.devbox.models import Devbox
-from loopyard.kit.db import after_commit
+from loopyard.kit.db.database import after_commit
 from loopyard.kit.errors import BadRequest, NotFound
 from loopyard.pty.config import PtyConfig
 from loopyard.pty.repository import PtyTunnelRepository

@@ -12,9 +12,9 @@ from loopyard.devbox.service import DevboxService
 from loopyard.devbox.tunnel import address
 from loopyard.identity.digest import digest
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import Unauthorized
-from loopyard.kit.in_flight import mark
+from loopyard.kit.http.in_flight import mark
 from loopyard.pty.config import PtyConfig
 from loopyard.pty.models import PtyTunnel
 from loopyard.pty.repository import PtyTunnelRepository

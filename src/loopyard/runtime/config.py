@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag
 
-from loopyard.kit.linux import CA_BUNDLE
+from loopyard.kit.host.linux import CA_BUNDLE
 
 
 class CrunConfig(BaseModel):

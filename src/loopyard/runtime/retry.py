@@ -2,7 +2,7 @@
 
 from collections.abc import Awaitable, Callable
 
-from loopyard.kit.retry import retry
+from loopyard.kit.background.retry import retry
 from loopyard.runtime.errors import SandboxStartFailed, SandboxStuck
 from loopyard.runtime.protocol import Runtime, SandboxSpec
 

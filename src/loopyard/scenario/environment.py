@@ -9,8 +9,8 @@ from loopyard.devbox.create.origin import find_origin
 from loopyard.devbox.create.upstreams import find_calls
 from loopyard.devbox.schemas import DevboxCreateParams
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.naming import renamed
-from loopyard.kit.wire import Params, Text
+from loopyard.kit.http.naming import renamed
+from loopyard.kit.http.wire import Params, Text
 from loopyard.launch.parameters import LaunchParameters
 
 

@@ -7,7 +7,7 @@ from loopyard.devbox.lifecycle.shutdown import Endings
 from loopyard.devbox.lifecycle.teardown import Teardown
 from loopyard.devbox.service import DevboxService
 from loopyard.feature import BackgroundTask, Feature, Reconciler, Routes, Server, Traffic
-from loopyard.kit.periodic import Periodic
+from loopyard.kit.background.periodic import Periodic
 from loopyard.scenario.endpoints import router
 from loopyard.scenario.run.counts import INTERVAL_SECONDS, CountCompactor
 from loopyard.scenario.run.endpoints import router as run_router

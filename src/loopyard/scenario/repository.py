@@ -6,10 +6,10 @@ from typing import Any
 
 from sqlalchemy import ColumnElement, select
 
-from loopyard.kit import names
-from loopyard.kit.db import upsert_into
-from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import SharedRepository
+from loopyard.kit.db.database import upsert_into
+from loopyard.kit.db.repository import SharedRepository
+from loopyard.kit.lists import names
+from loopyard.kit.lists.paging import Page, PageQuery
 from loopyard.scenario.models import BenchmarkScenario, Scenario, ScoringContract
 
 

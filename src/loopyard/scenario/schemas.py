@@ -4,7 +4,7 @@ from typing import Annotated, Any, Literal, cast
 
 from pydantic import AfterValidator, BeforeValidator, Field, StringConstraints
 
-from loopyard.kit.wire import JsonValue, Params, StringMap, Text, View
+from loopyard.kit.http.wire import JsonValue, Params, StringMap, Text, View
 from loopyard.scenario.environment import ScenarioEnvironment
 from loopyard.scenario.models import Scenario
 from loopyard.scorer import contract

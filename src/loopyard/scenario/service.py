@@ -5,8 +5,8 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.kit.clock import now_ms
+from loopyard.kit.db.named_repository import set_name
 from loopyard.kit.errors import WrongState
-from loopyard.kit.named_repository import set_name
 from loopyard.model_usage.wishes import wishes_of
 from loopyard.scenario import environment
 from loopyard.scenario.environment import ScenarioEnvironment

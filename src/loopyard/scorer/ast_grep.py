@@ -4,7 +4,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import AfterValidator, Field
 
-from loopyard.kit.wire import Text
+from loopyard.kit.http.wire import Text
 from loopyard.scorer.scorer import TOOLS, Ended, NoScore, PlacedFile, Scorer, ScorerJob, ScorerPaths
 
 MAX_PATTERN = 65_536

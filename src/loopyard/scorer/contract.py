@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field, StringConstraints, TypeAdapter
 
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.wire import Params, View
+from loopyard.kit.http.wire import Params, View
 from loopyard.scorer.custom import CustomScorer
 from loopyard.scorer.registry import AnyScorer, RunScorer
 

@@ -3,7 +3,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
-from loopyard.kit.wire import JsonValue, Text
+from loopyard.kit.http.wire import JsonValue, Text
 from loopyard.scorer.score_text import check_exit, last_score_or_number
 from loopyard.scorer.scorer import Ended, PlacedFile, Scorer, ScorerJob, ScorerPaths
 

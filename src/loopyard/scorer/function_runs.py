@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.devbox.execution.models import Execution
 from loopyard.kit.chunks import one_chunk
-from loopyard.kit.failpoint import failpoint
-from loopyard.kit.linux import KILLED
+from loopyard.kit.host.failpoint import failpoint
+from loopyard.kit.host.linux import KILLED
 from loopyard.runtime.errors import FileAccessDenied, FileNotFound, FileUnsuitable, NoSpaceLeft
 from loopyard.runtime.protocol import ROOT, CommandSpec, Runtime, User
 from loopyard.scorer.contract import RunFunction

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from loopyard.devbox.execution.models import Execution
-from loopyard.kit.linux import KILLED
+from loopyard.kit.host.linux import KILLED
 from loopyard.runtime.grading import RestoreReport
 from loopyard.runtime.output import tail
 from loopyard.runtime.protocol import Runtime, Stream

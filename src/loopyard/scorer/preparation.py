@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
 from loopyard.devbox.execution.engine import ExecutionEngine
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.runtime.grading import RestoreReport, isolation_of
 from loopyard.runtime.protocol import ROOT, Runtime
 from loopyard.scorer.executions import has_begun

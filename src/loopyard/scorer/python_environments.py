@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from loopyard.devbox.execution.engine import ExecutionEngine, NewExecution
 from loopyard.kit.chunks import one_chunk
-from loopyard.kit.linux import SEARCH_PATH
+from loopyard.kit.host.linux import SEARCH_PATH
 from loopyard.runtime.grading import SharedFolder, isolation_of
 from loopyard.runtime.output import tail
 from loopyard.runtime.protocol import ROOT, CommandSpec, Runtime

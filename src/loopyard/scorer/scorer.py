@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import ClassVar
 
-from loopyard.kit.wire import Params
+from loopyard.kit.http.wire import Params
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """Tells a scorer that could not be started from one that ran and found the work wanting."""
 
 from loopyard.devbox.execution.models import Execution
-from loopyard.kit.linux import CANNOT_EXECUTE, NOT_FOUND
+from loopyard.kit.host.linux import CANNOT_EXECUTE, NOT_FOUND
 from loopyard.runtime.output import tail
 from loopyard.runtime.protocol import Runtime
 from loopyard.scorer.request import ScoringInterrupted

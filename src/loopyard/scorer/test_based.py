@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field
 
-from loopyard.kit.wire import Params, Text
+from loopyard.kit.http.wire import Params, Text
 from loopyard.scorer.scorer import Ended, PlacedFile, Scorer, ScorerJob, ScorerPaths
 from loopyard.test_results.command import reports
 from loopyard.test_results.files import ARCHIVE, archive

@@ -5,12 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from loopyard.auth.caller import CallerDep
-from loopyard.kit.db import ReadSession, WriteSession
+from loopyard.kit.db.database import ReadSession, WriteSession
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import DEFAULT_LIMIT, Limit, PageQuery
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.paging import DEFAULT_LIMIT, Limit, PageQuery
 from loopyard.secret.repository import SecretRepository
 from loopyard.secret.schemas import SecretCreateParams, SecretListView, SecretUpdateParams, SecretView
 from loopyard.secret.service import SecretService

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from loopyard.kit.private_files import write_private
+from loopyard.kit.host.private_files import write_private
 
 KEY_FILE = "secret-keys"
 KEY_BYTES = 32

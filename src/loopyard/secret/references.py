@@ -7,8 +7,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import require
 from loopyard.identity.scopes import Level, Resource
-from loopyard.kit.environment import check_sizes
 from loopyard.kit.errors import BadRequest
+from loopyard.kit.host.environment import check_sizes
 from loopyard.secret.repository import SecretRepository
 from loopyard.secret.vault import SEAL_BYTES
 

@@ -5,8 +5,8 @@ from collections.abc import Collection, Iterable, Sequence
 from sqlalchemy import delete, func, select, text
 from sqlalchemy.orm import undefer
 
-from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.db.repository import OwnedRepository
+from loopyard.kit.lists.paging import Page, PageQuery
 from loopyard.secret.models import HeldToken, Secret
 
 _KEYS_LOCK = 0x6C6F6F7073656372

@@ -1,7 +1,7 @@
 """Gives all secrets another key. Works with a running server, and can be repeated after a crash anywhere in it."""
 
-from loopyard.kit.db import Database
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.db.database import Database
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.secret.keys import KeyFile, KeyRing, new_key
 from loopyard.secret.repository import SecretRepository
 from loopyard.secret.vault import Sealed, Vault

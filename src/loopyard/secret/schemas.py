@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, SecretStr, StringConstraints
 
-from loopyard.kit.wire import Params, Text, View
+from loopyard.kit.http.wire import Params, Text, View
 
 MAX_VALUE_BYTES = 64 * 1024
 """Limit on a value, in bytes of UTF-8: 64 KiB. The kernel takes no environment variable over 128 KiB."""

@@ -6,7 +6,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import BadRequest, NotFound, Unavailable
 from loopyard.secret.models import Secret
 from loopyard.secret.repository import SecretRepository

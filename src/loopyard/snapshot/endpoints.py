@@ -5,14 +5,14 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Query
 
 from loopyard.auth.caller import CallerDep
-from loopyard.kit.changes import Changes
-from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import DatabaseDep, ReadSession, WriteSession
 from loopyard.kit.errors import Unavailable
+from loopyard.kit.http.parts import part
 from loopyard.kit.idempotency import RequestIdentity, RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.metadata import MetadataFilterParam
-from loopyard.kit.paging import PageParams, cursor_of
-from loopyard.kit.parts import part
+from loopyard.kit.lists.metadata import MetadataFilterParam
+from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.snapshot.models import Snapshot
 from loopyard.snapshot.repository import SnapshotRepository
 from loopyard.snapshot.schemas import SnapshotListView, SnapshotParams, SnapshotStatusView, SnapshotView

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.ids import is_id
 from loopyard.runtime.protocol import Runtime
 from loopyard.runtime.upkeep import Leftover

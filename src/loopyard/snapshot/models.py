@@ -46,4 +46,4 @@ class SnapshotMetadata(Base):
 
     snapshot_id: Mapped[PrimaryId]
     entry: Mapped[str] = mapped_column(String(32), primary_key=True)
-    """`loopyard.kit.metadata.entry` of a key and its value."""
+    """`loopyard.kit.lists.metadata.entry` of a key and its value."""

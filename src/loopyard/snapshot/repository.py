@@ -4,9 +4,9 @@ from collections.abc import Sequence
 
 from sqlalchemy import ColumnElement, delete, select, update
 
-from loopyard.kit.metadata import MetadataFilter, entries
-from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.db.repository import OwnedRepository
+from loopyard.kit.lists.metadata import MetadataFilter, entries
+from loopyard.kit.lists.paging import Page, PageQuery
 from loopyard.snapshot.models import Snapshot, SnapshotMetadata
 from loopyard.snapshot.states import COMPLETE, IN_PROGRESS
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from loopyard.kit.wire import Params, ShortText, StringMap, Text, View
+from loopyard.kit.http.wire import Params, ShortText, StringMap, Text, View
 from loopyard.snapshot.states import SnapshotStatus
 
 CommitMessage = Annotated[Text, Field(max_length=1000)]

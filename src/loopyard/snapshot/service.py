@@ -3,7 +3,7 @@
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import after_commit
+from loopyard.kit.db.database import after_commit
 from loopyard.kit.errors import NotFound
 from loopyard.snapshot.models import Snapshot
 from loopyard.snapshot.repository import SnapshotRepository

@@ -2,11 +2,11 @@
 
 import logging
 
-from loopyard.kit.changes import Changes
-from loopyard.kit.db import Database
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.background.tasks import Tasks
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import Database
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.kit.ids import is_id
-from loopyard.kit.tasks import Tasks
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime
 from loopyard.snapshot.repository import SnapshotRepository

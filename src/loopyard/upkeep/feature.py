@@ -3,7 +3,7 @@
 from typing import Protocol
 
 from loopyard.feature import BackgroundTask, Feature, Server
-from loopyard.kit.periodic import Periodic
+from loopyard.kit.background.periodic import Periodic
 from loopyard.runtime.upkeep import HasKeepers
 from loopyard.upkeep.config import UpkeepConfig
 from loopyard.upkeep.control import Control

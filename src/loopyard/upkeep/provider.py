@@ -3,8 +3,8 @@
 from pathlib import Path
 
 from loopyard.data_folder import StartFailed
-from loopyard.kit.db import Database
-from loopyard.kit.private_files import write_private
+from loopyard.kit.db.database import Database
+from loopyard.kit.host.private_files import write_private
 from loopyard.upkeep.repository import UpkeepRepository
 
 _NOTE = "provider"

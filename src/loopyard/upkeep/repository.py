@@ -5,7 +5,7 @@ from sqlalchemy.orm import InstrumentedAttribute
 
 from loopyard.blueprint.models import Blueprint
 from loopyard.devbox.models import Devbox
-from loopyard.kit.repository import Repository
+from loopyard.kit.db.repository import Repository
 from loopyard.object.models import StorageObject
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.snapshot.models import Snapshot

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from loopyard.kit import idempotency
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.runtime.upkeep import Leftover
 
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.object.config import ObjectConfig
 from loopyard.runtime.config import CrunConfig, RuntimeConfig
 from loopyard.runtime.crun.storage.disk_use import disk_use, sizes

@@ -5,8 +5,8 @@ from typing import Any, Protocol, TypeVar
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped
 
+from loopyard.kit.db.named_repository import Named, NamedRepository
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.named_repository import Named, NamedRepository
 from loopyard.upstream_proxy.configured import stored_headers
 from loopyard.upstream_proxy.mechanism import AuthMechanismParams, CustomHeaders
 from loopyard.upstream_proxy.repository import UpstreamGrantRepository

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database, after_commit
+from loopyard.kit.db.database import Database, after_commit
 from loopyard.kit.errors import BadRequest
 from loopyard.kit.ids import new_id
 from loopyard.network_policy.models import NetworkPolicy

@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
-from loopyard.kit.tasks import Tasks
+from loopyard.kit.background.tasks import Tasks
 from loopyard.upstream_proxy.channel import LINE_BYTES, Answerer, Channel, ChannelClosed, Message
 from loopyard.upstream_proxy.tokens import KINDS, Kind
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import delete, select
 
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.db.repository import OwnedRepository
 from loopyard.upstream_proxy.models import UpstreamGrant, UpstreamToken
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-from loopyard.kit.wire import Text
+from loopyard.kit.http.wire import Text
 from loopyard.upstream_proxy.endpoint import Endpoint
 
 

@@ -13,7 +13,7 @@ from runloop_api_client.types import ObjectView
 
 from loopyard.app import create_app
 from loopyard.config import Settings
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.runtime.absent import absent_runtime
 from tests.serving import ServerProcess
 

@@ -9,7 +9,7 @@ import psutil
 import pytest
 from h2.events import DataReceived, StreamEnded, StreamReset
 
-from loopyard.kit.sse import error_message
+from loopyard.kit.http.sse import error_message
 from tests.integration.http2.talking import Talk, talking
 from tests.serving import ServerProcess
 

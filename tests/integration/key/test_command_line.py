@@ -10,7 +10,7 @@ import pytest
 from alembic import command
 from sqlalchemy import Connection, text
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.store import migrate
 from loopyard.store.migrate import alembic_config
 from tests.commands import loopyard

@@ -10,9 +10,9 @@ from loopyard.identity.models import Account
 from loopyard.identity.repository import ApiKeyRepository
 from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.key.service import make, take_back
-from loopyard.kit.db import Database
-from loopyard.kit.in_flight import InFlightRequests
-from loopyard.kit.paging import PageQuery
+from loopyard.kit.db.database import Database
+from loopyard.kit.http.in_flight import InFlightRequests
+from loopyard.kit.lists.paging import PageQuery
 
 pytestmark = pytest.mark.anyio
 

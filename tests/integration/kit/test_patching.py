@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from loopyard.kit.patching import APPLY_PATCH
+from loopyard.kit.host.patching import APPLY_PATCH
 
 _CHANGE = "--- a/{0}\n+++ b/{0}\n@@ -1 +1 @@\n-x = 1\n+x = 2\n"
 _NEW = "diff --git a/{0} b/{0}\nnew file mode 100644\n--- /dev/null\n+++ b/{0}\n@@ -0,0 +1 @@\n+x = 2\n"

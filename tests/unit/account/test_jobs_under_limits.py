@@ -13,9 +13,9 @@ from loopyard.identity.models import Account
 from loopyard.identity.repository import ApiKeyRepository
 from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.key.service import make, take_back
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
+from loopyard.kit.http.parts import Parts
 from loopyard.kit.ids import new_id
-from loopyard.kit.parts import Parts
 from tests.integration.benchmark_job.making import agent, make_scenario, start, wait
 from tests.unit.in_process.server import InProcessServer
 from tests.unit.in_process.transport import InProcessTransport

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 from loopyard.app import assemble
 from loopyard.config import Settings
 from loopyard.feature import in_match_order
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from tests.unit.fake_runtime.runtime import FakeRuntime, Host
 
 

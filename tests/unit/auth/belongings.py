@@ -8,8 +8,8 @@ from loopyard.blueprint.models import Blueprint
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.models import Devbox
 from loopyard.gateway_config.models import GatewayConfig
-from loopyard.kit import names
 from loopyard.kit.ids import new_id
+from loopyard.kit.lists import names
 from loopyard.mcp_config.models import McpConfig
 from loopyard.network_policy.models import NetworkPolicy
 from loopyard.object.models import StorageObject

@@ -21,10 +21,10 @@ from loopyard.identity.models import Account
 from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.key.bootstrap import ensure_key
 from loopyard.key.service import make
-from loopyard.kit.db import Database
+from loopyard.kit.background.tasks import Tasks
+from loopyard.kit.db.database import Database
+from loopyard.kit.http.parts import Parts
 from loopyard.kit.ids import new_id
-from loopyard.kit.parts import Parts
-from loopyard.kit.tasks import Tasks
 from loopyard.object.store import ObjectStore
 from tests.stores import put_empty_store
 from tests.unit.fake_runtime.runtime import FakeRuntime, Host

@@ -5,9 +5,9 @@ import pytest
 from loopyard.benchmark.models import Benchmark
 from loopyard.benchmark_job.planning import targets_of_benchmark, targets_of_list
 from loopyard.benchmark_job.spec import AgentConfig, BenchmarkJobSpec, ScenariosJobSpec
-from loopyard.kit import names
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import BadRequest, NotFound
+from loopyard.kit.lists import names
 from loopyard.scenario.models import BenchmarkScenario, Scenario
 
 pytestmark = pytest.mark.anyio

@@ -8,7 +8,7 @@ import pytest
 from loopyard.auth.acting import Caller, acting
 from loopyard.console.live import LEAST_SECONDS, Fragment, Live, message
 from loopyard.console.login.sessions import Sessions
-from loopyard.kit.changes import Changes
+from loopyard.kit.db.changes import Changes
 
 CALLER = Caller("acc_1", "key_1")
 

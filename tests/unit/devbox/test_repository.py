@@ -10,8 +10,8 @@ from loopyard.devbox.lifecycle.states import Status, transition
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.repository import DevboxRepository
 from loopyard.identity.models import Account
-from loopyard.kit.db import Database
-from loopyard.kit.paging import PageQuery
+from loopyard.kit.db.database import Database
+from loopyard.kit.lists.paging import PageQuery
 from tests.unit.devbox.making import stored_devbox
 
 pytestmark = pytest.mark.anyio

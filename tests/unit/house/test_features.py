@@ -10,7 +10,7 @@ from starlette.routing import Match
 from loopyard.app import assemble
 from loopyard.config import Settings
 from loopyard.feature import Reconciler, Routes, Server, Traffic, in_match_order, in_order
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from tests.unit.fake_runtime.runtime import FakeRuntime, Host
 
 

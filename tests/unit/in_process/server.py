@@ -17,7 +17,7 @@ from runloop_api_client import AsyncRunloop, Runloop
 from loopyard.app import create_app
 from loopyard.config import load
 from loopyard.key.bootstrap import ensure_key
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from tests.stores import put_empty_store
 from tests.unit.fake_runtime.runtime import FakeRuntime, Host
 from tests.unit.in_process.transport import AsyncInProcessTransport, InProcessTransport, Place

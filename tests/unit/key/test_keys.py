@@ -16,7 +16,7 @@ from loopyard.identity.scopes import Level, Resource, Scopes
 from loopyard.key.bootstrap import ensure_key
 from loopyard.key.service import KeyService, make, take_back
 from loopyard.kit.clock import now_ms
-from loopyard.kit.in_flight import InFlightRequests
+from loopyard.kit.http.in_flight import InFlightRequests
 from tests.unit.auth.world import World, world
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]

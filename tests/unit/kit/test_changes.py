@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from loopyard.kit.changes import Changes
+from loopyard.kit.db.changes import Changes
 from loopyard.kit.errors import WaitTimeout
 
 pytestmark = pytest.mark.anyio

@@ -6,7 +6,7 @@ import pytest
 from sqlalchemy import func, select
 
 from loopyard.identity.models import Account
-from loopyard.kit.db import Database, after_commit
+from loopyard.kit.db.database import Database, after_commit
 
 pytestmark = pytest.mark.anyio
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from loopyard.kit.environment import MOST_ENVIRONMENT_BYTES, MOST_VARIABLE_BYTES, check_environment, check_sizes
 from loopyard.kit.errors import BadRequest
+from loopyard.kit.host.environment import MOST_ENVIRONMENT_BYTES, MOST_VARIABLE_BYTES, check_environment, check_sizes
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,8 @@ import pytest
 from pydantic import Field, TypeAdapter, ValidationError
 
 from loopyard.devbox.execution.schemas import Command
-from loopyard.kit.error_handlers import explain
-from loopyard.kit.wire import Params, Text
+from loopyard.kit.http.error_handlers import explain
+from loopyard.kit.http.wire import Params, Text
 
 
 class Cat(Params):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from loopyard.kit.exhaustion import ran_out, reason
+from loopyard.kit.host.exhaustion import ran_out, reason
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 import pytest
 
-from loopyard.kit import garbage
-from loopyard.kit.garbage import IdleCollections
+from loopyard.kit.host import garbage
+from loopyard.kit.host.garbage import IdleCollections
 
 pytestmark = pytest.mark.anyio
 

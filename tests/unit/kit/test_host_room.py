@@ -8,8 +8,9 @@ from httpx import ASGITransport, AsyncClient
 from runloop_api_client import APIStatusError, Runloop
 from sqlalchemy.exc import OperationalError
 
-from loopyard.kit import error_handlers, host_room
 from loopyard.kit.errors import StorageFull
+from loopyard.kit.host import host_room
+from loopyard.kit.http import error_handlers
 from tests.integration.api.answers import error_of
 from tests.integration.devbox.waiting import POLL
 

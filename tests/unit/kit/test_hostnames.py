@@ -2,7 +2,7 @@
 
 import pytest
 
-from loopyard.kit.hostnames import Hostnames, is_name
+from loopyard.kit.host.hostnames import Hostnames, is_name
 
 
 @pytest.mark.parametrize("name", ["a.org", "A.ORG", "a.org.", "x.b.org", "y.x.b.org", "_srv._tcp.b.org"])

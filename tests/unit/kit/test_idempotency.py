@@ -8,13 +8,14 @@ import pytest
 from fastapi import FastAPI
 from sqlalchemy import select
 
-from loopyard.kit import error_handlers, idempotency
+from loopyard.kit import idempotency
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import RequestKeyReused
-from loopyard.kit.host_room import HostRoom
+from loopyard.kit.host.host_room import HostRoom
+from loopyard.kit.http import error_handlers
+from loopyard.kit.http.parts import Parts
 from loopyard.kit.idempotency import KEEP_MS, IdempotencyKey, RequestIdentity, RequestKey, claim
-from loopyard.kit.parts import Parts
 
 pytestmark = pytest.mark.anyio
 
@@ -79,7 +80,7 @@ async def test_nothing_is_begun_on_a_full_disk(client: httpx.AsyncClient, monkey
     def has_room(_: Path) -> bool:
         return False
 
-    monkeypatch.setattr("loopyard.kit.host_room.has_room", has_room)
+    monkeypatch.setattr("loopyard.kit.host.host_room.has_room", has_room)
     assert (await client.post("/a")).status_code == 507
 
 

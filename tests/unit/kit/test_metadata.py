@@ -1,6 +1,6 @@
 """Entries by which rows are found by their metadata."""
 
-from loopyard.kit.metadata import entries, entry
+from loopyard.kit.lists.metadata import entries, entry
 
 
 def test_an_entry_stands_for_one_key_and_one_value() -> None:

@@ -8,11 +8,11 @@ from fastapi import FastAPI
 from sqlalchemy import select
 
 from loopyard.identity.models import Account
-from loopyard.kit import error_handlers
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import BadRequest
+from loopyard.kit.http import error_handlers
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import DEFAULT_LIMIT, MAX_LIMIT, PageParams, PageQuery, after, cursor_of, fetch_page
+from loopyard.kit.lists.paging import DEFAULT_LIMIT, MAX_LIMIT, PageParams, PageQuery, after, cursor_of, fetch_page
 
 pytestmark = pytest.mark.anyio
 

@@ -7,9 +7,9 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from loopyard.kit import periodic
-from loopyard.kit.periodic import Periodic
-from loopyard.kit.retry import retry
+from loopyard.kit.background import periodic
+from loopyard.kit.background.periodic import Periodic
+from loopyard.kit.background.retry import retry
 
 pytestmark = pytest.mark.anyio
 

@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from loopyard.kit.priority_lock import PriorityLock
+from loopyard.kit.background.priority_lock import PriorityLock
 
 pytestmark = pytest.mark.anyio
 

@@ -6,10 +6,10 @@ import pytest
 
 from loopyard.gateway_config.models import GatewayConfig
 from loopyard.gateway_config.repository import GatewayConfigRepository
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
+from loopyard.kit.db.named_repository import NameFilters, set_name
 from loopyard.kit.errors import BadRequest, NotFound
-from loopyard.kit.named_repository import NameFilters, set_name
-from loopyard.kit.paging import PageQuery
+from loopyard.kit.lists.paging import PageQuery
 from loopyard.mcp_config.models import McpConfig
 from loopyard.mcp_config.repository import McpConfigRepository
 

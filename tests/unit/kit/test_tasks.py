@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from loopyard.kit.tasks import Tasks
+from loopyard.kit.background.tasks import Tasks
 
 pytestmark = [pytest.mark.unit, pytest.mark.anyio]
 

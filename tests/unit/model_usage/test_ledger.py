@@ -12,7 +12,7 @@ import pytest
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.log.repository import DevboxLogRepository
 from loopyard.gateway.observation import Call
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.model_usage import service
 from loopyard.model_usage.account import MOST_AT_ONCE, MOST_MODELS, MOST_UNCOUNTED, OTHER_MODELS, usd
 from loopyard.model_usage.ledger import Ledger

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loopyard.kit.full_disk import LEAST_FREE_BYTES
+from loopyard.kit.host.full_disk import LEAST_FREE_BYTES
 from loopyard.runtime.commands import kept
 from loopyard.runtime.commands.claim import claim, described, use
 from loopyard.runtime.commands.kept import Commands

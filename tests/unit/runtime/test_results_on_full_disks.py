@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from loopyard.kit.full_disk import RESERVED_BYTES, reserve
+from loopyard.kit.host.full_disk import RESERVED_BYTES, reserve
 from loopyard.runtime.commands.kept import Commands
 from loopyard.runtime.errors import HostDiskFull
 from loopyard.runtime.layout import Layout, read_json, write_whole

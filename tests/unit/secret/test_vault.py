@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import Unavailable
 from loopyard.kit.ids import new_id
 from loopyard.secret.keys import FixedKeys, KeyFile, new_key, parse

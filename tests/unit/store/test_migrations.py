@@ -8,7 +8,7 @@ from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.store import migrate
 from loopyard.store.migrate import alembic_config
 from loopyard.store.schema import metadata

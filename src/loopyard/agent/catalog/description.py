@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from loopyard.agent.source import AgentSource, Version
-from loopyard.kit.patching import APPLY_PATCH
+from loopyard.kit.host.patching import APPLY_PATCH
 
 _PLACES = re.compile(r"\{(problem|model|arguments|apply_patch)\}")
 _ARGUMENT = re.compile(r"[A-Za-z][A-Za-z0-9_-]*")

@@ -13,11 +13,11 @@ from typing import Literal
 from loopyard.agent.config import AgentConfig
 from loopyard.agent.layer.steps import CONTENT, Step, steps_of
 from loopyard.agent.layer.wanted import AgentBase, WantedAgent
+from loopyard.kit.background.tasks import Tasks
 from loopyard.kit.errors import Unavailable
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
+from loopyard.kit.host.linux import KILLED, SEARCH_PATH
 from loopyard.kit.ids import new_id
-from loopyard.kit.linux import KILLED, SEARCH_PATH
-from loopyard.kit.tasks import Tasks
 from loopyard.object.store import ContentMissing, ObjectStore
 from loopyard.runtime.errors import NoSpaceLeft, RuntimeFault
 from loopyard.runtime.output import tail

@@ -13,11 +13,11 @@ from loopyard.agent.layer.models import AgentLayer
 from loopyard.agent.layer.repository import AgentLayerRepository
 from loopyard.agent.layer.states import GOING, MAKING, READY
 from loopyard.agent.layer.wanted import AgentBase, WantedAgent
+from loopyard.kit.background.tasks import Tasks
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.db.database import Database
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.kit.ids import is_id, new_id
-from loopyard.kit.tasks import Tasks
 from loopyard.runtime.protocol import Runtime
 
 log = logging.getLogger("loopyard.agent")

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select, update
 
 from loopyard.agent.layer.models import AgentLayer
 from loopyard.agent.layer.states import READY
-from loopyard.kit.repository import RowRepository
+from loopyard.kit.db.repository import RowRepository
 
 
 class AgentLayerRepository(RowRepository[AgentLayer]):

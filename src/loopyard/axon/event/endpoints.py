@@ -20,14 +20,14 @@ from loopyard.axon.event.schemas import (
 )
 from loopyard.axon.event.subscribers import Subscribers
 from loopyard.axon.repository import AxonRepository
-from loopyard.kit.bodies import limited_route
-from loopyard.kit.db import DatabaseDep, ReadSession
+from loopyard.kit.db.database import DatabaseDep, ReadSession
 from loopyard.kit.errors import BadRequest
+from loopyard.kit.http.bodies import limited_route
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.sse import MessageStream
+from loopyard.kit.http.wire import MAX_INT
 from loopyard.kit.idempotency import RequestKey
-from loopyard.kit.paging import PageParams
-from loopyard.kit.parts import part
-from loopyard.kit.sse import MessageStream
-from loopyard.kit.wire import MAX_INT
+from loopyard.kit.lists.paging import PageParams
 
 router = APIRouter(prefix="/v1/axons/{id}", tags=["axons"], route_class=limited_route(MAX_BODY_BYTES))
 

@@ -13,12 +13,12 @@ from loopyard.axon.event.event import Event, NewEvent
 from loopyard.axon.event.repository import AxonEventRepository
 from loopyard.axon.event.subscribers import Subscribers
 from loopyard.axon.repository import AxonRepository
+from loopyard.kit.background.tasks import Tasks
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database, after_commit
+from loopyard.kit.db.database import Database, after_commit
 from loopyard.kit.errors import LoopyardError, RequestKeyReused
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.kit.idempotency import RequestIdentity
-from loopyard.kit.tasks import Tasks
 
 _MOST_EVENTS = 500
 _MOST_BYTES = 8 * 1024**2

@@ -10,8 +10,8 @@ from sqlalchemy import RowMapping, bindparam, insert, select, tuple_, update
 from loopyard.axon.event.event import Event, NewEvent
 from loopyard.axon.event.origins import Origin
 from loopyard.axon.models import Axon, AxonEvent
+from loopyard.kit.db.repository import Repository
 from loopyard.kit.idempotency import IdempotencyKey
-from loopyard.kit.repository import Repository
 
 _EVENT = (
     AxonEvent.axon_id,

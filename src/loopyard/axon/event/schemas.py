@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field
 
 from loopyard.axon.event.origins import CallersOrigin, OriginName
 from loopyard.kit.errors import TooLarge
-from loopyard.kit.wire import Params, ShortText, Text, View
+from loopyard.kit.http.wire import Params, ShortText, Text, View
 
 MAX_PAYLOAD_BYTES = 4 * 1024**2
 """Limit on a payload, in bytes of UTF-8: 4 MiB."""

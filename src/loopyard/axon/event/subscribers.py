@@ -9,9 +9,9 @@ from loopyard.axon.event.event import Event
 from loopyard.axon.event.feed import CHUNK_BYTES, Feed
 from loopyard.axon.event.repository import AxonEventRepository, Span
 from loopyard.axon.repository import AxonRepository
-from loopyard.kit.db import Database
-from loopyard.kit.periodic import Periodic
-from loopyard.kit.sse import PING, PING_SECONDS, error_message
+from loopyard.kit.background.periodic import Periodic
+from loopyard.kit.db.database import Database
+from loopyard.kit.http.sse import PING, PING_SECONDS, error_message
 
 _LOOK_SECONDS = 1.0
 """How often the store is asked for events that another process on the same database published."""

@@ -15,9 +15,9 @@ from loopyard.axon.sql.schemas import (
     SqlStatementParams,
 )
 from loopyard.axon.sql.service import SqlService
-from loopyard.kit.bodies import limited_route
+from loopyard.kit.http.bodies import limited_route
+from loopyard.kit.http.parts import part
 from loopyard.kit.idempotency import RequestKey
-from loopyard.kit.parts import part
 
 router = APIRouter(prefix="/v1/axons/{id}/sql", tags=["axons"], route_class=limited_route(MAX_BODY_BYTES))
 

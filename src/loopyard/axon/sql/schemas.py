@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from pydantic import AfterValidator, Field, StringConstraints
 
 from loopyard.axon.sql.worker import limits
-from loopyard.kit.wire import MAX_INT, Params, Text, View
+from loopyard.kit.http.wire import MAX_INT, Params, Text, View
 
 MAX_BODY_BYTES = 16 * 1024**2
 """Limit on the body of an SQL call: 16 MiB."""

@@ -11,7 +11,7 @@ from loopyard.axon.event.repository import AxonEventRepository, Span
 from loopyard.axon.repository import AxonRepository
 from loopyard.axon.sql.worker.events_table import COLUMNS
 from loopyard.axon.sql.workers import KeyTaken, SqlWorkers
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import RequestKeyReused
 from loopyard.kit.idempotency import RequestIdentity
 

@@ -12,9 +12,9 @@ import orjson
 
 from loopyard.axon.sql.forkserver import ForkServer, ForkServerGone
 from loopyard.axon.sql.worker import frames, limits
+from loopyard.kit.background.periodic import Periodic
 from loopyard.kit.errors import BadRequest, Busy, Unavailable
-from loopyard.kit.in_flight import waiting
-from loopyard.kit.periodic import Periodic
+from loopyard.kit.http.in_flight import waiting
 
 MOST_AT_WORK = 4
 """Calls that run at once."""

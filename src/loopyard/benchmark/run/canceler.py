@@ -3,11 +3,11 @@
 from contextlib import suppress
 
 from loopyard.benchmark.run.repository import BenchmarkRunRepository
-from loopyard.kit.db import Database
+from loopyard.kit.background.retry import retry
+from loopyard.kit.background.tasks import Tasks
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import WrongState
-from loopyard.kit.failpoint import failpoint
-from loopyard.kit.retry import retry
-from loopyard.kit.tasks import Tasks
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.scenario.run.service import RunService
 
 _BATCH = 100

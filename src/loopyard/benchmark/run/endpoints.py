@@ -12,12 +12,12 @@ from loopyard.benchmark.run.repository import BenchmarkRunFilters, BenchmarkRunR
 from loopyard.benchmark.run.schemas import BenchmarkRunListView, BenchmarkRunView, BenchmarkStartRunParams
 from loopyard.benchmark.run.service import BenchmarkRunService
 from loopyard.benchmark.run.states import StateName
-from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.db.database import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageParams, cursor_of
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.scenario.run.rendering import render
 from loopyard.scenario.run.repository import RunFilters, ScenarioRunRepository
 from loopyard.scenario.run.schemas import ScenarioRunListView

@@ -8,9 +8,9 @@ from sqlalchemy.orm import defer
 
 from loopyard.benchmark.run.models import BenchmarkRun
 from loopyard.benchmark.run.score import CountedRun
-from loopyard.kit import names
-from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.db.repository import OwnedRepository
+from loopyard.kit.lists import names
+from loopyard.kit.lists.paging import Page, PageQuery
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.states import FINAL, State
 

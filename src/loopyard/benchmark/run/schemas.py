@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import Field
 
 from loopyard.benchmark.run.states import StateName
-from loopyard.kit.wire import Params, ShortText, StringMap, Text, View
+from loopyard.kit.http.wire import Params, ShortText, StringMap, Text, View
 from loopyard.scenario.run.schemas import RunProfile
 
 

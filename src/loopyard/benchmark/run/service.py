@@ -14,11 +14,11 @@ from loopyard.benchmark.run.models import BenchmarkRun
 from loopyard.benchmark.run.repository import BenchmarkRunRepository
 from loopyard.benchmark.run.schemas import BenchmarkStartRunParams
 from loopyard.benchmark.run.states import State
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import after_commit
+from loopyard.kit.db.database import after_commit
 from loopyard.kit.errors import Busy, WrongState
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
+from loopyard.kit.lists import names
 from loopyard.model_usage.wishes import wishes_of
 from loopyard.scenario.run.requirements import check_possible, check_required
 from loopyard.scenario.run.schemas import RunProfile

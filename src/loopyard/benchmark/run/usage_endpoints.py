@@ -6,10 +6,10 @@ from fastapi import APIRouter, Depends
 
 from loopyard.auth.caller import CallerDep
 from loopyard.benchmark.run.service import BenchmarkRunService
-from loopyard.kit.db import DatabaseDep
-from loopyard.kit.paging import PageParams, cursor_of
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.db.database import DatabaseDep
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
+from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.model_usage import service as model_usage
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.schemas import RunModelUsageListView

@@ -15,12 +15,12 @@ from loopyard.benchmark_job.schemas import HarborJobSourceView, dump
 from loopyard.benchmark_job.spec import HarborJobSpec
 from loopyard.benchmark_job.states import JobState
 from loopyard.identity.scopes import Level, Resource
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import after_commit
+from loopyard.kit.db.database import after_commit
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.kit.ids import new_id
+from loopyard.kit.lists import names
 from loopyard.secret.repository import SecretRepository
 
 FIELD = "spec.inline_yaml"

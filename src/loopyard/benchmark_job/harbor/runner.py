@@ -22,14 +22,14 @@ from loopyard.benchmark_job.schemas import dump
 from loopyard.benchmark_job.states import JobState
 from loopyard.devbox.service import DevboxService
 from loopyard.key.service import KeyService
+from loopyard.kit.background.periodic import Periodic
+from loopyard.kit.background.tasks import Tasks
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import LoopyardError
-from loopyard.kit.failpoint import failpoint
-from loopyard.kit.periodic import Periodic
-from loopyard.kit.private_files import write_private
-from loopyard.kit.server_address import ServerAddress
-from loopyard.kit.tasks import Tasks
+from loopyard.kit.host.failpoint import failpoint
+from loopyard.kit.host.private_files import write_private
+from loopyard.kit.http.server_address import ServerAddress
 from loopyard.secret.service import SecretService
 
 log = logging.getLogger("loopyard.benchmark_job.harbor")

@@ -9,7 +9,7 @@ from sqlalchemy import func, insert, select, update
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.states import UNDER_WAY, Result, Step
 from loopyard.kit.clock import now_ms
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.db.repository import OwnedRepository
 
 _OUTCOME = (Trial.position, Trial.step, Trial.result, Trial.fault)
 

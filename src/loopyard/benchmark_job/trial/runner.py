@@ -29,12 +29,12 @@ from loopyard.devbox.lifecycle.states import FINAL as DEVBOX_FINAL
 from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.status_wait import wait_for_status
-from loopyard.kit.changes import Changes
 from loopyard.kit.chunks import one_chunk
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database, after_commit
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import Database, after_commit
 from loopyard.kit.errors import LoopyardError, NotFound, WaitTimeout, WrongState
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import CommandSpec, Runtime
 from loopyard.scenario.repository import ScenarioRepository

@@ -26,9 +26,9 @@ from loopyard.key import endpoints as api
 from loopyard.key.schemas import ApikeyCreateParams, RestrictedKeyCreateParams
 from loopyard.key.service import KeyService
 from loopyard.kit.clock import now_ms
-from loopyard.kit.error_handlers import explain
 from loopyard.kit.errors import BadRequest, Forbidden
-from loopyard.kit.parts import part
+from loopyard.kit.http.error_handlers import explain
+from loopyard.kit.http.parts import part
 
 router = APIRouter()
 

@@ -19,9 +19,9 @@ from loopyard.console.axons import sql, talk
 from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
 from loopyard.console.resources.kind import Column, Found, Kind, curl, family
-from loopyard.kit.error_handlers import explain
-from loopyard.kit.paging import PageQuery
-from loopyard.kit.parts import part
+from loopyard.kit.http.error_handlers import explain
+from loopyard.kit.http.parts import part
+from loopyard.kit.lists.paging import PageQuery
 
 MOST_EVENTS = 100
 _MOST_BYTES = 16 << 20

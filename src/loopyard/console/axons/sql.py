@@ -15,9 +15,9 @@ from loopyard.axon.sql.schemas import SqlQueryParams
 from loopyard.axon.sql.service import SqlService
 from loopyard.axon.sql.worker import limits
 from loopyard.console.page import Page, allowed
-from loopyard.kit.error_handlers import explain
 from loopyard.kit.errors import BadRequest, LoopyardError, NotFound
-from loopyard.kit.parts import part
+from loopyard.kit.http.error_handlers import explain
+from loopyard.kit.http.parts import part
 
 router = APIRouter()
 

@@ -22,9 +22,9 @@ from loopyard.console.page import Page, allowed
 from loopyard.console.scenario_runs.rows import rows_of
 from loopyard.console.searching.finding import finder
 from loopyard.kit.clock import now_ms
-from loopyard.kit.paging import PageQuery, cursor_of
-from loopyard.kit.sse import MessageStream
-from loopyard.kit.wire import ShortText
+from loopyard.kit.http.sse import MessageStream
+from loopyard.kit.http.wire import ShortText
+from loopyard.kit.lists.paging import PageQuery, cursor_of
 from loopyard.scenario.run.counts import CountKey, by_state
 from loopyard.scenario.run.repository import RunFilters, ScenarioRunRepository
 from loopyard.scenario.run.states import State as ScenarioRunState

@@ -14,8 +14,8 @@ from loopyard.console.filtering import Given, shown_list
 from loopyard.console.listing import ROWS, ListQuery, next_path
 from loopyard.console.page import Page, allowed
 from loopyard.console.searching.finding import finder
-from loopyard.kit.paging import PageQuery, cursor_of
-from loopyard.kit.wire import ShortText
+from loopyard.kit.http.wire import ShortText
+from loopyard.kit.lists.paging import PageQuery, cursor_of
 
 router = APIRouter()
 

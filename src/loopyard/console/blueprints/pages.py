@@ -15,7 +15,7 @@ from loopyard.blueprint.service import BlueprintService
 from loopyard.console.live import Fragment
 from loopyard.console.page import Page, allowed
 from loopyard.console.resources.kind import Column, Found, Kind, curl, family
-from loopyard.kit.paging import PageQuery
+from loopyard.kit.lists.paging import PageQuery
 
 MOST_LINES = 1000
 _SECONDS = 1.0

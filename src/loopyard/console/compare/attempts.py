@@ -14,7 +14,7 @@ from loopyard.benchmark_job import viewing
 from loopyard.benchmark_job.schemas import InProgressRunView
 from loopyard.benchmark_job.service import JobService
 from loopyard.benchmark_job.spec import AgentConfig
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import BadRequest
 from loopyard.model_usage import service as model_usage
 from loopyard.model_usage.ledger import Ledger

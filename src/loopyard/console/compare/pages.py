@@ -20,10 +20,10 @@ from loopyard.console.compare.two_runs import two_runs
 from loopyard.console.family import Entry, Family
 from loopyard.console.filtering import query_string
 from loopyard.console.page import Page, allowed
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.paging import PageQuery
-from loopyard.kit.wire import ShortText
+from loopyard.kit.http.wire import ShortText
+from loopyard.kit.lists.paging import PageQuery
 from loopyard.model_usage.ledger import Ledger
 
 router = APIRouter()

@@ -19,8 +19,8 @@ from loopyard.devbox.log.repository import DevboxLogRepository
 from loopyard.devbox.log.schemas import LogView
 from loopyard.devbox.log.service import LogService
 from loopyard.kit.errors import BadRequest
+from loopyard.kit.http.parts import part
 from loopyard.kit.ids import new_id
-from loopyard.kit.parts import part
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.output import tail
 from loopyard.runtime.protocol import Runtime, Stream

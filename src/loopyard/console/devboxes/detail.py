@@ -17,10 +17,10 @@ from loopyard.devbox.schemas import TunnelParams
 from loopyard.devbox.service import DevboxService
 from loopyard.devbox.tunnel import endpoints as tunnels
 from loopyard.devbox.tunnel.service import TunnelService
-from loopyard.kit.changes import Changes
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.http.parts import part
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageQuery
-from loopyard.kit.parts import part
+from loopyard.kit.lists.paging import PageQuery
 from loopyard.model_usage import endpoints as usage
 from loopyard.model_usage.ledger import Ledger
 from loopyard.snapshot import endpoints as snapshots

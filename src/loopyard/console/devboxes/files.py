@@ -12,8 +12,8 @@ from loopyard.console.page import Page, allowed
 from loopyard.devbox.files.service import DevboxFiles
 from loopyard.devbox.schemas import MOST_PATH_BYTES
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.multipart import Upload
-from loopyard.kit.parts import part
+from loopyard.kit.http.multipart import Upload
+from loopyard.kit.http.parts import part
 
 router = APIRouter()
 

@@ -18,10 +18,10 @@ from loopyard.devbox import endpoints as api
 from loopyard.devbox.lifecycle.states import StatusName
 from loopyard.devbox.schemas import DevboxCreateParams
 from loopyard.devbox.service import DevboxService
-from loopyard.kit.error_handlers import explain
+from loopyard.kit.http.error_handlers import explain
+from loopyard.kit.http.parts import part
 from loopyard.kit.ids import is_id
-from loopyard.kit.paging import PageQuery
-from loopyard.kit.parts import part
+from loopyard.kit.lists.paging import PageQuery
 from loopyard.launch.parameters import SIZES
 
 router = APIRouter(prefix="/devboxes")

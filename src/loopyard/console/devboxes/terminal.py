@@ -17,10 +17,10 @@ from loopyard.console.page import Page, allowed, is_same_origin, missing, who
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.service import DevboxService
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import Forbidden, LoopyardError, NotFound
+from loopyard.kit.http.parts import Parts, part
 from loopyard.kit.ids import is_id
-from loopyard.kit.parts import Parts, part
 from loopyard.pty.attach import Attach
 from loopyard.pty.endpoints import MOST_CELLS
 from loopyard.pty.sessions import PtySessions

@@ -10,8 +10,8 @@ from typing import Any, Literal
 from pydantic import ValidationError
 
 from loopyard.benchmark_job.spec import MAX_AGENTS, BenchmarkJobCreateParams
-from loopyard.kit.error_handlers import explain
 from loopyard.kit.errors import BadRequest
+from loopyard.kit.http.error_handlers import explain
 
 _LINES = ("secrets", "gateways", "variables", "arguments")
 _AGENT_FIELDS = ("name", "agent_id", "model", "timeout", *_LINES)

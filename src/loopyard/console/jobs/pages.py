@@ -24,11 +24,11 @@ from loopyard.console.outcomes import LEGEND
 from loopyard.console.page import Page, allowed
 from loopyard.console.searching.finding import finder
 from loopyard.kit.errors import BadRequest, LoopyardError
+from loopyard.kit.http.sse import MessageStream
+from loopyard.kit.http.wire import MAX_INT, ShortText
 from loopyard.kit.idempotency import RequestIdentity, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageQuery, cursor_of
-from loopyard.kit.sse import MessageStream
-from loopyard.kit.wire import MAX_INT, ShortText
+from loopyard.kit.lists.paging import PageQuery, cursor_of
 from loopyard.secret.repository import SecretRepository
 
 router = APIRouter()

@@ -22,8 +22,8 @@ from loopyard.console.family import Entry, Family
 from loopyard.console.filtering import Given, query_string
 from loopyard.console.page import Page, allowed
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.paging import PageQuery
-from loopyard.kit.wire import ShortText
+from loopyard.kit.http.wire import ShortText
+from loopyard.kit.lists.paging import PageQuery
 
 router = APIRouter()
 

@@ -18,8 +18,8 @@ from loopyard.console.login.sessions import Sessions
 from loopyard.console.page import Page, allowed
 from loopyard.console.rendering import render
 from loopyard.identity.repository import ApiKeyRepository
-from loopyard.kit.db import DatabaseDep
-from loopyard.kit.parts import part
+from loopyard.kit.db.database import DatabaseDep
+from loopyard.kit.http.parts import part
 
 router = APIRouter()
 

@@ -9,8 +9,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.console.page import Page, allowed
 from loopyard.console.resources.kind import Column, Found, Kind, curl, family
-from loopyard.kit.paging import PageQuery
-from loopyard.kit.parts import part
+from loopyard.kit.http.parts import part
+from loopyard.kit.lists.paging import PageQuery
 from loopyard.object import endpoints as api
 from loopyard.object.repository import ObjectFilters
 from loopyard.object.service import ObjectService

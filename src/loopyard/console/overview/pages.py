@@ -20,7 +20,7 @@ from loopyard.devbox import endpoints as devboxes
 from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.schemas import DevboxView
 from loopyard.kit.clock import now_ms
-from loopyard.kit.paging import PageQuery
+from loopyard.kit.lists.paging import PageQuery
 from loopyard.runtime.protocol import Runtime
 from loopyard.runtime.readiness import KeepsReady
 

@@ -14,7 +14,7 @@ from loopyard.console.family import Entry, Family, Hit
 from loopyard.console.listing import ListQuery, next_path
 from loopyard.console.page import Page, allowed
 from loopyard.kit.ids import is_id
-from loopyard.kit.paging import PageQuery
+from loopyard.kit.lists.paging import PageQuery
 
 Shape = Literal["id", "text", "time", "status", "size", "count"]
 _MOST_HITS = 5

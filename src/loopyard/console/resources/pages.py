@@ -13,8 +13,8 @@ from loopyard.console.page import Page
 from loopyard.console.resources import policy_form, secret_form
 from loopyard.console.resources.kind import Column, Found, Kind, curl, family
 from loopyard.gateway_config import endpoints as gateways
-from loopyard.kit.named_repository import NameFilters
-from loopyard.kit.paging import PageQuery
+from loopyard.kit.db.named_repository import NameFilters
+from loopyard.kit.lists.paging import PageQuery
 from loopyard.mcp_config import endpoints as mcp
 from loopyard.network_policy import endpoints as policies
 from loopyard.network_policy.enforcement import Enforcement

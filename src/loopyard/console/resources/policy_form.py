@@ -11,9 +11,9 @@ from pydantic import ValidationError
 from loopyard.auth.caller import MADE
 from loopyard.console.page import Page, allowed
 from loopyard.console.text import typed
-from loopyard.kit.error_handlers import explain
 from loopyard.kit.errors import BadRequest, WrongState
-from loopyard.kit.parts import part
+from loopyard.kit.http.error_handlers import explain
+from loopyard.kit.http.parts import part
 from loopyard.network_policy import endpoints as policies
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.network_policy.networks import AllowedCidr, PortRule

@@ -9,8 +9,8 @@ from pydantic import ValidationError
 from loopyard.auth.caller import MADE
 from loopyard.console.page import Page, allowed
 from loopyard.console.text import typed
-from loopyard.kit.error_handlers import explain
-from loopyard.kit.parts import part
+from loopyard.kit.http.error_handlers import explain
+from loopyard.kit.http.parts import part
 from loopyard.secret import endpoints as secrets
 from loopyard.secret.schemas import SecretCreateParams, SecretUpdateParams
 from loopyard.secret.service import SecretService

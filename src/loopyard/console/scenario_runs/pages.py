@@ -18,10 +18,10 @@ from loopyard.console.scenario_runs.work import outputs
 from loopyard.console.searching.finding import finder
 from loopyard.devbox.execution.repository import ExecutionRepository
 from loopyard.kit.errors import NotFound
+from loopyard.kit.http.sse import MessageStream
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageQuery, cursor_of
-from loopyard.kit.sse import MessageStream
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.paging import PageQuery, cursor_of
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.runtime.protocol import Runtime

@@ -14,9 +14,9 @@ from loopyard.console.page import Page, allowed
 from loopyard.console.scenario_runs.rows import rows_of
 from loopyard.console.scenarios.contract import functions_of
 from loopyard.console.searching.finding import finder
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageQuery, cursor_of
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.paging import PageQuery, cursor_of
 from loopyard.scenario import service
 from loopyard.scenario.repository import ScenarioFilters, ScenarioRepository
 from loopyard.scenario.run.counts import CountKey, by_state

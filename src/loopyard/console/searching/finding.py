@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.console.family import Find, Hit
 from loopyard.console.page import Page
-from loopyard.kit.paging import PageQuery
+from loopyard.kit.lists.paging import PageQuery
 
 MOST_HITS = 5
 """Hits of one family."""

@@ -10,7 +10,7 @@ from loopyard.console.navigation import Navigation
 from loopyard.console.page import Page, allowed
 from loopyard.console.text import sortable
 from loopyard.kit.errors import LoopyardError
-from loopyard.kit.parts import part
+from loopyard.kit.http.parts import part
 
 router = APIRouter()
 

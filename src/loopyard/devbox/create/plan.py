@@ -9,7 +9,7 @@ from loopyard.devbox.create.upstreams import Calls, find_calls
 from loopyard.devbox.mounts.agents import MountedAgent, find_agents
 from loopyard.devbox.mounts.references import find_objects
 from loopyard.devbox.schemas import DevboxCreateParams
-from loopyard.kit.environment import check_environment
+from loopyard.kit.host.environment import check_environment
 from loopyard.launch.mounts import CodeMountParameters, MountedObject, files_of, repositories_of
 from loopyard.secret.references import check_secrets
 

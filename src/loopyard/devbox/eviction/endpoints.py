@@ -8,9 +8,9 @@ from fastapi import APIRouter
 
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox.repository import DevboxRepository
-from loopyard.kit.db import Database, DatabaseDep
-from loopyard.kit.sse import PING_SECONDS, EventStream
-from loopyard.kit.wire import View
+from loopyard.kit.db.database import Database, DatabaseDep
+from loopyard.kit.http.sse import PING_SECONDS, EventStream
+from loopyard.kit.http.wire import View
 
 LOOK_SECONDS = 1.0
 

@@ -21,12 +21,12 @@ from loopyard.devbox.execution.schemas import (
     WaitForExecutionParams,
 )
 from loopyard.devbox.execution.service import ExecutionService
-from loopyard.kit.changes import Changes
+from loopyard.kit.db.changes import Changes
 from loopyard.kit.errors import BadRequest, WaitTimeout
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.sse import PING_SECONDS, EventStream
 from loopyard.kit.idempotency import RequestIdentity, RequestKey
 from loopyard.kit.ids import new_id
-from loopyard.kit.parts import part
-from loopyard.kit.sse import PING_SECONDS, EventStream
 from loopyard.runtime.protocol import Stream
 
 LONGEST_WAIT_SECONDS = 25.0

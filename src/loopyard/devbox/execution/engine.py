@@ -16,14 +16,14 @@ from loopyard.devbox.execution.models import REQUEST, Execution
 from loopyard.devbox.execution.repository import ExecutionRepository
 from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING, Purpose
 from loopyard.devbox.faults import faults_as_answers
-from loopyard.kit.changes import Changes
+from loopyard.kit.background.tasks import Tasks
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import NotFound, WaitTimeout
-from loopyard.kit.failpoint import failpoint
-from loopyard.kit.in_flight import waiting
-from loopyard.kit.linux import KILLED
-from loopyard.kit.tasks import Tasks
+from loopyard.kit.host.failpoint import failpoint
+from loopyard.kit.host.linux import KILLED
+from loopyard.kit.http.in_flight import waiting
 from loopyard.runtime.errors import CommandNotFound, RuntimeFault
 from loopyard.runtime.protocol import CommandResult, CommandSpec, Runtime, User
 

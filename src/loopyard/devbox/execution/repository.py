@@ -11,8 +11,8 @@ from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING, Executi
 from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database, dialect_of, insert_into
-from loopyard.kit.repository import Repository
+from loopyard.kit.db.database import Database, dialect_of, insert_into
+from loopyard.kit.db.repository import Repository
 from loopyard.runtime.protocol import CommandResult
 from loopyard.store.base import Base
 

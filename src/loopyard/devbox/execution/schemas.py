@@ -6,7 +6,7 @@ from pydantic import AfterValidator, Field, StringConstraints
 
 from loopyard.devbox.execution.standard_input import StdinSignal
 from loopyard.devbox.execution.states import ExecutionStatus
-from loopyard.kit.wire import Params, Text, View
+from loopyard.kit.http.wire import Params, Text, View
 
 MOST_COMMAND_BYTES = 120_000
 """The kernel takes no single argument longer than 128 KiB."""

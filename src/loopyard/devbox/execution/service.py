@@ -13,10 +13,10 @@ from loopyard.devbox.execution.standard_input import StandardInput
 from loopyard.devbox.execution.states import COMPLETED, ExecutionStatus
 from loopyard.devbox.faults import faults_as_answers
 from loopyard.devbox.service import DevboxService
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import NotFound
+from loopyard.kit.host.linux import KILLED
 from loopyard.kit.idempotency import RequestIdentity
-from loopyard.kit.linux import KILLED
 from loopyard.runtime.errors import CommandNotFound
 from loopyard.runtime.output import DEFAULT_LINES, MAX_BYTES, Chunk, Tail, follow, tail
 from loopyard.runtime.protocol import CommandSpec, Runtime, Stream

@@ -9,7 +9,7 @@ from weakref import WeakValueDictionary
 from loopyard.devbox.execution.engine import ExecutionEngine
 from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.execution.states import COMPLETED
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import BadRequest, Busy
 from loopyard.kit.idempotency import RequestIdentity, claim
 from loopyard.kit.ids import new_id

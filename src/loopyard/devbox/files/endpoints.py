@@ -13,8 +13,8 @@ from loopyard.devbox.files.service import DevboxFiles
 from loopyard.devbox.schemas import MOST_PATH_BYTES, DownloadFileParams, ReadFileParams, WriteFileParams
 from loopyard.kit.chunks import one_chunk
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.multipart import Upload
-from loopyard.kit.parts import part
+from loopyard.kit.http.multipart import Upload
+from loopyard.kit.http.parts import part
 
 router = APIRouter(prefix="/v1/devboxes", tags=["files"])
 

@@ -8,7 +8,7 @@ from loopyard.devbox.log.events import Events
 from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.service import DevboxService
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.runtime.protocol import Runtime
 
 

@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.repository import DevboxRepository
+from loopyard.kit.background.periodic import Periodic
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
-from loopyard.kit.periodic import Periodic
+from loopyard.kit.db.database import Database
 
 log = logging.getLogger("loopyard.devbox")
 

@@ -5,8 +5,8 @@ from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.lifecycle.transitions import Begin, resume
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.repository import DevboxRepository
-from loopyard.kit.changes import Changes
-from loopyard.kit.db import Database
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import Database
 from loopyard.launch.parameters import LaunchParameters
 
 

@@ -9,7 +9,7 @@ from loopyard.devbox.lifecycle.suspension import Suspension
 from loopyard.devbox.lifecycle.watch import DevboxWatch
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.mounts.agents import AgentMounts
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 
 
 class BringUp:

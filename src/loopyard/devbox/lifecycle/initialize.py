@@ -12,9 +12,9 @@ from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.repository import DevboxRepository
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import LoopyardError
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.launch.code_host import token_place
 from loopyard.launch.image import ImageNotes
 from loopyard.launch.mounts import CodeMountParameters, MountedObject

@@ -10,8 +10,8 @@ from loopyard.devbox.lifecycle.states import COMING_UP, Status
 from loopyard.devbox.lifecycle.suspension import Suspension
 from loopyard.devbox.lifecycle.teardown import work_name
 from loopyard.devbox.models import Devbox
-from loopyard.kit.changes import Changes
-from loopyard.kit.tasks import Tasks
+from loopyard.kit.background.tasks import Tasks
+from loopyard.kit.db.changes import Changes
 from loopyard.runtime.errors import RuntimeFault
 
 log = logging.getLogger("loopyard.devbox")

@@ -12,9 +12,9 @@ from loopyard.devbox.log.events import event, oom_id
 from loopyard.devbox.log.repository import DevboxLogRepository
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.repository import DevboxRepository
-from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import Database
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.secret.repository import SecretRepository
 

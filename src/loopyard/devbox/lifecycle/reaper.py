@@ -7,9 +7,9 @@ from loopyard.devbox.lifecycle.shutdown import Endings
 from loopyard.devbox.lifecycle.states import ShutdownReason, Status
 from loopyard.devbox.lifecycle.transitions import suspend
 from loopyard.devbox.repository import DevboxRepository
-from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import Database
 from loopyard.launch.parameters import LaunchParameters
 
 log = logging.getLogger("loopyard.reaper")

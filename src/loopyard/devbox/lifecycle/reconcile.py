@@ -7,7 +7,7 @@ from loopyard.devbox.lifecycle.transitions import Begin
 from loopyard.devbox.lifecycle.watch import OUT_OF_MEMORY, DevboxWatch
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.repository import DevboxRepository
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.runtime.protocol import Runtime, SandboxState, SandboxStatus
 
 

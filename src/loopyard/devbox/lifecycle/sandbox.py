@@ -10,7 +10,7 @@ from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.mounts.agents import AgentMounts
 from loopyard.kit.errors import LoopyardError
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.network_policy.enforcement import Enforcement
 from loopyard.runtime.errors import RuntimeFault

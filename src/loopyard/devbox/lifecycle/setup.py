@@ -11,9 +11,9 @@ from loopyard.devbox.mounts.code import clone, install
 from loopyard.devbox.mounts.objects import ObjectMounts
 from loopyard.kit.chunks import one_chunk
 from loopyard.kit.errors import LoopyardError
-from loopyard.kit.exhaustion import ran_out
-from loopyard.kit.exhaustion import reason as in_words
-from loopyard.kit.linux import KILLED
+from loopyard.kit.host.exhaustion import ran_out
+from loopyard.kit.host.exhaustion import reason as in_words
+from loopyard.kit.host.linux import KILLED
 from loopyard.launch.code_host import CodeHost
 from loopyard.launch.folder import make_folder
 from loopyard.launch.mounts import CodeMountParameters, MountedObject

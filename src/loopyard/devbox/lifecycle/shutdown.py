@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.lifecycle.states import FailureReason, ShutdownReason, Status, move
 from loopyard.devbox.models import Devbox
-from loopyard.kit.db import after_commit
+from loopyard.kit.db.database import after_commit
 
 EndListener = Callable[[AsyncSession, Devbox], Awaitable[None]]
 """Called in the transaction in which a devbox ends, so that what depends on the devbox ends with it or not at all."""

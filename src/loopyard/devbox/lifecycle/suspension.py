@@ -11,7 +11,7 @@ from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import LoopyardError
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.launch.parameters import DEFAULT_SUSPEND_DEADLINE_MS, LaunchParameters
 from loopyard.runtime.protocol import CommandSpec, Runtime
 from loopyard.runtime.retry import retry_while_stuck

@@ -4,10 +4,10 @@ import logging
 from collections.abc import Awaitable, Callable
 
 from loopyard.devbox.repository import DevboxRepository
-from loopyard.kit.changes import Changes
-from loopyard.kit.db import Database
-from loopyard.kit.failpoint import failpoint
-from loopyard.kit.tasks import Tasks
+from loopyard.kit.background.tasks import Tasks
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import Database
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.runtime.protocol import Runtime
 from loopyard.runtime.retry import retry_while_stuck
 

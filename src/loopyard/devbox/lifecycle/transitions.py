@@ -6,7 +6,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.lifecycle.states import Status, move
 from loopyard.devbox.models import Devbox
-from loopyard.kit.db import after_commit
+from loopyard.kit.db.database import after_commit
 
 Begin = Callable[[str], None]
 """Starts to do what the status of the devbox of this id asks for."""

@@ -7,8 +7,8 @@ from loopyard.devbox.lifecycle.progress import Progress
 from loopyard.devbox.lifecycle.setup import is_out_of_memory
 from loopyard.devbox.lifecycle.states import FailureReason
 from loopyard.devbox.models import Devbox
-from loopyard.kit.linux import KILLED
-from loopyard.kit.tasks import Tasks
+from loopyard.kit.background.tasks import Tasks
+from loopyard.kit.host.linux import KILLED
 from loopyard.runtime.errors import SandboxNotFound
 from loopyard.runtime.protocol import Runtime
 

@@ -7,7 +7,7 @@ from fastapi import APIRouter, Depends, Query
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox.log.schemas import LogsView
 from loopyard.devbox.log.service import LogService
-from loopyard.kit.parts import part
+from loopyard.kit.http.parts import part
 
 router = APIRouter(prefix="/v1/devboxes", tags=["logs"])
 

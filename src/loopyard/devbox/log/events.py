@@ -5,10 +5,10 @@ from typing import Any
 
 from loopyard.devbox.log.repository import DevboxLogRepository
 from loopyard.devbox.log.schemas import LogLevel, LogSource
+from loopyard.kit.background.periodic import Periodic
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.ids import new_id
-from loopyard.kit.periodic import Periodic
 
 log = logging.getLogger("loopyard.devbox")
 

@@ -5,7 +5,7 @@ from loopyard.devbox.log.sampler import INTERVAL_SECONDS, UsageSampler
 from loopyard.devbox.usage.files import SampleFiles
 from loopyard.devbox.usage.history import UsageHistory
 from loopyard.feature import BackgroundTask, Feature, Reconciler, Server
-from loopyard.kit.periodic import Periodic
+from loopyard.kit.background.periodic import Periodic
 from loopyard.runtime.refusals import TellsRefusals
 
 

@@ -10,8 +10,8 @@ from loopyard.devbox.execution.models import Execution
 from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.log.models import DevboxEvent
 from loopyard.devbox.models import Devbox
-from loopyard.kit.db import upsert_into
-from loopyard.kit.repository import Repository
+from loopyard.kit.db.database import upsert_into
+from loopyard.kit.db.repository import Repository
 
 
 class DevboxLogRepository(Repository):

@@ -6,7 +6,7 @@ from loopyard.devbox.log.events import Events, oom_id, processes_id
 from loopyard.devbox.log.repository import DevboxLogRepository
 from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.usage.history import UsageHistory
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import Runtime, SandboxUsage
 

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from loopyard.kit.wire import View
+from loopyard.kit.http.wire import View
 
 LogSource = Literal["setup_commands", "entrypoint", "exec", "files", "stats", "kmsg"]
 LogLevel = Literal["info", "warning", "error"]

@@ -11,8 +11,8 @@ from loopyard.devbox.log.schemas import LogLevel, LogSource, LogView
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.service import DevboxService
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
-from loopyard.kit.exhaustion import reason
+from loopyard.kit.db.database import Database
+from loopyard.kit.host.exhaustion import reason
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.output import tail
 from loopyard.runtime.protocol import Runtime, Stream

@@ -18,7 +18,7 @@ from loopyard.devbox.log.events import Events
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.mounts.references import readable_object
 from loopyard.identity.scopes import Level, Resource
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import BadRequest, LoopyardError
 from loopyard.launch.mounts import AgentMount, Mount
 from loopyard.launch.parameters import LaunchParameters

@@ -14,7 +14,7 @@ from loopyard.devbox.ssh import forwarding
 from loopyard.devbox.ssh.keys import user_of
 from loopyard.devbox.ssh.repository import SshKeyRepository
 from loopyard.devbox.ssh.session import BoxSession
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.runtime.protocol import Runtime
 
 MOST_SESSIONS = 32

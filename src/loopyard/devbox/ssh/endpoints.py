@@ -7,8 +7,8 @@ from fastapi import APIRouter, Depends, Request
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox.ssh.keys import SshKeys
 from loopyard.devbox.ssh.schemas import DevboxCreateSSHKeyResponse
-from loopyard.kit.db import WriteSession
-from loopyard.kit.parts import part
+from loopyard.kit.db.database import WriteSession
+from loopyard.kit.http.parts import part
 
 router = APIRouter(prefix="/v1/devboxes", tags=["ssh"])
 

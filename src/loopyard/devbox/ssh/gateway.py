@@ -24,7 +24,7 @@ from loopyard.devbox.ssh import identity
 from loopyard.devbox.ssh.config import SshConfig
 from loopyard.devbox.ssh.connection import BoxConnection
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.runtime.protocol import Runtime
 
 log = logging.getLogger("loopyard.ssh")

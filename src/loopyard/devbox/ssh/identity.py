@@ -10,7 +10,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from loopyard.kit.private_files import write_private
+from loopyard.kit.host.private_files import write_private
 
 _HOST_KEY, _CERTIFICATE = "ssh-host-key", "ssh-tls.pem"
 _CERTIFICATE_DAYS = 20 * 365

@@ -12,7 +12,7 @@ from loopyard.devbox.ssh.models import SshKey
 from loopyard.devbox.ssh.repository import SshKeyRepository
 from loopyard.devbox.ssh.schemas import DevboxCreateSSHKeyResponse
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import after_commit
+from loopyard.kit.db.database import after_commit
 from loopyard.kit.errors import BadRequest
 from loopyard.launch.parameters import LaunchParameters
 

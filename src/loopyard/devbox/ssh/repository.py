@@ -4,7 +4,7 @@ from sqlalchemy import delete, select
 
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.ssh.models import SshKey
-from loopyard.kit.repository import TableRepository
+from loopyard.kit.db.repository import TableRepository
 
 
 class SshKeyRepository(TableRepository[SshKey]):

@@ -2,7 +2,7 @@
 
 from pydantic import Field
 
-from loopyard.kit.wire import View
+from loopyard.kit.http.wire import View
 
 
 class DevboxCreateSSHKeyResponse(View):

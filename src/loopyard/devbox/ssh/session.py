@@ -11,7 +11,7 @@ from loopyard.devbox.attachment.command import Attachment
 from loopyard.devbox.attachment.login_shell import LOGIN_SHELL
 from loopyard.devbox.lifecycle.activity import Activity
 from loopyard.devbox.models import Devbox
-from loopyard.kit.environment import fault_of_variable
+from loopyard.kit.host.environment import fault_of_variable
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.protocol import CommandSpec, Runtime, Terminal
 

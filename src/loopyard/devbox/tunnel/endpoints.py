@@ -7,8 +7,8 @@ from fastapi import APIRouter, Body, Depends
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox.schemas import TunnelParams, TunnelView
 from loopyard.devbox.tunnel.service import TunnelService
-from loopyard.kit.db import WriteSession
-from loopyard.kit.parts import part
+from loopyard.kit.db.database import WriteSession
+from loopyard.kit.http.parts import part
 
 router = APIRouter(prefix="/v1/devboxes", tags=["tunnels"])
 

@@ -13,9 +13,9 @@ from loopyard.devbox.schemas import TunnelView
 from loopyard.devbox.tunnel.address import Address
 from loopyard.devbox.tunnel.config import TunnelConfig
 from loopyard.devbox.tunnel.errors import BadGateway, GatewayTimeout, NotRunning
-from loopyard.kit.changes import Changes
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import Database
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import Database
 from loopyard.kit.errors import NotFound, Unauthorized, WaitTimeout
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.runtime.errors import PortClosed, RuntimeFault

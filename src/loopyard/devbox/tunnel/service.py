@@ -13,7 +13,7 @@ from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.schemas import TunnelParams, TunnelView
 from loopyard.devbox.tunnel.address import new_key
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import after_commit
+from loopyard.kit.db.database import after_commit
 from loopyard.kit.errors import WrongState
 
 _TOKEN_BYTES = 32

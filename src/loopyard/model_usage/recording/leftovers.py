@@ -5,7 +5,7 @@ import time
 from collections.abc import Sequence
 
 from loopyard.devbox.repository import DevboxRepository
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.model_usage.recording.recordings import Recordings
 from loopyard.runtime.upkeep import Leftover
 

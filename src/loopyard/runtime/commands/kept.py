@@ -12,8 +12,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from loopyard.kit.full_disk import has_room, is_full, reserve, reserved
-from loopyard.kit.linux import KILLED
+from loopyard.kit.host.full_disk import has_room, is_full, reserve, reserved
+from loopyard.kit.host.linux import KILLED
 from loopyard.runtime.commands.claim import RESULT, SUPERVISOR, claim
 from loopyard.runtime.commands.file_watch import FileWatch
 from loopyard.runtime.errors import CommandNotFound, HostDiskFull

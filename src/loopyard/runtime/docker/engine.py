@@ -12,7 +12,7 @@ from typing import Any, cast
 import aiodocker
 import aiohttp
 
-from loopyard.kit.linux import KILLED
+from loopyard.kit.host.linux import KILLED
 from loopyard.runtime.docker.calls import API, Refused, start
 from loopyard.runtime.docker.frames import STDERR, STDOUT, Frames
 from loopyard.runtime.errors import CommandStartFailed, RuntimeUnavailable, SandboxNotFound, SandboxNotRunning

@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypedDict
 
-from loopyard.kit.full_disk import is_full
-from loopyard.kit.linux import KILLED
+from loopyard.kit.host.full_disk import is_full
+from loopyard.kit.host.linux import KILLED
 from loopyard.runtime.commands.claim import claim, described, use
 from loopyard.runtime.docker import wrapper
 from loopyard.runtime.docker.calls import Refused, ask, start

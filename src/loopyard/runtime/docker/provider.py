@@ -14,7 +14,7 @@ from typing import Any
 import aiodocker
 import aiohttp
 
-from loopyard.kit.linux import CA_BUNDLE, CA_VARIABLES, SEARCH_PATH
+from loopyard.kit.host.linux import CA_BUNDLE, CA_VARIABLES, SEARCH_PATH
 from loopyard.runtime.commands.answers import CommandAnswers
 from loopyard.runtime.docker import container, files, users, wrapper
 from loopyard.runtime.docker.boxes import Box, Boxes

@@ -13,7 +13,7 @@ from typing import NamedTuple
 from sqlalchemy import delete, func, insert, literal, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.scenario.run.models import ScenarioRun, ScenarioRunCount, ScenarioRunName
 
 FOLD_AT = 200

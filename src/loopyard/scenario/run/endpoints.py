@@ -7,12 +7,12 @@ from fastapi.responses import StreamingResponse
 
 from loopyard.auth.caller import CallerDep
 from loopyard.devbox.execution.repository import ExecutionRepository
-from loopyard.kit.db import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.db.database import DatabaseDep, ReadSession, WriteSession
+from loopyard.kit.http.parts import part
+from loopyard.kit.http.wire import ShortText
 from loopyard.kit.idempotency import RequestKey, claim
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageParams, cursor_of
-from loopyard.kit.parts import part
-from loopyard.kit.wire import ShortText
+from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.model_usage import service as model_usage
 from loopyard.model_usage.ledger import Ledger
 from loopyard.model_usage.recording.recordings import Recordings

@@ -9,7 +9,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.repository import DevboxRepository
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.folder_changes import ComparesFolders, FolderChanges

@@ -5,9 +5,9 @@ from contextlib import AbstractContextManager
 from pydantic import ValidationError
 
 from loopyard.devbox.schemas import DevboxCreateParams
-from loopyard.kit.error_handlers import explain
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.naming import renamed
+from loopyard.kit.http.error_handlers import explain
+from loopyard.kit.http.naming import renamed
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.launch.upstreams import merged
 from loopyard.scenario.environment import ScenarioEnvironment

@@ -5,7 +5,7 @@ from typing import Any
 import orjson
 from sqlalchemy import Row
 
-from loopyard.kit.paging import Page
+from loopyard.kit.lists.paging import Page
 from loopyard.scenario.run.repository import JSON_NAMES, PLAIN_NAMES
 
 _PLAIN = len(PLAIN_NAMES)

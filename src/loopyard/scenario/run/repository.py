@@ -6,12 +6,12 @@ from typing import Any, NamedTuple
 
 from sqlalchemy import ColumnElement, Row, Select, Text, cast, func, or_, select
 
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import upsert_into
+from loopyard.kit.db.database import upsert_into
+from loopyard.kit.db.repository import OwnedRepository
 from loopyard.kit.errors import WrongState
-from loopyard.kit.paging import Page, PageQuery, after
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.lists import names
+from loopyard.kit.lists.paging import Page, PageQuery, after
 from loopyard.scenario.run import counts
 from loopyard.scenario.run.counts import CountKey
 from loopyard.scenario.run.models import KeptRunProfile, ScenarioRun, ScenarioRunPatch

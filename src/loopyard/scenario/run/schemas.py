@@ -5,7 +5,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
-from loopyard.kit.wire import Params, ShortText, StringMap, Text, View
+from loopyard.kit.http.wire import Params, ShortText, StringMap, Text, View
 from loopyard.launch.mounts import Mount
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.launch.upstreams import GatewaySpecs, McpSpecs

@@ -13,11 +13,11 @@ from loopyard.devbox.lifecycle.states import Status
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.status_wait import wait_for_status
-from loopyard.kit.changes import Changes
-from loopyard.kit.db import Database, after_commit
+from loopyard.kit.background.tasks import Tasks
+from loopyard.kit.db.changes import Changes
+from loopyard.kit.db.database import Database, after_commit
 from loopyard.kit.errors import WaitTimeout
-from loopyard.kit.failpoint import failpoint
-from loopyard.kit.tasks import Tasks
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.runtime.errors import ImageNotFound
 from loopyard.runtime.folder_changes import FolderChanges

@@ -12,9 +12,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Select, func, or_, select, union
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.kit import names
-from loopyard.kit.db import upsert_into
-from loopyard.kit.paging import PageQuery, after
+from loopyard.kit.db.database import upsert_into
+from loopyard.kit.lists import names
+from loopyard.kit.lists.paging import PageQuery, after
 from loopyard.scenario.run.models import ScenarioRun, ScenarioRunCount, ScenarioRunName
 
 FEW_NAMES = 50

@@ -14,12 +14,12 @@ from loopyard.devbox.models import Devbox
 from loopyard.devbox.repository import DevboxRepository
 from loopyard.devbox.service import DevboxService, Initiator
 from loopyard.identity.scopes import Level, Resource
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
-from loopyard.kit.db import after_commit
+from loopyard.kit.db.database import after_commit
 from loopyard.kit.errors import Busy, WrongState
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.kit.ids import new_id
+from loopyard.kit.lists import names
 from loopyard.launch.image import ImageNotes
 from loopyard.launch.parameters import LaunchParameters
 from loopyard.model_usage.repository import ModelUsageRepository

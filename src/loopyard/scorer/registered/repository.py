@@ -4,10 +4,10 @@ from collections.abc import Collection
 
 from sqlalchemy import ColumnElement, select
 
-from loopyard.kit import names
-from loopyard.kit.db import upsert_into
-from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import OwnedRepository
+from loopyard.kit.db.database import upsert_into
+from loopyard.kit.db.repository import OwnedRepository
+from loopyard.kit.lists import names
+from loopyard.kit.lists.paging import Page, PageQuery
 from loopyard.scorer.registered.models import RegisteredScorer
 
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field, StringConstraints
 
-from loopyard.kit.wire import Params, Text, View
+from loopyard.kit.http.wire import Params, Text, View
 
 MAX_SCRIPT_LENGTH = 4 * 1024**2
 

@@ -3,9 +3,9 @@
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.kit import names
 from loopyard.kit.clock import now_ms
 from loopyard.kit.errors import BadRequest
+from loopyard.kit.lists import names
 from loopyard.scorer.registered.models import RegisteredScorer
 from loopyard.scorer.registered.repository import RegisteredScorerRepository
 from loopyard.scorer.registered.schemas import ScorerParams

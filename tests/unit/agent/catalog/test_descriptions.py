@@ -7,7 +7,7 @@ import pytest
 
 from loopyard.agent.catalog.loader import KINDS, CatalogFault, catalog, read
 from loopyard.config import InvalidSettings, load
-from loopyard.kit.patching import APPLY_PATCH
+from loopyard.kit.host.patching import APPLY_PATCH
 
 SHIPPED = {"oracle", "nop", "claude-code", "codex", "opencode", "gemini-cli", "mini-swe-agent"}
 OWN = """

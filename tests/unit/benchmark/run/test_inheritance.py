@@ -7,7 +7,7 @@ from sqlalchemy import select
 
 from loopyard.benchmark.run.inheritance import Inheritance
 from loopyard.benchmark.run.models import BenchmarkRun
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.scenario.run.profile import inherit
 from loopyard.scenario.run.schemas import RunProfile
 from loopyard.secret.held import HeldTokens

@@ -11,10 +11,10 @@ from loopyard.benchmark.models import Benchmark
 from loopyard.benchmark.repository import BenchmarkFilters, BenchmarkRepository
 from loopyard.benchmark.run.models import BenchmarkRun
 from loopyard.benchmark.run.repository import BenchmarkRunFilters, BenchmarkRunRepository
-from loopyard.kit import names
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageQuery
+from loopyard.kit.lists import names
+from loopyard.kit.lists.paging import PageQuery
 
 pytestmark = pytest.mark.anyio
 

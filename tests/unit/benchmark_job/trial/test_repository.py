@@ -7,7 +7,7 @@ import pytest
 from loopyard.benchmark_job.trial.models import Trial
 from loopyard.benchmark_job.trial.repository import Tally, TrialRepository
 from loopyard.benchmark_job.trial.states import Fault, Result, Step
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.ids import new_id
 
 pytestmark = pytest.mark.anyio

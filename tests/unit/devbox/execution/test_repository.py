@@ -9,7 +9,7 @@ from loopyard.devbox.execution.repository import ExecutionRepository
 from loopyard.devbox.execution.states import COMPLETED, QUEUED, RUNNING
 from loopyard.devbox.lifecycle.states import Status
 from loopyard.identity.models import Account
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.runtime.protocol import CommandResult
 from tests.unit.devbox.making import stored_devbox
 

@@ -8,7 +8,7 @@ import pytest
 
 from loopyard.devbox.lifecycle.states import Status
 from loopyard.identity.models import Account
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.model_usage.recording.leftovers import RecordingsKeeper
 from loopyard.model_usage.recording.recordings import Recordings
 from tests.unit.devbox.making import stored_devbox

@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from loopyard.kit import names
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageQuery
+from loopyard.kit.lists import names
+from loopyard.kit.lists.paging import PageQuery
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.repository import RunFilters
 

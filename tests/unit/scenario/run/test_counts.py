@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from sqlalchemy import event, func, select
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.scenario.run import counts
 from loopyard.scenario.run.counts import CountCompactor, CountKey
 from loopyard.scenario.run.models import ScenarioRun, ScenarioRunCount

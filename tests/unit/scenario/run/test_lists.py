@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.kit.ids import new_id
-from loopyard.kit.paging import PageQuery
+from loopyard.kit.lists.paging import PageQuery
 from loopyard.scenario.run import counts, search
 from loopyard.scenario.run.models import ScenarioRun
 from loopyard.scenario.run.rendering import render

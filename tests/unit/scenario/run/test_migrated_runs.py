@@ -4,7 +4,7 @@ import pytest
 from alembic import command
 from sqlalchemy import text
 
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.store import migrate
 from loopyard.store.migrate import alembic_config
 

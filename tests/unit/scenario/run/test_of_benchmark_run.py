@@ -3,7 +3,7 @@
 import pytest
 
 from loopyard.benchmark.repository import BenchmarkRepository
-from loopyard.kit.db import Database
+from loopyard.kit.db.database import Database
 from loopyard.scenario.repository import ScenarioRepository
 from loopyard.scenario.run import counts, repository
 from loopyard.scenario.run.counts import CountKey

@@ -11,7 +11,7 @@ from typing import Any
 from loopyard.dockerfile.context import prune
 from loopyard.dockerfile.errors import DockerfileError
 from loopyard.dockerfile.frontend import Options, plan_dockerfile
-from loopyard.kit.linux import tells_no_space
+from loopyard.kit.host.linux import tells_no_space
 from loopyard.runtime.crun.building.bases import Bases
 from loopyard.runtime.crun.building.buildah import BuildahFailed, Storage
 from loopyard.runtime.crun.building.fetching import Fetcher

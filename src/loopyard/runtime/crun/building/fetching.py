@@ -16,7 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from loopyard.dockerfile.plan import GitRepository
-from loopyard.kit.linux import CA_BUNDLE
+from loopyard.kit.host.linux import CA_BUNDLE
 from loopyard.runtime.crun.building.buildah import Storage, tagged
 from loopyard.runtime.crun.building.enter import Way
 from loopyard.runtime.crun.building.logins import logins

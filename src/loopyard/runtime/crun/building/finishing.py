@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from loopyard.dockerfile.oci import from_oci, to_oci
-from loopyard.kit.environment import fault_of_environment
+from loopyard.kit.host.environment import fault_of_environment
 from loopyard.runtime.base_image.making import BASE
 from loopyard.runtime.crun.building.bases import ROOT
 from loopyard.runtime.crun.building.buildah import Storage

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from loopyard.dockerfile.plan import RunStep, Step
-from loopyard.kit.linux import CA_VARIABLES, KILLED, tells_no_space
+from loopyard.kit.host.linux import CA_VARIABLES, KILLED, tells_no_space
 from loopyard.runtime.crun.building import cleaning, owners
 from loopyard.runtime.crun.building.layers import Layer, Layers
 from loopyard.runtime.crun.building.means import Means, Place, StepRuntime

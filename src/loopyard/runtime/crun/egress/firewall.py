@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from loopyard.kit.hostnames import Hostnames
+from loopyard.kit.host.hostnames import Hostnames
 from loopyard.runtime.crun.egress import table
 from loopyard.runtime.crun.egress.blocklist import Blocklist
 from loopyard.runtime.crun.egress.elements import Element, Elements, address, number

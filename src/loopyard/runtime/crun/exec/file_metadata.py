@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 
-from loopyard.kit.linux import NO_SPACE_ERRORS
+from loopyard.kit.host.linux import NO_SPACE_ERRORS
 
 _ACCESS_LIST = "system.posix_acl_access"
 _CAPABILITIES = "security.capability"

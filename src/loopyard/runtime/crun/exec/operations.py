@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from loopyard.kit.linux import CA_BUNDLE, CA_VARIABLES
+from loopyard.kit.host.linux import CA_BUNDLE, CA_VARIABLES
 from loopyard.runtime.commands.folder import entering
 from loopyard.runtime.crun.exec import files
 from loopyard.runtime.crun.exec.attachment import attach, attach_terminal, in_memory

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NoReturn
 
-from loopyard.kit.linux import NO_SPACE_ERRORS
+from loopyard.kit.host.linux import NO_SPACE_ERRORS
 from loopyard.runtime.crun.host.uids import UIDS
 from loopyard.runtime.crun.sandbox.accounts import Account
 from loopyard.runtime.errors import (

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Generic
 
-from loopyard.kit.linux import KILLED
+from loopyard.kit.host.linux import KILLED
 from loopyard.runtime.crun.launcher.messages import MESSAGE_BYTES, MessageCut, MessageTooLong, receive, send
 from loopyard.runtime.crun.launcher.place import Place
 from loopyard.runtime.crun.launcher.requests import OTHER_VERSION, VERSION, A, Request, fields_of

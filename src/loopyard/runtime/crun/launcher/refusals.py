@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-from loopyard.kit.linux import CANNOT_EXECUTE, KILLED, NOT_FOUND
+from loopyard.kit.host.linux import CANNOT_EXECUTE, KILLED, NOT_FOUND
 
 _INSIDE = ("permission denied", "exec format", "not a directory", "levels of symbolic links")
 """Messages of crun on programs and folders that are as the sandbox made them."""

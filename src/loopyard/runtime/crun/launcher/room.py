@@ -16,7 +16,7 @@ import struct
 from collections.abc import Generator
 from contextlib import contextmanager
 
-from loopyard.kit.full_disk import LEAST_FREE_BYTES, is_full
+from loopyard.kit.host.full_disk import LEAST_FREE_BYTES, is_full
 from loopyard.runtime.crun.host import btrfs
 from loopyard.runtime.crun.launcher.processes import keep_only, log_unexpected
 from loopyard.runtime.proc import start_ticks

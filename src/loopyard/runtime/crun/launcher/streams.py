@@ -5,7 +5,7 @@ import fcntl
 import os
 from dataclasses import dataclass
 
-from loopyard.kit.full_disk import LEAST_FREE_BYTES, is_full
+from loopyard.kit.host.full_disk import LEAST_FREE_BYTES, is_full
 from loopyard.runtime.crun.host.write_back import WriteBack
 
 _PIPE_BYTES = 1 << 20

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from loopyard.kit.full_disk import is_full
-from loopyard.kit.linux import CANNOT_EXECUTE, KILLED
+from loopyard.kit.host.full_disk import is_full
+from loopyard.kit.host.linux import CANNOT_EXECUTE, KILLED
 from loopyard.runtime.commands.claim import claim, described, use
 from loopyard.runtime.crun.host import cgroups
 from loopyard.runtime.crun.launcher.helper import Helper, Report

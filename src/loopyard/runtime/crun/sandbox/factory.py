@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.runtime.crun.egress.client import EgressClient
 from loopyard.runtime.crun.egress.nft import RulesRefused
 from loopyard.runtime.crun.host import requirements

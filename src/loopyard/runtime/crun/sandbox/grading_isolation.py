@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
-from loopyard.kit.failpoint import failpoint
-from loopyard.kit.linux import NO_SPACE_ERRORS
+from loopyard.kit.host.failpoint import failpoint
+from loopyard.kit.host.linux import NO_SPACE_ERRORS
 from loopyard.runtime.crun.launcher.client import LauncherClient, LauncherFault, LauncherLost
 from loopyard.runtime.crun.launcher.requests import Compare, Request, Restore, Share, Snapshot, StopAll
 from loopyard.runtime.crun.sandbox.paths import PathResolver

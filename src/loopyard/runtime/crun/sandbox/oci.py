@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from loopyard.kit.linux import SEARCH_PATH
+from loopyard.kit.host.linux import SEARCH_PATH
 from loopyard.runtime.crun.host.uids import UIDS
 from loopyard.runtime.crun.sandbox import seccomp
 from loopyard.runtime.crun.sandbox.accounts import Account

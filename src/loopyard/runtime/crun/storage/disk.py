@@ -9,7 +9,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from loopyard.kit.full_disk import is_full
+from loopyard.kit.host.full_disk import is_full
 from loopyard.runtime.crun.host.btrfs import keep_in_place
 from loopyard.runtime.crun.launcher.place import Place
 from loopyard.runtime.crun.launcher.requests import VERSION

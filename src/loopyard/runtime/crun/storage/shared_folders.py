@@ -11,7 +11,7 @@ from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
-from loopyard.kit.failpoint import failpoint
+from loopyard.kit.host.failpoint import failpoint
 from loopyard.runtime.crun.launcher.client import LauncherClient
 from loopyard.runtime.crun.launcher.requests import DeleteDisk, PutAside
 from loopyard.runtime.crun.storage.pool import Pool

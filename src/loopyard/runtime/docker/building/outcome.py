@@ -1,6 +1,6 @@
 """Failure of an instruction, told with its place in the Dockerfile."""
 
-from loopyard.kit.linux import KILLED, tells_no_space
+from loopyard.kit.host.linux import KILLED, tells_no_space
 from loopyard.runtime.docker.building.lowering import Line
 from loopyard.runtime.images import BuildFailed
 

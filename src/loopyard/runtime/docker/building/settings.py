@@ -8,7 +8,7 @@ from typing import Any
 import aiodocker
 
 from loopyard.dockerfile.oci import from_oci
-from loopyard.kit.environment import fault_of_environment
+from loopyard.kit.host.environment import fault_of_environment
 from loopyard.runtime.docker import container
 from loopyard.runtime.docker.building.lowering import LABEL
 from loopyard.runtime.docker.engine import Engine

@@ -3,7 +3,7 @@ failure."""
 
 from typing import Literal
 
-from loopyard.kit.linux import NO_SPACE_MESSAGES
+from loopyard.kit.host.linux import NO_SPACE_MESSAGES
 
 Resource = Literal["disk", "processes"]
 

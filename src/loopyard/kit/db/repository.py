@@ -22,7 +22,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Mapped
 
 from loopyard.kit.errors import NotFound
-from loopyard.kit.paging import Page, PageQuery, fetch_page
+from loopyard.kit.lists.paging import Page, PageQuery, fetch_page
 
 
 class HasId(Protocol):

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from loopyard.kit.errors import WaitTimeout
-from loopyard.kit.in_flight import waiting
+from loopyard.kit.http.in_flight import waiting
 
 T = TypeVar("T")
 

@@ -7,10 +7,10 @@ from sqlalchemy import ColumnElement, select
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Mapped
 
-from loopyard.kit import names
+from loopyard.kit.db.repository import Owned, OwnedRepository
 from loopyard.kit.errors import BadRequest
-from loopyard.kit.paging import Page, PageQuery
-from loopyard.kit.repository import Owned, OwnedRepository
+from loopyard.kit.lists import names
+from loopyard.kit.lists.paging import Page, PageQuery
 
 
 class Named(Owned, Protocol):

@@ -18,9 +18,9 @@ from sqlalchemy.dialects import sqlite as sqlite_dialect
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
 
-from loopyard.kit import sqlite
-from loopyard.kit.parts import part
-from loopyard.kit.priority_lock import PriorityLock
+from loopyard.kit.background.priority_lock import PriorityLock
+from loopyard.kit.db import sqlite
+from loopyard.kit.http.parts import part
 
 log = logging.getLogger("loopyard.store")
 

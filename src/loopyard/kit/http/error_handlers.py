@@ -10,9 +10,9 @@ from fastapi.responses import JSONResponse
 from sqlalchemy.exc import DBAPIError
 from starlette.exceptions import HTTPException
 
-from loopyard.kit.complaints import in_words
 from loopyard.kit.errors import BadRequest, ErrorView, LoopyardError, StorageFull
-from loopyard.kit.full_disk import is_full
+from loopyard.kit.host.full_disk import is_full
+from loopyard.kit.http.complaints import in_words
 
 log = logging.getLogger("loopyard.http")
 

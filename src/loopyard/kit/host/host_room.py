@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from loopyard.kit.errors import StorageFull
-from loopyard.kit.full_disk import LEAST_FREE_BYTES, has_room
+from loopyard.kit.host.full_disk import LEAST_FREE_BYTES, has_room
 
 
 class HostRoom:

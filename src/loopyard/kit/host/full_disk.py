@@ -5,7 +5,7 @@ import errno
 import os
 from pathlib import Path
 
-from loopyard.kit.linux import NO_SPACE_ERRORS
+from loopyard.kit.host.linux import NO_SPACE_ERRORS
 
 _FULL = NO_SPACE_ERRORS | {errno.EIO}
 """EIO is a full disk below a loop device or a thin volume, as far as who writes can tell."""

@@ -1,0 +1,1 @@
+"""Work beside the requests: tasks, periodic work, retries, and locks by priority."""

@@ -1,0 +1,1 @@
+"""The store: connections, transactions, columns, and waiting for a row to change."""

@@ -1,0 +1,1 @@
+"""The host and its processes: limits, full disks, environment variables, files, failpoints."""

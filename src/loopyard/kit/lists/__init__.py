@@ -1,0 +1,1 @@
+"""Lists: pages by key, and filters by name and metadata."""
