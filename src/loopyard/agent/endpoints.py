@@ -8,13 +8,14 @@ from loopyard.agent import service
 from loopyard.agent.repository import AgentFilters, AgentRepository
 from loopyard.agent.schemas import AgentCreateParams, AgentDevboxCountsView, AgentListView, AgentView
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.kit.db.database import ReadSession, WriteSession
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import PageParams, cursor_of
 
 router = APIRouter(prefix="/v1/agents", tags=["agents"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("agents.create", "agt"))]
 
 
 async def _filters(
@@ -35,14 +36,13 @@ IsPublic = Annotated[bool | None, Query(description="Only agents that are public
 
 @router.post("", operation_id="agents.create")
 async def create(
-    params: AgentCreateParams, caller: CallerDep, session: WriteSession, request_key: RequestKey = None
+    params: AgentCreateParams, caller: CallerDep, session: WriteSession, creation: CreationDep
 ) -> AgentView:
     """Make an agent. Several may have the same name: they are its versions, and the newest is found by the name."""
-    agent_id = new_id("agt")
-    owner = await claim(session, caller.account_id, "agents.create", request_key, agent_id)
-    if owner != agent_id:
-        return AgentView.model_validate(await service.get(session, caller.account_id, owner))
-    return AgentView.model_validate(await service.create(session, caller.account_id, params, agent_id=agent_id))
+    made = await creation.claim(session)
+    if made.is_repeat:
+        return AgentView.model_validate(await service.get(session, caller.account_id, made.id))
+    return AgentView.model_validate(await service.create(session, caller.account_id, params, agent_id=made.id))
 
 
 @router.get("", operation_id="agents.list")

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Query
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.axon import service
 from loopyard.axon.event.subscribers import Subscribers
 from loopyard.axon.repository import AxonFilters, AxonRepository
@@ -12,12 +13,12 @@ from loopyard.axon.schemas import AxonCreateParams, AxonListView, AxonUpdatePara
 from loopyard.kit.db.database import ReadSession, WriteSession
 from loopyard.kit.http.parts import part
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.metadata import MetadataFilterParam
 from loopyard.kit.lists.paging import PageParams, cursor_of
 
 router = APIRouter(prefix="/v1/axons", tags=["axons"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("axons.create", "axn"))]
 
 
 async def _filters(
@@ -35,15 +36,14 @@ async def _filters(
 async def create(
     caller: CallerDep,
     session: WriteSession,
+    creation: CreationDep,
     params: Annotated[AxonCreateParams | None, Body()] = None,
-    request_key: RequestKey = None,
 ) -> AxonView:
     """Make an axon."""
-    axon_id = new_id("axn")
-    owner = await claim(session, caller.account_id, "axons.create", request_key, axon_id)
-    if owner != axon_id:
-        return AxonView.model_validate(await AxonRepository(session).get_one_owned(owner, caller.account_id))
-    axon = await service.create(session, caller.account_id, params or AxonCreateParams(), axon_id=axon_id)
+    made = await creation.claim(session)
+    if made.is_repeat:
+        return AxonView.model_validate(await AxonRepository(session).get_one_owned(made.id, caller.account_id))
+    axon = await service.create(session, caller.account_id, params or AxonCreateParams(), axon_id=made.id)
     return AxonView.model_validate(axon)
 
 

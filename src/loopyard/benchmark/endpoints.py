@@ -6,6 +6,7 @@ from fastapi import APIRouter, Body, Depends, Query
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.benchmark import service
 from loopyard.benchmark.models import Benchmark
 from loopyard.benchmark.repository import BenchmarkFilters, BenchmarkRepository
@@ -18,12 +19,12 @@ from loopyard.benchmark.schemas import (
 )
 from loopyard.kit.db.database import ReadSession, WriteSession
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import Page, PageParams, cursor_of
 from loopyard.scenario.schemas import ScenarioListView, ScenarioView
 
 router = APIRouter(prefix="/v1/benchmarks", tags=["benchmarks"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("benchmarks.create", "bmk"))]
 
 
 async def _filters(
@@ -41,14 +42,13 @@ Filters = Annotated[BenchmarkFilters, Depends(_filters)]
 
 @router.post("", operation_id="benchmarks.create")
 async def create(
-    params: BenchmarkCreateParams, caller: CallerDep, session: WriteSession, request_key: RequestKey = None
+    params: BenchmarkCreateParams, caller: CallerDep, session: WriteSession, creation: CreationDep
 ) -> BenchmarkView:
     """Make a benchmark of scenarios."""
-    benchmark_id = new_id("bmk")
-    owner = await claim(session, caller.account_id, "benchmarks.create", request_key, benchmark_id)
-    if owner != benchmark_id:
-        return await _view(session, await BenchmarkRepository(session).get_one_visible(owner, caller.account_id))
-    made = await service.create(session, caller.account_id, params, benchmark_id=benchmark_id)
+    made = await creation.claim(session)
+    if made.is_repeat:
+        return await _view(session, await BenchmarkRepository(session).get_one_visible(made.id, caller.account_id))
+    made = await service.create(session, caller.account_id, params, benchmark_id=made.id)
     return await _view(session, made)
 
 

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.benchmark_job import viewing
 from loopyard.benchmark_job.repository import BenchmarkJobRepository, JobFilters
 from loopyard.benchmark_job.schemas import BenchmarkJobListView, BenchmarkJobView
@@ -13,11 +14,11 @@ from loopyard.benchmark_job.spec import BenchmarkJobCreateParams
 from loopyard.kit.db.database import ReadSession, WriteSession
 from loopyard.kit.http.parts import part
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import PageParams, cursor_of
 
 router = APIRouter(prefix="/v1/benchmark_jobs", tags=["benchmark jobs"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("benchmark_jobs.create", "bmj"))]
 
 ServiceDep = Annotated[JobService, Depends(part(JobService))]
 
@@ -38,14 +39,13 @@ async def create(
     caller: CallerDep,
     session: WriteSession,
     service: ServiceDep,
-    request_key: RequestKey = None,
+    creation: CreationDep,
 ) -> BenchmarkJobView:
     """Make a job: each of its agents is set to each of its scenarios, each in a devbox of its own, and scored."""
-    job_id = new_id("bmj")
-    owner = await claim(session, caller.account_id, "benchmark_jobs.create", request_key, job_id)
-    if owner != job_id:
-        return await viewing.view(session, await service.get(session, caller.account_id, owner))
-    return await viewing.view(session, await service.create(session, caller.account_id, params, job_id=job_id))
+    made = await creation.claim(session)
+    if made.is_repeat:
+        return await viewing.view(session, await service.get(session, caller.account_id, made.id))
+    return await viewing.view(session, await service.create(session, caller.account_id, params, job_id=made.id))
 
 
 @router.get("", operation_id="benchmark_jobs.list")

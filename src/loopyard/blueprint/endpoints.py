@@ -6,6 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.blueprint.logs import BuildLogs
 from loopyard.blueprint.repository import BlueprintRepository
 from loopyard.blueprint.schemas import (
@@ -21,11 +22,11 @@ from loopyard.blueprint.states import StatusName
 from loopyard.kit.db.database import ReadSession, WriteSession
 from loopyard.kit.http.parts import part
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import PageParams, cursor_of
 
 router = APIRouter(prefix="/v1/blueprints", tags=["blueprints"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("blueprints.create", "bpt"))]
 
 ServiceDep = Annotated[BlueprintService, Depends(part(BlueprintService))]
 LogsDep = Annotated[BuildLogs, Depends(part(BuildLogs))]
@@ -39,14 +40,13 @@ async def create(
     caller: CallerDep,
     session: WriteSession,
     service: ServiceDep,
-    request_key: RequestKey = None,
+    creation: CreationDep,
 ) -> BlueprintView:
     """Begin to build a blueprint; `status` tells when it is complete."""
-    blueprint_id = new_id("bpt")
-    owner = await claim(session, caller.account_id, "blueprints.create", request_key, blueprint_id)
-    if owner != blueprint_id:
-        return BlueprintView.of(await service.get(session, caller.account_id, owner))
-    return BlueprintView.of(await service.create(session, caller.account_id, params, blueprint_id=blueprint_id))
+    made = await creation.claim(session)
+    if made.is_repeat:
+        return BlueprintView.of(await service.get(session, caller.account_id, made.id))
+    return BlueprintView.of(await service.create(session, caller.account_id, params, blueprint_id=made.id))
 
 
 @router.get("", operation_id="blueprints.list")

@@ -7,6 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.acting import Caller, acting
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.devbox.lifecycle.states import STARTING, StatusName
 from loopyard.devbox.models import Devbox
 from loopyard.devbox.repository import DevboxRepository
@@ -26,14 +27,14 @@ from loopyard.kit.db.changes import Changes
 from loopyard.kit.db.database import DatabaseDep, ReadSession, WriteSession, after_commit
 from loopyard.kit.errors import WaitTimeout
 from loopyard.kit.http.parts import part
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import PageParams, PageQuery, cursor_of
 
 LONGEST_WAIT_SECONDS = 30.0
 DEFAULT_WAIT_SECONDS = 25.0
 
 router = APIRouter(prefix="/v1/devboxes", tags=["devboxes"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("devboxes.create", "dbx"))]
 
 DevboxServiceDep = Annotated[DevboxService, Depends(part(DevboxService))]
 ChangesDep = Annotated[Changes, Depends(part(Changes))]
@@ -44,16 +45,15 @@ async def create(
     caller: CallerDep,
     session: WriteSession,
     service: DevboxServiceDep,
-    request_key: RequestKey = None,
+    creation: CreationDep,
     params: Annotated[DevboxCreateParams | None, Body()] = None,
 ) -> DevboxView:
     """Make a devbox. The answer comes at once, with the devbox provisioning."""
-    devbox_id = new_id("dbx")
-    owner = await claim(session, caller.account_id, "devboxes.create", request_key, devbox_id)
-    if owner != devbox_id:
-        return _view(await service.get(session, caller.account_id, owner))
+    made = await creation.claim(session)
+    if made.is_repeat:
+        return _view(await service.get(session, caller.account_id, made.id))
     params = params or DevboxCreateParams()
-    return _view(await service.create(session, caller.account_id, params, devbox_id=devbox_id))
+    return _view(await service.create(session, caller.account_id, params, devbox_id=made.id))
 
 
 @router.post("/create_and_await_running", operation_id="devboxes.create_and_await_running")
@@ -62,12 +62,12 @@ async def create_and_await_running(
     database: DatabaseDep,
     service: DevboxServiceDep,
     changes: ChangesDep,
-    request_key: RequestKey = None,
+    creation: CreationDep,
     params: Annotated[DevboxCreateParams | None, Body()] = None,
 ) -> DevboxView:
     """Make a devbox and answer when it runs or has failed, or after 25 seconds as it is then."""
     async with database.write() as session:
-        devbox = await create(caller, session, service, request_key, params)
+        devbox = await create(caller, session, service, creation, params)
 
     async def read() -> Devbox:
         async with database.read() as session:

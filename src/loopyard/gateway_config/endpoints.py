@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Query
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.gateway_config import service
 from loopyard.gateway_config.repository import GatewayConfigRepository
 from loopyard.gateway_config.schemas import (
@@ -17,13 +18,13 @@ from loopyard.kit.db.database import DatabaseDep, ReadSession, WriteSession
 from loopyard.kit.db.named_repository import NameFilters
 from loopyard.kit.http.parts import part
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.upstream_proxy.addresses import Addresses
 from loopyard.upstream_proxy.configured import check_endpoint
 
 router = APIRouter(prefix="/v1/gateway-configs", tags=["gateway-configs"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("gatewayconfigs.create", "gwc"))]
 
 AddressesDep = Annotated[Addresses, Depends(part(Addresses))]
 
@@ -44,18 +45,17 @@ async def create(
     caller: CallerDep,
     database: DatabaseDep,
     addresses: AddressesDep,
-    request_key: RequestKey = None,
+    creation: CreationDep,
 ) -> GatewayConfigView:
     """Make a gateway configuration: an upstream, and how the credential is put on what goes there."""
     await check_endpoint(addresses, params.endpoint)
-    config_id = new_id("gwc")
     async with database.write(last=True) as session:
-        owner = await claim(session, caller.account_id, "gatewayconfigs.create", request_key, config_id)
-        if owner != config_id:
+        made = await creation.claim(session)
+        if made.is_repeat:
             return GatewayConfigView.model_validate(
-                await GatewayConfigRepository(session).get_one_owned(owner, caller.account_id)
+                await GatewayConfigRepository(session).get_one_owned(made.id, caller.account_id)
             )
-        config = await service.create(session, caller.account_id, params, config_id=config_id)
+        config = await service.create(session, caller.account_id, params, config_id=made.id)
         return GatewayConfigView.model_validate(config)
 
 

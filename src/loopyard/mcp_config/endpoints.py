@@ -5,12 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Query
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.kit.db.database import DatabaseDep, ReadSession, WriteSession
 from loopyard.kit.db.named_repository import NameFilters
 from loopyard.kit.http.parts import part
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.mcp_config import service
 from loopyard.mcp_config.repository import McpConfigRepository
@@ -24,6 +23,8 @@ from loopyard.upstream_proxy.addresses import Addresses
 from loopyard.upstream_proxy.configured import check_endpoint
 
 router = APIRouter(prefix="/v1/mcp-configs", tags=["mcp-configs"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("mcpconfigs.create", "mcp"))]
 
 AddressesDep = Annotated[Addresses, Depends(part(Addresses))]
 
@@ -44,18 +45,17 @@ async def create(
     caller: CallerDep,
     database: DatabaseDep,
     addresses: AddressesDep,
-    request_key: RequestKey = None,
+    creation: CreationDep,
 ) -> McpConfigView:
     """Make an MCP configuration: an MCP server, which of its tools are allowed, and how it is given its credential."""
     await check_endpoint(addresses, params.endpoint)
-    config_id = new_id("mcp")
     async with database.write(last=True) as session:
-        owner = await claim(session, caller.account_id, "mcpconfigs.create", request_key, config_id)
-        if owner != config_id:
+        made = await creation.claim(session)
+        if made.is_repeat:
             return McpConfigView.model_validate(
-                await McpConfigRepository(session).get_one_owned(owner, caller.account_id)
+                await McpConfigRepository(session).get_one_owned(made.id, caller.account_id)
             )
-        config = await service.create(session, caller.account_id, params, config_id=config_id)
+        config = await service.create(session, caller.account_id, params, config_id=made.id)
         return McpConfigView.model_validate(config)
 
 

@@ -5,13 +5,12 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Query
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.kit.db.database import DatabaseDep, ReadSession, WriteSession
 from loopyard.kit.db.named_repository import NameFilters
 from loopyard.kit.host.failpoint import failpoint
 from loopyard.kit.http.parts import part
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.network_policy import service
 from loopyard.network_policy.enforcement import Enforcement
@@ -24,6 +23,8 @@ from loopyard.network_policy.schemas import (
 )
 
 router = APIRouter(prefix="/v1/network-policies", tags=["network-policies"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("networkpolicies.create", "npo"))]
 
 EnforcementDep = Annotated[Enforcement, Depends(part(Enforcement))]
 
@@ -44,14 +45,13 @@ async def create(
     caller: CallerDep,
     session: WriteSession,
     enforcement: EnforcementDep,
-    request_key: RequestKey = None,
+    creation: CreationDep,
 ) -> NetworkPolicyView:
     """Make a network policy. One that allows nothing is a policy as well: its devboxes reach nothing."""
-    policy_id = new_id("npo")
-    owner = await claim(session, caller.account_id, "networkpolicies.create", request_key, policy_id)
-    if owner != policy_id:
-        return NetworkPolicyView.of(await NetworkPolicyRepository(session).get_one_owned(owner, caller.account_id))
-    policy = await service.create(session, caller.account_id, params, policy_id=policy_id)
+    made = await creation.claim(session)
+    if made.is_repeat:
+        return NetworkPolicyView.of(await NetworkPolicyRepository(session).get_one_owned(made.id, caller.account_id))
+    policy = await service.create(session, caller.account_id, params, policy_id=made.id)
     enforcement.check(policy)
     return NetworkPolicyView.of(policy)
 

@@ -5,11 +5,10 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.kit.db.database import ReadSession, WriteSession
 from loopyard.kit.http.parts import part
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.object.addresses import base_url
 from loopyard.object.config import ObjectConfig
@@ -26,6 +25,8 @@ from loopyard.object.service import ObjectService
 from loopyard.object.states import ContentType, StateName
 
 router = APIRouter(prefix="/v1/objects", tags=["objects"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("objects.create", "obj"))]
 
 ObjectServiceDep = Annotated[ObjectService, Depends(part(ObjectService))]
 
@@ -60,15 +61,14 @@ async def create(
     session: WriteSession,
     service: ObjectServiceDep,
     base: BaseUrl,
-    request_key: RequestKey = None,
+    creation: CreationDep,
 ) -> ObjectView:
     """Make an object. Then put its content to `upload_url`, and complete it."""
-    object_id = new_id("obj")
-    owner = await claim(session, caller.account_id, "objects.create", request_key, object_id)
-    if owner == object_id:
-        row = await service.create(session, caller.account_id, params, object_id=object_id)
+    made = await creation.claim(session)
+    if not made.is_repeat:
+        row = await service.create(session, caller.account_id, params, object_id=made.id)
     else:
-        row = await service.get(session, caller.account_id, owner)
+        row = await service.get(session, caller.account_id, made.id)
     return ObjectView.model_validate(row).model_copy(update={"upload_url": await service.upload_url(row, base)})
 
 

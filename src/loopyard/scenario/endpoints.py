@@ -5,10 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Query
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.kit.db.database import ReadSession, WriteSession
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import Page, PageParams, cursor_of
 from loopyard.scenario import service
 from loopyard.scenario.models import Scenario
@@ -22,6 +21,8 @@ from loopyard.scenario.schemas import (
 )
 
 router = APIRouter(prefix="/v1/scenarios", tags=["scenarios"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("scenarios.create", "scn"))]
 
 Name = Annotated[ShortText | None, Query(description="Only scenarios of exactly this name.")]
 Search = Annotated[
@@ -41,14 +42,13 @@ async def _filters(
 
 @router.post("", operation_id="scenarios.create")
 async def create(
-    params: ScenarioCreateParams, caller: CallerDep, session: WriteSession, request_key: RequestKey = None
+    params: ScenarioCreateParams, caller: CallerDep, session: WriteSession, creation: CreationDep
 ) -> ScenarioView:
     """Make a scenario."""
-    scenario_id = new_id("scn")
-    owner = await claim(session, caller.account_id, "scenarios.create", request_key, scenario_id)
-    if owner != scenario_id:
-        return ScenarioView.of(await ScenarioRepository(session).get_one_visible(owner, caller.account_id))
-    return ScenarioView.of(await service.create(session, caller.account_id, params, scenario_id=scenario_id))
+    made = await creation.claim(session)
+    if made.is_repeat:
+        return ScenarioView.of(await ScenarioRepository(session).get_one_visible(made.id, caller.account_id))
+    return ScenarioView.of(await service.create(session, caller.account_id, params, scenario_id=made.id))
 
 
 @router.get("", operation_id="scenarios.list")

@@ -5,17 +5,18 @@ from typing import Annotated
 from fastapi import APIRouter, Depends
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.kit.db.database import ReadSession, WriteSession
 from loopyard.kit.http.parts import part
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import DEFAULT_LIMIT, Limit, PageQuery
 from loopyard.secret.repository import SecretRepository
 from loopyard.secret.schemas import SecretCreateParams, SecretListView, SecretUpdateParams, SecretView
 from loopyard.secret.service import SecretService
 
 router = APIRouter(prefix="/v1/secrets", tags=["secrets"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("secrets.create", "sec"))]
 
 SecretServiceDep = Annotated[SecretService, Depends(part(SecretService))]
 
@@ -26,14 +27,13 @@ async def create(
     caller: CallerDep,
     session: WriteSession,
     service: SecretServiceDep,
-    request_key: RequestKey = None,
+    creation: CreationDep,
 ) -> SecretView:
     """Make a secret. Its value never comes back; it is seen inside of devboxes only."""
-    secret_id = new_id("sec")
-    owner = await claim(session, caller.account_id, "secrets.create", request_key, secret_id)
-    if owner != secret_id:
-        return SecretView.model_validate(await service.get(session, caller.account_id, owner))
-    return SecretView.model_validate(await service.create(session, caller.account_id, params, secret_id=secret_id))
+    made = await creation.claim(session)
+    if made.is_repeat:
+        return SecretView.model_validate(await service.get(session, caller.account_id, made.id))
+    return SecretView.model_validate(await service.create(session, caller.account_id, params, secret_id=made.id))
 
 
 @router.get("", operation_id="secrets.list")

@@ -5,12 +5,11 @@ from typing import Annotated
 from fastapi import APIRouter, Body, Depends, Query
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.kit.db.changes import Changes
 from loopyard.kit.db.database import DatabaseDep, ReadSession, WriteSession
 from loopyard.kit.errors import Unavailable
 from loopyard.kit.http.parts import part
-from loopyard.kit.idempotency import RequestIdentity, RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.metadata import MetadataFilterParam
 from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.snapshot.models import Snapshot
@@ -32,12 +31,12 @@ async def snapshot_disk(
     database: DatabaseDep,
     service: ServiceDep,
     changes: Annotated[Changes, Depends(part(Changes))],
-    request_key: RequestKey = None,
+    creation: Annotated[Creation, Depends(creation_of("devboxes.snapshot_disk", "snp"))],
     params: Given = None,
 ) -> SnapshotView:
     """Keep a devbox's disk as it is now; the answer comes when that is done. The devbox runs on."""
     async with database.write() as session:
-        snapshot_id = (await _take(session, service, caller.account_id, id, "snapshot_disk", request_key, params)).id
+        snapshot_id = (await _take(session, service, id, creation, params)).id
 
     async def read() -> Snapshot:
         async with database.read() as session:
@@ -52,31 +51,27 @@ async def snapshot_disk(
 @router.post("/{id}/snapshot_disk_async", operation_id="devboxes.snapshot_disk_async")
 async def snapshot_disk_async(
     id: str,
-    caller: CallerDep,
     session: WriteSession,
     service: ServiceDep,
-    request_key: RequestKey = None,
+    creation: Annotated[Creation, Depends(creation_of("devboxes.snapshot_disk_async", "snp"))],
     params: Given = None,
 ) -> SnapshotView:
     """Begin to keep a devbox's disk as it is now; `status` tells when that is done. The devbox runs on."""
-    snapshot = await _take(session, service, caller.account_id, id, "snapshot_disk_async", request_key, params)
+    snapshot = await _take(session, service, id, creation, params)
     return SnapshotView.model_validate(snapshot)
 
 
 async def _take(
     session: WriteSession,
     service: SnapshotService,
-    account_id: str,
     devbox_id: str,
-    operation: str,
-    request_key: RequestIdentity | None,
+    creation: Creation,
     params: SnapshotParams | None,
 ) -> Snapshot:
-    snapshot_id = new_id("snp")
-    owner = await claim(session, account_id, f"devboxes.{operation}", request_key, snapshot_id)
-    if owner != snapshot_id:
-        return await service.get(session, account_id, owner)
-    return await service.take(session, account_id, devbox_id, params or SnapshotParams(), snapshot_id=snapshot_id)
+    made = await creation.claim(session)
+    if made.is_repeat:
+        return await service.get(session, creation.account_id, made.id)
+    return await service.take(session, creation.account_id, devbox_id, params or SnapshotParams(), snapshot_id=made.id)
 
 
 @router.get("/disk_snapshots", operation_id="devboxes.list_disk_snapshots")

@@ -6,6 +6,7 @@ from fastapi import APIRouter, Depends, Query, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.benchmark.run.canceler import RunCanceler
 from loopyard.benchmark.run.models import BenchmarkRun
 from loopyard.benchmark.run.repository import BenchmarkRunFilters, BenchmarkRunRepository
@@ -15,8 +16,6 @@ from loopyard.benchmark.run.states import StateName
 from loopyard.kit.db.database import DatabaseDep, ReadSession, WriteSession
 from loopyard.kit.http.parts import part
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.scenario.run.rendering import render
 from loopyard.scenario.run.repository import RunFilters, ScenarioRunRepository
@@ -24,6 +23,8 @@ from loopyard.scenario.run.schemas import ScenarioRunListView
 from loopyard.scenario.run.states import StateName as ScenarioRunStateName
 
 router = APIRouter(prefix="/v1", tags=["benchmark runs"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("benchmarks.start_run", "bmr"))]
 
 ServiceDep = Annotated[BenchmarkRunService, Depends(part(BenchmarkRunService))]
 CancelerDep = Annotated[RunCanceler, Depends(part(RunCanceler))]
@@ -50,15 +51,14 @@ async def start_run(
     caller: CallerDep,
     session: WriteSession,
     service: ServiceDep,
-    request_key: RequestKey = None,
+    creation: CreationDep,
 ) -> BenchmarkRunView:
     """Start a run of a benchmark. Its scenario runs are those that are started with its id as `benchmark_run_id`; they
     inherit its run profile."""
-    run_id = new_id("bmr")
-    owner = await claim(session, caller.account_id, "benchmarks.start_run", request_key, run_id)
-    if owner != run_id:
-        return await _view(session, service, await service.get(session, caller.account_id, owner))
-    run = await service.start(session, caller.account_id, params, run_id=run_id)
+    made = await creation.claim(session)
+    if made.is_repeat:
+        return await _view(session, service, await service.get(session, caller.account_id, made.id))
+    run = await service.start(session, caller.account_id, params, run_id=made.id)
     return await _view(session, service, run)
 
 

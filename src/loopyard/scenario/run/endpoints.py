@@ -6,12 +6,11 @@ from fastapi import APIRouter, Depends, Query, Response
 from fastapi.responses import StreamingResponse
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.devbox.execution.repository import ExecutionRepository
 from loopyard.kit.db.database import DatabaseDep, ReadSession, WriteSession
 from loopyard.kit.http.parts import part
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.model_usage import service as model_usage
 from loopyard.model_usage.ledger import Ledger
@@ -25,6 +24,8 @@ from loopyard.scenario.run.service import RunService
 from loopyard.scenario.run.states import FINAL, StateName
 
 router = APIRouter(prefix="/v1/scenarios", tags=["scenario runs"])
+
+CreationDep = Annotated[Creation, Depends(creation_of("scenarios.start_run", "scr"))]
 
 ServiceDep = Annotated[RunService, Depends(part(RunService))]
 RuntimeDep = Annotated[Runtime, Depends(part(Runtime))]
@@ -51,14 +52,13 @@ async def start_run(
     caller: CallerDep,
     session: WriteSession,
     service: ServiceDep,
-    request_key: RequestKey = None,
+    creation: CreationDep,
 ) -> ScenarioRunView:
     """Start a run of a scenario. The answer comes at once, while the devbox is being made."""
-    run_id = new_id("scr")
-    owner = await claim(session, caller.account_id, "scenarios.start_run", request_key, run_id)
-    if owner != run_id:
-        return ScenarioRunView.model_validate(await service.get(session, caller.account_id, owner))
-    return ScenarioRunView.model_validate(await service.start(session, caller.account_id, params, run_id=run_id))
+    made = await creation.claim(session)
+    if made.is_repeat:
+        return ScenarioRunView.model_validate(await service.get(session, caller.account_id, made.id))
+    return ScenarioRunView.model_validate(await service.start(session, caller.account_id, params, run_id=made.id))
 
 
 @router.get("/runs", operation_id="scenarios.runs.list", response_model=ScenarioRunListView)

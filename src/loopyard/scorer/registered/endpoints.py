@@ -2,13 +2,12 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Depends, Query
 
 from loopyard.auth.caller import CallerDep
+from loopyard.auth.creation import Creation, creation_of
 from loopyard.kit.db.database import ReadSession, WriteSession
 from loopyard.kit.http.wire import ShortText
-from loopyard.kit.idempotency import RequestKey, claim
-from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import PageParams, cursor_of
 from loopyard.scorer.registered import service
 from loopyard.scorer.registered.repository import RegisteredScorerRepository
@@ -19,19 +18,18 @@ router = APIRouter(prefix="/v1/scenarios/scorers", tags=["scorers"])
 _PREFIX, _FORMER_PREFIX = "scs", "sco"
 """How ids begin. Those of the first versions sort before all others, as they are older."""
 
+CreationDep = Annotated[Creation, Depends(creation_of("scenarios.scorers.create", _PREFIX))]
+
 
 @router.post("", operation_id="scenarios.scorers.create")
-async def create(
-    params: ScorerParams, caller: CallerDep, session: WriteSession, request_key: RequestKey = None
-) -> ScorerView:
+async def create(params: ScorerParams, caller: CallerDep, session: WriteSession, creation: CreationDep) -> ScorerView:
     """Register a scorer: a Bash script that takes its context as JSON in `$RL_SCORER_CONTEXT`."""
-    scorer_id = new_id(_PREFIX)
-    owner = await claim(session, caller.account_id, "scenarios.scorers.create", request_key, scorer_id)
-    if owner != scorer_id:
+    made = await creation.claim(session)
+    if made.is_repeat:
         return ScorerView.model_validate(
-            await RegisteredScorerRepository(session).get_one_owned(owner, caller.account_id)
+            await RegisteredScorerRepository(session).get_one_owned(made.id, caller.account_id)
         )
-    return ScorerView.model_validate(await service.create(session, caller.account_id, params, scorer_id=scorer_id))
+    return ScorerView.model_validate(await service.create(session, caller.account_id, params, scorer_id=made.id))
 
 
 @router.get("", operation_id="scenarios.scorers.list")
