@@ -23,6 +23,7 @@ from loopyard.runtime.proc import kill_group
 from loopyard.runtime.protocol import Terminal
 
 _START_SECONDS = 10
+_PAUSE_SECONDS = 0.01
 
 
 class CrunAttached:
@@ -40,11 +41,26 @@ class CrunAttached:
         return await asyncio.shield(self._ended)
 
     def signal(self, number: int) -> None:
-        with contextlib.suppress(OSError, ValueError):
-            if self.stderr is None:
-                os.killpg(os.tcgetpgrp(self.stdout), number)
-            else:
-                kill_group(int((self._folder / "pid").read_text()), number)
+        if self._ended.done():
+            return
+        with contextlib.suppress(OSError):
+            if not self._send(number):
+                asyncio.get_running_loop().call_later(_PAUSE_SECONDS, self.signal, number)
+
+    def _send(self, number: int) -> bool:
+        """Send a signal to the command's process group; false while the group is not known. The command may run by
+        then, and print."""
+        if self.stderr is None:
+            group = os.tcgetpgrp(self.stdout)
+            if group > 0:
+                os.killpg(group, number)
+            return group > 0
+        try:
+            pid = int((self._folder / "pid").read_text())
+        except (FileNotFoundError, ValueError):
+            return False
+        kill_group(pid, number)
+        return True
 
     def resize(self, rows: int, columns: int) -> None:
         if self.stderr is None:
