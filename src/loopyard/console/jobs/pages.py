@@ -8,6 +8,7 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.creation import Creation
 from loopyard.benchmark.repository import BenchmarkFilters, BenchmarkRepository
 from loopyard.benchmark_job import viewing
 from loopyard.benchmark_job.repeating import params_of
@@ -26,7 +27,7 @@ from loopyard.console.searching.finding import finder
 from loopyard.kit.errors import BadRequest, LoopyardError
 from loopyard.kit.http.sse import MessageStream
 from loopyard.kit.http.wire import MAX_INT, ShortText
-from loopyard.kit.idempotency import RequestIdentity, claim
+from loopyard.kit.idempotency import RequestIdentity
 from loopyard.kit.ids import new_id
 from loopyard.kit.lists.paging import PageQuery, cursor_of
 from loopyard.secret.repository import SecretRepository
@@ -105,19 +106,18 @@ async def preview(page: Annotated[Page, Depends(allowed(CREATE))]) -> HTMLRespon
 
 
 async def _start(page: Page, form: JobForm, request_key: str) -> Response:
-    job_id = new_id("bmj")
     try:
         params = form.params()
         digest = hashlib.sha256(params.model_dump_json().encode()).hexdigest()
         identity = RequestIdentity(f"console-{request_key[:200]}", digest) if request_key else None
         async with page.database.write(last=True) as session:
             account_id = page.caller.account_id
-            owner = await claim(session, account_id, "benchmark_jobs.create", identity, job_id)
-            if owner == job_id:
-                await page.parts.get(JobService).create(session, account_id, params, job_id=job_id)
+            made = await Creation(account_id, "benchmark_jobs.create", "bmj", identity).claim(session)
+            if not made.is_repeat:
+                await page.parts.get(JobService).create(session, account_id, params, job_id=made.id)
     except LoopyardError as error:
         return await _form(page, form, error)
-    return page.redirect(f"/console/jobs/{owner}", note="The job is started.")
+    return page.redirect(f"/console/jobs/{made.id}", note="The job is started.")
 
 
 async def _form(page: Page, form: JobForm, error: LoopyardError | None = None) -> HTMLResponse:
