@@ -1,10 +1,11 @@
 """Idempotent creates: a repeat of a request finds what the first one made."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from loopyard.auth.acting import Caller
 from loopyard.auth.caller import CallerDep
 from loopyard.kit.idempotency import RequestIdentity, RequestKey, claim
 from loopyard.kit.ids import new_id
@@ -38,13 +39,14 @@ class Creation:
         return Claimed(owner, owner != made)
 
 
-def creation_of(operation: str, prefix: str) -> Callable[..., Creation]:
-    """Give the dependency of endpoints that create a resource whose ids have this prefix.
+def creation_of(operation: str, prefix: str) -> Callable[[Caller, RequestIdentity | None], Awaitable[Creation]]:
+    """Give the dependency of endpoints that create a resource whose ids have this prefix. Others call it with a caller
+    and the identity of the request, or None.
 
     `operation` stands beside the request's key in the store: requests of two operations are no repeats of each other.
     """
 
-    async def of_request(caller: CallerDep, request_key: RequestKey = None) -> Creation:
+    async def of_request(caller: CallerDep, request_key: RequestKey) -> Creation:
         return Creation(caller.account_id, operation, prefix, request_key)
 
-    return of_request  # pyright: ignore[reportReturnType]
+    return of_request

@@ -57,8 +57,8 @@ class AxonRepository(OwnedRepository[Axon]):
         return {row[0]: AxonHead(row[1], row[2]) for row in rows}
 
     async def heads_for_update(self, axon_ids: Collection[str]) -> dict[str, AxonHead]:
-        """The same; nobody else appends to them until the transaction ends. Locks are taken in the order of ids, so
-        that two transactions never wait for each other."""
+        """How far those of the axons are that are not deleted; nobody else appends to them until the transaction ends.
+        Locks are taken in the order of ids, so that two transactions never wait for each other."""
         rows = await self._session.execute(_HEADS_FOR_UPDATE, {"wanted": sorted(axon_ids)})
         return {row[0]: AxonHead(row[1], row[2]) for row in rows}
 

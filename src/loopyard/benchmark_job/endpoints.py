@@ -18,7 +18,8 @@ from loopyard.kit.lists.paging import PageParams, cursor_of
 
 router = APIRouter(prefix="/v1/benchmark_jobs", tags=["benchmark jobs"])
 
-CreationDep = Annotated[Creation, Depends(creation_of("benchmark_jobs.create", "bmj"))]
+new_job = creation_of("benchmark_jobs.create", "bmj")
+CreationDep = Annotated[Creation, Depends(new_job)]
 
 ServiceDep = Annotated[JobService, Depends(part(JobService))]
 

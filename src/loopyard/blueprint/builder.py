@@ -219,10 +219,8 @@ class BlueprintBuilder:
     async def reconcile(self) -> None:
         """At start: build what was not finished, and delete what was being deleted."""
         async with self._database.read() as session:
-            unfinished, deleted = (
-                await BlueprintRepository(session).ids_unfinished(),
-                await BlueprintRepository(session).ids_to_reclaim(),
-            )
+            blueprints = BlueprintRepository(session)
+            unfinished, deleted = await blueprints.ids_unfinished(), await blueprints.ids_to_reclaim()
         for blueprint_id in unfinished:
             self.begin(blueprint_id)
         for blueprint_id in deleted:

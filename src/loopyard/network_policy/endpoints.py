@@ -24,7 +24,8 @@ from loopyard.network_policy.schemas import (
 
 router = APIRouter(prefix="/v1/network-policies", tags=["network-policies"])
 
-CreationDep = Annotated[Creation, Depends(creation_of("networkpolicies.create", "npo"))]
+new_policy = creation_of("networkpolicies.create", "npo")
+CreationDep = Annotated[Creation, Depends(new_policy)]
 
 EnforcementDep = Annotated[Enforcement, Depends(part(Enforcement))]
 

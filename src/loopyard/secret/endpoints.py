@@ -16,7 +16,8 @@ from loopyard.secret.service import SecretService
 
 router = APIRouter(prefix="/v1/secrets", tags=["secrets"])
 
-CreationDep = Annotated[Creation, Depends(creation_of("secrets.create", "sec"))]
+new_secret = creation_of("secrets.create", "sec")
+CreationDep = Annotated[Creation, Depends(new_secret)]
 
 SecretServiceDep = Annotated[SecretService, Depends(part(SecretService))]
 

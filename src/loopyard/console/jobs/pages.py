@@ -8,8 +8,8 @@ from fastapi import APIRouter, Depends, Query
 from fastapi.responses import HTMLResponse, RedirectResponse, Response
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from loopyard.auth.creation import Creation
 from loopyard.benchmark.repository import BenchmarkFilters, BenchmarkRepository
+from loopyard.benchmark_job import endpoints as api
 from loopyard.benchmark_job import viewing
 from loopyard.benchmark_job.repeating import params_of
 from loopyard.benchmark_job.repository import BenchmarkJobRepository, JobFilters
@@ -112,7 +112,7 @@ async def _start(page: Page, form: JobForm, request_key: str) -> Response:
         identity = RequestIdentity(f"console-{request_key[:200]}", digest) if request_key else None
         async with page.database.write(last=True) as session:
             account_id = page.caller.account_id
-            made = await Creation(account_id, "benchmark_jobs.create", "bmj", identity).claim(session)
+            made = await (await api.new_job(page.caller, identity)).claim(session)
             if not made.is_repeat:
                 await page.parts.get(JobService).create(session, account_id, params, job_id=made.id)
     except LoopyardError as error:

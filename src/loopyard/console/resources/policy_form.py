@@ -9,7 +9,6 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 
 from loopyard.auth.caller import MADE
-from loopyard.auth.creation import Creation
 from loopyard.console.page import Page, allowed
 from loopyard.console.text import typed
 from loopyard.kit.errors import BadRequest, WrongState
@@ -68,7 +67,7 @@ async def create_policy(
     except ValidationError as error:
         raise explain(error.errors()) from None
     async with page.database.write(last=True) as session:
-        creation = Creation(page.caller.account_id, "networkpolicies.create", "npo", request=None)
+        creation = await policies.new_policy(page.caller, None)
         made = await policies.create(params, page.caller, session, enforcement, creation)
     page.request.scope[MADE] = made.id
     return page.redirect(f"/console/network-policies/{made.id}", note="The network policy was made.")

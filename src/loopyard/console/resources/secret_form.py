@@ -7,7 +7,6 @@ from fastapi.responses import Response
 from pydantic import ValidationError
 
 from loopyard.auth.caller import MADE
-from loopyard.auth.creation import Creation
 from loopyard.console.page import Page, allowed
 from loopyard.console.text import typed
 from loopyard.kit.http.error_handlers import explain
@@ -35,7 +34,7 @@ async def create_secret(
     except ValidationError as error:
         raise explain(error.errors(include_input=False)) from None
     async with page.database.write(last=True) as session:
-        creation = Creation(page.caller.account_id, "secrets.create", "sec", request=None)
+        creation = await secrets.new_secret(page.caller, None)
         made = await secrets.create(params, page.caller, session, service, creation)
     page.request.scope[MADE] = made.id
     return page.redirect(f"/console/secrets/{made.id}", note="The secret was made. Its value is never shown.")

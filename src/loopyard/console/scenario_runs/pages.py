@@ -134,7 +134,7 @@ async def changes(id: ShortText, page: Annotated[Page, Depends(allowed(LOGS))]) 
 
 @router.get("/runs/{id}/changes.patch")
 async def patch(id: ShortText, page: Annotated[Page, Depends(allowed(LOGS))]) -> Response:
-    """The same as a patch in the format of git."""
+    """Download of the changes as a patch in the format of git."""
     async with page.database.read() as session:
         run = await page.parts.get(RunService).get(session, page.caller.account_id, id)
         found = await patches.find(session, run.id)

@@ -1,5 +1,7 @@
 """Base of the repositories of resources whose names are unique in an account."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Protocol, TypeVar
 
@@ -73,9 +75,7 @@ class NamedRepository(OwnedRepository[N]):
         row = await self.get_owned_for_update(id_or_name, account_id)
         if row is None and (row_id := await self.id_of_name(account_id, id_or_name)) is not None:
             row = await self.get_owned_for_update(row_id, account_id)
-        if row is None:
-            raise self.not_found(id_or_name, field)
-        return row
+        return self._found(row, id_or_name, field)
 
     async def rename(self, row: N, account_id: str, name: str) -> None:
         """Give a row a name that no other of the account has. `create` or `update` writes it.
@@ -93,11 +93,8 @@ class NamedRepository(OwnedRepository[N]):
         Raises:
             BadRequest: Its name was taken at this moment.
         """
-        name = row.name
-        try:
+        with self._name_may_be_taken(row):
             return await super().create(row)
-        except IntegrityError:
-            raise self._taken(name) from None
 
     async def update(self, row: N) -> N:
         """Write what was changed in a row.
@@ -105,9 +102,14 @@ class NamedRepository(OwnedRepository[N]):
         Raises:
             BadRequest: Its name was taken at this moment.
         """
+        with self._name_may_be_taken(row):
+            return await super().update(row)
+
+    @contextmanager
+    def _name_may_be_taken(self, row: N) -> Generator[None]:
         name = row.name
         try:
-            return await super().update(row)
+            yield
         except IntegrityError:
             raise self._taken(name) from None
 

@@ -105,7 +105,7 @@ class RowRepository(TableRepository[R]):
         return await self._session.get(self.model, row_id)
 
     async def get_by_id_for_update(self, row_id: str) -> R | None:
-        """The same, kept from others' changes until the transaction ends."""
+        """The row of this id, whoever's it is, kept from others' changes until the transaction ends."""
         return await self._session.get(self.model, row_id, with_for_update=True, populate_existing=True)
 
     def not_found(self, row_id: str, field: str = "id") -> NotFound:
@@ -113,14 +113,21 @@ class RowRepository(TableRepository[R]):
         return NotFound(f"There is no {self.kind} {row_id}.", field=field)
 
     async def get_one_by_id_for_update(self, row_id: str) -> R:
-        """The same.
+        """The row of this id, whoever's it is, kept from others' changes until the transaction ends.
 
         Raises:
             NotFound: There is none.
         """
-        row = await self.get_by_id_for_update(row_id)
+        return self._found(await self.get_by_id_for_update(row_id), row_id)
+
+    def _found(self, row: R | None, row_id: str, field: str = "id") -> R:
+        """The row that was looked for.
+
+        Raises:
+            NotFound: There is none.
+        """
         if row is None:
-            raise self.not_found(row_id)
+            raise self.not_found(row_id, field)
         return row
 
     async def _page(self, query: PageQuery, *conditions: ColumnExpressionArgument[bool]) -> Page[R]:
@@ -130,7 +137,7 @@ class RowRepository(TableRepository[R]):
     async def _page_of(
         self, statement: Select[R], query: PageQuery, *conditions: ColumnExpressionArgument[bool]
     ) -> Page[R]:
-        """The same with a statement that says how much of a row is loaded."""
+        """A page of the rows that meet all conditions, newest first; the statement says how much of a row is loaded."""
         total = await self._count(*conditions) if query.include_total_count else None
         rows, more = await fetch_page(self._session, statement.where(*conditions), self.model.id, query)
         return Page(rows, more, total)
@@ -160,7 +167,7 @@ class OwnedRepository(RowRepository[RO]):
         return row if row is not None and self.is_of(row, account_id) else None
 
     async def get_owned_for_update(self, row_id: str, account_id: str) -> RO | None:
-        """The same, kept from others' changes until the transaction ends."""
+        """The account's row of this id, kept from others' changes until the transaction ends."""
         row = await self.get_by_id_for_update(row_id)
         return row if row is not None and self.is_of(row, account_id) else None
 
@@ -170,21 +177,16 @@ class OwnedRepository(RowRepository[RO]):
         Raises:
             NotFound: It has none.
         """
-        row = await self.get_owned(row_id, account_id)
-        if row is None:
-            raise self.not_found(row_id, field)
-        return row
+        return self._found(await self.get_owned(row_id, account_id), row_id, field)
 
     async def get_one_owned_for_update(self, row_id: str, account_id: str, field: str = "id") -> RO:
-        """The same, kept from others' changes until the transaction ends.
+        """The account's row of this id, kept from others' changes until the transaction ends. `field` is what the
+        request calls the id.
 
         Raises:
             NotFound: It has none.
         """
-        row = await self.get_owned_for_update(row_id, account_id)
-        if row is None:
-            raise self.not_found(row_id, field)
-        return row
+        return self._found(await self.get_owned_for_update(row_id, account_id), row_id, field)
 
 
 class SharedRepository(OwnedRepository[RS]):
@@ -207,7 +209,4 @@ class SharedRepository(OwnedRepository[RS]):
         Raises:
             NotFound: There is none.
         """
-        row = await self.get_visible(row_id, account_id)
-        if row is None:
-            raise self.not_found(row_id, field)
-        return row
+        return self._found(await self.get_visible(row_id, account_id), row_id, field)

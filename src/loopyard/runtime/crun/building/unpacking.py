@@ -16,8 +16,8 @@ from loopyard.runtime.errors import RuntimeFault
 from loopyard.runtime.images import BuildFailed
 
 _FULL = 28
-_FEW = 2000
-"""So many files are linked by a thread, in about 60 ms; for more, a process is started, which takes 100 ms itself."""
+_FEW = 500
+"""So many files are linked by a thread; for more, a process of their own is started."""
 
 
 class ImageFolder:
